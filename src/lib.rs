@@ -1,1 +1,53 @@
-//! stub
+//! The house of pam_totp. Data flows down this list; nothing calls up.
+//!
+//! A login: `pam -> flow -> desk.preview -> prompt -> desk.verify -> verify -> attempt -> store`.
+//! A change: `bin/pam-totp -> desk -> manage -> store`.
+//!
+//! Pure rooms take bytes and the time and do no I/O. `pam` opens no file, `store` knows no PAM.
+
+#![deny(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::undocumented_unsafe_blocks,
+    missing_docs
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+#[cfg(feature = "module")]
+pub mod pam;
+
+pub mod desk;
+pub mod manage;
+pub mod preview;
+pub mod verify;
+
+pub mod attempt;
+pub mod throttle;
+
+pub mod backup;
+pub mod date;
+pub mod enrollment;
+pub mod otp;
+pub mod policy;
+pub mod secret;
+pub mod source;
+pub mod state;
+pub mod uri;
+pub mod words;
+
+pub mod account;
+pub mod clock;
+pub mod store;

@@ -1,0 +1,37 @@
+//! Accounts: the only place that asks NSS.
+
+use nix::unistd::{Uid, User};
+
+/// An account of this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The canonical `pw_name`: a directory service that folds case makes no second name.
+    pub name: String,
+    /// Its uid.
+    pub uid: u32,
+}
+
+/// NSS could not answer. Never taken for "no such user".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable;
+
+/// Longest name that is looked up; LOGIN_NAME_MAX is 256 with its NUL.
+const MAX_NAME: usize = 255;
+
+/// The account of a name, if there is one.
+pub fn by_name(name: &str) -> Result<Option<Account>, Unavailable> {
+    // What no account can be called is not handed to NSS modules, whose care is not known.
+    if name.is_empty() || name.len() > MAX_NAME || name.contains(['/', ':']) || name.chars().any(char::is_control) {
+        return Ok(None);
+    }
+    User::from_name(name).map(|user| user.map(account)).map_err(|_| Unavailable)
+}
+
+/// The account of a uid, if there is one.
+pub fn by_uid(uid: u32) -> Result<Option<Account>, Unavailable> {
+    User::from_uid(Uid::from_raw(uid)).map(|user| user.map(account)).map_err(|_| Unavailable)
+}
+
+fn account(user: User) -> Account {
+    Account { name: user.name, uid: user.uid.as_raw() }
+}

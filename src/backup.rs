@@ -1,0 +1,144 @@
+//! Backup codes: sixteen characters in four groups, 80 bits, each good for one login without the phone.
+//! Only their PBKDF2 hashes are stored (NIST SP 800-63B section 5.1.2.2). Pure.
+
+use std::fmt;
+
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// Characters of a code without its hyphens.
+const LETTERS: usize = 16;
+/// Characters of a code as it is printed: `abcd-efgh-jkmn-pqrs`.
+pub const PRINTED: usize = 19;
+/// Crockford's 32 letters: none of i, l, o, u, which people take for others.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// PBKDF2 rounds above this would take longer than a login may.
+pub const MAX_ITERATIONS: u32 = 200_000;
+/// At most this many codes in a set: the used ones are bits of a `u32`.
+pub const MAX_CODES: usize = 20;
+
+/// A set of backup codes as the secret file holds it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BackupCodes {
+    /// Ties the used bits in the state to this set.
+    pub id: String,
+    /// PBKDF2 salt.
+    pub salt: Vec<u8>,
+    /// PBKDF2 rounds.
+    pub iterations: u32,
+    /// PBKDF2-HMAC-SHA256 of each code.
+    pub hashes: Vec<[u8; 32]>,
+    /// Seconds since 1970.
+    pub created: u64,
+}
+
+impl fmt::Debug for BackupCodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BackupCodes({}, {})", self.id, self.hashes.len())
+    }
+}
+
+/// An answer that has the shape of a backup code, in one spelling.
+pub struct BackupShaped(Zeroizing<[u8; LETTERS]>);
+
+impl BackupShaped {
+    /// Recognizes the shape: groups joined by hyphens, by spaces or not at all, in either case.
+    pub fn recognize(answer: &[u8]) -> Option<Self> {
+        let mut letters = Zeroizing::new([0_u8; LETTERS]);
+        let mut places = letters.iter_mut();
+        for byte in answer.iter().filter(|b| !matches!(**b, b'-' | b' ')) {
+            let letter = byte.to_ascii_lowercase();
+            if !ALPHABET.contains(&letter) {
+                return None;
+            }
+            *places.next()? = letter;
+        }
+        places.next().is_none().then(|| Self(letters.clone()))
+    }
+
+    /// The exact printed shape at the end of `text`, for answers that hold a password and a code.
+    pub fn split_from(text: &[u8]) -> Option<(&[u8], &[u8])> {
+        let (head, tail) = text.split_at_checked(text.len().checked_sub(PRINTED)?)?;
+        let printed = tail.iter().enumerate().all(|(place, byte)| match place {
+            4 | 9 | 14 => *byte == b'-',
+            _ => ALPHABET.contains(byte),
+        });
+        printed.then_some((head, tail))
+    }
+}
+
+/// A stretched answer: made before the lock is taken, because stretching takes milliseconds.
+pub struct Stretched {
+    set: String,
+    hash: Zeroizing<[u8; 32]>,
+}
+
+impl Stretched {
+    /// Stretches for one set of codes; all codes of a set share their salt.
+    pub fn new(answer: &BackupShaped, set: &BackupCodes) -> Self {
+        Self { set: set.id.clone(), hash: stretch(answer, &set.salt, set.iterations) }
+    }
+
+    /// The same work for somebody who has no backup codes, so that the time tells nothing.
+    pub fn in_vain(answer: &BackupShaped) -> Self {
+        Self { set: String::new(), hash: stretch(answer, b"pam_totp", 10_000) }
+    }
+
+    /// The place of the matching code in `set`; every hash is compared. A set that was renewed since the
+    /// stretching does not match.
+    pub fn find(&self, set: &BackupCodes) -> Option<u32> {
+        let mut found = None;
+        for (place, hash) in (0_u32..).zip(&set.hashes) {
+            if bool::from(hash.ct_eq(&*self.hash)) {
+                found = Some(place);
+            }
+        }
+        found.filter(|_| self.set == set.id)
+    }
+}
+
+fn stretch(answer: &BackupShaped, salt: &[u8], iterations: u32) -> Zeroizing<[u8; 32]> {
+    let mut hash = Zeroizing::new([0_u8; 32]);
+    pbkdf2::pbkdf2_hmac::<Sha256>(&*answer.0, salt, iterations.clamp(1, MAX_ITERATIONS), &mut *hash);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set() -> BackupCodes {
+        let mut set =
+            BackupCodes { id: "s1".into(), salt: b"salt".to_vec(), iterations: 2, hashes: Vec::new(), created: 0 };
+        for code in ["0123-4567-89ab-cdef", "ghjk-mnpq-rstv-wxyz"] {
+            let shaped = BackupShaped::recognize(code.as_bytes()).unwrap();
+            set.hashes.push(*stretch(&shaped, &set.salt, set.iterations));
+        }
+        set
+    }
+
+    #[test]
+    fn a_code_is_found_in_any_spelling_and_only_in_its_set() {
+        let set = set();
+        for spelling in ["ghjk-mnpq-rstv-wxyz", "GHJK MNPQ RSTV WXYZ", "ghjkmnpqrstvwxyz"] {
+            let shaped = BackupShaped::recognize(spelling.as_bytes()).unwrap();
+            assert_eq!(Stretched::new(&shaped, &set).find(&set), Some(1), "{spelling}");
+            let renewed = BackupCodes { id: "s2".into(), ..set.clone() };
+            assert_eq!(Stretched::new(&shaped, &set).find(&renewed), None);
+        }
+        let other = BackupShaped::recognize(b"0123-4567-89ab-cdeg").unwrap();
+        assert_eq!(Stretched::new(&other, &set).find(&set), None);
+    }
+
+    #[test]
+    fn the_shape() {
+        for wrong in ["", "123456", "ghjk-mnpq-rstv-wxy", "ghjk-mnpq-rstv-wxyzz", "ghjk-mnpq-rstv-wxyi", "ghjk_mnpq"] {
+            assert!(BackupShaped::recognize(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+        let (head, tail) = BackupShaped::split_from(b"hunter2ghjk-mnpq-rstv-wxyz").unwrap();
+        assert_eq!((head, tail), (&b"hunter2"[..], &b"ghjk-mnpq-rstv-wxyz"[..]));
+        assert!(BackupShaped::split_from(b"hunter2 ghjk mnpq rstv wxyz").is_none());
+        assert!(BackupShaped::split_from(b"short").is_none());
+    }
+}

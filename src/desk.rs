@@ -1,0 +1,130 @@
+//! The desk between a login and the store: one policy, read once, and what is asked of it.
+
+use std::path::Path;
+
+use crate::otp::Digits;
+use crate::policy::{BadPolicy, PATH, Policy};
+use crate::preview::{self, Preview, Standing};
+use crate::secret::Answer;
+use crate::source::Source;
+use crate::store::{self, Store, StoreError};
+use crate::verify::{self, Verdict};
+
+/// What a login needs.
+pub trait Desk {
+    /// The policy in force.
+    fn policy(&self) -> &Policy;
+    /// Why it is not the administrator's, if it is not.
+    fn policy_fault(&self) -> Option<String>;
+    /// Is this user asked? `None` is a name that cannot be one.
+    fn preview(&self, name: Option<&str>, nullok: bool) -> Preview;
+    /// How many digits his codes have; six for those who have none.
+    fn digits(&self, standing: &Standing) -> Digits;
+    /// Judges the answer; `None`: there is no factor. The verdict is on disk when this returns.
+    fn verify(&self, standing: &Standing, source: Source, answer: &Answer) -> Result<Option<Verdict>, StoreError>;
+}
+
+/// Does it here, with the files.
+pub struct Local {
+    policy: Policy,
+    fault: Option<PolicyFault>,
+    store: Result<Store, StoreError>,
+}
+
+/// Why a policy is not in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyFault {
+    /// The file cannot be used.
+    File(StoreError),
+    /// The file was named and does not exist.
+    Absent(std::path::PathBuf),
+    /// Its text is wrong.
+    Text(std::path::PathBuf, BadPolicy),
+}
+
+impl std::fmt::Display for PolicyFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(f),
+            Self::Absent(path) => write!(f, "{} does not exist", path.display()),
+            Self::Text(path, bad) => write!(f, "{}: {bad}", path.display()),
+        }
+    }
+}
+
+impl Local {
+    /// Reads the policy and opens the store. A broken policy is replaced by the strictest one, so that enrolled
+    /// administrators still get in to mend it.
+    pub fn open(config: Option<&Path>) -> Self {
+        let (policy, fault) = match read_policy(config) {
+            Ok(policy) => (policy, None),
+            Err(fault) => {
+                (Policy { unenrolled: Some(crate::policy::Unenrolled::Deny), ..Policy::default() }, Some(fault))
+            }
+        };
+        // Switched off, a broken store locks nobody out.
+        let store = Store::open(&policy.store);
+        Self { policy, fault, store }
+    }
+
+    /// The opened store, for programs.
+    pub fn store(&self) -> Result<&Store, StoreError> {
+        self.store.as_ref().map_err(Clone::clone)
+    }
+
+    /// The fault itself, for programs.
+    pub fn fault(&self) -> Option<&PolicyFault> {
+        self.fault.as_ref()
+    }
+}
+
+fn read_policy(config: Option<&Path>) -> Result<Policy, PolicyFault> {
+    let path = config.unwrap_or(Path::new(PATH));
+    match store::read_policy(path).map_err(PolicyFault::File)? {
+        Some(bytes) => Policy::parse(&bytes).map_err(|bad| PolicyFault::Text(path.into(), bad)),
+        None if config.is_some() => Err(PolicyFault::Absent(path.into())),
+        None => Ok(Policy::default()),
+    }
+}
+
+impl Desk for Local {
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn policy_fault(&self) -> Option<String> {
+        self.fault.as_ref().map(ToString::to_string)
+    }
+
+    fn preview(&self, name: Option<&str>, nullok: bool) -> Preview {
+        preview::preview(&self.store, &self.policy, name, nullok)
+    }
+
+    fn digits(&self, standing: &Standing) -> Digits {
+        let enrollment = match (standing, &self.store) {
+            (Standing::Enrolled(account), Ok(store)) => store.enrollment(account).ok().flatten(),
+            _ => None,
+        };
+        enrollment.map_or(Digits::SIX, |e| e.digits())
+    }
+
+    fn verify(&self, standing: &Standing, source: Source, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
+        match (standing, &self.store) {
+            (Standing::Enrolled(account), Ok(store)) => {
+                let verdict = verify::verify(store, &self.policy, account, source, answer);
+                if !matches!(verdict, Ok(Some(_))) {
+                    verify::in_vain(&self.policy, answer);
+                }
+                verdict
+            }
+            (Standing::Faulty(error), _) | (_, Err(error)) => {
+                verify::in_vain(&self.policy, answer);
+                Err(error.clone())
+            }
+            _ => {
+                verify::in_vain(&self.policy, answer);
+                Ok(None)
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The user's file: what he enrolled. Text to a checked [`Enrollment`] and back. Pure.
+
+use std::fmt::{self, Write};
+
+use serde::{Deserialize, Deserializer};
+use toml::value::{Datetime, Offset};
+use zeroize::Zeroizing;
+
+use crate::backup::{BackupCodes, MAX_CODES, MAX_ITERATIONS};
+use crate::date::Utc;
+use crate::otp::{Algorithm, Digits};
+use crate::secret::Secret;
+
+/// More devices than this do not fit the state record while they are being replaced.
+pub const MAX_DEVICES: usize = 5;
+/// The version that we read and write.
+const VERSION: i64 = 1;
+
+/// What kind of one-time code a device makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// RFC 6238, with the period in seconds.
+    Totp {
+        /// Seconds a code lasts.
+        period: u32,
+    },
+    /// RFC 4226, with the counter it was enrolled at.
+    Hotp {
+        /// First counter.
+        start: u64,
+    },
+}
+
+/// One phone, token or app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Ties the state to this secret.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Clock or counter.
+    pub kind: Kind,
+    /// The shared key.
+    pub secret: Secret,
+    /// The hash under the HMAC.
+    pub algorithm: Algorithm,
+    /// Digits of a code.
+    pub digits: Digits,
+    /// Seconds since 1970.
+    pub created: u64,
+}
+
+/// A user's factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrollment {
+    /// The canonical name; must equal the account's.
+    pub user: String,
+    /// The account's uid at enrollment: a recreated account does not inherit a factor.
+    pub uid: u32,
+    /// One to [`MAX_DEVICES`], all with the same number of digits.
+    pub devices: Vec<Device>,
+    /// One set of backup codes, if any.
+    pub backup_codes: Option<BackupCodes>,
+}
+
+/// A file that is no enrollment. Never holds text of the file, which may be a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Line and column, both from 1, where the parser knows them.
+    pub at: Option<(usize, usize)>,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Some((line, column)) => write!(f, "{} at line {line}, column {column}", self.what),
+            None => f.write_str(self.what),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: i64,
+    user: String,
+    uid: u32,
+    device: Vec<DeviceTable>,
+    backup_codes: Option<BackupTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeviceTable {
+    id: String,
+    name: String,
+    r#type: String,
+    #[serde(deserialize_with = "wiped")]
+    secret: Zeroizing<String>,
+    algorithm: String,
+    digits: u8,
+    period: Option<u32>,
+    counter: Option<u64>,
+    created: Datetime,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackupTable {
+    id: String,
+    salt: String,
+    iterations: u32,
+    hashes: Vec<String>,
+    created: Datetime,
+}
+
+fn wiped<'de, D: Deserializer<'de>>(from: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(from).map(Zeroizing::new)
+}
+
+impl Enrollment {
+    /// Reads a secret file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Broken> {
+        let text = std::str::from_utf8(bytes).map_err(|_| broken("not UTF-8"))?;
+        let file: File =
+            toml::from_str(text).map_err(|e| Broken { at: position(text, &e), what: "not an enrollment" })?;
+        if file.version != VERSION {
+            return Err(broken("written by a newer pam_totp"));
+        }
+        if file.device.is_empty() || file.device.len() > MAX_DEVICES {
+            return Err(broken("one to five devices are allowed"));
+        }
+        let devices = file.device.into_iter().map(device).collect::<Result<Vec<_>, _>>()?;
+        let same_digits = devices.windows(2).all(|w| matches!(w, [a, b] if a.digits == b.digits));
+        if !same_digits {
+            return Err(broken("the devices differ in their digits"));
+        }
+        let backup_codes = file.backup_codes.map(backup_codes).transpose()?;
+        Ok(Self { user: file.user, uid: file.uid, devices, backup_codes })
+    }
+
+    /// Writes a secret file.
+    pub fn print(&self) -> Zeroizing<String> {
+        // Reserved at once: a growing buffer would leave unwiped copies of the keys behind.
+        let mut out = Zeroizing::new(String::with_capacity(16_384));
+        // Writing to a string does not fail.
+        let _ = self.print_to(&mut out);
+        out
+    }
+
+    fn print_to(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "version = {VERSION}\nuser = {}\nuid = {}", Quoted(&self.user), self.uid)?;
+        for device in &self.devices {
+            writeln!(out, "\n[[device]]\nid = {}\nname = {}", Quoted(&device.id), Quoted(&device.name))?;
+            match device.kind {
+                Kind::Totp { period } => writeln!(out, "type = \"totp\"\nperiod = {period}")?,
+                Kind::Hotp { start } => writeln!(out, "type = \"hotp\"\ncounter = {start}")?,
+            }
+            writeln!(out, "secret = \"{}\"", *device.secret.to_base32())?;
+            writeln!(out, "algorithm = \"{}\"\ndigits = {}", device.algorithm.name(), device.digits.get())?;
+            writeln!(out, "created = {}", Utc::from_epoch(device.created))?;
+        }
+        if let Some(set) = &self.backup_codes {
+            writeln!(out, "\n[backup_codes]\nid = {}\nsalt = \"{}\"", Quoted(&set.id), encode(&set.salt))?;
+            writeln!(out, "iterations = {}\nhashes = [", set.iterations)?;
+            for hash in &set.hashes {
+                writeln!(out, "    \"{}\",", encode(hash))?;
+            }
+            writeln!(out, "]\ncreated = {}", Utc::from_epoch(set.created))?;
+        }
+        Ok(())
+    }
+
+    /// The digits that all devices share.
+    pub fn digits(&self) -> Digits {
+        self.devices.first().map_or(Digits::SIX, |d| d.digits)
+    }
+}
+
+fn broken(what: &'static str) -> Broken {
+    Broken { at: None, what }
+}
+
+/// The parser's own message quotes the offending line, which may hold a key: the place alone is kept.
+pub(crate) fn position(text: &str, error: &toml::de::Error) -> Option<(usize, usize)> {
+    let before = text.get(..error.span()?.start)?;
+    let line = before.matches('\n').count().saturating_add(1);
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1);
+    Some((line, column))
+}
+
+fn device(table: DeviceTable) -> Result<Device, Broken> {
+    let kind = match (table.r#type.as_str(), table.period, table.counter) {
+        ("totp", Some(period @ 1..=3_600), None) => Kind::Totp { period },
+        ("hotp", None, Some(start)) if start < u64::from(u32::MAX) => Kind::Hotp { start },
+        _ => return Err(broken("a device needs type \"totp\" with a period of 1 to 3600 or \"hotp\" with a counter")),
+    };
+    Ok(Device {
+        id: identifier(table.id)?,
+        name: name(table.name)?,
+        kind,
+        secret: Secret::from_base32(&table.secret).map_err(|_| broken("a secret is not base32"))?,
+        algorithm: Algorithm::from_name(&table.algorithm).ok_or(broken("an algorithm is unknown"))?,
+        digits: Digits::new(table.digits).ok_or(broken("digits must be 6 to 8"))?,
+        created: epoch(&table.created)?,
+    })
+}
+
+fn backup_codes(table: BackupTable) -> Result<BackupCodes, Broken> {
+    let fault = || broken("the backup codes are damaged");
+    if table.hashes.len() > MAX_CODES || !(1..=MAX_ITERATIONS).contains(&table.iterations) {
+        return Err(fault());
+    }
+    let hashes = table.hashes.iter().map(|h| decode(h)?.try_into().ok()).collect::<Option<Vec<_>>>();
+    Ok(BackupCodes {
+        id: identifier(table.id)?,
+        salt: decode(&table.salt).ok_or_else(fault)?,
+        iterations: table.iterations,
+        hashes: hashes.ok_or_else(fault)?,
+        created: epoch(&table.created)?,
+    })
+}
+
+/// Identifiers go into the state record, whose words are separated by spaces.
+fn identifier(id: String) -> Result<String, Broken> {
+    let plain = (1..=16).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    plain.then_some(id).ok_or(broken("an id is not 1 to 16 letters and digits"))
+}
+
+/// Names are shown on terminals and in logs.
+fn name(name: String) -> Result<String, Broken> {
+    valid_device_name(&name).then_some(name).ok_or(broken("a device's name is empty, too long or not printable"))
+}
+
+/// Up to 64 bytes that show as they are.
+pub fn valid_device_name(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
+fn encode(bytes: &[u8]) -> String {
+    base32::encode(base32::Alphabet::Rfc4648 { padding: false }, bytes)
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    base32::decode(base32::Alphabet::Rfc4648 { padding: false }, text)
+}
+
+fn epoch(date: &Datetime) -> Result<u64, Broken> {
+    let fault = broken("a date is not of the form 2026-11-21T19:00:00Z");
+    let (Some(day), Some(time), Some(Offset::Z)) = (date.date, date.time, date.offset) else { return Err(fault) };
+    let utc = Utc {
+        year: day.year.into(),
+        month: day.month.into(),
+        day: day.day.into(),
+        hour: time.hour.into(),
+        minute: time.minute.into(),
+        second: time.second.unwrap_or_default().into(),
+    };
+    utc.to_epoch().ok_or(fault)
+}
+
+/// A TOML basic string.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for letter in self.0.chars() {
+            match letter {
+                '"' | '\\' => write!(f, "\\{letter}")?,
+                _ if letter.is_control() => write!(f, "\\u{:04X}", u32::from(letter))?,
+                _ => f.write_char(letter)?,
+            }
+        }
+        f.write_char('"')
+    }
+}

@@ -1,0 +1,322 @@
+//! One login, straight-line, over the traits [`Host`] and [`Desk`].
+
+use crate::attempt::{Outcome, Via};
+use crate::backup::BackupShaped;
+use crate::desk::Desk;
+use crate::preview::{Preview, Reason, Standing};
+use crate::secret::Answer;
+use crate::source::Source;
+use crate::store::StoreError;
+use crate::verify::Verdict;
+use crate::words::{self, log, user};
+
+use super::options::Options;
+
+/// Microseconds that PAM waits after a failure, give or take a quarter: as pam_unix does.
+const FAIL_DELAY: u32 = 2_000_000;
+/// What `forward_pass` asks with.
+const PROMPT_BOTH: &str = "Password and verification code: ";
+/// With this sshd fills the answer for users who may not log in, whatever they typed.
+const SSHD_FILLER: &[u8] = b"\x08\n\r\x7fINCORRECT";
+
+/// What a line in a stack comes to; `pam/mod.rs` makes it a PAM code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Proved.
+    Success,
+    /// Not our business; the stack decides.
+    Ignore,
+    /// Refused. There is one such answer: wrong, used, waiting, unenrolled, unknown and broken look alike.
+    Refuse,
+    /// The application could not ask.
+    ConversationFailed,
+}
+
+/// The application could not ask its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConversationFailed;
+
+/// How a sentence is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Something to know.
+    Info,
+    /// Something went wrong.
+    Error,
+}
+
+/// How urgent a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// An administrator must act.
+    Error,
+    /// A failed login.
+    Notice,
+    /// A login.
+    Info,
+    /// With `debug` only.
+    Debug,
+}
+
+/// PAM items and environment, copied before any prompt.
+#[derive(Clone, Debug, Default)]
+pub struct Items {
+    /// PAM_SERVICE.
+    pub service: String,
+    /// PAM_TTY.
+    pub tty: String,
+    /// PAM_RHOST.
+    pub rhost: String,
+    /// PAM_RUSER.
+    pub ruser: String,
+    /// sshd's true addresses.
+    pub ssh_connection: Option<String>,
+    /// The methods that sshd has seen succeed, a line each.
+    pub ssh_auth_info: Option<String>,
+    /// Real uid.
+    pub uid: u32,
+    /// Effective uid.
+    pub euid: u32,
+}
+
+/// The program that we are in.
+pub trait Host {
+    /// Everything that is known before the first prompt.
+    fn items(&mut self) -> Items;
+    /// The user; `None` for a name that is no text.
+    fn user(&mut self) -> Result<Option<String>, ConversationFailed>;
+    /// Asks.
+    fn prompt(&mut self, text: &str, echo: bool) -> Result<Answer, ConversationFailed>;
+    /// Tells; whether it is shown is the program's affair.
+    fn say(&mut self, tone: Tone, text: &str);
+    /// Logs.
+    fn log(&mut self, level: Level, text: &str);
+    /// Asks for a delay if the stack fails.
+    fn delay(&mut self, microseconds: u32);
+    /// PAM_AUTHTOK.
+    fn password(&mut self) -> Option<Answer>;
+    /// Sets PAM_AUTHTOK; whether that worked.
+    fn set_password(&mut self, password: &[u8]) -> bool;
+    /// Keeps a code for the next line; whether that worked.
+    fn stash(&mut self, code: Answer) -> bool;
+    /// The code that an earlier line kept, once.
+    fn take_stash(&mut self) -> Option<Answer>;
+}
+
+/// One line in one stack.
+pub fn login(host: &mut impl Host, desk: &impl Desk, options: &Options) -> Exit {
+    if !options.nodelay {
+        host.delay(FAIL_DELAY);
+    }
+    let items = host.items();
+    let Ok(name) = host.user() else { return Exit::ConversationFailed };
+    let source = Source::new(Some(&items.rhost), Some(&items.tty), items.ssh_connection.as_deref());
+    if options.after_publickey && !key_was_seen(&items) {
+        host.log(Level::Notice, &failure(&items, None).to_string());
+        host.log(Level::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
+        return Exit::Refuse;
+    }
+    if let Some(fault) = desk.policy_fault() {
+        host.log(Level::Error, &format!("policy error: {fault}: the strictest policy is in force"));
+    }
+    let mut line = Line { host, desk, options, items, source };
+    match desk.preview(name.as_deref(), options.nullok) {
+        Preview::Ignore(reason) => line.no_code_is_due(reason),
+        Preview::Ask(standing) if options.forward_pass => line.forward(&standing),
+        Preview::Ask(standing) => line.ask(&standing),
+    }
+}
+
+/// sshd's own word that a key was proved in this connection.
+fn key_was_seen(items: &Items) -> bool {
+    items.ssh_auth_info.as_deref().is_some_and(|info| info.lines().any(|line| line.starts_with("publickey ")))
+}
+
+fn failure<'a>(items: &'a Items, user: Option<&'a str>) -> log::Failure<'a> {
+    let Items { tty, ruser, rhost, uid, euid, .. } = items;
+    log::Failure { uid: *uid, euid: *euid, tty, ruser, rhost, user }
+}
+
+struct Line<'a, H, D> {
+    host: &'a mut H,
+    desk: &'a D,
+    options: &'a Options,
+    items: Items,
+    source: Source,
+}
+
+impl<H: Host, D: Desk> Line<'_, H, D> {
+    fn no_code_is_due(&mut self, reason: Reason) -> Exit {
+        if self.options.debug {
+            self.host.log(Level::Debug, &format!("no code is due: {reason:?}"));
+        }
+        if self.options.forward_pass {
+            // The next line needs a password all the same; there is no code to split off.
+            return self.forward_whole();
+        }
+        // Never success by itself: alone in a stack it would be a login without any credential. With
+        // after=publickey the key is the credential.
+        if self.options.after_publickey { Exit::Success } else { Exit::Ignore }
+    }
+
+    fn forward_whole(&mut self) -> Exit {
+        match self.ask_for_both() {
+            Ok(answer) if self.host.set_password(answer.as_bytes()) => Exit::Ignore,
+            Ok(_) => self.refuse_forwarding(),
+            Err(ConversationFailed) => self.conversation_failed(),
+        }
+    }
+
+    /// Splits and stashes only: strangers without the password never reach the check.
+    fn forward(&mut self, standing: &Standing) -> Exit {
+        let Ok(answer) = self.ask_for_both() else { return self.conversation_failed() };
+        let digits = self.desk.digits(standing).get();
+        let (password, code) = split(answer.as_bytes(), digits);
+        if self.host.set_password(password) && self.host.stash(Answer::new(code)) {
+            Exit::Ignore
+        } else {
+            self.refuse_forwarding()
+        }
+    }
+
+    fn ask_for_both(&mut self) -> Result<Answer, ConversationFailed> {
+        let text = self.options.prompt.as_deref().unwrap_or(PROMPT_BOTH);
+        self.host.prompt(text, self.options.echo)
+    }
+
+    fn refuse_forwarding(&mut self) -> Exit {
+        self.host.log(Level::Error, "the password could not be passed on to the next module");
+        Exit::Refuse
+    }
+
+    fn conversation_failed(&mut self) -> Exit {
+        self.host.log(Level::Notice, "no answer: the application could not ask for a code, or its user left");
+        Exit::ConversationFailed
+    }
+
+    fn ask(&mut self, standing: &Standing) -> Exit {
+        let answer = match self.answer() {
+            Ok(Some(answer)) => answer,
+            Ok(None) => {
+                self.host.log(Level::Error, "use_first_pass: no earlier module asked for a password");
+                return Exit::Refuse;
+            }
+            Err(ConversationFailed) => return self.conversation_failed(),
+        };
+        let verdict = self.desk.verify(standing, self.source, &answer);
+        match (&verdict, standing) {
+            (Ok(Some(verdict)), Standing::Enrolled(account)) => self.tell(verdict, &account.name),
+            _ => self.log_without_verdict(&verdict, standing, &answer),
+        }
+        match verdict {
+            Ok(Some(Verdict { outcome: Outcome::Accepted { .. }, .. })) => Exit::Success,
+            _ => Exit::Refuse,
+        }
+    }
+
+    fn answer(&mut self) -> Result<Option<Answer>, ConversationFailed> {
+        if self.options.use_first_pass {
+            return Ok(self.host.password());
+        }
+        if let Some(stashed) = self.host.take_stash() {
+            return Ok(Some(stashed));
+        }
+        let text = self.options.prompt.as_deref().unwrap_or_else(|| self.desk.policy().prompt());
+        self.host.prompt(text, self.options.echo).map(Some)
+    }
+
+    fn log_failure(&mut self, user: Option<&str>) {
+        let line = failure(&self.items, user).to_string();
+        self.host.log(Level::Notice, &line);
+    }
+
+    /// Refused without a verdict: nothing is said to the user, whatever the reason.
+    fn log_without_verdict(
+        &mut self,
+        verdict: &Result<Option<Verdict>, StoreError>,
+        standing: &Standing,
+        answer: &Answer,
+    ) {
+        let user = match standing {
+            Standing::Enrolled(account) => Some(account.name.as_str()),
+            Standing::Unenrolled | Standing::Unknown | Standing::Faulty(_) => None,
+        };
+        self.log_failure(user);
+        let source = self.source;
+        match (verdict, standing) {
+            (Err(error), _) => {
+                let who = user.map(|u| format!(" for {}", words::clean(u))).unwrap_or_default();
+                self.host.log(Level::Error, &format!("store error{who}: {error}"));
+            }
+            (_, Standing::Unknown) => {
+                self.host.log(Level::Notice, &format!("no enrollment: unknown user from {source}"));
+            }
+            _ => {
+                let text =
+                    format!("no enrollment: a user without a factor from {source}, and the policy refuses those");
+                self.host.log(Level::Notice, &text);
+            }
+        }
+        self.hint_at_filler(answer);
+    }
+
+    fn hint_at_filler(&mut self, answer: &Answer) {
+        if answer.as_bytes().starts_with(SSHD_FILLER) {
+            let hint = "sshd replaced the answer: this user may not log in here (root without PermitRootLogin yes?)";
+            self.host.log(Level::Notice, hint);
+        }
+    }
+
+    /// One line for fail2ban, one for people, one message for the user.
+    fn tell(&mut self, verdict: &Verdict, name: &str) {
+        let accepted = matches!(verdict.outcome, Outcome::Accepted { .. });
+        if !accepted {
+            self.log_failure(Some(name));
+        }
+        let level = if accepted { Level::Info } else { Level::Notice };
+        self.host.log(level, &log::verdict(verdict, name, self.source));
+        for note in log::notes(verdict, name) {
+            self.host.log(Level::Notice, &note);
+        }
+        if self.options.explain && !self.options.quiet {
+            self.explain(verdict);
+        }
+    }
+
+    fn explain(&mut self, verdict: &Verdict) {
+        let left = |until: u64| user::too_many(until.saturating_sub(verdict.now));
+        match &verdict.outcome {
+            Outcome::Accepted { via, since } => {
+                if let Via::Backup { left } = via {
+                    self.host.say(Tone::Info, &user::backup_codes_left(*left));
+                }
+                if let Some(since) = since {
+                    self.host.say(Tone::Info, &user::since(since));
+                }
+            }
+            Outcome::Used { next_in } => self.host.say(Tone::Error, &user::used(*next_in)),
+            Outcome::Wrong { wait_until: Some(until), .. } | Outcome::Waiting { until } => {
+                self.host.say(Tone::Error, &left(*until));
+                self.say_support();
+            }
+            Outcome::Wrong { fails, wait_until: None, .. } if *fails >= 3 => self.say_support(),
+            Outcome::Wrong { .. } | Outcome::NotACode => {}
+        }
+    }
+
+    fn say_support(&mut self) {
+        if let Some(support) = &self.desk.policy().support {
+            self.host.say(Tone::Info, support);
+        }
+    }
+}
+
+/// Password and code: a trailing backup code in its exact shape, else exactly as many trailing digits as the
+/// user's codes have. Without either the whole is the password and the code is empty.
+fn split(both: &[u8], digits: usize) -> (&[u8], &[u8]) {
+    let by_digits = || {
+        let (password, code) = both.split_at_checked(both.len().checked_sub(digits)?)?;
+        code.iter().all(u8::is_ascii_digit).then_some((password, code))
+    };
+    BackupShaped::split_from(both).or_else(by_digits).unwrap_or((both, b""))
+}

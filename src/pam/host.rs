@@ -1,0 +1,104 @@
+//! The real host: a PAM handle behind the trait that a login sees.
+
+use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
+use pam::conv::Conv;
+use pam::items::{AuthTok, RHost, RUser, Service, Tty, User};
+use pam::module::PamHandle;
+
+use super::ffi;
+use super::flow::{ConversationFailed, Host, Items, Level, Tone};
+use crate::secret::Answer;
+
+/// A handle, and whether the application wants silence.
+pub struct PamHost<'a> {
+    pamh: &'a mut PamHandle,
+    silent: bool,
+}
+
+impl<'a> PamHost<'a> {
+    /// `silent`: PAM_SILENT was given.
+    pub fn new(pamh: &'a mut PamHandle, silent: bool) -> Self {
+        Self { pamh, silent }
+    }
+
+    /// The conversation is fetched anew each time: the application may replace it while it runs.
+    fn send(&self, style: PamMessageStyle, text: &str) -> Result<Option<Answer>, ConversationFailed> {
+        let conversation = self.pamh.get_item::<Conv<'_>>().ok().flatten().ok_or(ConversationFailed)?;
+        let reply = conversation.send(style, text).map_err(|_| ConversationFailed)?;
+        Ok(reply.map(|reply| Answer::new(reply.as_bytes())))
+    }
+}
+
+macro_rules! owned {
+    ($pamh:expr, $item:ty) => {
+        // Copied at once: the application may free it during the next prompt.
+        $pamh.get_item::<$item>().ok().flatten().map(|item| item.0.to_string_lossy().into_owned())
+    };
+}
+
+impl Host for PamHost<'_> {
+    fn items(&mut self) -> Items {
+        Items {
+            service: owned!(self.pamh, Service<'_>).unwrap_or_default(),
+            tty: owned!(self.pamh, Tty<'_>).unwrap_or_default(),
+            rhost: owned!(self.pamh, RHost<'_>).unwrap_or_default(),
+            ruser: owned!(self.pamh, RUser<'_>).unwrap_or_default(),
+            ssh_connection: ffi::getenv(self.pamh, c"SSH_CONNECTION"),
+            ssh_auth_info: ffi::getenv(self.pamh, c"SSH_AUTH_INFO_0"),
+            uid: nix::unistd::Uid::current().as_raw(),
+            euid: nix::unistd::Uid::effective().as_raw(),
+        }
+    }
+
+    fn user(&mut self) -> Result<Option<String>, ConversationFailed> {
+        match self.pamh.get_user(None) {
+            Ok(name) => Ok(Some(name)),
+            // A name that is not UTF-8 is nobody's; asked for like any unknown one.
+            Err(_) if self.pamh.get_item::<User<'_>>().is_ok_and(|user| user.is_some()) => Ok(None),
+            Err(_) => Err(ConversationFailed),
+        }
+    }
+
+    fn prompt(&mut self, text: &str, echo: bool) -> Result<Answer, ConversationFailed> {
+        let style = if echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
+        Ok(self.send(style, text)?.unwrap_or_else(|| Answer::new(b"")))
+    }
+
+    fn say(&mut self, tone: Tone, text: &str) {
+        if !self.silent {
+            let style = if tone == Tone::Error { PAM_ERROR_MSG } else { PAM_TEXT_INFO };
+            // Some applications answer these without a response array, which counts as an error here.
+            let _ = self.send(style, text);
+        }
+    }
+
+    fn log(&mut self, level: Level, text: &str) {
+        let priority = match level {
+            Level::Error => libc::LOG_ERR,
+            Level::Notice => libc::LOG_NOTICE,
+            Level::Info => libc::LOG_INFO,
+            Level::Debug => libc::LOG_DEBUG,
+        };
+        ffi::syslog(self.pamh, priority, text);
+    }
+
+    fn delay(&mut self, microseconds: u32) {
+        ffi::fail_delay(self.pamh, microseconds);
+    }
+
+    fn password(&mut self) -> Option<Answer> {
+        self.pamh.get_item::<AuthTok<'_>>().ok().flatten().map(|token| Answer::new(token.as_bytes()))
+    }
+
+    fn set_password(&mut self, password: &[u8]) -> bool {
+        ffi::set_authtok(self.pamh, password).is_ok()
+    }
+
+    fn stash(&mut self, code: Answer) -> bool {
+        ffi::put_stash(self.pamh, Some(code)).is_ok()
+    }
+
+    fn take_stash(&mut self) -> Option<Answer> {
+        ffi::take_stash(self.pamh)
+    }
+}

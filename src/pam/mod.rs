@@ -1,0 +1,91 @@
+//! The edge: six entry points, the silent panic hook, and the one place where an answer becomes a PAM code.
+#![allow(missing_docs, clippy::missing_safety_doc, reason = "what the hooks macro makes")]
+
+pub mod ffi;
+pub mod flow;
+pub mod host;
+pub mod options;
+
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, Once};
+
+use pam::constants::{PAM_SILENT, PamFlag, PamResultCode};
+use pam::module::{PamHandle, PamHooks};
+use pam::pam_hooks;
+
+use crate::desk::Local;
+use flow::Exit;
+use host::PamHost;
+use options::Options;
+
+struct PamTotp;
+pam_hooks!(PamTotp);
+
+impl PamHooks for PamTotp {
+    fn sm_authenticate(pamh: &mut PamHandle, arguments: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        guarded(pamh, |pamh| authenticate(pamh, &arguments, flags))
+    }
+
+    /// Success: alone in `auth`, PAM_IGNORE would make pam_setcred fail, and with it sudo, su and login.
+    fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        PamResultCode::PAM_SUCCESS
+    }
+}
+
+fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Exit {
+    let options = match Options::parse(arguments) {
+        Ok(options) => options,
+        Err(bad) => {
+            ffi::syslog(pamh, libc::LOG_ERR, &bad.to_string());
+            return Exit::Refuse;
+        }
+    };
+    let desk = Local::open(options.config.as_deref());
+    let silent = options.quiet || flags & PAM_SILENT != 0;
+    flow::login(&mut PamHost::new(pamh, silent), &desk, &options)
+}
+
+/// Where the last panic was, for the log. Our std is linked into our image, so this hook is ours alone.
+static PANIC_LINE: AtomicU32 = AtomicU32::new(0);
+static PANIC_FILE: Mutex<String> = Mutex::new(String::new());
+static HOOK: Once = Once::new();
+
+/// The default hook writes to the host's descriptor 2 and obeys RUST_BACKTRACE, which the caller sets.
+fn silence_panics() {
+    HOOK.call_once(|| {
+        set_hook(Box::new(|info| {
+            let Some(location) = info.location() else { return };
+            PANIC_LINE.store(location.line(), Ordering::Relaxed);
+            // Never waits: the host may have forked with the lock held.
+            if let Ok(mut file) = PANIC_FILE.try_lock() {
+                file.clear();
+                file.push_str(location.file());
+            }
+        }));
+    });
+}
+
+/// A panic is a refusal and a line in the log, never the end of sshd.
+fn guarded(pamh: &mut PamHandle, entry: impl FnOnce(&mut PamHandle) -> Exit) -> PamResultCode {
+    silence_panics();
+    match catch_unwind(AssertUnwindSafe(|| entry(pamh))) {
+        Ok(exit) => code(exit),
+        Err(_) => {
+            let file = PANIC_FILE.try_lock().map(|file| file.clone()).unwrap_or_default();
+            let line = PANIC_LINE.load(Ordering::Relaxed);
+            ffi::syslog(pamh, libc::LOG_CRIT, &format!("internal error at {file}:{line}: refused; please report it"));
+            PamResultCode::PAM_AUTH_ERR
+        }
+    }
+}
+
+fn code(exit: Exit) -> PamResultCode {
+    match exit {
+        Exit::Success => PamResultCode::PAM_SUCCESS,
+        Exit::Ignore => PamResultCode::PAM_IGNORE,
+        Exit::Refuse => PamResultCode::PAM_AUTH_ERR,
+        Exit::ConversationFailed => PamResultCode::PAM_CONV_ERR,
+    }
+}

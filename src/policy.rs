@@ -1,0 +1,244 @@
+//! The administrator's file: text to a checked [`Policy`]. Pure.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::enrollment::position;
+use crate::throttle::Limits;
+
+/// Where the policy is; absent means its defaults.
+pub const PATH: &str = "/etc/security/pam_totp.toml";
+/// Where secrets and state are.
+pub const STORE: &str = "/var/lib/pam_totp";
+/// What sshd's clients and scripts match.
+pub const PROMPT: &str = "Verification code: ";
+
+/// What happens to a user without a factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unenrolled {
+    /// Refused like one with a wrong code.
+    Deny,
+    /// Not asked.
+    Allow,
+}
+
+/// The policy of this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether anybody is asked.
+    pub enabled: bool,
+    /// The name in the app; `None`: the hostname.
+    pub issuer: Option<String>,
+    /// `None`: the policy says nothing, so the stack's `nullok` counts.
+    pub unenrolled: Option<Unenrolled>,
+    /// Steps each way around a device's centre.
+    pub window: u64,
+    /// The parent of `secrets/` and `state/`.
+    pub store: PathBuf,
+    /// `None`: [`PROMPT`].
+    pub prompt: Option<String>,
+    /// A sentence shown with waits and after the third wrong code.
+    pub support: Option<String>,
+    /// Failures and waits.
+    pub throttle: Limits,
+}
+
+impl Default for Policy {
+    /// What an absent file means, and the strictest policy there is: on, and nobody gets in without a factor.
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            issuer: None,
+            unenrolled: None,
+            window: 1,
+            store: PathBuf::from(STORE),
+            prompt: None,
+            support: None,
+            throttle: Limits::default(),
+        }
+    }
+}
+
+/// A policy that cannot be read: where, and what to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadPolicy {
+    /// Line and column from 1, where known.
+    pub at: Option<(usize, usize)>,
+    /// What is wrong, in one line.
+    pub what: String,
+}
+
+impl fmt::Display for BadPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Some((line, column)) => write!(f, "line {line}, column {column}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    enabled: Option<bool>,
+    issuer: Option<String>,
+    unenrolled: Option<Unenrolled>,
+    window: Option<toml::Spanned<u64>>,
+    store: Option<toml::Spanned<PathBuf>>,
+    prompt: Option<toml::Spanned<String>>,
+    support: Option<toml::Spanned<String>>,
+    #[serde(default)]
+    throttle: Throttle,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Throttle {
+    free: Option<toml::Spanned<u32>>,
+    first_wait: Option<toml::Spanned<u64>>,
+    longest_wait: Option<toml::Spanned<u64>>,
+}
+
+impl Policy {
+    /// Reads a policy file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, BadPolicy> {
+        let text = std::str::from_utf8(bytes).map_err(|_| BadPolicy { at: None, what: "not UTF-8".into() })?;
+        let file: File = toml::from_str(text).map_err(|error| BadPolicy {
+            at: position(text, &error),
+            what: error.message().split_whitespace().collect::<Vec<_>>().join(" "),
+        })?;
+        let default = Self::default();
+        let check = Check { text };
+        let throttle = check.throttle(file.throttle)?;
+        Ok(Self {
+            enabled: file.enabled.unwrap_or(default.enabled),
+            issuer: file.issuer.filter(|i| !i.is_empty()),
+            unenrolled: file.unenrolled,
+            window: check.within(file.window, 0, 3, "window", default.window)?,
+            store: check.absolute(file.store)?.unwrap_or(default.store),
+            prompt: check.sentence(file.prompt, 128, "prompt")?,
+            support: check.sentence(file.support, 256, "support")?,
+            throttle,
+        })
+    }
+
+    /// What the user is asked with.
+    pub fn prompt(&self) -> &str {
+        self.prompt.as_deref().unwrap_or(PROMPT)
+    }
+
+    /// Is this the installation's own store, which `pam-totpd` serves and `/run/pam_totp` continues?
+    pub fn has_default_store(&self) -> bool {
+        self.store == Path::new(STORE)
+    }
+}
+
+struct Check<'a> {
+    text: &'a str,
+}
+
+impl Check<'_> {
+    fn throttle(&self, table: Throttle) -> Result<Limits, BadPolicy> {
+        let default = Limits::default();
+        let free = self.within(table.free, 1, 20, "free", default.free)?;
+        let first_wait = self.within(table.first_wait, 1, 3_600, "first_wait", default.first_wait)?;
+        let longest = default.longest_wait.max(first_wait);
+        let longest_wait = self.within(table.longest_wait, first_wait, 86_400, "longest_wait", longest)?;
+        Ok(Limits { free, first_wait, longest_wait })
+    }
+
+    fn within<T: PartialOrd + fmt::Display>(
+        &self,
+        value: Option<toml::Spanned<T>>,
+        low: T,
+        high: T,
+        name: &str,
+        default: T,
+    ) -> Result<T, BadPolicy> {
+        let Some(value) = value else { return Ok(default) };
+        if *value.get_ref() < low || *value.get_ref() > high {
+            return Err(self.fault(&value, format!("{name} must be {low} to {high}")));
+        }
+        Ok(value.into_inner())
+    }
+
+    fn absolute(&self, value: Option<toml::Spanned<PathBuf>>) -> Result<Option<PathBuf>, BadPolicy> {
+        let Some(value) = value else { return Ok(None) };
+        let plain = value.get_ref().components().all(|c| !matches!(c, std::path::Component::ParentDir));
+        if !value.get_ref().is_absolute() || !plain {
+            return Err(self.fault(&value, "store must be an absolute path without ..".into()));
+        }
+        Ok(Some(value.into_inner()))
+    }
+
+    fn sentence(
+        &self,
+        value: Option<toml::Spanned<String>>,
+        most: usize,
+        name: &str,
+    ) -> Result<Option<String>, BadPolicy> {
+        let Some(value) = value else { return Ok(None) };
+        let text = value.get_ref();
+        if text.is_empty() || text.len() > most || text.chars().any(char::is_control) {
+            return Err(self.fault(&value, format!("{name} must be one line of 1 to {most} bytes")));
+        }
+        Ok(Some(value.into_inner()))
+    }
+
+    fn fault<T>(&self, value: &toml::Spanned<T>, what: String) -> BadPolicy {
+        let before = self.text.get(..value.span().start).unwrap_or_default();
+        let line = before.matches('\n').count().saturating_add(1);
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1);
+        BadPolicy { at: Some((line, column)), what }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_key_is_its_default() {
+        assert_eq!(Policy::parse(b"").unwrap(), Policy::default());
+        let all = "enabled = false\nissuer = \"ACME\"\nunenrolled = \"allow\"\nwindow = 3\nstore = \"/srv/x\"\n\
+                   prompt = \"Code: \"\nsupport = \"Call 42.\"\n[throttle]\nfree = 3\nfirst_wait = 60\nlongest_wait = 600\n";
+        let policy = Policy::parse(all.as_bytes()).unwrap();
+        let expected = Policy {
+            enabled: false,
+            issuer: Some("ACME".into()),
+            unenrolled: Some(Unenrolled::Allow),
+            window: 3,
+            store: "/srv/x".into(),
+            prompt: Some("Code: ".into()),
+            support: Some("Call 42.".into()),
+            throttle: Limits { free: 3, first_wait: 60, longest_wait: 600 },
+        };
+        assert_eq!(policy, expected);
+    }
+
+    #[test]
+    fn every_fault_has_a_line_and_a_column() {
+        let cases = [
+            ("enabled = ture\n", (1, 11)),
+            ("enabled = true\nenabeld = true\n", (2, 1)),
+            ("unenrolled = \"maybe\"\n", (1, 14)),
+            ("window = 4\n", (1, 10)),
+            ("window = -1\n", (1, 10)),
+            ("store = \"var/lib\"\n", (1, 9)),
+            ("store = \"/var/../lib\"\n", (1, 9)),
+            ("prompt = \"two\\nlines\"\n", (1, 10)),
+            ("[throttle]\nfree = 0\n", (2, 8)),
+            ("[throttle]\nfirst_wait = 90\nlongest_wait = 60\n", (3, 16)),
+            ("[throtle]\n", (1, 2)),
+        ];
+        for (text, at) in cases {
+            let fault = Policy::parse(text.as_bytes()).unwrap_err();
+            assert_eq!(fault.at, Some(at), "{text}: {fault}");
+            assert!(!fault.what.contains('\n'));
+        }
+        assert!(Policy::parse(b"\xff").is_err());
+    }
+}

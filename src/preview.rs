@@ -1,0 +1,67 @@
+//! Before the prompt: is this user asked for a code?
+
+use crate::account::{self, Account};
+use crate::policy::{Policy, Unenrolled};
+use crate::store::{Store, StoreError};
+
+/// What to do with a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Preview {
+    /// No code is due.
+    Ignore(Reason),
+    /// Ask; what the answer can come to depends on the standing.
+    Ask(Standing),
+}
+
+/// Why no code is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The policy is off.
+    SwitchedOff,
+    /// Those without a factor may pass.
+    NotEnrolled,
+}
+
+/// Who is being asked. All are asked alike, and all but the first are refused alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// A factor is there.
+    Enrolled(Account),
+    /// An account without a factor.
+    Unenrolled,
+    /// No such account.
+    Unknown,
+    /// The store cannot tell; nobody gets in by that.
+    Faulty(StoreError),
+}
+
+/// Looks at policy, account and secret file, in this order.
+pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, name: Option<&str>, nullok: bool) -> Preview {
+    if !policy.enabled {
+        return Preview::Ignore(Reason::SwitchedOff);
+    }
+    let default = if nullok { Unenrolled::Allow } else { Unenrolled::Deny };
+    match (standing(store, name), policy.unenrolled.unwrap_or(default)) {
+        (Standing::Unenrolled | Standing::Unknown, Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled),
+        (standing, _) => Preview::Ask(standing),
+    }
+}
+
+/// Unenrolled means exactly: the account was looked up without an error, and there is no file in a `secrets/`
+/// that passed its checks. Anything else would let an unmounted disk open the host.
+fn standing(store: &Result<Store, StoreError>, name: Option<&str>) -> Standing {
+    let store = match store {
+        Ok(store) => store,
+        Err(error) => return Standing::Faulty(error.clone()),
+    };
+    let account = match name.map(account::by_name) {
+        Some(Ok(Some(account))) => account,
+        Some(Ok(None)) | None => return Standing::Unknown,
+        Some(Err(account::Unavailable)) => return Standing::Faulty(StoreError::NoAccounts),
+    };
+    match store.is_enrolled(&account.name) {
+        Ok(true) => Standing::Enrolled(account),
+        Ok(false) => Standing::Unenrolled,
+        Err(error) => Standing::Faulty(error),
+    }
+}

@@ -1,0 +1,512 @@
+//! The only code that touches our files: safe opening, the bounded lock, the two slots, the atomic replacement.
+//!
+//! Every directory up to `/` is checked from the top down. Once a directory is known to belong to root and not
+//! to be writable by others, only root can change what is in it, so the next check cannot be raced by a user.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, lstat};
+use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
+use zeroize::Zeroizing;
+
+use crate::account::Account;
+use crate::enrollment::{Broken, Enrollment};
+use crate::state::{self, Found, Record, SLOT};
+
+/// Where the record continues while the disk is read-only.
+const RUN: &str = "/run/pam_totp/state";
+/// No file of ours is longer.
+const MAX_FILE: u64 = 64 * 1024;
+/// How long a login waits for another one of the same user.
+const LOCK_BOUND: Duration = Duration::from_secs(1);
+/// Between two tries for the lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+/// Longest file name before its ending.
+const MAX_NAME: usize = 240;
+
+/// Why the store refuses. Never holds text of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// A directory that the installation makes is not there: perhaps a file system is not mounted.
+    Missing(PathBuf),
+    /// Not as we left it: somebody may have tampered with it.
+    Unsafe(PathBuf, &'static str),
+    /// A system call failed.
+    Io(PathBuf, Errno),
+    /// Another login of this user held the lock for the whole second.
+    Busy,
+    /// The state or secret file was written by a later version.
+    Newer(PathBuf),
+    /// A secret file that is no enrollment.
+    Broken(PathBuf, Broken),
+    /// The file says another user than its name, or another uid than the account's.
+    NotTheirs(PathBuf, &'static str),
+    /// The name is too long for a file name.
+    NameTooLong,
+    /// NSS could not say whether the account exists.
+    NoAccounts,
+    /// The record does not fit a slot.
+    TooLarge,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(p) => write!(f, "{} is missing: mount it or install pam_totp again", p.display()),
+            Self::Unsafe(p, what) => write!(f, "{} {what}: refusing to use it", p.display()),
+            Self::Io(p, errno) => write!(f, "{}: {}", p.display(), errno.desc()),
+            Self::Busy => f.write_str("another login of this user holds the lock: try again"),
+            Self::Newer(p) => {
+                write!(f, "{} was written by a newer pam_totp: restart this service", p.display())
+            }
+            Self::Broken(p, broken) => write!(f, "{} is damaged: {broken}: enroll again", p.display()),
+            Self::NotTheirs(p, what) => write!(f, "{} {what}: `pam-totp rename` or `remove` mends it", p.display()),
+            Self::NameTooLong => write!(f, "the user name is longer than {MAX_NAME} bytes and cannot enroll"),
+            Self::NoAccounts => f.write_str("the account could not be looked up"),
+            Self::TooLarge => f.write_str("the state record does not fit its slot"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// An opened store: its directories were checked.
+#[derive(Debug)]
+pub struct Store {
+    secrets: PathBuf,
+    state: PathBuf,
+    run: Option<PathBuf>,
+}
+
+impl Store {
+    /// Checks the directories from `/` down; makes none.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        check_directories(root, Writers::Trusted)?;
+        let (secrets, state) = (root.join("secrets"), root.join("state"));
+        check_directory(&secrets, Writers::OwnerAlone)?;
+        check_directory(&state, Writers::OwnerAlone)?;
+        let run = (root == Path::new(crate::policy::STORE)).then(|| PathBuf::from(RUN));
+        Ok(Self { secrets, state, run })
+    }
+
+    /// Is there a factor? ENOENT in a checked directory is the only "no".
+    pub fn is_enrolled(&self, name: &str) -> Result<bool, StoreError> {
+        let Ok(file) = file_name(name) else { return Ok(false) };
+        Ok(open_checked(&self.secret_path(&file), OFlag::O_RDONLY, Writers::OwnerAlone)?.is_some())
+    }
+
+    /// The factor of an account, read without the lock.
+    pub fn enrollment(&self, account: &Account) -> Result<Option<Enrollment>, StoreError> {
+        let Some(enrollment) = self.enrollment_of(&account.name)? else { return Ok(None) };
+        let fault = |what| Err(StoreError::NotTheirs(self.secret_path(&file_name(&account.name)?), what));
+        if enrollment.user != account.name {
+            return fault("names another user");
+        }
+        if enrollment.uid != account.uid {
+            return fault("was enrolled by another uid (the account was made anew)");
+        }
+        Ok(Some(enrollment))
+    }
+
+    /// The factor under a name, whoever that is now: for administrators.
+    pub fn enrollment_of(&self, name: &str) -> Result<Option<Enrollment>, StoreError> {
+        let Ok(file) = file_name(name) else { return Ok(None) };
+        let path = self.secret_path(&file);
+        let Some(bytes) = read_checked(&path, Writers::OwnerAlone)? else { return Ok(None) };
+        Enrollment::parse(&bytes).map(Some).map_err(|broken| StoreError::Broken(path, broken))
+    }
+
+    /// Is anything at all in the place of a user's secret, even something unusable?
+    pub fn holds(&self, name: &str) -> bool {
+        file_name(name).is_ok_and(|file| lstat(&self.secret_path(&file)).is_ok())
+    }
+
+    /// The newest record without the lock, for looking at it; makes nothing.
+    pub fn peek(&self, name: &str) -> Result<Option<Record>, StoreError> {
+        let Ok(file) = file_name(name) else { return Ok(None) };
+        let mut newest = None;
+        for directory in [Some(&self.state), self.run.as_ref()].into_iter().flatten() {
+            let path = directory.join(&file);
+            let Some(opened) = open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? else { continue };
+            match read_slots(&opened, &path)? {
+                Found::Newer => return Err(StoreError::Newer(path)),
+                Found::Nothing => {}
+                Found::Valid(slot) => {
+                    newest = newest.filter(|n: &state::Slot| n.sequence > slot.sequence).or(Some(slot))
+                }
+            }
+        }
+        Ok(newest.map(|slot| slot.record))
+    }
+
+    /// The names that have a secret file.
+    pub fn names(&self) -> Result<Vec<String>, StoreError> {
+        let fault = |e: std::io::Error| io_error(&self.secrets, &e);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.secrets).map_err(fault)? {
+            let file = entry.map_err(fault)?.file_name();
+            names.extend(file.to_str().and_then(|f| f.strip_suffix(".toml")).and_then(user_name));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Takes the one lock of a user. Held until the value is dropped; never across a prompt.
+    pub fn lock(&self, name: &str) -> Result<Locked<'_>, StoreError> {
+        let file = file_name(name)?;
+        let path = self.state.join(&file);
+        let deadline = Instant::now().checked_add(LOCK_BOUND);
+        let (disk, read_only) = match lock_file(&path, OFlag::O_RDWR, deadline) {
+            Err(StoreError::Io(_, Errno::EROFS)) => (lock_file(&path, OFlag::O_RDONLY, deadline), true),
+            other => (other, false),
+        };
+        // The lock on the disk's file is held in either case: a process that sees the disk writable and one that
+        // does not (mount namespaces differ) must not both accept one code.
+        let disk = match disk {
+            Err(StoreError::Io(_, Errno::EROFS)) if read_only => None,
+            disk => Some(disk?),
+        };
+        let run = match &self.run {
+            Some(run) if read_only => Some(lock_run(run, &file, deadline)?),
+            None if read_only => return Err(StoreError::Io(path, Errno::EROFS)),
+            _ => None,
+        };
+        Ok(Locked { store: self, name: name.to_owned(), file, path, disk, run, slot: None })
+    }
+
+    fn secret_path(&self, file: &str) -> PathBuf {
+        self.secrets.join(format!("{file}.toml"))
+    }
+}
+
+/// A policy file's bytes; `None` where there is none.
+pub fn read_policy(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    if let Some(parent) = path.parent() {
+        check_directories(parent, Writers::Trusted)?;
+    }
+    read_checked(path, Writers::Trusted)
+}
+
+/// A user under his lock.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    store: &'a Store,
+    name: String,
+    file: String,
+    path: PathBuf,
+    disk: Option<Flock<File>>,
+    run: Option<Flock<File>>,
+    /// What was read: the sequence number and the slot that must not be overwritten.
+    slot: Option<(u64, u8)>,
+}
+
+impl Locked<'_> {
+    /// The factor, for a login of this account.
+    pub fn enrollment(&self, account: &Account) -> Result<Option<Enrollment>, StoreError> {
+        self.store.enrollment(account)
+    }
+
+    /// The factor under the locked name, for administrators.
+    pub fn enrollment_of(&self) -> Result<Option<Enrollment>, StoreError> {
+        self.store.enrollment_of(&self.name)
+    }
+
+    /// The newest record, of the disk or of `/run`; `None` where it is lost. Remembers which slot to write.
+    pub fn record(&mut self) -> Result<Option<Record>, StoreError> {
+        let disk = self.disk.as_ref().map_or(Ok(Found::Nothing), |file| read_slots(file, &self.path))?;
+        let run = match (&self.run, &self.store.run) {
+            (Some(file), _) => read_slots(file, Path::new(RUN))?,
+            // Left over from a time when the disk was read-only; newer than the disk's until the next commit.
+            (None, Some(run)) => match open_checked(&run.join(&self.file), OFlag::O_RDONLY, Writers::OwnerAlone) {
+                Ok(Some(file)) => read_slots(&file, run)?,
+                Ok(None) => Found::Nothing,
+                Err(error) => return Err(error),
+            },
+            (None, None) => Found::Nothing,
+        };
+        let (own, foreign) = if self.run.is_some() { (run, disk) } else { (disk, run) };
+        if own == Found::Newer || foreign == Found::Newer {
+            return Err(StoreError::Newer(self.path.clone()));
+        }
+        let (sequence, index) = match &own {
+            Found::Valid(slot) => (slot.sequence, Some(slot.index)),
+            _ => (0, None),
+        };
+        let newest = match (own, foreign) {
+            (Found::Valid(a), Found::Valid(b)) => Some(if b.sequence > a.sequence { b } else { a }),
+            (Found::Valid(one), _) | (_, Found::Valid(one)) => Some(one),
+            _ => None,
+        };
+        let sequence = newest.as_ref().map_or(sequence, |s| s.sequence);
+        self.slot = index.map(|index| (sequence, index)).or((sequence > 0).then_some((sequence, u8::MAX)));
+        Ok(newest.map(|slot| slot.record))
+    }
+
+    /// Writes the record over the older slot: one pwrite, one fdatasync. Only then may anybody be answered.
+    pub fn commit(&mut self, record: &Record) -> Result<(), StoreError> {
+        let (last, index) = self.slot.unwrap_or((0, u8::MAX));
+        let sequence = last.saturating_add(1);
+        let mut bytes = state::print(sequence, record).map_err(|_| StoreError::TooLarge)?;
+        let next = match index {
+            0 => 1,
+            1 => 0,
+            // Nothing valid in this file: both slots at once, so that no later write needs a new block.
+            _ => {
+                bytes.resize(state::FILE, b'\n');
+                0
+            }
+        };
+        let offset = if next == 1 { SLOT } else { 0 };
+        let file = self.run.as_ref().or(self.disk.as_ref()).ok_or(StoreError::Io(self.path.clone(), Errno::EROFS))?;
+        let fault = |e: std::io::Error| io_error(&self.path, &e);
+        file.write_all_at(&bytes, u64::try_from(offset).unwrap_or_default()).map_err(fault)?;
+        file.sync_data().map_err(fault)?;
+        self.slot = Some((sequence, next));
+        Ok(())
+    }
+
+    /// Replaces the secret file whole: a crash leaves the old or the new one, and at most the one temporary file,
+    /// which the next change reuses.
+    pub fn replace_secret(&self, enrollment: &Enrollment) -> Result<(), StoreError> {
+        let (path, temporary) = (self.store.secret_path(&self.file), self.temporary());
+        let fault = |e: std::io::Error| io_error(&path, &e);
+        unlink(&temporary)?;
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+        let mut file = create(&temporary, flags)?;
+        let written = file.write_all(enrollment.print().as_bytes()).and_then(|()| file.sync_all());
+        if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, &path)) {
+            // The old file stands. The temporary one holds a key: it goes, if it can.
+            let _ = unlink(&temporary);
+            return Err(fault(error));
+        }
+        sync_directory(&self.store.secrets)
+    }
+
+    /// Takes the secret away and keeps the state, so that neither replays nor waits are washed out.
+    pub fn remove_secret(&self) -> Result<(), StoreError> {
+        unlink(&self.temporary())?;
+        unlink(&self.store.secret_path(&self.file))?;
+        sync_directory(&self.store.secrets)
+    }
+
+    /// One fixed name; a leading dot is no user's.
+    fn temporary(&self) -> PathBuf {
+        self.store.secrets.join(format!(".{}.toml.new", self.file))
+    }
+}
+
+/// The file name of a user: characters outside `[A-Za-z0-9._@-]` and a leading dot are percent-encoded.
+fn file_name(user: &str) -> Result<String, StoreError> {
+    let mut name = String::with_capacity(user.len());
+    for byte in user.bytes() {
+        let plain = byte.is_ascii_alphanumeric() || b"_@-".contains(&byte) || (byte == b'.' && !name.is_empty());
+        if plain {
+            name.push(char::from(byte));
+        } else {
+            name.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    if name.is_empty() || name.len() > MAX_NAME { Err(StoreError::NameTooLong) } else { Ok(name) }
+}
+
+/// The inverse of [`file_name`]; `None` for what it would not have made.
+fn user_name(file: &str) -> Option<String> {
+    let mut pieces = file.split('%');
+    let mut bytes = pieces.next()?.as_bytes().to_vec();
+    for piece in pieces {
+        let (hex, rest) = piece.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(hex, 16).ok()?);
+        bytes.extend(rest.as_bytes());
+    }
+    let user = String::from_utf8(bytes).ok()?;
+    (file_name(&user).ok()? == file).then_some(user)
+}
+
+/// Who may write to a file or directory of ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writers {
+    /// Others may read it.
+    Trusted,
+    /// Others may not even read it.
+    OwnerAlone,
+}
+
+/// Root, or whoever this process is: euid 0 trusts root's files alone.
+fn trusted(owner: u32) -> bool {
+    owner == 0 || owner == Uid::effective().as_raw()
+}
+
+fn check_directories(path: &Path, last: Writers) -> Result<(), StoreError> {
+    let mut above: Vec<&Path> = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()).collect();
+    above.reverse();
+    above.into_iter().try_for_each(|p| check_directory(p, Writers::Trusted))?;
+    check_directory(path, last)
+}
+
+fn check_directory(path: &Path, writers: Writers) -> Result<(), StoreError> {
+    let stat = match lstat(path) {
+        Err(Errno::ENOENT) => return Err(StoreError::Missing(path.into())),
+        other => other.map_err(|e| StoreError::Io(path.into(), e))?,
+    };
+    let fault = |what| Err(StoreError::Unsafe(path.into(), what));
+    match kind(&stat) {
+        SFlag::S_IFDIR => {}
+        SFlag::S_IFLNK => return fault("is a symbolic link (set `store` to the real path)"),
+        _ => return fault("is not a directory"),
+    }
+    check_writers(path, &stat, writers, stat.st_mode & 0o1000 != 0)
+}
+
+fn check_writers(path: &Path, stat: &FileStat, writers: Writers, sticky: bool) -> Result<(), StoreError> {
+    let fault = |what| Err(StoreError::Unsafe(path.into(), what));
+    if !trusted(stat.st_uid) {
+        return fault("does not belong to root");
+    }
+    match writers {
+        Writers::Trusted if stat.st_mode & 0o022 != 0 && !sticky => fault("can be written by others"),
+        Writers::OwnerAlone if stat.st_mode & 0o077 != 0 => {
+            fault("is open to others (its mode has group or other bits)")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits())
+}
+
+/// Opens without following, blocking or inheriting, then looks at what was opened: a FIFO or a link must neither
+/// hang nor mislead a login.
+fn open_checked(path: &Path, access: OFlag, writers: Writers) -> Result<Option<File>, StoreError> {
+    let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    let file = match open(path, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(Errno::ELOOP) => return Err(StoreError::Unsafe(path.into(), "is a symbolic link")),
+        Err(Errno::EISDIR) => return Err(StoreError::Unsafe(path.into(), "is not a regular file")),
+        Err(Errno::ENXIO) => return Err(StoreError::Unsafe(path.into(), "is not a regular file")),
+        Err(errno) => return Err(StoreError::Io(path.into(), errno)),
+    };
+    check_file(&file, path, writers)?;
+    Ok(Some(file))
+}
+
+fn check_file(file: &File, path: &Path, writers: Writers) -> Result<FileStat, StoreError> {
+    let stat = fstat(file).map_err(|e| StoreError::Io(path.into(), e))?;
+    let fault = |what| Err(StoreError::Unsafe(path.into(), what));
+    if kind(&stat) != SFlag::S_IFREG {
+        return fault("is not a regular file");
+    }
+    if stat.st_nlink != 1 {
+        return fault("has another name (its link count is not 1)");
+    }
+    if u64::try_from(stat.st_size).map_or(true, |size| size > MAX_FILE) {
+        return fault("is longer than 64 KiB");
+    }
+    check_writers(path, &stat, writers, false)?;
+    Ok(stat)
+}
+
+fn read_checked(path: &Path, writers: Writers) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    let Some(file) = open_checked(path, OFlag::O_RDONLY, writers)? else { return Ok(None) };
+    let size = file.metadata().map_or(0, |m| m.len().min(MAX_FILE));
+    // Reserved at once: a growing buffer would leave unwiped copies of the keys behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(64)));
+    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(|e| io_error(path, &e))?;
+    Ok(Some(bytes))
+}
+
+/// Opens a state file, makes it where it is missing, and locks it.
+fn lock_file(path: &Path, access: OFlag, deadline: Option<Instant>) -> Result<Flock<File>, StoreError> {
+    loop {
+        let file = match open_checked(path, access, Writers::OwnerAlone)? {
+            Some(file) => file,
+            None => match create(path, OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL) {
+                Err(StoreError::Io(_, Errno::EEXIST)) => continue,
+                made => {
+                    let made = made?;
+                    path.parent().map_or(Ok(()), sync_directory)?;
+                    made
+                }
+            },
+        };
+        let Some(locked) = try_lock(file, path, deadline)? else { return Err(StoreError::Busy) };
+        // Between opening and locking the file may have been replaced; then the lock is on the wrong one.
+        let stat = check_file(&locked, path, Writers::OwnerAlone);
+        let same = stat.and_then(|s| Ok((s, lstat(path).map_err(|e| StoreError::Io(path.into(), e))?)));
+        match same {
+            Ok((held, named)) if (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino) => return Ok(locked),
+            _ if deadline.is_none_or(|d| Instant::now() >= d) => return Err(StoreError::Busy),
+            _ => {}
+        }
+    }
+}
+
+fn try_lock(mut file: File, path: &Path, deadline: Option<Instant>) -> Result<Option<Flock<File>>, StoreError> {
+    loop {
+        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(Some(locked)),
+            Err((file, Errno::EWOULDBLOCK | Errno::EINTR)) => file,
+            Err((_, errno)) => return Err(StoreError::Io(path.into(), errno)),
+        };
+        if deadline.is_none_or(|d| Instant::now() >= d) {
+            return Ok(None);
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+}
+
+fn lock_run(run: &Path, file: &str, deadline: Option<Instant>) -> Result<Flock<File>, StoreError> {
+    run.parent().map_or(Ok(()), |parent| check_directories(parent, Writers::Trusted))?;
+    check_directory(run, Writers::OwnerAlone)?;
+    lock_file(&run.join(file), OFlag::O_RDWR, deadline)
+}
+
+fn create(path: &Path, flags: OFlag) -> Result<File, StoreError> {
+    let fault = |e| StoreError::Io(path.into(), e);
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = File::from(open(path, flags, mode).map_err(fault)?);
+    // The host's umask may have taken bits away.
+    fchmod(&file, mode).map_err(fault)?;
+    Ok(file)
+}
+
+fn read_slots(file: &File, path: &Path) -> Result<Found, StoreError> {
+    let mut bytes = vec![0; state::FILE];
+    let mut length = 0_usize;
+    while let Some(rest) = bytes.get_mut(length..).filter(|r| !r.is_empty()) {
+        match file.read_at(rest, u64::try_from(length).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(n) => length = length.saturating_add(n),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(io_error(path, &e)),
+        }
+    }
+    Ok(state::read(bytes.get(..length).unwrap_or_default()))
+}
+
+fn unlink(path: &Path) -> Result<(), StoreError> {
+    match unlinkat(nix::fcntl::AT_FDCWD, path, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(StoreError::Io(path.into(), errno)),
+    }
+}
+
+fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let fault = |e| StoreError::Io(path.into(), e);
+    let directory = File::from(open(path, flags, Mode::empty()).map_err(fault)?);
+    directory.sync_all().map_err(|e| io_error(path, &e))
+}
+
+fn io_error(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Io(path.into(), error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+}

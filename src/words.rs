@@ -1,0 +1,195 @@
+//! Every sentence that a user or a log gets. Pure.
+
+use crate::attempt::{Outcome, Via};
+use crate::date::Utc;
+use crate::source::Source;
+use crate::state::Since;
+use crate::verify::Verdict;
+
+/// Foreign text in a log: control characters and spaces replaced, so that nobody writes lines or words of ours.
+pub fn clean(text: &str) -> String {
+    let mut out: String =
+        text.chars().take(128).map(|c| if c.is_control() || c.is_whitespace() { '?' } else { c }).collect();
+    if text.chars().nth(128).is_some() {
+        out.push_str("...");
+    }
+    out
+}
+
+/// Seconds as people say them, rounded up: "12 s", "4 minutes", "6 hours".
+pub fn duration(seconds: u64) -> String {
+    match seconds {
+        0..=120 => format!("{seconds} s"),
+        121..=7_200 => format!("{} minutes", seconds.div_ceil(60)),
+        7_201..=172_800 => format!("{} hours", seconds.div_ceil(3_600)),
+        _ => format!("{} days", seconds.div_ceil(86_400)),
+    }
+}
+
+/// `2026-11-21 19:00 UTC`.
+pub fn moment(epoch: u64) -> String {
+    let utc = Utc::from_epoch(epoch);
+    format!("{:04}-{:02}-{:02} {:02}:{:02} UTC", utc.year, utc.month, utc.day, utc.hour, utc.minute)
+}
+
+/// The clocks of phone and server differ: which way, by how much.
+pub fn clocks_differ(ahead: i64) -> String {
+    let direction = if ahead < 0 { "behind" } else { "ahead of" };
+    format!("{} s {direction}", ahead.unsigned_abs())
+}
+
+/// What a user reads where the stack says `explain`. Each is an oracle where no first factor came before.
+pub mod user {
+    use super::*;
+
+    /// A code that came twice.
+    pub fn used(next_in: u64) -> String {
+        match next_in {
+            0 => "This code was already used. Take the next one.".into(),
+            1..=3_600 => format!("This code was already used. The next one comes in {}.", super::duration(next_in)),
+            _ => "The clock of this host has gone back. Ask its administrator, or use a backup code.".into(),
+        }
+    }
+
+    /// A lane that waits.
+    pub fn too_many(seconds: u64) -> String {
+        format!("Too many wrong codes. Try again in {}.", super::duration(seconds))
+    }
+
+    /// After a success.
+    pub fn since(since: &Since) -> String {
+        let (count, at) = (since.count, super::moment(since.at));
+        let from = match since.from {
+            Source::Local => "this host".into(),
+            Source::Unknown => "an unknown place".into(),
+            Source::Net(address) => address.to_string(),
+        };
+        if count == 1 {
+            format!("1 wrong code was entered since your last login, at {at} from {from}.")
+        } else {
+            format!("{count} wrong codes were entered since your last login, the last at {at} from {from}.")
+        }
+    }
+
+    /// After a login by backup code.
+    pub fn backup_codes_left(left: u32) -> String {
+        match left {
+            0 => "That was your last backup code.".into(),
+            1 => "1 backup code is left.".into(),
+            _ => format!("{left} backup codes are left."),
+        }
+    }
+}
+
+/// What the log reads.
+pub mod log {
+    use super::*;
+
+    /// Who failed, in the words that log readers know from pam_unix, to the letter.
+    pub struct Failure<'a> {
+        /// Real uid of the process.
+        pub uid: u32,
+        /// Effective uid of the process.
+        pub euid: u32,
+        /// PAM_TTY.
+        pub tty: &'a str,
+        /// PAM_RUSER.
+        pub ruser: &'a str,
+        /// PAM_RHOST.
+        pub rhost: &'a str,
+        /// The account; `None` when there is none: what was typed may be a password.
+        pub user: Option<&'a str>,
+    }
+
+    impl std::fmt::Display for Failure<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            let (tty, ruser, rhost) = (clean(self.tty), clean(self.ruser), clean(self.rhost));
+            let (uid, euid) = (self.uid, self.euid);
+            write!(f, "authentication failure; logname= uid={uid} euid={euid} tty={tty} ruser={ruser} rhost={rhost} ")?;
+            self.user.map_or(Ok(()), |user| write!(f, " user={}", clean(user)))
+        }
+    }
+
+    /// The reason of a verdict, or how somebody got in.
+    pub fn verdict(verdict: &Verdict, user: &str, source: Source) -> String {
+        let user = clean(user);
+        match &verdict.outcome {
+            Outcome::Accepted { via: Via::Device(id), .. } => {
+                format!("accepted code of {user} from {source} (device {id})")
+            }
+            Outcome::Accepted { via: Via::Backup { left }, .. } => {
+                format!("accepted backup code of {user} from {source} ({left} left)")
+            }
+            Outcome::Used { .. } => format!("used code: {user} from {source} entered a code that was accepted before"),
+            Outcome::Wrong { fails, wait_until, .. } => {
+                let wait = wait_until.map_or(String::new(), |until| {
+                    format!(", the next try counts in {}", duration(until.saturating_sub(verdict.now)))
+                });
+                format!("wrong code: {user} from {source}, {fails} since the last right one there{wait}")
+            }
+            Outcome::Waiting { until } => {
+                let left = duration(until.saturating_sub(verdict.now));
+                format!(
+                    "waiting: {user} from {source} had too many wrong codes, {left} left; the code was not looked at"
+                )
+            }
+            Outcome::NotACode => format!("no code: the answer of {user} from {source} has not the shape of a code"),
+        }
+    }
+
+    /// What else the log should know, one line each.
+    pub fn notes(verdict: &Verdict, user: &str) -> Vec<String> {
+        let user = clean(user);
+        let mut notes = Vec::new();
+        if verdict.healed {
+            notes.push(format!(
+                "state of {user} was lost and is made anew: codes of the next three minutes are refused, \
+                 backup codes count as used"
+            ));
+        }
+        if let Outcome::Wrong { clock_off: Some(ahead), .. } = verdict.outcome {
+            let off = clocks_differ(ahead);
+            notes.push(format!(
+                "clock: the code of {user} would be right if the device's clock, {off} this host's, were right; \
+                 see `timedatectl`"
+            ));
+        }
+        if let Some(back) = verdict.clock_back {
+            let back = duration(back);
+            notes.push(format!(
+                "clock: this host's clock went back by {back} or more since the last code of {user}: codes up to \
+                 that one stay refused; when the clock is right, `pam-totp unlock {user}`"
+            ));
+        }
+        notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_makes_no_lines_and_no_words() {
+        assert_eq!(clean("bob\nroot user=x\u{1b}[2J\u{2028}"), "bob?root?user=x?[2J?");
+        assert_eq!(clean(&"x".repeat(200)).len(), 131);
+        let failure = log::Failure { uid: 0, euid: 0, tty: "ssh", ruser: "", rhost: "192.0.2.4", user: Some("bob x") };
+        assert_eq!(
+            failure.to_string(),
+            "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.4  user=bob?x"
+        );
+    }
+
+    #[test]
+    fn times_as_people_say_them() {
+        let cases = [(12, "12 s"), (120, "120 s"), (121, "3 minutes"), (240, "4 minutes"), (21_600, "6 hours")];
+        for (seconds, words) in cases {
+            assert_eq!(duration(seconds), words);
+        }
+        assert_eq!(user::too_many(240), "Too many wrong codes. Try again in 4 minutes.");
+        assert_eq!(user::used(12), "This code was already used. The next one comes in 12 s.");
+        let since = Since { count: 3, at: 1_795_287_600, from: "192.0.2.4".parse().unwrap() };
+        let told = "3 wrong codes were entered since your last login, the last at 2026-11-21 19:00 UTC from 192.0.2.4.";
+        assert_eq!(user::since(&since), told);
+    }
+}
