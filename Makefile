@@ -1,0 +1,61 @@
+# make             the module and the program
+# make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
+# make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
+# make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
+# make uninstall   keeps keys, records and the policy
+
+PREFIX ?= /usr/local
+# Whatever the prefix, libpam looks into one folder only: where the distribution's own modules are.
+MODULEDIR ?= $(realpath $(dir $(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
+    /usr/lib/$(TRIPLET) /lib/$(TRIPLET) /usr/lib64 /lib64 /usr/lib /lib)))))
+TRIPLET = $(shell gcc -print-multiarch 2>/dev/null)
+
+MODULE = target/module/release/libpam_totp.so
+PROGRAM = target/release/pam-totp
+SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
+
+DEMO_NEEDS = iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
+CHECK_NEEDS = $(DEMO_NEEDS) binutils faketime libpam-modules oathtool pamtester python3-pil sshpass strace sudo tmux \
+    valgrind zbar-tools
+
+# cargo's own tools, for a shell that does not look there; behind the rest, so that no choice of the user's is overruled.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+# The last line of a check is its summary.
+MAKEFLAGS += --no-print-directory
+
+.PHONY: all check demo install uninstall
+all: $(MODULE) $(PROGRAM)
+
+# cargo leaves a file that it finds fresh as old as it was; touched, `sudo make install` needs no cargo.
+$(MODULE): $(SOURCES)
+	cargo build --release --locked --lib --no-default-features --features module --target-dir target/module
+	@touch $@
+
+$(PROGRAM): $(SOURCES)
+	cargo build --release --locked --no-default-features --features cli --bins
+	@touch $@
+
+check:
+	@scripts/need $(CHECK_NEEDS)
+	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny@0.20.2
+	cargo fmt --check
+	cargo clippy --locked --all-targets --all-features -- -D warnings
+	cargo clippy --locked --lib --no-default-features --features module -- -D warnings
+	cargo clippy --locked --lib --no-default-features -- -D warnings
+	cargo fetch --locked
+	cargo deny --offline check bans licenses sources
+	@$(MAKE) all
+	cargo test --locked --no-fail-fast
+
+demo:
+	@scripts/need $(DEMO_NEEDS)
+	@$(MAKE) all
+	@demo/run
+
+install: all
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' scripts/install '$(MODULE)' '$(PROGRAM)'
+
+uninstall:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' scripts/uninstall

@@ -1,0 +1,295 @@
+//! A QR code drawn for a terminal.
+//!
+//! The drawing is the key in another shape, so it wipes itself as keys do.
+
+use std::fmt;
+
+use qrcode::{Color, EcLevel, QrCode};
+use zeroize::Zeroizing;
+
+// Both colors are said, from the fixed part of the 256-color palette: a scanner needs dark on light, quiet zone
+// included, and only what is not left to the theme is so on every theme. Each starts with a reset, for a terminal
+// that was left in reverse or bold.
+const INK_ON_PAPER: &str = "\x1b[0;38;5;16;48;5;231m";
+const INK: &str = "\x1b[0;38;5;16;48;5;16m";
+const PAPER: &str = "\x1b[0;38;5;231;48;5;231m";
+/// Ends every line, or the terminal would color the rest of it.
+const END_OF_LINE: &str = "\x1b[0m\n";
+
+/// The quiet zone of the standard, and the narrowest one that scanners still put up with.
+const QUIET_ZONES: [u8; 2] = [4, 2];
+
+/// How a dark module is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Half blocks, two modules in a cell.
+    Utf8,
+    /// A module in two cells, for terminals without UTF-8. The cells are solid by their background; the `##` in the
+    /// dark ones is for a paper or a log that keeps no colors.
+    Ascii,
+}
+
+/// The terminal's window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Cells from left to right.
+    pub columns: u16,
+    /// Cells from top to bottom.
+    pub rows: u16,
+}
+
+/// A drawing, ready to be written to the terminal.
+pub struct Drawing {
+    /// Lines with their colors, each ended by a newline.
+    pub text: Zeroizing<String>,
+    /// How many lines.
+    pub rows: u16,
+    /// How wide each of them is.
+    pub columns: u16,
+    /// Light modules on each side.
+    pub quiet_zone: u8,
+}
+
+/// Why there is no drawing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QrError {
+    /// The window has too few rows.
+    TooTall {
+        /// Rows that the code needs, with those that the caller reserved.
+        needs_rows: u16,
+        /// Rows of the window.
+        has_rows: u16,
+    },
+    /// The window has too few columns.
+    TooWide {
+        /// Columns that the code needs.
+        needs_columns: u16,
+        /// Columns of the window.
+        has_columns: u16,
+    },
+    /// No QR code holds this much.
+    TooLong,
+}
+
+impl fmt::Display for QrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (needs, has, unit) = match *self {
+            Self::TooTall { needs_rows, has_rows } => (needs_rows, has_rows, "rows"),
+            Self::TooWide { needs_columns, has_columns } => (needs_columns, has_columns, "columns"),
+            Self::TooLong => {
+                return f.write_str(
+                    "Issuer and account are too long for a QR code: shorten them, or type the key into the app.",
+                );
+            }
+        };
+        write!(
+            f,
+            "The QR code needs a window of {needs} {unit}, this one has {has}: \
+             enlarge it or choose a smaller font and try again, or type the key into the app."
+        )
+    }
+}
+
+impl std::error::Error for QrError {}
+
+/// Draws `uri` for a window of `size` in which `reserved_rows` are needed for other things; no size is no limit.
+pub fn draw(uri: &str, style: Style, size: Option<Size>, reserved_rows: u16) -> Result<Drawing, QrError> {
+    let code = QrCode::with_error_correction_level(uri, EcLevel::L).map_err(|_| QrError::TooLong)?;
+    let width = code.width();
+    let modules = Zeroizing::new(code.into_colors().into_iter().map(|c| c == Color::Dark).collect::<Vec<bool>>());
+    let rows_of_modules: Vec<&[bool]> = modules.chunks_exact(width.max(1)).collect();
+
+    let mut refused = QrError::TooLong;
+    for quiet_zone in QUIET_ZONES {
+        let canvas = Canvas { modules: &rows_of_modules, quiet: usize::from(quiet_zone) };
+        let (columns, rows) = canvas.cells(style).ok_or(QrError::TooLong)?;
+        match fits(columns, rows.saturating_add(reserved_rows), size) {
+            Ok(()) => return Ok(Drawing { text: canvas.paint(style), rows, columns, quiet_zone }),
+            Err(why) => refused = why,
+        }
+    }
+    Err(refused)
+}
+
+fn fits(columns: u16, rows: u16, size: Option<Size>) -> Result<(), QrError> {
+    match size {
+        Some(has) if rows > has.rows => Err(QrError::TooTall { needs_rows: rows, has_rows: has.rows }),
+        Some(has) if columns > has.columns => {
+            Err(QrError::TooWide { needs_columns: columns, has_columns: has.columns })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The modules inside their quiet zone.
+struct Canvas<'a> {
+    modules: &'a [&'a [bool]],
+    quiet: usize,
+}
+
+impl Canvas<'_> {
+    fn side(&self) -> usize {
+        self.modules.len().saturating_add(self.quiet.saturating_mul(2))
+    }
+
+    /// Columns and rows of the drawing, in cells.
+    fn cells(&self, style: Style) -> Option<(u16, u16)> {
+        let side = u16::try_from(self.side()).ok()?;
+        match style {
+            Style::Utf8 => Some((side, side.div_ceil(2))),
+            Style::Ascii => Some((side.checked_mul(2)?, side)),
+        }
+    }
+
+    /// Whatever is not a module is light: the quiet zone, and the half row under an odd number of them.
+    fn is_dark(&self, row: usize, column: usize) -> bool {
+        let module = || self.modules.get(row.checked_sub(self.quiet)?)?.get(column.checked_sub(self.quiet)?);
+        module().copied().unwrap_or(false)
+    }
+
+    /// Bytes that no drawing exceeds. Taken all at once: a string that grows leaves copies of the key behind.
+    fn room(&self) -> usize {
+        let longest_cell = INK.len().max(PAPER.len()).saturating_add(2);
+        let longest_line = longest_cell.saturating_mul(self.side()).saturating_add(END_OF_LINE.len());
+        longest_line.saturating_mul(self.side())
+    }
+
+    fn paint(&self, style: Style) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(self.room()));
+        match style {
+            Style::Utf8 => self.paint_half_blocks(&mut text),
+            Style::Ascii => self.paint_pairs(&mut text),
+        }
+        text
+    }
+
+    fn paint_half_blocks(&self, text: &mut String) {
+        for row in (0..self.side()).step_by(2) {
+            text.push_str(INK_ON_PAPER);
+            for column in 0..self.side() {
+                text.push(match (self.is_dark(row, column), self.is_dark(row.saturating_add(1), column)) {
+                    (false, false) => ' ',
+                    (true, false) => '▀',
+                    (false, true) => '▄',
+                    (true, true) => '█',
+                });
+            }
+            text.push_str(END_OF_LINE);
+        }
+    }
+
+    fn paint_pairs(&self, text: &mut String) {
+        for row in 0..self.side() {
+            let mut last = None;
+            for column in 0..self.side() {
+                let dark = self.is_dark(row, column);
+                if last.replace(dark) != Some(dark) {
+                    text.push_str(if dark { INK } else { PAPER });
+                }
+                text.push_str(if dark { "##" } else { "  " });
+            }
+            text.push_str(END_OF_LINE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// 99 bytes: what a usual host and account come to.
+    const URI: &str =
+        "otpauth://totp/host.example.com:alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=host.example.com";
+
+    /// The modules of a drawing, quiet zone included, as somebody sees them who knows nothing of how it was painted.
+    fn look(drawing: &Drawing, style: Style) -> Vec<Vec<bool>> {
+        let mut seen = Vec::new();
+        for line in drawing.text.lines() {
+            let line = line.replace(INK_ON_PAPER, "").replace(INK, "").replace(PAPER, "").replace("\x1b[0m", "");
+            match style {
+                Style::Utf8 => {
+                    seen.push(line.chars().map(|c| "▀█".contains(c)).collect());
+                    seen.push(line.chars().map(|c| "▄█".contains(c)).collect());
+                }
+                Style::Ascii => {
+                    assert!(line.is_ascii());
+                    let pairs = line.as_bytes().chunks(2);
+                    seen.push(
+                        pairs
+                            .map(|p| {
+                                if p == b"##" {
+                                    true
+                                } else {
+                                    assert_eq!(p, b"  ");
+                                    false
+                                }
+                            })
+                            .collect(),
+                    );
+                }
+            }
+        }
+        seen
+    }
+
+    fn expected(uri: &str, quiet: usize) -> Vec<Vec<bool>> {
+        let code = QrCode::with_error_correction_level(uri, EcLevel::L).unwrap();
+        let side = code.width() + 2 * quiet;
+        let mut modules = vec![vec![false; side]; side];
+        for (at, color) in code.to_colors().into_iter().enumerate() {
+            modules[quiet + at / code.width()][quiet + at % code.width()] = color == Color::Dark;
+        }
+        modules
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn a_drawing_shows_every_module_and_its_quiet_zone(uri in "[ -~]{1,200}", narrow: bool) {
+            for style in [Style::Utf8, Style::Ascii] {
+                let roomy = draw(&uri, style, None, 0).unwrap();
+                prop_assert_eq!(roomy.quiet_zone, 4);
+                let size = Size { columns: u16::MAX, rows: roomy.rows - u16::from(narrow) };
+                let drawing = draw(&uri, style, Some(size), 0).unwrap();
+                prop_assert_eq!(drawing.quiet_zone, if narrow { 2 } else { 4 });
+                prop_assert_eq!(drawing.text.lines().count(), usize::from(drawing.rows));
+
+                let mut seen = look(&drawing, style);
+                let expected = expected(&uri, usize::from(drawing.quiet_zone));
+                if seen.len() > expected.len() {
+                    prop_assert!(seen.pop().unwrap().iter().all(|dark| !dark));
+                }
+                prop_assert_eq!(&seen, &expected);
+                prop_assert_eq!(seen[0].len() * if style == Style::Ascii { 2 } else { 1 }, usize::from(drawing.columns));
+            }
+        }
+    }
+
+    #[test]
+    fn a_usual_uri_leaves_three_rows_of_a_usual_window() {
+        let drawing = draw(URI, Style::Utf8, Some(Size { columns: 80, rows: 24 }), 3).unwrap();
+        assert_eq!((drawing.rows, drawing.columns, drawing.quiet_zone), (21, 41, 2));
+        let roomier = draw(URI, Style::Utf8, Some(Size { columns: 80, rows: 26 }), 3).unwrap();
+        assert_eq!((roomier.rows, roomier.quiet_zone), (23, 4));
+    }
+
+    #[test]
+    fn a_small_window_is_told_what_would_do() {
+        let refusal = |columns, rows, style| draw(URI, style, Some(Size { columns, rows }), 3).err().unwrap();
+        assert_eq!(refusal(80, 23, Style::Utf8), QrError::TooTall { needs_rows: 24, has_rows: 23 });
+        assert_eq!(refusal(40, 24, Style::Utf8), QrError::TooWide { needs_columns: 41, has_columns: 40 });
+        assert_eq!(refusal(80, 24, Style::Ascii), QrError::TooTall { needs_rows: 44, has_rows: 24 });
+        assert_eq!(refusal(80, 44, Style::Ascii), QrError::TooWide { needs_columns: 82, has_columns: 80 });
+        assert_eq!(draw(&"x".repeat(3000), Style::Utf8, None, 0).err(), Some(QrError::TooLong));
+    }
+
+    #[test]
+    fn a_drawing_never_grows_past_the_room_taken_for_it() {
+        for style in [Style::Utf8, Style::Ascii] {
+            let canvas = Canvas { modules: &[&[true, false], &[false, true]], quiet: 1 };
+            assert_eq!(canvas.paint(style).capacity(), canvas.room());
+        }
+    }
+}
