@@ -1,1 +1,193 @@
-fn main() {}
+//! pam-totp: people enroll with it, administrators run the host with it, panels script it.
+//!
+//! Thin over the library: arguments in, one transaction, one report out.
+#![deny(unsafe_code)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a program of its own, not inside a host")]
+
+mod change;
+mod enroll;
+mod input;
+mod look;
+mod people;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nix::sys::resource::{Resource, setrlimit};
+
+use report::{Failure, Report};
+
+/// Enrolls users for codes after the password, and looks after what they enrolled.
+#[derive(Parser)]
+#[command(name = "pam-totp", version, max_term_width = 100)]
+struct Cli {
+    /// Use this policy instead of /etc/security/pam_totp.toml.
+    #[arg(long, global = true, value_name = "PATH")]
+    config: Option<PathBuf>,
+    /// Print one JSON object, also for errors; never ask.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a key, show it, and store it once a code proves that it is in the phone.
+    Enroll(Enroll),
+    /// Print a new key and its URI; nothing is stored.
+    Generate(Generate),
+    /// Store a key: the key is read from the first line of stdin, a code that proves it from the second.
+    Set(Set),
+    /// Check one code, read from stdin, exactly as a login would: it is used up, or counted.
+    Verify(Verify),
+    /// Show what a user has enrolled, when it was last used, and whether he has to wait.
+    Status {
+        /// Whose; without it your own.
+        user: Option<String>,
+    },
+    /// Show every enrolled user.
+    List,
+    /// Take the factor off; works when the account is gone.
+    Remove(Users),
+    /// Clear waits, and a state that lies in the future after a wrong clock.
+    Unlock(Users),
+    /// Move a factor to a renamed account, or tie it to an account that was made anew.
+    Rename {
+        /// The name it is under.
+        old: String,
+        /// The account that shall have it.
+        new: String,
+    },
+}
+
+#[derive(Args)]
+struct Label {
+    /// The name that the app shows first [default: the policy's, else the hostname].
+    #[arg(long)]
+    issuer: Option<String>,
+    /// The name that the app shows second [default: USER].
+    #[arg(long)]
+    account: Option<String>,
+}
+
+#[derive(Args)]
+struct Enroll {
+    /// For whom; without it for yourself.
+    user: Option<String>,
+    #[command(flatten)]
+    label: Label,
+    /// What to call the phone or token.
+    #[arg(long, value_name = "NAME", default_value = "phone")]
+    device: String,
+    /// How to draw the QR code.
+    #[arg(long, value_enum, default_value = "auto")]
+    qr: Qr,
+    /// Void the key that the user has.
+    #[arg(long)]
+    replace: bool,
+}
+
+#[derive(Args)]
+struct Generate {
+    /// For whom; without it for yourself.
+    user: Option<String>,
+    #[command(flatten)]
+    label: Label,
+}
+
+#[derive(Args)]
+struct Set {
+    /// For whom.
+    user: String,
+    /// What to call the phone or token.
+    #[arg(long, value_name = "NAME", default_value = "phone")]
+    device: String,
+    /// Store the key unproved.
+    #[arg(long)]
+    no_code: bool,
+    /// Void the key that the user has.
+    #[arg(long)]
+    replace: bool,
+}
+
+#[derive(Args)]
+struct Verify {
+    /// Whose code.
+    user: String,
+    /// The PAM service that the login is for.
+    #[arg(long)]
+    service: Option<String>,
+    /// The literal address that the login comes from [default: this host].
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<String>,
+}
+
+#[derive(Args)]
+struct Users {
+    /// Whom.
+    #[arg(required = true)]
+    users: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Qr {
+    /// utf8 where the terminal can, else ascii; none where there is no terminal.
+    Auto,
+    /// Half blocks.
+    Utf8,
+    /// Colored blanks and `##`, for terminals without UTF-8.
+    Ascii,
+    /// Not at all.
+    None,
+}
+
+fn main() -> ExitCode {
+    keep_no_core();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let json = cli.json;
+    report::finish(json, run(cli))
+}
+
+fn run(cli: Cli) -> Result<Report, Failure> {
+    let config = cli.config.as_deref();
+    match cli.command {
+        Command::Enroll(_) if cli.json => {
+            Err(Failure::usage("`enroll` asks for a code; with --json use `generate`, then `set`"))
+        }
+        Command::Enroll(arguments) => enroll::enroll(config, &arguments),
+        Command::Generate(arguments) => enroll::generate(config, &arguments),
+        Command::Set(arguments) => enroll::set(config, &arguments, cli.json),
+        Command::Verify(arguments) => look::verify(config, &arguments, cli.json),
+        Command::Status { user } => look::status(config, user.as_deref()),
+        Command::List => look::list(config),
+        Command::Remove(users) => change::remove(config, &users.users),
+        Command::Unlock(users) => change::unlock(config, &users.users),
+        Command::Rename { old, new } => change::rename(config, &old, &new),
+    }
+}
+
+/// clap's own errors and pages, as one JSON object where that was asked for.
+fn usage(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let text = text.trim_end();
+            report::finish(json, Ok(Report::new(text.to_owned()).with("text", text)))
+        }
+        _ => report::finish(json, Err(Failure::usage(text.trim_start_matches("error: ").trim_end()))),
+    }
+}
+
+/// Keys pass through this process: none goes into a core file or to a debugger of the same user.
+fn keep_no_core() {
+    let _ = nix::sys::prctl::set_dumpable(false);
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+}

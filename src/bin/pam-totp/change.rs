@@ -1,0 +1,68 @@
+//! `remove`, `unlock`, `rename`: what administrators do to the factors of others.
+
+use std::path::Path;
+
+use pam_totp::account;
+use pam_totp::desk::{Desk, Local};
+use pam_totp::manage::{self, ManageError};
+use pam_totp::words::clean;
+use serde_json::{Map, Value, json};
+
+use super::people::{by_name, desk, log_change};
+use super::report::{Failure, PARTLY, Report};
+
+/// Takes the factor off.
+pub fn remove(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    each(users, "removed the factor of", |user| manage::remove(desk.store()?, user))
+}
+
+/// Clears waits and a future state.
+pub fn unlock(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    each(users, "unlocked", |user| manage::unlock(desk.store()?, desk.policy(), user))
+}
+
+/// Moves a factor.
+pub fn rename(config: Option<&Path>, old: &str, new: &str) -> Result<Report, Failure> {
+    let desk: Local = desk(config)?;
+    let account = by_name(new)?;
+    manage::rename(desk.store()?, old, &account).map_err(|error| for_user(old, error))?;
+    let (old, new) = (clean(old), clean(&account.name));
+    log_change(&format!("moved the factor of {old} to {new}"));
+    Ok(Report::new(format!("The factor of {old} belongs to {new} now."))
+        .with("user", account.name)
+        .with("renamed", true))
+}
+
+/// Each user by himself: one who cannot be changed stops no other.
+fn each(users: &[String], done: &str, change: impl Fn(&str) -> Result<(), ManageError>) -> Result<Report, Failure> {
+    let (mut modified, mut failed, mut lines, mut exit) = (Vec::new(), Map::new(), Vec::new(), 0);
+    for user in users {
+        match change(user) {
+            Ok(()) => {
+                log_change(&format!("{done} {}", clean(user)));
+                lines.push(format!("{}: done", clean(user)));
+                modified.push(Value::from(user.clone()));
+            }
+            Err(error) => {
+                let failure = for_user(user, error);
+                eprintln!("pam-totp: {}: {}", clean(user), failure.message);
+                exit = failure.exit;
+                failed.insert(user.clone(), json!({ "code": failure.code, "message": failure.message }));
+            }
+        }
+    }
+    let exit = if modified.is_empty() || failed.is_empty() { exit } else { PARTLY };
+    Ok(Report::new(lines.join("\n")).with("modified", modified).with("failed", failed).exiting(exit))
+}
+
+fn for_user(user: &str, error: ManageError) -> Failure {
+    let nobody = matches!(error, ManageError::NotEnrolled) && matches!(account::by_name(user), Ok(None));
+    let failure = Failure::from(error);
+    match failure.code {
+        _ if nobody => Failure::no_such_user(user),
+        "not_permitted" => Failure::not_authorized(user),
+        _ => failure,
+    }
+}

@@ -1,0 +1,188 @@
+//! `enroll`, `generate`, `set`: a key comes into being and is stored once it is proved.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use pam_totp::account::Account;
+use pam_totp::clock;
+use pam_totp::desk::{Desk, Local};
+use pam_totp::enrollment::{Device, Kind, valid_device_name};
+use pam_totp::manage::{self, ManageError, Proof};
+use pam_totp::otp::{Algorithm, Digits};
+use pam_totp::qr::{self, Size, Style};
+use pam_totp::secret::{GENERATED_BYTES, Secret};
+use pam_totp::uri;
+use zeroize::Zeroizing;
+
+use super::input::Input;
+use super::people::{by_name, desk, log_change, whom};
+use super::report::{Failure, Report};
+use super::{Enroll, Generate, Label, Qr, Set};
+
+/// How often a wrong code may be mended before the key is thrown away.
+const TRIES: u32 = 3;
+/// Account, key and prompt stand on the same screen as the QR code.
+const ROWS_BESIDE: u16 = 3;
+
+/// Shows a new key and stores it after a right code.
+pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    let account = whom(arguments.user.as_deref(), "enroll")?;
+    let store = desk.store()?;
+    // Said before anybody scans a code in vain; an unreadable store says so here too.
+    if store.is_enrolled(&account.name).map_or(true, |yes| yes) && store.holds(&account.name) && !arguments.replace {
+        return Err(for_user(&account, ManageError::AlreadyEnrolled));
+    }
+    let mut input = Input::new(false)?;
+    let device = new_device(new_key()?, &arguments.device)?;
+    show(&device, &label(&desk, &arguments.label, &account)?, arguments.qr)?;
+    for attempt in 1.. {
+        let code = input.code("Verification code: ")?;
+        let proof = Proof::Code(&code);
+        match manage::set(store, desk.policy(), &account, device.clone(), &proof, arguments.replace) {
+            Err(error @ (ManageError::WrongCode { .. } | ManageError::UsedCode)) if input.asks && attempt < TRIES => {
+                eprintln!("{}", Failure::from(error).message);
+            }
+            result => {
+                result.map_err(|error| for_user(&account, error))?;
+                break;
+            }
+        }
+    }
+    log_enrolled(&account, arguments.replace, "proved by a code");
+    Ok(Report::new(enrolled_text(&desk, &account)))
+}
+
+/// Prints a new key; nothing is stored.
+pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    let account = whom(arguments.user.as_deref(), "generate")?;
+    let (issuer, name) = label(&desk, &arguments.label, &account)?;
+    let device = new_device(new_key()?, "phone")?;
+    let (secret, uri) = (device.secret.to_base32(), uri::otpauth(&device, &issuer, &name));
+    let text =
+        format!("Issuer:  {issuer}\nAccount: {name}\nKey:     {}\nURI:     {}", *device.secret.to_groups(), *uri);
+    Ok(Report::new(text)
+        .with("user", account.name)
+        .with("secret", secret.as_str())
+        .with("uri", uri.as_str())
+        .with("issuer", issuer)
+        .with("account", name))
+}
+
+/// Stores a key that came from elsewhere.
+pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    let account = by_name(&arguments.user)?;
+    let mut input = Input::new(json)?;
+    let key = input.hidden("Key: ", "key")?;
+    let key = std::str::from_utf8(&key).ok().map_or(Err(pam_totp::secret::KeyError::NotBase32), Secret::from_base32);
+    let key = key.and_then(|key| key.long_enough().map(|()| key));
+    let key = key.map_err(|error| Failure::bad_input("bad_key", error.to_string()))?;
+    let device = new_device(key, &arguments.device)?;
+    let code = if arguments.no_code { None } else { Some(input.code("Verification code: ")?) };
+    let proof = code.as_ref().map_or(Proof::None, Proof::Code);
+    manage::set(desk.store()?, desk.policy(), &account, device, &proof, arguments.replace)
+        .map_err(|error| for_user(&account, error))?;
+    log_enrolled(&account, arguments.replace, if arguments.no_code { "not proved" } else { "proved by a code" });
+    let text = enrolled_text(&desk, &account);
+    Ok(Report::new(text).with("user", account.name).with("enrolled", true).with("proved", !arguments.no_code))
+}
+
+fn for_user(account: &Account, error: ManageError) -> Failure {
+    match error {
+        ManageError::AlreadyEnrolled => {
+            let failure = Failure::from(error);
+            Failure { message: format!("{} is {}", account.name, failure.message), ..failure }
+        }
+        error => error.into(),
+    }
+}
+
+fn log_enrolled(account: &Account, replace: bool, how: &str) {
+    let word = if replace { "enrolled anew" } else { "enrolled" };
+    log_change(&format!("{word} {}, {how}", pam_totp::words::clean(&account.name)));
+}
+
+fn enrolled_text(desk: &Local, account: &Account) -> String {
+    let name = &account.name;
+    if desk.policy().enabled {
+        format!("{name} is enrolled: programs whose PAM stack names pam_totp.so ask {name} for a code from now on.")
+    } else {
+        format!("{name} is enrolled. The policy is switched off, so nobody is asked for a code yet.")
+    }
+}
+
+fn new_key() -> Result<Secret, Failure> {
+    let mut bytes = Zeroizing::new(vec![0; GENERATED_BYTES]);
+    getrandom::fill(&mut bytes).map_err(|e| Failure::host(format!("no random numbers: {e}")))?;
+    Ok(Secret::from_bytes(bytes))
+}
+
+fn new_device(secret: Secret, name: &str) -> Result<Device, Failure> {
+    if !valid_device_name(name) {
+        return Err(Failure::bad_input("bad_name", "a device's name has 1 to 64 printable characters"));
+    }
+    Ok(Device {
+        id: manage::device_id(&secret),
+        name: name.to_owned(),
+        kind: Kind::Totp { period: 30 },
+        secret,
+        algorithm: Algorithm::Sha1,
+        digits: Digits::SIX,
+        created: clock::now(),
+    })
+}
+
+/// Issuer and account. The account is the user alone: the issuer names the host.
+fn label(desk: &Local, label: &Label, account: &Account) -> Result<(String, String), Failure> {
+    let issuer = label.issuer.clone().or_else(|| desk.policy().issuer.clone()).map_or_else(hostname, Ok)?;
+    let name = label.account.clone().unwrap_or_else(|| account.name.clone());
+    if [&issuer, &name].into_iter().all(|text| uri::valid_label(text)) {
+        Ok((issuer, name))
+    } else {
+        let text = "issuer and account have 1 to 128 printable characters and no colon";
+        Err(Failure::bad_input("bad_name", text))
+    }
+}
+
+fn hostname() -> Result<String, Failure> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    name.map(|name| name.trim().to_owned()).map_err(|e| Failure::host(format!("no hostname: {e}: give --issuer")))
+}
+
+/// Account and key for those who type, the QR code for those who scan.
+fn show(device: &Device, (issuer, account): &(String, String), qr: Qr) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    let style = match qr {
+        Qr::None => None,
+        Qr::Utf8 => Some(Style::Utf8),
+        Qr::Ascii => Some(Style::Ascii),
+        Qr::Auto if !out.is_terminal() => None,
+        Qr::Auto => Some(if locale_is_utf8() { Style::Utf8 } else { Style::Ascii }),
+    };
+    let uri = uri::otpauth(device, issuer, account);
+    let drawing = style.map(|style| qr::draw(&uri, style, window(), ROWS_BESIDE)).transpose();
+    let mut write = || {
+        writeln!(out, "Account: {account} at {issuer}")?;
+        writeln!(out, "Key:     {}", *device.secret.to_groups())?;
+        match &drawing {
+            Ok(Some(drawing)) => out.write_all(drawing.text.as_bytes()),
+            Ok(None) => Ok(()),
+            Err(error) => writeln!(out, "{error}"),
+        }
+    };
+    write().map_err(|e| Failure::host(format!("stdout: {e}")))
+}
+
+fn locale_is_utf8() -> bool {
+    let value =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    value.is_some_and(|value| value.to_ascii_lowercase().replace('-', "").contains("utf8"))
+}
+
+/// The terminal behind stdout; without one there is no limit.
+fn window() -> Option<Size> {
+    let (columns, rows) = terminal_size::terminal_size_of(std::io::stdout())?;
+    Some(Size { columns: columns.0, rows: rows.0 })
+}

@@ -1,0 +1,71 @@
+//! Reading keys and codes: from stdin byte by byte, so that no buffer keeps a copy; from a terminal with a prompt.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
+
+use pam_totp::secret::{Answer, MAX_ANSWER};
+use zeroize::Zeroizing;
+
+use super::report::Failure;
+
+/// Where answers come from.
+pub struct Input {
+    stdin: File,
+    /// Somebody is there to be asked.
+    pub asks: bool,
+}
+
+impl Input {
+    /// `json`: never asks.
+    pub fn new(json: bool) -> Result<Self, Failure> {
+        let stdin = io::stdin();
+        let asks = stdin.is_terminal();
+        if json && asks {
+            return Err(Failure::usage("with --json nothing is asked: give the answers on stdin"));
+        }
+        let stdin = stdin.as_fd().try_clone_to_owned().map_err(|e| Failure::host(format!("stdin: {e}")))?;
+        Ok(Self { stdin: File::from(stdin), asks })
+    }
+
+    /// A line that nobody may read over the shoulder.
+    pub fn hidden(&mut self, prompt: &str, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        if !self.asks {
+            return self.line(what);
+        }
+        let line = rpassword::prompt_password(prompt).map_err(|e| Failure::usage(format!("no {what}: {e}")))?;
+        Ok(Zeroizing::new(line.into_bytes()))
+    }
+
+    /// A code; on a terminal people see what they type, it is good for seconds and for once.
+    pub fn code(&mut self, prompt: &str) -> Result<Answer, Failure> {
+        if self.asks {
+            let mut out = io::stdout();
+            let shown = out.write_all(prompt.as_bytes()).and_then(|()| out.flush());
+            shown.map_err(|e| Failure::host(format!("stdout: {e}")))?;
+        }
+        Ok(Answer::new(&self.line("code")?))
+    }
+
+    fn line(&mut self, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        // Reserved at once: a growing buffer would leave unwiped copies behind.
+        let mut line = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));
+        let mut byte = Zeroizing::new([0_u8; 1]);
+        loop {
+            match self.stdin.read(&mut *byte) {
+                Ok(0) if line.is_empty() => return Err(Failure::usage(format!("no {what} on stdin"))),
+                Ok(0) => return Ok(line),
+                Ok(_) if byte[0] == b'\n' => {
+                    if line.last() == Some(&b'\r') {
+                        line.pop();
+                    }
+                    return Ok(line);
+                }
+                Ok(_) if line.len() > MAX_ANSWER => return Err(Failure::usage(format!("the {what} is too long"))),
+                Ok(_) => line.push(byte[0]),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Failure::host(format!("stdin: {e}"))),
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What the program says at its end: text or one JSON object, and an exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use pam_totp::desk::PolicyFault;
+use pam_totp::manage::ManageError;
+use pam_totp::store::StoreError;
+use pam_totp::words::clocks_differ;
+use serde_json::{Map, Value, json};
+
+/// The JSON contract; frozen.
+const VERSION: u64 = 1;
+
+/// The answer is no.
+pub const NO: u8 = 1;
+const USAGE: u8 = 2;
+const NO_SUCH_USER: u8 = 3;
+const NOT_PERMITTED: u8 = 4;
+const HOST: u8 = 5;
+/// Some of the users, not all.
+pub const PARTLY: u8 = 6;
+
+/// A command that did its work, whatever the answer.
+pub struct Report {
+    text: String,
+    fields: Map<String, Value>,
+    exit: u8,
+}
+
+impl Report {
+    /// With what people read; empty for nothing.
+    pub fn new(text: String) -> Self {
+        Self { text, fields: Map::new(), exit: 0 }
+    }
+
+    /// With a field of the JSON object.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With another exit code than 0.
+    pub fn exiting(mut self, exit: u8) -> Self {
+        self.exit = exit;
+        self
+    }
+}
+
+/// A command that did not do its work.
+#[derive(Debug)]
+pub struct Failure {
+    /// A word for programs.
+    pub code: &'static str,
+    /// What is wrong and what to do next.
+    pub message: String,
+    /// The exit code.
+    pub exit: u8,
+}
+
+impl Failure {
+    fn new(code: &'static str, exit: u8, message: impl Into<String>) -> Self {
+        Self { code, exit, message: message.into() }
+    }
+
+    /// The call's words are off.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new("usage", USAGE, message)
+    }
+
+    /// A key or name that cannot be used.
+    pub fn bad_input(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(code, USAGE, message)
+    }
+
+    /// No such account.
+    pub fn no_such_user(name: &str) -> Self {
+        Self::new("no_such_user", NO_SUCH_USER, format!("there is no user {}", pam_totp::words::clean(name)))
+    }
+
+    /// The caller may not do that to this user.
+    pub fn not_authorized(name: &str) -> Self {
+        let name = pam_totp::words::clean(name);
+        Self::new("not_permitted", NOT_PERMITTED, format!("You are not authorized to modify {name}"))
+    }
+
+    /// The host cannot do it.
+    pub fn host(message: impl Into<String>) -> Self {
+        Self::new("host", HOST, message)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Io(_, Errno::EACCES | Errno::EPERM) => {
+                Self::new("not_permitted", NOT_PERMITTED, format!("{error}: only root may do this (try sudo)"))
+            }
+            StoreError::NameTooLong => Self::new("name_too_long", USAGE, error.to_string()),
+            _ => Self::new("store", HOST, error.to_string()),
+        }
+    }
+}
+
+impl From<&PolicyFault> for Failure {
+    fn from(fault: &PolicyFault) -> Self {
+        match fault {
+            PolicyFault::File(error) => error.clone().into(),
+            _ => Self::new("policy", HOST, format!("{fault}: mend the policy first")),
+        }
+    }
+}
+
+impl From<ManageError> for Failure {
+    fn from(error: ManageError) -> Self {
+        let message = error.to_string();
+        match error {
+            ManageError::Store(error) => error.into(),
+            ManageError::AlreadyEnrolled => Self::new("already_enrolled", NO, message),
+            ManageError::NotEnrolled => Self::new("not_enrolled", NO, message),
+            ManageError::WrongCode { clock_off } => {
+                let clock = clock_off.map_or(String::new(), |off| format!("\n{}", clock_hint(off)));
+                Self::new("wrong_code", NO, message + &clock)
+            }
+            ManageError::UsedCode => Self::new("used_code", NO, message),
+        }
+    }
+}
+
+/// Nearly always it is the server's clock: say so, and how to look.
+fn clock_hint(off: i64) -> String {
+    let off = clocks_differ(off);
+    format!(
+        "The code would be right if the clocks agreed: the phone's clock is {off} this server's. \
+         Look at the server's with `timedatectl` or `chronyc tracking`, and set the phone's to automatic."
+    )
+}
+
+/// Prints and ends. stdout carries the one object in JSON, the report else; errors go to stderr.
+pub fn finish(json: bool, result: Result<Report, Failure>) -> ExitCode {
+    let (exit, written) = match (result, json) {
+        (Ok(report), true) => (report.exit, print_object(report.fields)),
+        (Err(failure), true) => {
+            let error = json!({ "code": failure.code, "message": failure.message });
+            (failure.exit, print_object(Map::from_iter([("error".to_owned(), error)])))
+        }
+        (Ok(report), false) if report.text.is_empty() => (report.exit, Ok(())),
+        (Ok(report), false) => (report.exit, writeln!(std::io::stdout(), "{}", report.text)),
+        (Err(failure), false) => {
+            let _ = writeln!(std::io::stderr(), "pam-totp: {}", failure.message);
+            (failure.exit, Ok(()))
+        }
+    };
+    // What nobody could read was not said: a full disk or a closed pipe behind stdout is the host's fault.
+    ExitCode::from(if written.is_err() { HOST } else { exit })
+}
+
+fn print_object(fields: Map<String, Value>) -> std::io::Result<()> {
+    let mut object = Map::from_iter([("version".to_owned(), VERSION.into())]);
+    object.extend(fields);
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", Value::Object(object))?;
+    out.flush()
+}
