@@ -51,3 +51,6 @@ pub mod words;
 pub mod account;
 pub mod clock;
 pub mod store;
+
+#[cfg(feature = "cli")]
+pub mod qr;
