@@ -26,13 +26,14 @@ MAKEFLAGS += --no-print-directory
 .PHONY: all check demo install uninstall
 all: $(MODULE) $(PROGRAM)
 
+# Both say where to build: CARGO_TARGET_DIR may be set to another place.
 # cargo leaves a file that it finds fresh as old as it was; touched, `sudo make install` needs no cargo.
 $(MODULE): $(SOURCES)
 	cargo build --release --locked --lib --no-default-features --features module --target-dir target/module
 	@touch $@
 
 $(PROGRAM): $(SOURCES)
-	cargo build --release --locked --no-default-features --features cli --bins
+	cargo build --release --locked --no-default-features --features cli --bins --target-dir target
 	@touch $@
 
 check:
