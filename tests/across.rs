@@ -23,8 +23,6 @@ fn a_code_used_at_sshd_is_refused_by_sudo() {
         let output = system.tries(bob.command("sudo").args(["-S", "id"]), &answers);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert!(output.stdout.is_empty(), "{output:?}");
-        system
-            .log
-            .line("pam_totp(sudo:auth): authentication failure; ");
+        system.log.line("pam_totp(sudo:auth): authentication failure; ");
     });
 }

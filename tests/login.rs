@@ -25,9 +25,7 @@ fn a_wrong_code_is_refused_and_the_right_one_gets_in() {
         console.types("echo in as $(id -un); exit");
         console.sees("in as alice");
         assert_eq!(console.ends().1, 0);
-        system
-            .log
-            .line("pam_totp(login:auth): authentication failure; ");
+        system.log.line("pam_totp(login:auth): authentication failure; ");
     });
 }
 

@@ -18,7 +18,8 @@ PasswordAuthentication no
 const PASSWORD_METHOD: &str = "KbdInteractiveAuthentication no\nPasswordAuthentication yes\n";
 
 /// As pam_unix says it, for everything that reads logs.
-const FAILURE: &str = "pam_totp(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=127.0.0.1  user=alice";
+const FAILURE: &str =
+    "pam_totp(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=127.0.0.1  user=alice";
 
 /// Answers both prompts.
 fn answer(client: &mut Terminal, user: &User, password: &str, code: &str) {
@@ -51,17 +52,12 @@ fn password_then_code_gets_in_and_that_code_never_again() {
         let mut client = ssh("alice", &[]);
         answer(&mut client, &alice, PASSWORD, &code);
         gets_in(client, &alice);
-        system
-            .log
-            .line("Accepted keyboard-interactive/pam for alice from 127.0.0.1");
+        system.log.line("Accepted keyboard-interactive/pam for alice from 127.0.0.1");
 
         let mut client = ssh("alice", &ONCE);
         answer(&mut client, &alice, PASSWORD, &code);
         let screen = is_refused(client);
-        assert!(
-            screen.contains("This code was already used. The next one comes in "),
-            "{screen}"
-        );
+        assert!(screen.contains("This code was already used. The next one comes in "), "{screen}");
         system.log.line(FAILURE);
         system.log.line("already used");
     });
@@ -108,9 +104,7 @@ fn an_empty_code_is_refused() {
         let mut client = ssh("alice", &ONCE);
         answer(&mut client, &alice, PASSWORD, "");
         is_refused(client);
-        system
-            .log
-            .line("pam_totp(sshd:auth): authentication failure;");
+        system.log.line("pam_totp(sshd:auth): authentication failure;");
     });
 }
 
@@ -227,12 +221,7 @@ fn wrong_used_unenrolled_and_unknown_look_the_same() {
         answer(&mut client, &carol, PASSWORD, &used);
         gets_in(client, &carol);
 
-        let tries = [
-            ("alice", alice.wrong_code()),
-            ("carol", used.clone()),
-            ("bob", used.clone()),
-            ("mallory", used),
-        ];
+        let tries = [("alice", alice.wrong_code()), ("carol", used.clone()), ("bob", used.clone()), ("mallory", used)];
         let seen = tries.map(|(user, code)| {
             let mut client = ssh(user, &ONCE);
             client.answers(&prompt(user, "Password: "), PASSWORD);
@@ -244,10 +233,7 @@ fn wrong_used_unenrolled_and_unknown_look_the_same() {
         for (user, screen, delay) in &seen {
             assert_eq!(screen, &seen[0].1, "{user}");
             // libpam spreads the delay at random, by half of it either way.
-            assert!(
-                (Duration::from_millis(900)..Duration::from_secs(5)).contains(delay),
-                "{user}: {delay:?}"
-            );
+            assert!((Duration::from_millis(900)..Duration::from_secs(5)).contains(delay), "{user}: {delay:?}");
         }
         system
             .log

@@ -10,10 +10,7 @@ const STACK: &str = include_str!("../pam.d/sudo");
 /// Lets everybody use sudo with his own password, so that a test may take as many users as it needs.
 pub fn prepare(system: &System) {
     system.stack("sudo", STACK);
-    system.file(
-        "/etc/sudoers",
-        "Defaults lecture = never\nroot ALL=(ALL:ALL) ALL\nALL ALL=(ALL:ALL) ALL\n",
-    );
+    system.file("/etc/sudoers", "Defaults lecture = never\nroot ALL=(ALL:ALL) ALL\nALL ALL=(ALL:ALL) ALL\n");
 }
 
 fn on_terminal(user: &User, shell: &str) -> Terminal {
@@ -53,9 +50,7 @@ fn three_wrong_codes_end_it() {
         let (screen, status) = terminal.ends();
         assert_eq!(status, 1);
         assert!(!screen.contains("uid=0"), "{screen}");
-        system
-            .log
-            .line("pam_totp(sudo:auth): authentication failure; ");
+        system.log.line("pam_totp(sudo:auth): authentication failure; ");
     });
 }
 
@@ -66,15 +61,9 @@ fn without_a_prompt_nothing_is_done() {
         let alice = system.enrolled("alice");
         let output = system.tries(alice.command("sudo").args(["-n", "id"]), "");
         assert_eq!(output.status.code(), Some(1));
-        assert_eq!(
-            String::from_utf8_lossy(&output.stderr),
-            "sudo: a password is required\n"
-        );
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "sudo: a password is required\n");
         // -n must not have spent the code, nor a free try.
-        let output = system.tries(
-            alice.command("sudo").args(["-S", "id"]),
-            &format!("{PASSWORD}\n{}\n", alice.code()),
-        );
+        let output = system.tries(alice.command("sudo").args(["-S", "id"]), &format!("{PASSWORD}\n{}\n", alice.code()));
         assert!(output.status.success(), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stdout).starts_with("uid=0(root)"));
     });
@@ -105,17 +94,12 @@ fn where_a_try_cannot_be_recorded_right_and_wrong_look_the_same() {
         let attempt = |limits: &str, code: String| {
             let shell = format!("{limits}; exec sudo -S -p password: id -un");
             let before = record();
-            let output = system.tries(
-                alice.command("/bin/bash").args(["-c", &shell]),
-                &format!("{PASSWORD}\n{code}\n"),
-            );
+            let output =
+                system.tries(alice.command("/bin/bash").args(["-c", &shell]), &format!("{PASSWORD}\n{code}\n"));
             (output, record() != before)
         };
         // The signal ends sudo, unless it is ignored: then the write fails. pam_unix must not hide a missing delay.
-        system.file(
-            "/etc/pam.d/common-auth",
-            "auth requisite pam_unix.so nodelay\n",
-        );
+        system.file("/etc/pam.d/common-auth", "auth requisite pam_unix.so nodelay\n");
         for limits in ["ulimit -f 0", "trap '' XFSZ; ulimit -f 0"] {
             let wrong = timed(|| attempt(limits, alice.wrong_code()));
             let right = timed(|| attempt(limits, alice.code()));
@@ -126,10 +110,7 @@ fn where_a_try_cannot_be_recorded_right_and_wrong_look_the_same() {
         system.without_delays();
         let enough = (3..64).find(|descriptors| {
             let limits = format!("ulimit -n {descriptors}");
-            let (wrong, right) = (
-                attempt(&limits, alice.wrong_code()),
-                attempt(&limits, alice.code()),
-            );
+            let (wrong, right) = (attempt(&limits, alice.wrong_code()), attempt(&limits, alice.code()));
             assert!(wrong == right || wrong.1, "{limits}: {wrong:?} {right:?}");
             right.0.status.success()
         });

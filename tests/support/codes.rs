@@ -23,41 +23,20 @@ pub fn code_at(key: &str, time: u64) -> String {
 /// Six digits that no phone shows within half an hour of now.
 pub fn wrong_code(key: &str) -> String {
     let near = codes(key, now() - 60 * PERIOD, 120);
-    let wrong = (0..)
-        .map(|n| format!("{n:06}"))
-        .find(|code| !near.contains(code));
+    let wrong = (0..).map(|n| format!("{n:06}")).find(|code| !near.contains(code));
     wrong.expect("121 codes leave others")
 }
 
 pub fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock after 1970")
-        .as_secs()
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs()
 }
 
 /// The code at `time` and those of the `more` steps after it.
 fn codes(key: &str, time: u64, more: u32) -> Vec<String> {
     let output = Command::new("oathtool")
-        .args([
-            "--totp",
-            "--base32",
-            "--window",
-            &more.to_string(),
-            "--now",
-            &format!("@{time}"),
-            key,
-        ])
+        .args(["--totp", "--base32", "--window", &more.to_string(), "--now", &format!("@{time}"), key])
         .output()
         .expect("oathtool starts");
-    assert!(
-        output.status.success(),
-        "oathtool: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout)
-        .expect("digits")
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    assert!(output.status.success(), "oathtool: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("digits").lines().map(str::to_owned).collect()
 }

@@ -18,18 +18,14 @@ impl Syslog {
     pub fn listen(path: &str) -> Self {
         let socket = UnixDatagram::bind(path).expect("binds the syslog socket");
         // Programs that are not root log too.
-        fs::set_permissions(path, fs::Permissions::from_mode(0o666))
-            .expect("opens the syslog socket");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o666)).expect("opens the syslog socket");
         let log = Self::default();
         let kept = log.clone();
         thread::spawn(move || {
             let mut datagram = [0; 8192];
             while let Ok(length) = socket.recv(&mut datagram) {
                 let (lines, arrived) = &*kept.lines;
-                lines
-                    .lock()
-                    .unwrap()
-                    .push(parse(&String::from_utf8_lossy(&datagram[..length])));
+                lines.lock().unwrap().push(parse(&String::from_utf8_lossy(&datagram[..length])));
                 arrived.notify_all();
             }
         });
@@ -51,11 +47,7 @@ impl Syslog {
                 return line.clone();
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "no log line {what:?} among:\n{}",
-                seen.join("\n")
-            );
+            assert!(!left.is_zero(), "no log line {what:?} among:\n{}", seen.join("\n"));
             seen = arrived.wait_timeout(seen, left).unwrap().0;
         }
     }
@@ -64,20 +56,13 @@ impl Syslog {
 /// `<83>Nov 21 20:19:00 sshd[7]: text` names facility and severity in one number, and a time that no test may assert.
 fn parse(datagram: &str) -> String {
     let datagram = datagram.trim_end_matches(['\n', '\0']);
-    let (priority, rest) = datagram[1..]
-        .split_once('>')
-        .expect("a syslog datagram has a priority");
+    let (priority, rest) = datagram[1..].split_once('>').expect("a syslog datagram has a priority");
     let priority: u8 = priority.parse().expect("a priority is a number");
     let facility = match priority / 8 {
         4 => "auth".to_owned(),
         10 => "authpriv".to_owned(),
         other => other.to_string(),
     };
-    let severity = [
-        "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
-    ][usize::from(priority % 8)];
-    format!(
-        "{facility}.{severity} {}",
-        &rest["Nov 21 20:19:00 ".len()..]
-    )
+    let severity = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"][usize::from(priority % 8)];
+    format!("{facility}.{severity} {}", &rest["Nov 21 20:19:00 ".len()..])
 }

@@ -30,36 +30,21 @@ fn run_again_inside() {
         nix::unistd::geteuid().is_root(),
         "this test needs root: it makes namespaces and starts real login programs"
     );
-    let name = thread::current()
-        .name()
-        .expect("a test's thread has the test's name")
-        .to_owned();
+    let name = thread::current().name().expect("a test's thread has the test's name").to_owned();
     let file = |name: &str, path: &Path| format!("{name}={}", path.display());
-    let output = Command::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/support/throw-away"
-    ))
-    .arg(file(
-        "promises",
-        &std::env::current_exe().expect("a test has a file"),
-    ))
-    .arg(file("pam-totp", artifacts::program()))
-    .arg(file("pam_totp.so", artifacts::module()))
-    .args(["--", "/mnt/promises", "--exact", &name, "--nocapture"])
-    .stdin(Stdio::null())
-    .output()
-    .expect("the throw-away system starts");
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/throw-away"))
+        .arg(file("promises", &std::env::current_exe().expect("a test has a file")))
+        .arg(file("pam-totp", artifacts::program()))
+        .arg(file("pam_totp.so", artifacts::module()))
+        .args(["--", "/mnt/promises", "--exact", &name, "--nocapture"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("the throw-away system starts");
     let said = String::from_utf8_lossy(&output.stdout);
     print!("{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(
-        output.status.success(),
-        "failed inside the throw-away system"
-    );
+    assert!(output.status.success(), "failed inside the throw-away system");
     // A name that matched nothing would succeed as well.
-    assert!(
-        said.contains("1 passed"),
-        "did not run inside the throw-away system"
-    );
+    assert!(said.contains("1 passed"), "did not run inside the throw-away system");
 }
 
 pub struct System {
@@ -68,9 +53,7 @@ pub struct System {
 
 impl System {
     fn new() -> Self {
-        let system = Self {
-            log: Syslog::listen("/dev/log"),
-        };
+        let system = Self { log: Syslog::listen("/dev/log") };
         install("/mnt/pam_totp.so", &pam_folder().join("pam_totp.so"), 0o644);
         install("/mnt/pam-totp", Path::new("/usr/bin/pam-totp"), 0o755);
         folder("/var/lib/pam_totp", 0o755);
@@ -107,20 +90,14 @@ impl System {
     /// Adds a user with a home and the password.
     pub fn user(&self, name: &'static str) -> User {
         self.runs(Command::new("useradd").args(["--create-home", "--shell", "/bin/bash", name]));
-        self.reads(
-            &mut Command::new("chpasswd"),
-            &format!("{name}:{PASSWORD}\n"),
-        );
+        self.reads(&mut Command::new("chpasswd"), &format!("{name}:{PASSWORD}\n"));
         User { name }
     }
 
     /// Adds a user who has to give a code.
     pub fn enrolled(&self, name: &'static str) -> User {
         let user = self.user(name);
-        self.reads(
-            Command::new("pam-totp").args(["set", "--no-code", name]),
-            &format!("{KEY}\n"),
-        );
+        self.reads(Command::new("pam-totp").args(["set", "--no-code", name]), &format!("{KEY}\n"));
         user
     }
 
@@ -138,19 +115,10 @@ impl System {
 
     /// Runs a command that may fail.
     pub fn tries(&self, command: &mut Command, input: &str) -> Output {
-        let command = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         // A program that ends before it read everything is no failure of the test.
-        let _ = child
-            .stdin
-            .take()
-            .expect("a pipe")
-            .write_all(input.as_bytes());
+        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
         child.wait_with_output().expect("the command ends")
     }
 }
@@ -174,18 +142,8 @@ impl User {
     /// A command that this user starts, as a login shell would: without any privilege of root.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("/usr/bin/setpriv");
-        command.args([
-            "--reuid",
-            self.name,
-            "--regid",
-            self.name,
-            "--init-groups",
-            "--",
-            program,
-        ]);
-        command
-            .env("HOME", format!("/home/{}", self.name))
-            .env("USER", self.name);
+        command.args(["--reuid", self.name, "--regid", self.name, "--init-groups", "--", program]);
+        command.env("HOME", format!("/home/{}", self.name)).env("USER", self.name);
         command.current_dir(format!("/home/{}", self.name));
         command
     }
@@ -194,16 +152,9 @@ impl User {
 /// The folder that holds the distribution's own modules.
 fn pam_folder() -> PathBuf {
     let folders = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"].map(PathBuf::from);
-    let triplets = fs::read_dir("/usr/lib")
-        .expect("/usr/lib")
-        .map(|entry| entry.expect("an entry of /usr/lib").path());
-    let mut candidates = folders
-        .into_iter()
-        .chain(triplets)
-        .map(|folder| folder.join("security"));
-    candidates
-        .find(|folder| folder.join("pam_unix.so").exists())
-        .expect("the distribution has a PAM folder")
+    let triplets = fs::read_dir("/usr/lib").expect("/usr/lib").map(|entry| entry.expect("an entry of /usr/lib").path());
+    let mut candidates = folders.into_iter().chain(triplets).map(|folder| folder.join("security"));
+    candidates.find(|folder| folder.join("pam_unix.so").exists()).expect("the distribution has a PAM folder")
 }
 
 fn install(from: &str, to: &Path, mode: u32) {

@@ -14,14 +14,10 @@ pub struct Terminal {
 impl Terminal {
     /// Starts a program on a terminal of its own.
     pub fn run(command: Command) -> Self {
-        let mut session =
-            spawn_command(command, Some(PATIENCE.as_secs() * 1_000)).expect("a terminal");
+        let mut session = spawn_command(command, Some(PATIENCE.as_secs() * 1_000)).expect("a terminal");
         // A program may ignore the signal that ends it when a test fails.
         session.process_mut().set_kill_timeout(Some(1_000));
-        Self {
-            session,
-            screen: String::new(),
-        }
+        Self { session, screen: String::new() }
     }
 
     /// Waits until the program says `text`; what it said before that is returned.
@@ -37,9 +33,7 @@ impl Terminal {
 
     /// Types a line.
     pub fn types(&mut self, line: &str) {
-        self.session
-            .send_line(line)
-            .expect("the terminal takes a line");
+        self.session.send_line(line).expect("the terminal takes a line");
     }
 
     /// Waits for a prompt and types the answer.
@@ -50,16 +44,11 @@ impl Terminal {
 
     /// Presses Control with a letter.
     pub fn presses_control(&mut self, letter: char) {
-        self.session
-            .send_control(letter)
-            .expect("the terminal takes a key");
+        self.session.send_control(letter).expect("the terminal takes a key");
     }
 
     pub fn signals(&mut self, signal: Signal) {
-        self.session
-            .process_mut()
-            .signal(signal)
-            .expect("the program is there");
+        self.session.process_mut().signal(signal).expect("the program is there");
     }
 
     /// Waits for the end: the whole screen and the exit status.
@@ -70,9 +59,7 @@ impl Terminal {
         }
         match self.session.process().wait() {
             Ok(WaitStatus::Exited(_, status)) => (self.screen.replace('\r', ""), status),
-            Ok(WaitStatus::Signaled(_, signal, _)) => {
-                (self.screen.replace('\r', ""), 128 + signal as i32)
-            }
+            Ok(WaitStatus::Signaled(_, signal, _)) => (self.screen.replace('\r', ""), 128 + signal as i32),
             other => panic!("{other:?}\nthe screen before it:\n{}", self.screen),
         }
     }
