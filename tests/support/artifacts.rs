@@ -1,0 +1,29 @@
+//! The files that are installed on a host, as a release would have them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The program, which cargo built beside the tests.
+pub fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_pam-totp"))
+}
+
+/// The module with the features and the optimization of a release: `cargo test` itself builds neither.
+pub fn module() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let target = package.join("target/module");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--release", "--locked", "--lib", "--quiet"])
+            .args(["--no-default-features", "--features", "module"])
+            .arg("--target-dir")
+            .arg(&target)
+            .current_dir(package)
+            .status()
+            .expect("cargo starts");
+        assert!(built.success(), "the module does not build");
+        target.join("release/libpam_totp.so")
+    })
+}

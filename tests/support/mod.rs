@@ -1,0 +1,23 @@
+//! What the promises stand on: a throw-away system, terminals, real servers, codes.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub mod artifacts;
+pub mod codes;
+pub mod sshd;
+pub mod syslog;
+pub mod system;
+pub mod terminal;
+
+/// Longer than anything takes that a test waits for, delays after refusals and a busy machine included.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for what nobody announces.
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,79 @@
+//! Debian's own SSH server with its own configuration, and the real client.
+
+use super::system::{System, User};
+use super::terminal::Terminal;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+
+/// What the README asks for: one prompt after the other, and no method that bypasses them.
+pub const KEYBOARD_INTERACTIVE: &str = "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n";
+
+pub struct Sshd {
+    server: Child,
+}
+
+impl Sshd {
+    /// Starts the server with a drop-in, and waits until it listens.
+    pub fn start(system: &System, drop_in: &str) -> Self {
+        let _ = fs::remove_dir_all("/etc/ssh");
+        fs::create_dir_all("/etc/ssh/sshd_config.d").expect("/etc/ssh");
+        fs::create_dir_all("/run/sshd").expect("/run/sshd");
+        fs::copy("/usr/share/openssh/sshd_config", "/etc/ssh/sshd_config").expect("Debian's own sshd_config");
+        system.file("/etc/ssh/sshd_config.d/00-pam_totp.conf", drop_in);
+        let key = ["-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/ssh_host_ed25519_key"];
+        system.runs(Command::new("ssh-keygen").args(key));
+        let server = Command::new("/usr/sbin/sshd")
+            .args(["-D", "-o", "ListenAddress=127.0.0.1", "-h", "/etc/ssh/ssh_host_ed25519_key"])
+            .spawn()
+            .expect("sshd starts");
+        system.log.line("Server listening on 127.0.0.1 port 22");
+        Self { server }
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        // The next server of the same test needs the port.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// How many of the server's processes serve connections.
+pub fn connections() -> usize {
+    let processes = fs::read_dir("/proc").expect("/proc").map(|entry| entry.expect("an entry of /proc").path());
+    // The link of a process that has ended, but whose parent has not asked for its status, cannot be read.
+    let is_sshd = |process: &PathBuf| fs::read_link(process.join("exe")).is_ok_and(|exe| exe.ends_with("sshd"));
+    let listener = 1;
+    processes.filter(is_sshd).count() - listener
+}
+
+/// The client, which says `in as NAME` after a login.
+pub fn ssh(user: &str, options: &[&str]) -> Terminal {
+    let mut command = Command::new("/usr/bin/ssh");
+    command.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
+    command.args(["-o", "LogLevel=ERROR"]);
+    command.args(options);
+    command.args([&format!("{user}@127.0.0.1"), "echo in as $(id -un)"]);
+    Terminal::run(command)
+}
+
+/// Options of a client that asks the user only once.
+pub const ONCE: [&str; 2] = ["-o", "NumberOfPasswordPrompts=1"];
+
+/// How the client shows one of the server's prompts.
+pub fn prompt(user: &str, prompt: &str) -> String {
+    format!("({user}@127.0.0.1) {prompt}")
+}
+
+/// Gives the user a key pair, and returns the private file.
+pub fn key_pair(system: &System, user: &User) -> String {
+    let file = format!("/root/{}", user.name);
+    system.runs(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &file]));
+    let folder = format!("/home/{}/.ssh", user.name);
+    fs::create_dir(&folder).expect("the user's .ssh");
+    fs::copy(format!("{file}.pub"), format!("{folder}/authorized_keys")).expect("authorized_keys");
+    system.runs(Command::new("chown").args(["-R", user.name, &folder]));
+    file
+}
