@@ -59,7 +59,7 @@ fn password_then_code_gets_in_and_that_code_never_again() {
         let screen = is_refused(client);
         assert!(screen.contains("This code was already used. The next one comes in "), "{screen}");
         system.log.line(FAILURE);
-        system.log.line("already used");
+        system.log.line("used code: alice from 127.0.0.1");
     });
 }
 
@@ -76,7 +76,7 @@ fn a_wrong_code_is_refused_and_the_next_try_of_the_same_connection_gets_in() {
         answer(&mut client, &alice, PASSWORD, &alice.code());
         gets_in(client, &alice);
         system.log.line(FAILURE);
-        system.log.line("wrong code");
+        system.log.line("wrong code: alice from 127.0.0.1");
     });
 }
 
@@ -104,7 +104,8 @@ fn an_empty_code_is_refused() {
         let mut client = ssh("alice", &ONCE);
         answer(&mut client, &alice, PASSWORD, "");
         is_refused(client);
-        system.log.line("pam_totp(sshd:auth): authentication failure;");
+        system.log.line(FAILURE);
+        system.log.line("no code: the answer of alice from 127.0.0.1");
     });
 }
 
@@ -156,6 +157,7 @@ fn key_then_code_gets_in() {
 fn a_stack_that_counts_on_a_key_refuses_without_one() {
     throw_away(|system| {
         system.stack("sshd", KEY_THEN_CODE);
+        system.without_delays();
         system.enrolled("alice");
         // AuthenticationMethods was forgotten.
         let _server = Sshd::start(system, KEYBOARD_INTERACTIVE);
@@ -164,7 +166,7 @@ fn a_stack_that_counts_on_a_key_refuses_without_one() {
             is_refused(ssh("alice", &[]));
             is_refused(ssh("bob", &[]));
         }
-        system.log.line(FAILURE);
+        system.log.line("no public key came before: refused by after=publickey");
     });
 }
 
@@ -179,6 +181,8 @@ fn the_password_method_has_one_answer_for_two_prompts_and_never_gets_in() {
             client.answers("alice@127.0.0.1's password: ", &password);
             is_refused(client);
         }
+        // The module was given the password as the code. That is no guess.
+        system.log.line("no code: the answer of alice from 127.0.0.1");
     });
 }
 

@@ -53,7 +53,6 @@ pub fn connections() -> usize {
 pub fn ssh(user: &str, options: &[&str]) -> Terminal {
     let mut command = Command::new("/usr/bin/ssh");
     command.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
-    command.args(["-o", "LogLevel=ERROR"]);
     command.args(options);
     command.args([&format!("{user}@127.0.0.1"), "echo in as $(id -un)"]);
     Terminal::run(command)
