@@ -28,11 +28,31 @@ pub enum Standing {
     /// A factor is there.
     Enrolled(Account),
     /// An account without a factor.
-    Unenrolled,
+    Unenrolled(Account),
     /// No such account.
     Unknown,
     /// The store cannot tell; nobody gets in by that.
     Faulty(StoreError),
+}
+
+impl Preview {
+    /// The account's name, for the log.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::Ask(standing) => standing.user(),
+            Self::Ignore(_) => None,
+        }
+    }
+}
+
+impl Standing {
+    /// The account's name, for the log; what else was typed may be a password.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::Enrolled(account) | Self::Unenrolled(account) => Some(&account.name),
+            Self::Unknown | Self::Faulty(_) => None,
+        }
+    }
 }
 
 /// Looks at policy, account and secret file, in this order.
@@ -42,7 +62,7 @@ pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, name: Option<
     }
     let default = if nullok { Unenrolled::Allow } else { Unenrolled::Deny };
     match (standing(store, name), policy.unenrolled.unwrap_or(default)) {
-        (Standing::Unenrolled | Standing::Unknown, Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled),
+        (Standing::Unenrolled(_) | Standing::Unknown, Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled),
         (standing, _) => Preview::Ask(standing),
     }
 }
@@ -61,7 +81,7 @@ fn standing(store: &Result<Store, StoreError>, name: Option<&str>) -> Standing {
     };
     match store.is_enrolled(&account.name) {
         Ok(true) => Standing::Enrolled(account),
-        Ok(false) => Standing::Unenrolled,
+        Ok(false) => Standing::Unenrolled(account),
         Err(error) => Standing::Faulty(error),
     }
 }

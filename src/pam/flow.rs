@@ -111,16 +111,17 @@ pub fn login(host: &mut impl Host, desk: &impl Desk, options: &Options) -> Exit 
     let items = host.items();
     let Ok(name) = host.user() else { return Exit::ConversationFailed };
     let source = Source::new(Some(&items.rhost), Some(&items.tty), items.ssh_connection.as_deref());
-    if options.after_publickey && !key_was_seen(&items) {
-        host.log(Level::Notice, &failure(&items, None).to_string());
-        host.log(Level::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
-        return Exit::Refuse;
-    }
     if let Some(fault) = desk.policy_fault() {
         host.log(Level::Error, &format!("policy error: {fault}: the strictest policy is in force"));
     }
+    let preview = desk.preview(name.as_deref(), options.nullok);
+    if options.after_publickey && !key_was_seen(&items) {
+        host.log(Level::Notice, &failure(&items, preview.user()).to_string());
+        host.log(Level::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
+        return Exit::Refuse;
+    }
     let mut line = Line { host, desk, options, items, source };
-    match desk.preview(name.as_deref(), options.nullok) {
+    match preview {
         Preview::Ignore(reason) => line.no_code_is_due(reason),
         Preview::Ask(standing) if options.forward_pass => line.forward(&standing),
         Preview::Ask(standing) => line.ask(&standing),
@@ -206,8 +207,9 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
         let verdict = self.desk.verify(standing, self.source, &answer);
         match (&verdict, standing) {
             (Ok(Some(verdict)), Standing::Enrolled(account)) => self.tell(verdict, &account.name),
-            _ => self.log_without_verdict(&verdict, standing, &answer),
+            _ => self.log_without_verdict(&verdict, standing),
         }
+        self.hint_at_filler(&answer);
         match verdict {
             Ok(Some(Verdict { outcome: Outcome::Accepted { .. }, .. })) => Exit::Success,
             _ => Exit::Refuse,
@@ -231,16 +233,8 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     }
 
     /// Refused without a verdict: nothing is said to the user, whatever the reason.
-    fn log_without_verdict(
-        &mut self,
-        verdict: &Result<Option<Verdict>, StoreError>,
-        standing: &Standing,
-        answer: &Answer,
-    ) {
-        let user = match standing {
-            Standing::Enrolled(account) => Some(account.name.as_str()),
-            Standing::Unenrolled | Standing::Unknown | Standing::Faulty(_) => None,
-        };
+    fn log_without_verdict(&mut self, verdict: &Result<Option<Verdict>, StoreError>, standing: &Standing) {
+        let user = standing.user();
         self.log_failure(user);
         let source = self.source;
         match (verdict, standing) {
@@ -252,12 +246,11 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
                 self.host.log(Level::Notice, &format!("no enrollment: unknown user from {source}"));
             }
             _ => {
-                let text =
-                    format!("no enrollment: a user without a factor from {source}, and the policy refuses those");
+                let who = user.map_or("a user".into(), words::clean);
+                let text = format!("no enrollment: {who} from {source} has no factor, and the policy refuses those");
                 self.host.log(Level::Notice, &text);
             }
         }
-        self.hint_at_filler(answer);
     }
 
     fn hint_at_filler(&mut self, answer: &Answer) {
