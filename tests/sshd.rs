@@ -159,6 +159,21 @@ fn key_then_code_gets_in() {
     });
 }
 
+/// Whatever root types, sshd hands over something else unless it lets root in by password: the log must say why.
+#[test]
+fn the_log_explains_why_root_does_not_get_in() {
+    throw_away(|system| {
+        system.stack("sshd", KEY_THEN_CODE);
+        let root = system.enroll("root");
+        let key = key_pair(system, &root);
+        let _server = Sshd::start(system, KEY_AND_CODE);
+        let mut client = ssh("root", &["-i", &key, "-o", "NumberOfPasswordPrompts=1"]);
+        client.answers(&prompt("root", "Verification code: "), &root.code());
+        is_refused(client);
+        system.log.line("PermitRootLogin");
+    });
+}
+
 #[test]
 fn a_stack_that_counts_on_a_key_refuses_without_one() {
     throw_away(|system| {

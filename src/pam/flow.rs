@@ -16,7 +16,7 @@ use super::options::Options;
 const FAIL_DELAY: u32 = 2_000_000;
 /// What `forward_pass` asks with.
 const PROMPT_BOTH: &str = "Password and verification code: ";
-/// With this sshd fills the answer for users who may not log in, whatever they typed.
+/// With this, cut or repeated to the length of what was typed, sshd replaces the answer of users who may not log in.
 const SSHD_FILLER: &[u8] = b"\x08\n\r\x7fINCORRECT";
 
 /// What a line in a stack comes to; `pam/mod.rs` makes it a PAM code.
@@ -254,7 +254,8 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     }
 
     fn hint_at_filler(&mut self, answer: &Answer) {
-        if answer.as_bytes().starts_with(SSHD_FILLER) {
+        let answer = answer.as_bytes();
+        if !answer.is_empty() && answer.iter().eq(SSHD_FILLER.iter().cycle().take(answer.len())) {
             let hint = "sshd replaced the answer: this user may not log in here (root without PermitRootLogin yes?)";
             self.host.log(Level::Notice, hint);
         }

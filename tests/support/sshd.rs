@@ -68,9 +68,9 @@ pub fn prompt(user: &str, prompt: &str) -> String {
 
 /// Gives the user a key pair, and returns the private file.
 pub fn key_pair(system: &System, user: &User) -> String {
-    let file = format!("/root/{}", user.name);
+    let file = format!("/tmp/{}", user.name);
     system.runs(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &file]));
-    let folder = format!("/home/{}/.ssh", user.name);
+    let folder = format!("{}/.ssh", user.home());
     fs::create_dir(&folder).expect("the user's .ssh");
     fs::copy(format!("{file}.pub"), format!("{folder}/authorized_keys")).expect("authorized_keys");
     system.runs(Command::new("chown").args(["-R", user.name, &folder]));

@@ -94,11 +94,16 @@ impl System {
         User { name }
     }
 
+    /// Gives a user the key.
+    pub fn enroll(&self, name: &'static str) -> User {
+        self.reads(Command::new("pam-totp").args(["set", "--no-code", name]), &format!("{KEY}\n"));
+        User { name }
+    }
+
     /// Adds a user who has to give a code.
     pub fn enrolled(&self, name: &'static str) -> User {
-        let user = self.user(name);
-        self.reads(Command::new("pam-totp").args(["set", "--no-code", name]), &format!("{KEY}\n"));
-        user
+        self.user(name);
+        self.enroll(name)
     }
 
     /// Runs a command that must succeed.
@@ -143,9 +148,12 @@ impl User {
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("/usr/bin/setpriv");
         command.args(["--reuid", self.name, "--regid", self.name, "--init-groups", "--", program]);
-        command.env("HOME", format!("/home/{}", self.name)).env("USER", self.name);
-        command.current_dir(format!("/home/{}", self.name));
+        command.env("HOME", self.home()).env("USER", self.name).current_dir(self.home());
         command
+    }
+
+    pub fn home(&self) -> String {
+        if self.name == "root" { "/root".into() } else { format!("/home/{}", self.name) }
     }
 }
 
