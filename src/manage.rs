@@ -81,12 +81,12 @@ pub fn set(
     proof: &Proof<'_>,
     replace: bool,
 ) -> Result<(), ManageError> {
-    if store.holds(&account.name) && !replace {
+    if store.is_enrolled(&account.name)? && !replace {
         return Err(ManageError::AlreadyEnrolled);
     }
     let mut locked = store.lock(&account.name)?;
     // Looked at again under the lock: two programs may enroll at once.
-    if store.holds(&account.name) && !replace {
+    if store.is_enrolled(&account.name)? && !replace {
         return Err(ManageError::AlreadyEnrolled);
     }
     let mut record = locked.record()?.unwrap_or_default();
@@ -150,7 +150,7 @@ fn prove(
 
 /// Takes the factor off; works when the account is gone and when the file is unusable.
 pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {
-    if !store.holds(name) {
+    if !store.is_enrolled(name)? {
         return Err(ManageError::NotEnrolled);
     }
     let mut locked = store.lock(name)?;
@@ -168,7 +168,7 @@ fn forget_trusts(locked: &mut Locked<'_>) -> Result<(), StoreError> {
 /// Clears waits, and brings a state that lies in the future (a snapshot, a clock that went back) to where a lost
 /// state would be: the next code counts within three minutes, and nothing replays.
 pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<(), ManageError> {
-    if !store.holds(name) {
+    if !store.is_enrolled(name)? {
         return Err(ManageError::NotEnrolled);
     }
     let mut locked = store.lock(name)?;
@@ -196,10 +196,10 @@ pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<(), ManageEr
 
 /// Moves a factor to an account, or ties it to the account's present uid where the names are the same.
 pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError> {
-    if !store.holds(old) {
+    if !store.is_enrolled(old)? {
         return Err(ManageError::NotEnrolled);
     }
-    if old != new.name && store.holds(&new.name) {
+    if old != new.name && store.is_enrolled(&new.name)? {
         return Err(ManageError::AlreadyEnrolled);
     }
     let moved = |enrollment: Enrollment| Enrollment { user: new.name.clone(), uid: new.uid, ..enrollment };
@@ -212,7 +212,7 @@ pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError
     let (first, second) = if old < new.name.as_str() { (old, new.name.as_str()) } else { (new.name.as_str(), old) };
     let (first, second) = (store.lock(first)?, store.lock(second)?);
     let (mut from, mut to) = if old < new.name.as_str() { (first, second) } else { (second, first) };
-    if store.holds(&new.name) {
+    if store.is_enrolled(&new.name)? {
         return Err(ManageError::AlreadyEnrolled);
     }
     let enrollment = from.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;

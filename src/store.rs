@@ -96,10 +96,15 @@ impl Store {
         Ok(Self { secrets, state, run })
     }
 
-    /// Is there a factor? ENOENT in a checked directory is the only "no".
+    /// Is there a factor? ENOENT in a checked directory is the only "no"; what is there is looked at under the lock.
     pub fn is_enrolled(&self, name: &str) -> Result<bool, StoreError> {
         let Ok(file) = file_name(name) else { return Ok(false) };
-        Ok(open_checked(&self.secret_path(&file), OFlag::O_RDONLY, Writers::OwnerAlone)?.is_some())
+        let path = self.secret_path(&file);
+        match lstat(&path) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(StoreError::Io(path, errno)),
+        }
     }
 
     /// The factor of an account, read without the lock.
@@ -123,18 +128,13 @@ impl Store {
         Enrollment::parse(&bytes).map(Some).map_err(|broken| StoreError::Broken(path, broken))
     }
 
-    /// Is anything at all in the place of a user's secret, even something unusable?
-    pub fn holds(&self, name: &str) -> bool {
-        file_name(name).is_ok_and(|file| lstat(&self.secret_path(&file)).is_ok())
-    }
-
     /// The newest record without the lock, for looking at it; makes nothing.
     pub fn peek(&self, name: &str) -> Result<Option<Record>, StoreError> {
         let Ok(file) = file_name(name) else { return Ok(None) };
         let mut newest = None;
         for directory in [Some(&self.state), self.run.as_ref()].into_iter().flatten() {
             let path = directory.join(&file);
-            let Some(opened) = open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? else { continue };
+            let Some((opened, _)) = open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? else { continue };
             match read_slots(&opened, &path)? {
                 Found::Newer => return Err(StoreError::Newer(path)),
                 Found::Nothing => {}
@@ -225,7 +225,7 @@ impl Locked<'_> {
             (Some(file), _) => read_slots(file, Path::new(RUN))?,
             // Left over from a time when the disk was read-only; newer than the disk's until the next commit.
             (None, Some(run)) => match open_checked(&run.join(&self.file), OFlag::O_RDONLY, Writers::OwnerAlone) {
-                Ok(Some(file)) => read_slots(&file, run)?,
+                Ok(Some((file, _))) => read_slots(&file, run)?,
                 Ok(None) => Found::Nothing,
                 Err(error) => return Err(error),
             },
@@ -384,24 +384,32 @@ fn kind(stat: &FileStat) -> SFlag {
 
 /// Opens without following, blocking or inheriting, then looks at what was opened: a FIFO or a link must neither
 /// hang nor mislead a login.
-fn open_checked(path: &Path, access: OFlag, writers: Writers) -> Result<Option<File>, StoreError> {
+fn open_checked(path: &Path, access: OFlag, writers: Writers) -> Result<Option<(File, FileStat)>, StoreError> {
+    let Some(file) = open_unchecked(path, access)? else { return Ok(None) };
+    let stat = check_file(&file, path, writers)?;
+    Ok(Some((file, stat)))
+}
+
+fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>, StoreError> {
     let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-    let file = match open(path, flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        Err(Errno::ENOENT) => return Ok(None),
-        Err(Errno::ELOOP) => return Err(StoreError::Unsafe(path.into(), "is a symbolic link")),
-        Err(Errno::EISDIR) => return Err(StoreError::Unsafe(path.into(), "is not a regular file")),
-        Err(Errno::ENXIO) => return Err(StoreError::Unsafe(path.into(), "is not a regular file")),
-        Err(errno) => return Err(StoreError::Io(path.into(), errno)),
-    };
-    check_file(&file, path, writers)?;
-    Ok(Some(file))
+    match open(path, flags, Mode::empty()) {
+        Ok(fd) => Ok(Some(File::from(fd))),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(Errno::ELOOP) => Err(StoreError::Unsafe(path.into(), "is a symbolic link")),
+        Err(Errno::EISDIR | Errno::ENXIO) => Err(StoreError::Unsafe(path.into(), "is not a regular file")),
+        Err(errno) => Err(StoreError::Io(path.into(), errno)),
+    }
 }
 
 fn check_file(file: &File, path: &Path, writers: Writers) -> Result<FileStat, StoreError> {
     let stat = fstat(file).map_err(|e| StoreError::Io(path.into(), e))?;
+    check_stat(&stat, path, writers)?;
+    Ok(stat)
+}
+
+fn check_stat(stat: &FileStat, path: &Path, writers: Writers) -> Result<(), StoreError> {
     let fault = |what| Err(StoreError::Unsafe(path.into(), what));
-    if kind(&stat) != SFlag::S_IFREG {
+    if kind(stat) != SFlag::S_IFREG {
         return fault("is not a regular file");
     }
     if stat.st_nlink != 1 {
@@ -410,23 +418,22 @@ fn check_file(file: &File, path: &Path, writers: Writers) -> Result<FileStat, St
     if u64::try_from(stat.st_size).map_or(true, |size| size > MAX_FILE) {
         return fault("is longer than 64 KiB");
     }
-    check_writers(path, &stat, writers, false)?;
-    Ok(stat)
+    check_writers(path, stat, writers, false)
 }
 
 fn read_checked(path: &Path, writers: Writers) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-    let Some(file) = open_checked(path, OFlag::O_RDONLY, writers)? else { return Ok(None) };
-    let size = file.metadata().map_or(0, |m| m.len().min(MAX_FILE));
-    // Reserved at once: a growing buffer would leave unwiped copies of the keys behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(64)));
-    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(|e| io_error(path, &e))?;
+    let Some((mut file, stat)) = open_checked(path, OFlag::O_RDONLY, writers)? else { return Ok(None) };
+    // Exactly as long as it was: our files are replaced, never extended, and a growing buffer would leave unwiped
+    // copies of the keys behind.
+    let mut bytes = Zeroizing::new(vec![0; usize::try_from(stat.st_size).unwrap_or_default()]);
+    file.read_exact(&mut bytes).map_err(|e| io_error(path, &e))?;
     Ok(Some(bytes))
 }
 
 /// Opens a state file, makes it where it is missing, and locks it.
 fn lock_file(path: &Path, access: OFlag, deadline: Option<Instant>) -> Result<Flock<File>, StoreError> {
     loop {
-        let file = match open_checked(path, access, Writers::OwnerAlone)? {
+        let file = match open_unchecked(path, access)? {
             Some(file) => file,
             None => match create(path, OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL) {
                 Err(StoreError::Io(_, Errno::EEXIST)) => continue,
@@ -439,12 +446,13 @@ fn lock_file(path: &Path, access: OFlag, deadline: Option<Instant>) -> Result<Fl
         };
         let Some(locked) = try_lock(file, path, deadline)? else { return Err(StoreError::Busy) };
         // Between opening and locking the file may have been replaced; then the lock is on the wrong one.
-        let stat = check_file(&locked, path, Writers::OwnerAlone);
-        let same = stat.and_then(|s| Ok((s, lstat(path).map_err(|e| StoreError::Io(path.into(), e))?)));
-        match same {
-            Ok((held, named)) if (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino) => return Ok(locked),
-            _ if deadline.is_none_or(|d| Instant::now() >= d) => return Err(StoreError::Busy),
-            _ => {}
+        let held = fstat(&*locked).map_err(|e| StoreError::Io(path.into(), e))?;
+        if lstat(path).is_ok_and(|named| (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)) {
+            check_stat(&held, path, Writers::OwnerAlone)?;
+            return Ok(locked);
+        }
+        if deadline.is_none_or(|d| Instant::now() >= d) {
+            return Err(StoreError::Busy);
         }
     }
 }

@@ -73,16 +73,14 @@ pub struct Items {
     pub ssh_connection: Option<String>,
     /// The methods that sshd has seen succeed, a line each.
     pub ssh_auth_info: Option<String>,
-    /// Real uid.
-    pub uid: u32,
-    /// Effective uid.
-    pub euid: u32,
 }
 
 /// The program that we are in.
 pub trait Host {
     /// Everything that is known before the first prompt.
     fn items(&mut self) -> Items;
+    /// Real and effective uid.
+    fn ids(&self) -> (u32, u32);
     /// The user; `None` for a name that is no text.
     fn user(&mut self) -> Result<Option<String>, ConversationFailed>;
     /// Asks.
@@ -116,7 +114,7 @@ pub fn login(host: &mut impl Host, desk: &impl Desk, options: &Options) -> Exit 
     }
     let preview = desk.preview(name.as_deref(), options.nullok);
     if options.after_publickey && !key_was_seen(&items) {
-        host.log(Level::Notice, &failure(&items, preview.user()).to_string());
+        log_failure(host, &items, preview.user());
         host.log(Level::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
         return Exit::Refuse;
     }
@@ -133,9 +131,10 @@ fn key_was_seen(items: &Items) -> bool {
     items.ssh_auth_info.as_deref().is_some_and(|info| info.lines().any(|line| line.starts_with("publickey ")))
 }
 
-fn failure<'a>(items: &'a Items, user: Option<&'a str>) -> log::Failure<'a> {
-    let Items { tty, ruser, rhost, uid, euid, .. } = items;
-    log::Failure { uid: *uid, euid: *euid, tty, ruser, rhost, user }
+fn log_failure(host: &mut impl Host, items: &Items, user: Option<&str>) {
+    let Items { tty, ruser, rhost, .. } = items;
+    let (uid, euid) = host.ids();
+    host.log(Level::Notice, &log::Failure { uid, euid, tty, ruser, rhost, user }.to_string());
 }
 
 struct Line<'a, H, D> {
@@ -227,15 +226,10 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
         self.host.prompt(text, self.options.echo).map(Some)
     }
 
-    fn log_failure(&mut self, user: Option<&str>) {
-        let line = failure(&self.items, user).to_string();
-        self.host.log(Level::Notice, &line);
-    }
-
     /// Refused without a verdict: nothing is said to the user, whatever the reason.
     fn log_without_verdict(&mut self, verdict: &Result<Option<Verdict>, StoreError>, standing: &Standing) {
         let user = standing.user();
-        self.log_failure(user);
+        log_failure(self.host, &self.items, user);
         let source = self.source;
         match (verdict, standing) {
             (Err(error), _) => {
@@ -265,7 +259,7 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     fn tell(&mut self, verdict: &Verdict, name: &str) {
         let accepted = matches!(verdict.outcome, Outcome::Accepted { .. });
         if !accepted {
-            self.log_failure(Some(name));
+            log_failure(self.host, &self.items, Some(name));
         }
         let level = if accepted { Level::Info } else { Level::Notice };
         self.host.log(level, &log::verdict(verdict, name, self.source));

@@ -1,5 +1,6 @@
 //! The real host: a PAM handle behind the trait that a login sees.
 
+use nix::unistd::Uid;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
 use pam::conv::Conv;
 use pam::items::{AuthTok, RHost, RUser, Service, Tty, User};
@@ -45,9 +46,11 @@ impl Host for PamHost<'_> {
             ruser: owned!(self.pamh, RUser<'_>).unwrap_or_default(),
             ssh_connection: ffi::getenv(self.pamh, c"SSH_CONNECTION"),
             ssh_auth_info: ffi::getenv(self.pamh, c"SSH_AUTH_INFO_0"),
-            uid: nix::unistd::Uid::current().as_raw(),
-            euid: nix::unistd::Uid::effective().as_raw(),
         }
+    }
+
+    fn ids(&self) -> (u32, u32) {
+        (Uid::current().as_raw(), Uid::effective().as_raw())
     }
 
     fn user(&mut self) -> Result<Option<String>, ConversationFailed> {

@@ -30,7 +30,7 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
     let account = whom(arguments.user.as_deref(), "enroll")?;
     let store = desk.store()?;
     // Said before anybody scans a code in vain; an unreadable store says so here too.
-    if store.is_enrolled(&account.name).map_or(true, |yes| yes) && store.holds(&account.name) && !arguments.replace {
+    if store.is_enrolled(&account.name)? && !arguments.replace {
         return Err(for_user(&account, ManageError::AlreadyEnrolled));
     }
     let mut input = Input::new(false)?;

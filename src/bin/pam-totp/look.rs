@@ -83,7 +83,7 @@ pub fn status(config: Option<&Path>, user: Option<&str>) -> Result<Report, Failu
     let store = desk.store()?;
     let name = match user {
         // Of an account that is gone there may still be a factor to look at.
-        Some(name) if store.holds(name) => name.to_owned(),
+        Some(name) if store.is_enrolled(name)? => name.to_owned(),
         other => whom(other, "status")?.name,
     };
     Ok(Standing::of(store, &name)?.report())
