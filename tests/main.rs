@@ -6,6 +6,7 @@
 mod across;
 mod limits;
 mod login;
+mod program;
 mod sshd;
 mod su;
 mod sudo;

@@ -29,7 +29,11 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
             .ok_or_else(|| Failure::usage(format!("--from needs a literal address, not {}", words::clean(text))))?,
     };
     let code = Input::new(json)?.code("Verification code: ")?;
-    let verdict = desk.store().and_then(|store| verify::verify(store, desk.policy(), &account, source, &code));
+    let verdict = desk.store().and_then(|store| match store.is_enrolled(&account.name)? {
+        true => verify::verify(store, desk.policy(), &account, source, &code),
+        // The lock would leave a state file behind for somebody who never enrolled.
+        false => Ok(None),
+    });
     let service = arguments.service.as_deref().map_or(String::new(), |s| format!("{}: ", words::clean(s)));
     match verdict {
         Ok(Some(verdict)) => {
@@ -102,7 +106,7 @@ pub fn list(config: Option<&Path>) -> Result<Report, Failure> {
             }
             // One damaged file hides nobody else.
             Err(error) => {
-                lines.push(format!("{name:<24} cannot be used: {error}"));
+                lines.push(format!("{:<24} cannot be used: {error}", words::clean(&name)));
                 users.push(json!({ "user": name, "enrolled": true, "problem": error.to_string() }));
             }
         }
@@ -176,14 +180,14 @@ impl Standing {
         let names: Vec<&str> = self.devices().iter().map(|d| d.name.as_str()).collect();
         let used = self.devices().iter().filter_map(|d| self.last_used(d)).max();
         let used = used.map_or("never used".into(), |at| format!("last used {}", moment(at)));
-        format!("{:<24} {:<16} {used}", self.user, names.join(", "))
+        format!("{:<24} {:<16} {used}", words::clean(&self.user), names.join(", "))
     }
 
     fn text(&self) -> String {
         if self.enrollment.is_none() {
-            return format!("{} is not enrolled.", self.user);
+            return format!("{} is not enrolled.", words::clean(&self.user));
         }
-        let mut lines = vec![format!("{} is enrolled.", self.user)];
+        let mut lines = vec![format!("{} is enrolled.", words::clean(&self.user))];
         for device in self.devices() {
             let used = self.last_used(device).map_or("never".into(), moment);
             lines.push(format!("  {}: since {}, last used {used}", device.name, moment(device.created)));
