@@ -6,6 +6,7 @@
 mod across;
 mod limits;
 mod login;
+mod qr;
 mod sshd;
 mod su;
 mod sudo;
