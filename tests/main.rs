@@ -5,6 +5,7 @@
 
 mod across;
 mod face;
+mod install;
 mod limits;
 mod login;
 mod qr;
