@@ -4,9 +4,13 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod across;
+mod demo;
+mod face;
+mod install;
 mod limits;
 mod login;
 mod program;
+mod qr;
 mod sshd;
 mod su;
 mod sudo;

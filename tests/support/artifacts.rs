@@ -27,3 +27,10 @@ pub fn module() -> &'static Path {
         target.join("release/libpam_totp.so")
     })
 }
+
+/// `make TARGET`, without the settings of a `make check` around the tests.
+pub fn make(target: &str) -> Command {
+    let mut make = Command::new("make");
+    make.arg(target).current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+    make
+}

@@ -9,6 +9,7 @@ pub mod sshd;
 pub mod syslog;
 pub mod system;
 pub mod terminal;
+pub mod tmux;
 
 /// Longer than anything takes that a test waits for, delays after refusals and a busy machine included.
 pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,173 @@
+//! `make install`: everything in its place, and nobody's place taken.
+
+use super::support::artifacts::{self, make};
+use pam_totp::policy::{Policy, Unenrolled};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+const MODULE: &str = "/usr/lib/security/pam_totp.so";
+const POLICY: &str = "/etc/security/pam_totp.toml";
+
+struct Host(TempDir);
+
+impl Host {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path.trim_start_matches('/'))
+    }
+
+    fn mode(&self, path: &str) -> u32 {
+        let metadata = fs::symlink_metadata(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        metadata.permissions().mode() & 0o7777
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("makes a folder");
+        fs::write(path, text).expect("writes a file");
+    }
+
+    fn tries(&self, target: &str) -> Output {
+        let mut destdir = OsString::from("DESTDIR=");
+        destdir.push(self.0.path());
+        let settings = ["PREFIX=/usr", "MODULEDIR=/usr/lib/security"];
+        make(target).args(settings).arg(destdir).output().expect("make starts")
+    }
+
+    fn makes(&self, target: &str) -> String {
+        let output = self.tries(target);
+        assert!(output.status.success(), "make {target}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("make prints UTF-8")
+    }
+
+    /// Every regular file, without the folder that stands for the root.
+    fn files(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.0.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push(format!("/{}", path.strip_prefix(self.0.path()).expect("inside").display()));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+#[test]
+fn puts_each_thing_where_it_belongs() {
+    let host = Host::new();
+    host.makes("install");
+    for (path, mode) in [
+        (MODULE, 0o644),
+        ("/usr/bin/pam-totp", 0o755),
+        (POLICY, 0o644),
+        ("/usr/lib/tmpfiles.d/pam_totp.conf", 0o644),
+        ("/usr/share/doc/pam_totp/LICENSE-MIT", 0o644),
+        ("/var/lib/pam_totp", 0o755),
+        ("/var/lib/pam_totp/secrets", 0o700),
+        ("/var/lib/pam_totp/state", 0o700),
+    ] {
+        assert_eq!(format!("{:o}", host.mode(path)), format!("{mode:o}"), "{path}");
+    }
+    assert!(!host.path("/run").exists(), "/run is the running host's, not a package's");
+
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for stack in fs::read_dir(package.join("pam.d")).expect("the example stacks") {
+        let stack = stack.expect("an entry").path();
+        let name = stack.file_name().expect("a name").to_str().expect("UTF-8");
+        let installed = host.path("/usr/share/doc/pam_totp/examples/pam.d").join(name);
+        assert_eq!(fs::read(&stack).expect("a stack"), fs::read(installed).expect("the same stack"), "{name}");
+    }
+    let temporary: Vec<_> = host.files().into_iter().filter(|path| path.ends_with(".new")).collect();
+    assert!(temporary.is_empty(), "{temporary:?}");
+}
+
+#[test]
+fn the_installed_module_and_program_are_those_of_a_release() {
+    let host = Host::new();
+    host.makes("install");
+    let built = fs::read(artifacts::module()).expect("the module");
+    assert!(fs::read(host.path(MODULE)).expect("the installed module") == built, "another module was installed");
+    let version = Command::new(host.path("/usr/bin/pam-totp")).arg("--version").output().expect("the program starts");
+    let expected = concat!("pam-totp ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(String::from_utf8_lossy(&version.stdout), expected);
+}
+
+#[test]
+fn a_host_that_has_the_old_module_open_keeps_it_whole() {
+    let host = Host::new();
+    host.write(MODULE, "the old module");
+    let mut open = File::open(host.path(MODULE)).expect("the old module");
+    host.makes("install");
+    assert_ne!(open.metadata().expect("metadata").ino(), fs::metadata(host.path(MODULE)).expect("metadata").ino());
+    let mut seen = String::new();
+    open.read_to_string(&mut seen).expect("the old module is text");
+    assert_eq!(seen, "the old module");
+}
+
+#[test]
+fn a_second_install_leaves_policy_and_keys_alone() {
+    let host = Host::new();
+    host.makes("install");
+    host.write(POLICY, "window = 2\n");
+    host.write("/var/lib/pam_totp/secrets/alice.toml", "alice's");
+    let said = host.makes("install");
+    assert!(said.contains("left as it is"), "{said}");
+    assert_eq!(fs::read_to_string(host.path(POLICY)).expect("the policy"), "window = 2\n");
+    assert!(host.path("/var/lib/pam_totp/secrets/alice.toml").exists());
+}
+
+#[test]
+fn uninstall_keeps_what_belongs_to_the_people_of_the_host() {
+    let host = Host::new();
+    host.makes("install");
+    host.write("/var/lib/pam_totp/secrets/alice.toml", "alice's");
+    let said = host.makes("uninstall");
+    assert!(said.contains("/var/lib/pam_totp"), "{said}");
+    assert_eq!(host.files(), [POLICY, "/var/lib/pam_totp/secrets/alice.toml"]);
+    assert_eq!(host.mode("/var/lib/pam_totp/state"), 0o700);
+}
+
+#[test]
+fn uninstall_refuses_while_a_stack_names_the_module() {
+    let host = Host::new();
+    host.makes("install");
+    host.write("/etc/pam.d/su", "# auth required pam_totp.so\n");
+    host.write("/etc/pam.d/sshd", "@include common-auth\nauth required pam_totp.so explain\n");
+    let refused = host.tries("uninstall");
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("/etc/pam.d/sshd") && !said.contains("/etc/pam.d/su\n"), "{said}");
+    assert!(host.path(MODULE).exists());
+}
+
+#[test]
+fn the_example_policy_says_what_counts_without_it() {
+    let example = include_str!("../packaging/pam_totp.toml");
+    assert_eq!(Policy::parse(example.as_bytes()).expect("the example is valid"), Policy::default());
+
+    let is_key = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line.contains(" = ");
+    let spoken = |line: &str| if is_key(line) { line[1..].to_owned() } else { line.to_owned() };
+    let all_keys = example.lines().map(spoken).collect::<Vec<_>>().join("\n");
+    let policy = Policy::parse(all_keys.as_bytes()).expect("each key of the example is valid");
+    let default = Policy::default();
+    assert_eq!(policy.prompt(), default.prompt());
+    assert_eq!(policy.unenrolled, Some(Unenrolled::Deny));
+    assert!(policy.issuer.is_some());
+    let silent = Policy { issuer: None, unenrolled: None, prompt: None, support: None, ..policy };
+    assert_eq!(silent, default);
+}
