@@ -125,7 +125,7 @@ impl Store {
 
     /// Is anything at all in the place of a user's secret, even something unusable?
     pub fn holds(&self, name: &str) -> bool {
-        file_name(name).is_ok_and(|file| lstat(&self.secret_path(&file)).is_ok())
+        file_name(name).is_ok_and(|file| lstat(&self.secret_path(&file)).err() != Some(Errno::ENOENT))
     }
 
     /// The newest record without the lock, for looking at it; makes nothing.
