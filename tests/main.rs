@@ -5,6 +5,7 @@
 
 mod across;
 mod login;
+mod rfc;
 mod sshd;
 mod su;
 mod sudo;
