@@ -76,8 +76,6 @@ pub enum Outcome {
         fails: u32,
         /// The end of the wait that it started.
         wait_until: Option<u64>,
-        /// Seconds that the device's clock is ahead of ours, if that explains the code. For the log alone.
-        clock_off: Option<i64>,
     },
     /// Not looked at.
     Waiting {
@@ -175,7 +173,7 @@ impl Attempt<'_> {
         let count = record.since.as_ref().map_or(0, |s| s.count).saturating_add(1);
         record.since = Some(Since { count, at: self.now, from: self.source });
         let fails = record.lane(lane).map_or(0, |l| l.fails);
-        Outcome::Wrong { fails, wait_until, clock_off: self.clock_off() }
+        Outcome::Wrong { fails, wait_until }
     }
 
     fn try_backup(&self, record: &mut Record, stretched: &Stretched) -> Verdict {
@@ -261,7 +259,10 @@ impl Attempt<'_> {
         }
     }
 
-    fn clock_off(&self) -> Option<i64> {
+    /// Seconds that the device's clock is ahead of ours, if that explains a wrong code. For the log alone, and
+    /// only once the failure is on disk: this takes long enough to tell wrong from right by the time, and a
+    /// caller who makes the write fail would guess uncounted.
+    pub fn clock_off(&self) -> Option<i64> {
         let code = self.code()?;
         self.enrollment.devices.iter().fold(None, |found, device| {
             let Kind::Totp { period } = device.kind else { return found };

@@ -72,6 +72,11 @@ pub struct Broken {
     pub what: &'static str,
 }
 
+impl Broken {
+    /// Not damaged at all: of a later version, which may have keys and types that this one does not know.
+    pub const NEWER: Self = Self { at: None, what: "written by a newer pam_totp" };
+}
+
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.at {
@@ -116,6 +121,12 @@ struct BackupTable {
     created: Datetime,
 }
 
+/// What every version has.
+#[derive(Deserialize)]
+struct AnyVersion {
+    version: i64,
+}
+
 fn wiped<'de, D: Deserializer<'de>>(from: D) -> Result<Zeroizing<String>, D::Error> {
     String::deserialize(from).map(Zeroizing::new)
 }
@@ -124,15 +135,23 @@ impl Enrollment {
     /// Reads a secret file.
     pub fn parse(bytes: &[u8]) -> Result<Self, Broken> {
         let text = std::str::from_utf8(bytes).map_err(|_| broken("not UTF-8"))?;
-        let file: File =
-            toml::from_str(text).map_err(|e| Broken { at: position(text, &e), what: "not an enrollment" })?;
-        if file.version != VERSION {
-            return Err(broken("written by a newer pam_totp"));
+        let file: File = toml::from_str(text).map_err(|e| match toml::from_str(text) {
+            Ok(AnyVersion { version }) if version > VERSION => Broken::NEWER,
+            _ => Broken { at: position(text, &e), what: "not an enrollment" },
+        })?;
+        match file.version {
+            VERSION => {}
+            later if later > VERSION => return Err(Broken::NEWER),
+            _ => return Err(broken("there is no such version")),
         }
         if file.device.is_empty() || file.device.len() > MAX_DEVICES {
             return Err(broken("one to five devices are allowed"));
         }
         let devices = file.device.into_iter().map(device).collect::<Result<Vec<_>, _>>()?;
+        // They would share one line of the state, and codes of one would count as codes of the other.
+        if (1..).zip(&devices).any(|(next, d)| devices.iter().skip(next).any(|other| other.id == d.id)) {
+            return Err(broken("two devices have the same id"));
+        }
         let same_digits = devices.windows(2).all(|w| matches!(w, [a, b] if a.digits == b.digits));
         if !same_digits {
             return Err(broken("the devices differ in their digits"));

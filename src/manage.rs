@@ -125,26 +125,23 @@ fn prove(
     let enrollment =
         Enrollment { user: account.name.clone(), uid: account.uid, devices: vec![device.clone()], backup_codes: None };
     let alone = Record { devices: vec![line], ..Record::default() };
-    let decision = attempt::decide(
-        &Attempt {
-            enrollment: &enrollment,
-            answer,
-            stretched: None,
-            source: Source::Local,
-            now: clock::now(),
-            window: policy.window,
-            limits: Limits::default(),
-        },
-        &alone,
-    );
+    let attempt = Attempt {
+        enrollment: &enrollment,
+        answer,
+        stretched: None,
+        source: Source::Local,
+        now: clock::now(),
+        window: policy.window,
+        limits: Limits::default(),
+    };
+    let decision = attempt::decide(&attempt, &alone);
     match (decision.outcome, decision.write) {
         (Outcome::Accepted { .. }, Some(proved)) => {
             let line = proved.devices.into_iter().next().ok_or(ManageError::WrongCode { clock_off: None })?;
             Ok(DeviceState { at: None, ..line })
         }
         (Outcome::Used { .. }, _) => Err(ManageError::UsedCode),
-        (Outcome::Wrong { clock_off, .. }, _) => Err(ManageError::WrongCode { clock_off }),
-        _ => Err(ManageError::WrongCode { clock_off: None }),
+        _ => Err(ManageError::WrongCode { clock_off: attempt.clock_off() }),
     }
 }
 

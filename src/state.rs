@@ -131,7 +131,7 @@ pub struct Slot {
     pub record: Record,
 }
 
-/// The record does not fit a slot.
+/// The record fits no slot that could be read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 
@@ -153,14 +153,15 @@ pub fn read(file: &[u8]) -> Found {
     newest.map_or(Found::Nothing, Found::Valid)
 }
 
-/// Writes a slot. What does not fit is dropped in this order: trusts, idle networks; never a device.
+/// Writes a slot. What does not fit is dropped in this order: trusts, idle networks; never a device. A record
+/// beyond its bounds is never written: it would read as a lost one.
 pub fn print(sequence: u64, record: &Record) -> Result<Vec<u8>, TooLarge> {
     let mut record = record.clone();
     loop {
         let body = record.body();
         let mut slot =
             format!("pam_totp 1 {sequence} {} {:08x}\n{body}", body.len(), checksum(sequence, &body)).into_bytes();
-        if slot.len() <= SLOT {
+        if slot.len() <= SLOT && record.is_sound() {
             slot.resize(SLOT, b'\n');
             return Ok(slot);
         }
@@ -223,7 +224,7 @@ impl Record {
 
     fn parse(body: &str) -> Option<Self> {
         let mut record = Self::default();
-        for line in body.lines() {
+        for line in body.split_terminator('\n') {
             let (keyword, rest) = line.split_once(' ')?;
             match keyword {
                 "device" => record.devices.push(rest.parse().ok()?),

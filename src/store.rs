@@ -125,7 +125,11 @@ impl Store {
         let Ok(file) = file_name(name) else { return Ok(None) };
         let path = self.secret_path(&file);
         let Some(bytes) = read_checked(&path, Writers::OwnerAlone)? else { return Ok(None) };
-        Enrollment::parse(&bytes).map(Some).map_err(|broken| StoreError::Broken(path, broken))
+        match Enrollment::parse(&bytes) {
+            Ok(enrollment) => Ok(Some(enrollment)),
+            Err(Broken::NEWER) => Err(StoreError::Newer(path)),
+            Err(broken) => Err(StoreError::Broken(path, broken)),
+        }
     }
 
     /// The newest record without the lock, for looking at it; makes nothing.

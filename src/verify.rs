@@ -21,6 +21,8 @@ pub struct Verdict {
     pub healed: bool,
     /// Seconds that the host's clock went back since a code was last accepted.
     pub clock_back: Option<u64>,
+    /// Seconds that the device's clock is ahead of ours, if that explains a wrong code.
+    pub clock_off: Option<i64>,
     /// Seconds since 1970 at which it was judged.
     pub now: u64,
 }
@@ -60,7 +62,9 @@ pub fn judge(
     if let Some(record) = decision.write.or(healed.then_some(record)) {
         locked.commit(&record)?;
     }
-    Ok(Verdict { outcome: decision.outcome, healed, clock_back: decision.clock_back, now })
+    let wrong = matches!(decision.outcome, Outcome::Wrong { .. });
+    let clock_off = if wrong { attempt.clock_off() } else { None };
+    Ok(Verdict { outcome: decision.outcome, healed, clock_back: decision.clock_back, clock_off, now })
 }
 
 /// The work of a wrong code, for somebody who has no factor.
@@ -72,7 +76,9 @@ pub fn in_vain(policy: &Policy, answer: &Answer) {
     let stretched = BackupShaped::recognize(answer.as_bytes()).map(|shaped| Stretched::in_vain(&shaped));
     let stretched = stretched.as_ref();
     let (source, window, limits) = (Source::Local, policy.window, policy.throttle);
-    attempt::decide(&Attempt { enrollment: &enrollment, answer, stretched, source, now, window, limits }, &record);
+    let attempt = Attempt { enrollment: &enrollment, answer, stretched, source, now, window, limits };
+    attempt::decide(&attempt, &record);
+    attempt.clock_off();
 }
 
 /// Stretching takes milliseconds, so it comes before the lock.

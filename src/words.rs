@@ -121,7 +121,7 @@ pub mod log {
                 format!("accepted backup code of {user} from {source} ({left} left)")
             }
             Outcome::Used { .. } => format!("used code: {user} from {source} entered a code that was accepted before"),
-            Outcome::Wrong { fails, wait_until, .. } => {
+            Outcome::Wrong { fails, wait_until } => {
                 let wait = wait_until.map_or(String::new(), |until| {
                     format!(", the next try counts in {}", duration(until.saturating_sub(verdict.now)))
                 });
@@ -147,7 +147,7 @@ pub mod log {
                  backup codes count as used"
             ));
         }
-        if let Outcome::Wrong { clock_off: Some(ahead), .. } = verdict.outcome {
+        if let Some(ahead) = verdict.clock_off {
             let off = clocks_differ(ahead);
             notes.push(format!(
                 "clock: the code of {user} would be right if the device's clock, {off} this host's, were right; \

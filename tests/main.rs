@@ -11,6 +11,7 @@ mod limits;
 mod login;
 mod program;
 mod qr;
+mod rfc;
 mod sshd;
 mod su;
 mod sudo;
