@@ -11,6 +11,7 @@ mod limits;
 mod login;
 mod program;
 mod qr;
+mod record;
 mod rfc;
 mod sshd;
 mod su;
