@@ -8,6 +8,7 @@ mod demo;
 mod face;
 mod install;
 mod limits;
+mod enrollment;
 mod login;
 mod program;
 mod qr;
