@@ -15,7 +15,7 @@ use crate::state::{BackupState, DeviceState, LaneKey, Record, Since};
 use crate::throttle::{self, Limits};
 
 /// RFC 6238 section 6: a device's clock is followed this many steps away from ours, and no further.
-pub const MAX_DRIFT: u64 = 4;
+const MAX_DRIFT: u64 = 4;
 /// RFC 4226 section 7.4: codes of a token that were shown but not typed.
 const LOOK_AHEAD: u64 = 10;
 /// A token further ahead than that proves itself with two consecutive codes.
@@ -105,7 +105,7 @@ pub fn heal(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64)
             continue;
         }
         let last = match device.kind {
-            Kind::Totp { period } => Some(step(now, period).saturating_add(MAX_DRIFT).saturating_add(window)),
+            Kind::Totp { period } => Some(furthest(now, period, window)),
             Kind::Hotp { .. } => None,
         };
         record.set_device(DeviceState { id: device.id.clone(), last, drift: None, at: None, pending: None });
@@ -124,6 +124,25 @@ pub fn heal(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64)
         record.devices.retain(|d| enrolled(&d.id));
     }
     healed
+}
+
+/// Brings steps that lie in the future (a snapshot, a clock that went back) to where a lost state would be: the
+/// next code counts within three minutes, and no step that can have been used by now comes back.
+pub fn bring_back(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64) {
+    for device in &enrollment.devices {
+        let Kind::Totp { period } = device.kind else { continue };
+        let furthest = furthest(now, period, window);
+        let ahead = |line: &&mut DeviceState| line.id == device.id && line.last.is_some_and(|last| last > furthest);
+        if let Some(line) = record.devices.iter_mut().find(ahead) {
+            line.last = Some(furthest);
+            line.drift = None;
+        }
+    }
+}
+
+/// The highest step that can have been accepted until now.
+fn furthest(now: u64, period: u32, window: u64) -> u64 {
+    step(now, period).saturating_add(MAX_DRIFT).saturating_add(window)
 }
 
 /// Judges one answer. `record` must be healed.
@@ -277,8 +296,7 @@ impl Attempt<'_> {
         let back = |device: &Device| {
             let Kind::Totp { period } = device.kind else { return None };
             let last = record.device(&device.id)?.last?;
-            let furthest = step(self.now, period).saturating_add(MAX_DRIFT).saturating_add(self.window);
-            last.checked_sub(furthest).filter(|s| *s > 0)?.checked_mul(u64::from(period))
+            last.checked_sub(furthest(self.now, period, self.window)).filter(|s| *s > 0)?.checked_mul(u64::from(period))
         };
         self.enrollment.devices.iter().filter_map(back).max()
     }
@@ -297,7 +315,7 @@ fn search(device: &Device, from: u64, to: u64, typed: &[u8]) -> Option<u64> {
 }
 
 /// Steps that a device is ahead of the clock, bounded.
-pub fn drift(matched: u64, clock: u64) -> i8 {
+fn drift(matched: u64, clock: u64) -> i8 {
     let bound = i64::try_from(MAX_DRIFT).unwrap_or_default();
     i8::try_from(steps_ahead(matched, clock).clamp(bound.saturating_neg(), bound)).unwrap_or_default()
 }

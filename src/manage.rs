@@ -8,10 +8,9 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::account::Account;
-use crate::attempt::{self, Attempt, MAX_DRIFT, Outcome};
+use crate::attempt::{self, Attempt, Outcome};
 use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
-use crate::otp::step;
 use crate::policy::Policy;
 use crate::secret::{Answer, Secret};
 use crate::source::Source;
@@ -162,8 +161,7 @@ fn forget_trusts(locked: &mut Locked<'_>) -> Result<(), StoreError> {
     }
 }
 
-/// Clears waits, and brings a state that lies in the future (a snapshot, a clock that went back) to where a lost
-/// state would be: the next code counts within three minutes, and nothing replays.
+/// Clears waits, and brings back a state that lies in the future.
 pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<(), ManageError> {
     if !store.is_enrolled(name)? {
         return Err(ManageError::NotEnrolled);
@@ -173,16 +171,7 @@ pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<(), ManageEr
     let mut record = locked.record()?.unwrap_or_default();
     let now = clock::now();
     attempt::heal(&enrollment, &mut record, now, policy.window);
-    for device in &enrollment.devices {
-        let Kind::Totp { period } = device.kind else { continue };
-        let furthest = step(now, period).saturating_add(MAX_DRIFT).saturating_add(policy.window);
-        if let Some(line) = record.devices.iter_mut().find(|l| l.id == device.id) {
-            if line.last.is_some_and(|last| last > furthest) {
-                line.last = Some(furthest);
-                line.drift = None;
-            }
-        }
-    }
+    attempt::bring_back(&enrollment, &mut record, now, policy.window);
     for lane in &mut record.lanes {
         (lane.fails, lane.last, lane.until) = (0, 0, 0);
         lane.seen = lane.seen.min(now);

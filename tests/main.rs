@@ -5,10 +5,10 @@
 
 mod across;
 mod demo;
+mod enrollment;
 mod face;
 mod install;
 mod limits;
-mod enrollment;
 mod login;
 mod program;
 mod qr;
