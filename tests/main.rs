@@ -5,6 +5,7 @@
 
 mod across;
 mod login;
+mod races;
 mod sshd;
 mod su;
 mod sudo;

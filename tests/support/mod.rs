@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub mod application;
 pub mod artifacts;
 pub mod codes;
 pub mod sshd;
