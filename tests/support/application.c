@@ -4,7 +4,7 @@
  *     application [-d FOLDER] [-m MISBEHAVIOR] [-t ROUNDS] SERVICE USER      answers: a line of stdin each
  *     application -p PROCESSES SERVICE USER...                               all answer at once with the first line
  *
- * Each message is a line "STYLE TEXT", each result a line "= PAM-CODE". -m answers a prompt as no application
+ * Each message is a line "STYLE TEXT", a delay after a refusal the line "delay", each result a line "= PAM-CODE". -m answers a prompt as no application
  * should: "none" gives no array, "null" an array without a string, "fail" says that it cannot ask. -t makes
  * that many logins, each in a thread of its own that ends; then the count of open descriptors, before and after.
  */
@@ -70,6 +70,14 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
     return PAM_SUCCESS;
 }
 
+/* Instead of waiting: a test wants to know, not to wait. */
+static void delay(int code, unsigned microseconds, void *data)
+{
+    (void)data;
+    if (code != PAM_SUCCESS && microseconds && ready < 0)
+        puts("delay");
+}
+
 static int login(const char *user)
 {
     pam_handle_t *pam = NULL;
@@ -78,6 +86,7 @@ static int login(const char *user)
                       : pam_start(service, user, &conversation, &pam);
     if (code != PAM_SUCCESS)
         return code;
+    pam_set_item(pam, PAM_FAIL_DELAY, (void *)delay);
     code = pam_authenticate(pam, 0);
     if (code == PAM_SUCCESS)
         code = pam_setcred(pam, PAM_ESTABLISH_CRED);

@@ -3,7 +3,6 @@
 use super::system::System;
 use std::ffi::OsStr;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 /// PAM_SUCCESS, PAM_AUTH_ERR, PAM_CONV_ERR.
 pub const SUCCESS: i32 = 0;
@@ -12,7 +11,7 @@ pub const CONV_ERR: i32 = 19;
 
 /// The module alone: what it says is what the application gets.
 pub const SERVICE: &str = "application";
-pub const STACK: &str = "auth required pam_totp.so nodelay\n";
+pub const STACK: &str = "auth required pam_totp.so\n";
 const PROGRAM: &str = "/usr/local/bin/application";
 
 /// Builds the application and gives it its stack.
@@ -26,7 +25,7 @@ pub fn build(system: &System) {
 /// What the application said, and what libpam said to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// "STYLE TEXT"
+    /// "STYLE TEXT", "delay"
     pub messages: Vec<String>,
     /// PAM codes.
     pub codes: Vec<i32>,
@@ -88,11 +87,4 @@ pub fn clock(time: u64) -> [(&'static str, String); 5] {
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
         ("TZ", "UTC".into()),
     ]
-}
-
-/// How long something takes.
-pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
-    let result = work();
-    (result, start.elapsed())
 }
