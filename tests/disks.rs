@@ -151,7 +151,8 @@ fn without_its_disk_nobody_gets_in_unless_it_is_switched_off() {
                 }
             }
             system.log.line("store error: /var/lib/pam_totp/secrets is missing");
-            let programs = ["status alice", "list", "set --no-code bob", "remove alice", "unlock alice", "verify alice"];
+            let programs =
+                ["status alice", "list", "set --no-code bob", "remove alice", "unlock alice", "verify alice"];
             for program in programs {
                 let output = system.tries(Command::new("pam-totp").args(program.split(' ')), &format!("{KEY}\n"));
                 assert_eq!(output.status.code(), Some(5), "{program}: {output:?}");

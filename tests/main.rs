@@ -5,6 +5,7 @@
 
 mod across;
 mod disks;
+mod kills;
 mod login;
 mod races;
 mod sshd;

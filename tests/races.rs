@@ -1,20 +1,12 @@
 //! Many at once: one code lets in one, and nobody is in another's way.
 
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application};
-use crate::support::codes::{code_at, now};
+use crate::support::codes::{code_at, key, now};
 use crate::support::system::{System, throw_away};
 use std::fs;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-
-const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
-/// A key for each round, so that no round waits for the next code.
-fn key(round: usize) -> String {
-    let digit = |n: usize| char::from(ALPHABET[n % 32]);
-    format!("JBSWY3DPEHPK3PXPGEZDGNBVGY3TQO{}{}", digit(round / 32), digit(round))
-}
 
 fn set(system: &System, user: &str, key: &str) {
     let mut set = Command::new("pam-totp");

@@ -7,6 +7,7 @@ pub mod application;
 pub mod artifacts;
 pub mod codes;
 pub mod sshd;
+pub mod strace;
 pub mod syslog;
 pub mod system;
 pub mod terminal;
