@@ -5,13 +5,16 @@
 
 mod across;
 mod demo;
+mod disks;
 mod enrollment;
 mod face;
 mod install;
+mod kills;
 mod limits;
 mod login;
 mod program;
 mod qr;
+mod races;
 mod record;
 mod rfc;
 mod sshd;

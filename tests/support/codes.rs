@@ -6,6 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const PERIOD: u64 = 30;
 
+/// A key of its own for each round of a test, so that no round has to wait for the next code.
+pub fn key(round: usize) -> String {
+    let digit = |n: usize| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[n % 32]);
+    format!("JBSWY3DPEHPK3PXPGEZDGNBVGY3TQO{}{}", digit(round / 32), digit(round))
+}
+
 /// The code that the phone shows now, for a few more seconds at least.
 pub fn fresh_code(key: &str) -> String {
     let left = PERIOD - now() % PERIOD;

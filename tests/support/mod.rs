@@ -3,9 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub mod application;
 pub mod artifacts;
 pub mod codes;
 pub mod sshd;
+pub mod strace;
 pub mod syslog;
 pub mod system;
 pub mod terminal;

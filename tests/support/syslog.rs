@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
+const SOCKET: &str = "/dev/log";
+
 /// Every line since the start of the system, as `facility.severity ident[pid]: text`.
 #[derive(Clone, Default)]
 pub struct Syslog {
@@ -15,10 +17,10 @@ pub struct Syslog {
 }
 
 impl Syslog {
-    pub fn listen(path: &str) -> Self {
-        let socket = UnixDatagram::bind(path).expect("binds the syslog socket");
+    pub fn listen() -> Self {
+        let socket = UnixDatagram::bind(SOCKET).expect("binds the syslog socket");
         // Programs that are not root log too.
-        fs::set_permissions(path, fs::Permissions::from_mode(0o666)).expect("opens the syslog socket");
+        fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o666)).expect("opens the syslog socket");
         let log = Self::default();
         let kept = log.clone();
         thread::spawn(move || {
@@ -50,6 +52,18 @@ impl Syslog {
             assert!(!left.is_zero(), "no log line {what:?} among:\n{}", seen.join("\n"));
             seen = arrived.wait_timeout(seen, left).unwrap().0;
         }
+    }
+
+    /// No line so far holds `text`.
+    pub fn lacks(&self, text: &str) {
+        // What was logged before this mark has arrived before it.
+        let mark = format!("mark {:?}", Instant::now());
+        let socket = UnixDatagram::unbound().expect("a socket");
+        socket.send_to(format!("<86>Nov 21 20:19:00 test: {mark}").as_bytes(), SOCKET).expect("logs");
+        self.line(&mark);
+        let seen = self.lines.0.lock().unwrap();
+        let found = seen.iter().find(|line| line.contains(text));
+        assert!(found.is_none(), "{found:?}");
     }
 }
 

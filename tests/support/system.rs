@@ -53,12 +53,13 @@ pub struct System {
 
 impl System {
     fn new() -> Self {
-        let system = Self { log: Syslog::listen("/dev/log") };
-        // The machine may have pam_totp installed: its users and its policy take no part.
-        let _ = fs::remove_dir_all("/var/lib/pam_totp");
-        let _ = fs::remove_file("/etc/security/pam_totp.toml");
+        let system = Self { log: Syslog::listen() };
         install("/mnt/pam_totp.so", &pam_folder().join("pam_totp.so"), 0o644);
         install("/mnt/pam-totp", Path::new("/usr/bin/pam-totp"), 0o755);
+        // What this machine's own pam_totp knows takes no part.
+        for own in ["/var/lib/pam_totp", "/etc/security/pam_totp.toml"] {
+            let _ = fs::remove_dir_all(own).or_else(|_| fs::remove_file(own));
+        }
         folder("/var/lib/pam_totp", 0o755);
         folder("/var/lib/pam_totp/secrets", 0o700);
         folder("/var/lib/pam_totp/state", 0o700);

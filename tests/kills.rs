@@ -1,0 +1,161 @@
+//! Killed at any system call, whatever was under way: no key is lost, and no code counts twice.
+
+use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, at, login_at};
+use crate::support::codes::{code_at, key};
+use crate::support::strace::{Call, calls, killed_at};
+use crate::support::system::{KEY, throw_away};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const SECRET: &str = "/var/lib/pam_totp/secrets/alice.toml";
+const STATE: &str = "/var/lib/pam_totp/state/alice";
+/// The beginning of a step.
+const T: u64 = 1_800_000_000;
+const LOGIN: [&str; 3] = ["/usr/local/bin/application", SERVICE, "alice"];
+
+fn code(time: u64) -> String {
+    code_at(KEY, time)
+}
+
+fn read(path: &str) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn listed(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder of the store");
+    entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect()
+}
+
+/// From the first call that touches `what`; before that a program only starts.
+fn from(what: &str, calls: Vec<Call>) -> Vec<Call> {
+    let from: Vec<Call> = calls.into_iter().skip_while(|call| !call.line.contains(what)).collect();
+    assert!(from.len() > 20, "{from:?}");
+    from
+}
+
+#[test]
+fn a_login_killed_at_any_call_loses_no_key_and_no_code_counts_twice() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        let (calls, output) = calls(system, T, &LOGIN, &code(T));
+        assert_eq!(Said::read(&output).codes, [SUCCESS]);
+        let secret = read(SECRET);
+        let (mut answered, mut recorded) = (0, 0);
+        for (time, call) in (T + 60..).step_by(60).zip(calls) {
+            let before = read(STATE);
+            let output = killed_at(system, &call, time, &LOGIN, &code(time));
+            assert_eq!(read(SECRET), secret, "{call:?}");
+            let (was_recorded, was_answered) = (read(STATE) != before, Said::read(&output).codes == [SUCCESS]);
+            let later = [(); 2].map(|()| login_at(system, time, "alice", &code(time)));
+            let expected = if was_recorded { [AUTH_ERR, AUTH_ERR] } else { [SUCCESS, AUTH_ERR] };
+            assert_eq!(later, expected, "{call:?}");
+            assert!(was_recorded || !was_answered, "{call:?}: answered before it was recorded");
+            assert_eq!(login_at(system, time + 30, "alice", &code(time + 30)), SUCCESS, "{call:?}");
+            answered += usize::from(was_answered);
+            recorded += usize::from(was_recorded);
+        }
+        // The kills came before, between and after both.
+        assert!(0 < answered && answered < recorded, "{answered} {recorded}");
+    });
+}
+
+#[test]
+fn a_login_that_heals_killed_at_any_call_never_replays_and_heals_later() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        let lose = || fs::remove_file(STATE).expect("the record is lost");
+        lose();
+        let (calls, output) = calls(system, T, &LOGIN, &code(T));
+        assert_eq!(Said::read(&output).codes, [AUTH_ERR]);
+        for (time, call) in (T + 600..).step_by(600).zip(from("read(0, ", calls)) {
+            lose();
+            killed_at(system, &call, time, &LOGIN, &code(time));
+            for used in [time - 30, time, time + 30] {
+                assert_eq!(login_at(system, time, "alice", &code(used)), AUTH_ERR, "{call:?}");
+            }
+            assert_eq!(login_at(system, time + 180, "alice", &code(time + 180)), SUCCESS, "{call:?}");
+            assert_eq!(login_at(system, time + 180, "alice", &code(time + 180)), AUTH_ERR, "{call:?}");
+        }
+    });
+}
+
+const SET: [&str; 4] = ["/usr/bin/pam-totp", "set", "--replace", "alice"];
+
+/// The key and the code that proves it.
+fn proved(key: &str, time: u64) -> String {
+    format!("{key}\n{}\n", code_at(key, time))
+}
+
+#[test]
+fn a_replacement_killed_at_any_call_leaves_the_old_key_or_the_new_one() {
+    throw_away(|system| {
+        application::build(system);
+        system.user("alice");
+        let set = |key: &str| system.reads(at(T, Command::new(SET[0]).args(&SET[1..])), &proved(key, T));
+        set(&key(0));
+        let (calls, _) = calls(system, T, &SET, &proved(&key(1), T));
+        let (mut old, mut new) = (0, 0);
+        for (round, call) in (2..).step_by(2).zip(from("/pam_totp.toml", calls)) {
+            let [before, after] = [key(round), key(round + 1)];
+            set(&before);
+            assert_eq!(listed("/var/lib/pam_totp/secrets"), ["alice.toml"], "the last round's leftover");
+            let whole = read(SECRET);
+            killed_at(system, &call, T, &SET, &proved(&after, T));
+            let current = if read(SECRET) == whole {
+                old += 1;
+                before
+            } else {
+                new += 1;
+                after
+            };
+            let files = listed("/var/lib/pam_totp/secrets");
+            assert!(files.iter().all(|file| ["alice.toml", ".alice.toml.new"].contains(&file.as_str())), "{files:?}");
+            // The code that proved the key is a used one, whatever became of the program.
+            assert_eq!(login_at(system, T, "alice", &code_at(&current, T)), AUTH_ERR, "{call:?}");
+            assert_eq!(login_at(system, T + 30, "alice", &code_at(&current, T + 30)), SUCCESS, "{call:?}");
+            assert_eq!(login_at(system, T + 30, "alice", &code_at(&current, T + 30)), AUTH_ERR, "{call:?}");
+        }
+        assert!(old > 0 && new > 0, "{old} {new}");
+        system.log.lacks("store error");
+        system.log.lacks("was lost");
+    });
+}
+
+#[test]
+fn a_removal_killed_at_any_call_leaves_the_key_or_none_and_forgets_no_used_code() {
+    throw_away(|system| {
+        application::build(system);
+        system.user("alice");
+        let run = |time, arguments: &[&str], input: &str| {
+            system.tries(at(time, Command::new("pam-totp").args(arguments)), input).status.code()
+        };
+        let remove = ["/usr/bin/pam-totp", "remove", "alice"];
+        assert_eq!(run(T, &SET[1..], &proved(KEY, T)), Some(0));
+        let (calls, _) = calls(system, T, &remove, "");
+        let (mut kept, mut gone) = (0, 0);
+        for (time, call) in (T + 90..).step_by(90).zip(from("/pam_totp.toml", calls)) {
+            assert_eq!(run(time, &SET[1..], &proved(KEY, time)), Some(0));
+            let whole = read(SECRET);
+            killed_at(system, &call, time, &remove, "");
+            if Path::new(SECRET).exists() {
+                kept += 1;
+                assert_eq!(read(SECRET), whole, "{call:?}");
+                assert_eq!(login_at(system, time, "alice", &code(time)), AUTH_ERR, "{call:?}");
+                assert_eq!(login_at(system, time + 30, "alice", &code(time + 30)), SUCCESS, "{call:?}");
+                assert_eq!(run(time, &remove[1..], ""), Some(0), "{call:?}");
+            } else {
+                gone += 1;
+                assert_eq!(login_at(system, time + 30, "alice", &code(time + 30)), AUTH_ERR, "{call:?}");
+                assert_eq!(run(time, &remove[1..], ""), Some(1), "{call:?}");
+            }
+            assert!(listed("/var/lib/pam_totp/secrets").is_empty(), "{call:?}");
+            assert_eq!(run(time, &["set", "--no-code", "alice"], &format!("{KEY}\n")), Some(0), "{call:?}");
+            assert_eq!(login_at(system, time, "alice", &code(time)), AUTH_ERR, "{call:?}");
+            assert_eq!(login_at(system, time + 60, "alice", &code(time + 60)), SUCCESS, "{call:?}");
+        }
+        assert!(kept > 0 && gone > 0, "{kept} {gone}");
+    });
+}

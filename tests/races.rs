@@ -1,0 +1,104 @@
+//! Many at once: one code lets in one, and nobody is in another's way.
+
+use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application};
+use crate::support::codes::{code_at, key, now};
+use crate::support::system::{System, throw_away};
+use std::fs;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+fn set(system: &System, user: &str, key: &str) {
+    let mut set = Command::new("pam-totp");
+    system.reads(set.args(["set", "--no-code", "--replace", user]), &format!("{key}\n"));
+}
+
+/// So many processes wait at the prompt and answer in the same moment.
+fn at_once(system: &System, processes: usize, users: &[String], code: &str) -> Said {
+    let mut command = application();
+    command.args(["-p", &processes.to_string(), SERVICE]).args(users);
+    let said = Said::read(&system.reads(&mut command, &format!("{code}\n")));
+    assert_eq!((said.codes.len(), said.errors.as_str()), (processes, ""));
+    said
+}
+
+#[test]
+fn of_64_that_answer_with_one_code_exactly_one_gets_in() {
+    throw_away(|system| {
+        application::build(system);
+        system.user("alice");
+        for round in 0..100 {
+            set(system, "alice", &key(round));
+            let said = at_once(system, 64, &["alice".into()], &code_at(&key(round), now()));
+            assert_eq!((said.count(SUCCESS), said.count(AUTH_ERR)), (1, 63), "round {round}: {:?}", said.codes);
+        }
+        // The 63 were no guesses: the owner has no wait before him.
+        let output = system.runs(Command::new("pam-totp").args(["--json", "status", "alice"]));
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an object");
+        assert_eq!((&status["waits"], &status["failures"]), (&serde_json::json!([]), &serde_json::Value::Null));
+        set(system, "alice", &key(100));
+        assert_eq!(application::login(system, "alice", &code_at(&key(100), now())), SUCCESS);
+    });
+}
+
+#[test]
+fn sixteen_users_at_once_all_get_in() {
+    throw_away(|system| {
+        application::build(system);
+        let users: Vec<String> = (1..=16).map(|n| format!("user{n}")).collect();
+        for user in &users {
+            system.runs(Command::new("useradd").arg(user));
+        }
+        for round in 0..5 {
+            for user in &users {
+                set(system, user, &key(round));
+            }
+            let said = at_once(system, 16, &users, &code_at(&key(round), now()));
+            assert_eq!(said.count(SUCCESS), 16, "round {round}: {:?}", said.codes);
+        }
+    });
+}
+
+#[test]
+fn a_key_is_replaced_whole_while_its_user_logs_in() {
+    throw_away(|system| {
+        application::build(system);
+        // A code may come too late for its key, and counts as wrong then: no wait may hide what comes after it.
+        system.policy("[throttle]\nfree = 20\nfirst_wait = 1\nlongest_wait = 1\n");
+        system.user("alice");
+        set(system, "alice", &key(0));
+        let (current, replaced) = (AtomicUsize::new(0), AtomicBool::new(false));
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !replaced.load(Ordering::Relaxed) {
+                        let key = key(current.load(Ordering::Relaxed));
+                        let code = application::login(system, "alice", &code_at(&key, now()));
+                        assert!([SUCCESS, AUTH_ERR].contains(&code), "{code}");
+                    }
+                });
+            }
+            scope.spawn(|| {
+                while !replaced.load(Ordering::Relaxed) {
+                    let text = fs::read_to_string("/var/lib/pam_totp/secrets/alice.toml").expect("never missing");
+                    let whole = (0..60).any(|round| text.contains(&key(round)));
+                    assert!(whole && text.ends_with('\n'), "{text:?}");
+                }
+            });
+            for round in 1..60 {
+                set(system, "alice", &key(round));
+                current.store(round, Ordering::Relaxed);
+            }
+            replaced.store(true, Ordering::Relaxed);
+        });
+        let files = fs::read_dir("/var/lib/pam_totp/secrets").expect("the store");
+        let files: Vec<_> = files.map(|entry| entry.expect("an entry").file_name()).collect();
+        assert_eq!(files, ["alice.toml"], "nothing is left behind");
+        for fault in ["store error", "was lost", "internal error"] {
+            system.log.lacks(fault);
+        }
+        set(system, "alice", &key(60));
+        system.runs(Command::new("pam-totp").args(["unlock", "alice"]));
+        assert_eq!(application::login(system, "alice", &code_at(&key(60), now())), SUCCESS);
+    });
+}

@@ -1,0 +1,171 @@
+/*
+ * An application like sshd or sudo, as plain as can be: it asks what libpam asks and says what libpam says.
+ *
+ *     application [-d FOLDER] [-m MISBEHAVIOR] [-t ROUNDS] SERVICE USER      answers: a line of stdin each
+ *     application -p PROCESSES SERVICE USER...                               all answer at once with the first line
+ *
+ * Each message is a line "STYLE TEXT", a delay after a refusal the line "delay", each result a line "= PAM-CODE". -m answers a prompt as no application
+ * should: "none" gives no array, "null" an array without a string, "fail" says that it cannot ask. -t makes
+ * that many logins, each in a thread of its own that ends; then the count of open descriptors, before and after.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <pthread.h>
+#include <security/pam_appl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *folder, *service, *misbehavior = "";
+/* Only in a child that answers together with others: says that it is at the prompt, waits for the common start. */
+static int ready = -1, start = -1;
+static char *common_answer;
+
+static char *line_of_stdin(void)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length = getline(&line, &room, stdin);
+    if (length < 0)
+        line[0] = 0;
+    else if (line[length - 1] == '\n')
+        line[length - 1] = 0;
+    return line;
+}
+
+static char *wait_for_the_others(void)
+{
+    char byte = 0;
+    if (write(ready, &byte, 1) != 1 || read(start, &byte, 1) != 0)
+        _exit(99);
+    return strdup(common_answer);
+}
+
+static int converse(int count, const struct pam_message **messages, struct pam_response **responses, void *data)
+{
+    (void)data;
+    int is_prompt = 0;
+    struct pam_response *array = calloc(count, sizeof *array);
+    for (int n = 0; n < count; n++) {
+        int style = messages[n]->msg_style;
+        if (ready < 0)
+            printf("%d %s\n", style, messages[n]->msg);
+        if (style == PAM_PROMPT_ECHO_OFF || style == PAM_PROMPT_ECHO_ON) {
+            is_prompt = 1;
+            if (!strcmp(misbehavior, ""))
+                array[n].resp = ready < 0 ? line_of_stdin() : wait_for_the_others();
+        }
+    }
+    if (is_prompt && !strcmp(misbehavior, "fail")) {
+        free(array);
+        return PAM_CONV_ERR;
+    }
+    if (is_prompt && !strcmp(misbehavior, "none")) {
+        free(array);
+        array = NULL;
+    }
+    *responses = array;
+    return PAM_SUCCESS;
+}
+
+/* Instead of waiting: a test wants to know, not to wait. */
+static void delay(int code, unsigned microseconds, void *data)
+{
+    (void)data;
+    if (code != PAM_SUCCESS && microseconds && ready < 0)
+        puts("delay");
+}
+
+static int login(const char *user)
+{
+    pam_handle_t *pam = NULL;
+    struct pam_conv conversation = {converse, NULL};
+    int code = folder ? pam_start_confdir(service, user, &conversation, folder, &pam)
+                      : pam_start(service, user, &conversation, &pam);
+    if (code != PAM_SUCCESS)
+        return code;
+    pam_set_item(pam, PAM_FAIL_DELAY, (void *)delay);
+    code = pam_authenticate(pam, 0);
+    if (code == PAM_SUCCESS)
+        code = pam_setcred(pam, PAM_ESTABLISH_CRED);
+    pam_end(pam, code);
+    return code;
+}
+
+static void *login_in_a_thread(void *user)
+{
+    printf("= %d\n", login(user));
+    return NULL;
+}
+
+static int descriptors(void)
+{
+    int count = 0;
+    DIR *open = opendir("/proc/self/fd");
+    while (readdir(open))
+        count++;
+    closedir(open);
+    return count;
+}
+
+static void in_threads(int rounds, char *user)
+{
+    int before = descriptors();
+    while (rounds-- > 0) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, login_in_a_thread, user))
+            exit(99);
+        pthread_join(thread, NULL);
+    }
+    printf("descriptors %d %d\n", before, descriptors());
+}
+
+static void at_once(int processes, char **users, int count)
+{
+    int readies[2], starts[2];
+    char byte;
+    common_answer = line_of_stdin();
+    if (pipe(readies) || pipe(starts))
+        exit(99);
+    for (int n = 0; n < processes; n++) {
+        if (fork())
+            continue;
+        close(starts[1]);
+        ready = readies[1];
+        start = starts[0];
+        _exit(login(users[n % count]));
+    }
+    close(readies[1]);
+    for (int n = 0; n < processes && read(readies[0], &byte, 1) == 1; n++)
+        ;
+    close(starts[1]);
+    for (int status; wait(&status) > 0;)
+        printf("= %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
+}
+
+int main(int argc, char **argv)
+{
+    int processes = 0, rounds = 0;
+    for (int option; (option = getopt(argc, argv, "d:m:p:t:")) != -1;) {
+        switch (option) {
+        case 'd': folder = optarg; break;
+        case 'm': misbehavior = optarg; break;
+        case 'p': processes = atoi(optarg); break;
+        case 't': rounds = atoi(optarg); break;
+        default: return 99;
+        }
+    }
+    if (argc - optind < 2)
+        return 99;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    service = argv[optind++];
+    if (processes)
+        at_once(processes, argv + optind, argc - optind);
+    else if (rounds)
+        in_threads(rounds, argv[optind]);
+    else
+        printf("= %d\n", login(argv[optind]));
+    return 0;
+}

@@ -1,0 +1,54 @@
+//! The system calls of a program, and its death at any of them.
+
+use super::application::clock;
+use super::system::System;
+use std::fs;
+use std::process::{Command, Output};
+
+const TRACE: &str = "/tmp/trace";
+
+/// One system call of a program that does the same each time.
+#[derive(Debug)]
+pub struct Call {
+    pub name: String,
+    /// The how manieth call of this name.
+    pub nth: usize,
+    /// As strace prints it.
+    pub line: String,
+}
+
+/// Runs a program at `time`: its system calls and what came of it. The one that starts it is not its own.
+pub fn calls(system: &System, time: u64, program: &[&str], input: &str) -> (Vec<Call>, Output) {
+    let output = system.reads(strace(time, &[]).args(program), input);
+    let mut calls: Vec<Call> = Vec::new();
+    for line in trace().lines() {
+        let Some((name, _)) = line.split_once('(') else { continue };
+        let nth = calls.iter().filter(|call| call.name == name).count() + 1;
+        calls.push(Call { name: name.to_owned(), nth, line: line.to_owned() });
+    }
+    (calls.split_off(1), output)
+}
+
+/// Runs it again until that call, and no further.
+pub fn killed_at(system: &System, call: &Call, time: u64, program: &[&str], input: &str) -> Output {
+    let kill = format!("inject={}:signal=KILL:when={}", call.name, call.nth);
+    let output = system.tries(strace(time, &["-e", &kill]).args(program), input);
+    let trace = trace();
+    let last: Vec<&str> = trace.lines().rev().take(2).collect();
+    assert_eq!(last[0], "+++ killed by SIGKILL +++", "{call:?}");
+    assert!(last[1].starts_with(&format!("{}(", call.name)), "{call:?}: {}", last[1]);
+    output
+}
+
+fn strace(time: u64, options: &[&str]) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-o", TRACE]).args(options);
+    for (name, value) in clock(time) {
+        strace.args(["-E", &format!("{name}={value}")]);
+    }
+    strace
+}
+
+fn trace() -> String {
+    fs::read_to_string(TRACE).expect("a trace")
+}
