@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::value::Datetime;
 
+use crate::date::Utc;
 use crate::enrollment::position;
 use crate::throttle::Limits;
 
@@ -23,6 +25,21 @@ pub enum Unenrolled {
     Deny,
     /// Not asked.
     Allow,
+    /// Enrolls at the login.
+    Enroll,
+}
+
+/// What users may do to their own factor without root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SelfService {
+    /// A first enrollment.
+    pub enroll: bool,
+    /// A new key for the old one.
+    pub replace: bool,
+    /// Taking it off.
+    pub remove: bool,
+    /// A new set of backup codes.
+    pub backup_codes: bool,
 }
 
 /// The policy of this host.
@@ -44,6 +61,10 @@ pub struct Policy {
     pub support: Option<String>,
     /// Failures and waits.
     pub throttle: Limits,
+    /// With `unenrolled = "enroll"`: until then, in seconds since 1970, enrolling may be put off.
+    pub enroll_by: Option<u64>,
+    /// `None`: every right, but not a first enrollment where those without a factor are refused.
+    pub self_service: Option<SelfService>,
 }
 
 impl Default for Policy {
@@ -58,6 +79,8 @@ impl Default for Policy {
             prompt: None,
             support: None,
             throttle: Limits::default(),
+            enroll_by: None,
+            self_service: None,
         }
     }
 }
@@ -90,8 +113,19 @@ struct File {
     store: Option<toml::Spanned<PathBuf>>,
     prompt: Option<toml::Spanned<String>>,
     support: Option<toml::Spanned<String>>,
+    enroll_by: Option<toml::Spanned<Datetime>>,
+    self_service: Option<Vec<Right>>,
     #[serde(default)]
     throttle: Throttle,
+}
+
+#[derive(PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Right {
+    Enroll,
+    Replace,
+    Remove,
+    BackupCodes,
 }
 
 #[derive(Default, Deserialize)]
@@ -122,6 +156,8 @@ impl Policy {
             prompt: check.sentence(file.prompt, 128, "prompt")?,
             support: check.sentence(file.support, 256, "support")?,
             throttle,
+            enroll_by: check.end_of_day(file.enroll_by)?,
+            self_service: file.self_service.as_deref().map(rights),
         })
     }
 
@@ -130,9 +166,25 @@ impl Policy {
         self.prompt.as_deref().unwrap_or(PROMPT)
     }
 
+    /// What users may do to their own factor.
+    pub fn self_service(&self) -> SelfService {
+        let may_enroll = !matches!(self.unenrolled, None | Some(Unenrolled::Deny));
+        self.self_service.unwrap_or(SelfService { enroll: may_enroll, replace: true, remove: true, backup_codes: true })
+    }
+
     /// Is this the installation's own store, which `pam-totpd` serves and `/run/pam_totp` continues?
     pub fn has_default_store(&self) -> bool {
         self.store == Path::new(STORE)
+    }
+}
+
+fn rights(listed: &[Right]) -> SelfService {
+    let has = |right| listed.contains(&right);
+    SelfService {
+        enroll: has(Right::Enroll),
+        replace: has(Right::Replace),
+        remove: has(Right::Remove),
+        backup_codes: has(Right::BackupCodes),
     }
 }
 
@@ -174,6 +226,19 @@ impl Check<'_> {
         Ok(Some(value.into_inner()))
     }
 
+    /// A day without a time lasts until its end in UTC.
+    fn end_of_day(&self, value: Option<toml::Spanned<Datetime>>) -> Result<Option<u64>, BadPolicy> {
+        let Some(value) = value else { return Ok(None) };
+        let end = match value.get_ref() {
+            Datetime { date: Some(day), time: None, offset: None } => {
+                let (year, month, day) = (day.year.into(), day.month.into(), day.day.into());
+                Utc { year, month, day, hour: 23, minute: 59, second: 59 }.to_epoch()
+            }
+            _ => None,
+        };
+        end.map(Some).ok_or_else(|| self.fault(&value, "enroll_by must be a day like 2027-01-31".into()))
+    }
+
     fn sentence(
         &self,
         value: Option<toml::Spanned<String>>,
@@ -204,7 +269,7 @@ mod tests {
     fn an_absent_key_is_its_default() {
         assert_eq!(Policy::parse(b"").unwrap(), Policy::default());
         let all = "enabled = false\nissuer = \"ACME\"\nunenrolled = \"allow\"\nwindow = 3\nstore = \"/srv/x\"\n\
-                   prompt = \"Code: \"\nsupport = \"Call 42.\"\n[throttle]\nfree = 3\nfirst_wait = 60\nlongest_wait = 600\n";
+                   prompt = \"Code: \"\nsupport = \"Call 42.\"\nenroll_by = 2027-01-31\nself_service = [\"remove\"]\n[throttle]\nfree = 3\nfirst_wait = 60\nlongest_wait = 600\n";
         let policy = Policy::parse(all.as_bytes()).unwrap();
         let expected = Policy {
             enabled: false,
@@ -215,8 +280,18 @@ mod tests {
             prompt: Some("Code: ".into()),
             support: Some("Call 42.".into()),
             throttle: Limits { free: 3, first_wait: 60, longest_wait: 600 },
+            enroll_by: Some(1_801_439_999),
+            self_service: Some(SelfService { enroll: false, replace: false, remove: true, backup_codes: false }),
         };
         assert_eq!(policy, expected);
+    }
+
+    #[test]
+    fn users_enroll_themselves_unless_those_without_are_refused() {
+        let enroll = |text: &str| Policy::parse(text.as_bytes()).unwrap().self_service().enroll;
+        assert!(!enroll("") && !enroll("unenrolled = \"deny\""));
+        assert!(enroll("unenrolled = \"allow\"") && enroll("unenrolled = \"enroll\""));
+        assert!(enroll("unenrolled = \"deny\"\nself_service = [\"enroll\"]"));
     }
 
     #[test]
@@ -233,6 +308,8 @@ mod tests {
             ("[throttle]\nfree = 0\n", (2, 8)),
             ("[throttle]\nfirst_wait = 90\nlongest_wait = 60\n", (3, 16)),
             ("[throtle]\n", (1, 2)),
+            ("enroll_by = 2027-01-31T10:00:00Z\n", (1, 13)),
+            ("self_service = [\"enrol\"]\n", (1, 17)),
         ];
         for (text, at) in cases {
             let fault = Policy::parse(text.as_bytes()).unwrap_err();

@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv6Addr};
 pub enum Source {
     /// No remote address: a console, sudo, su.
     Local,
+    /// A caller of the door who is not root: a screen locker, or malware in the session.
+    Door,
     /// A literal remote address.
     Net(IpAddr),
     /// A name, or addresses that contradict each other.
@@ -42,14 +44,14 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Local => f.write_str("local"),
+            Self::Local | Self::Door => f.write_str("local"),
             Self::Net(address) => address.fmt(f),
             Self::Unknown => f.write_str("name"),
         }
     }
 }
 
-/// The inverse of `Display`.
+/// The inverse of `Display`, but that the door is on this host.
 impl std::str::FromStr for Source {
     type Err = ();
 

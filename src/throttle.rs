@@ -45,6 +45,7 @@ impl Limits {
 pub fn lane_of(record: &Record, source: Source) -> LaneKey {
     match source {
         Source::Local => LaneKey::Local,
+        Source::Door => LaneKey::Door,
         Source::Unknown => LaneKey::Other,
         Source::Net(address) => {
             let own = LaneKey::Net(Network::from(address));

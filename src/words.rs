@@ -60,7 +60,7 @@ pub mod user {
     pub fn since(since: &Since) -> String {
         let (count, at) = (since.count, super::moment(since.at));
         let from = match since.from {
-            Source::Local => "this host".into(),
+            Source::Local | Source::Door => "this host".into(),
             Source::Unknown => "an unknown place".into(),
             Source::Net(address) => address.to_string(),
         };
