@@ -20,7 +20,7 @@ CHECK_NEEDS = $(DEMO_NEEDS) binutils faketime libpam-modules oathtool pamtester 
 
 # cargo's own tools, for a shell that does not look there; behind the rest, so that no choice of the user's is overruled.
 export PATH := $(PATH):$(HOME)/.cargo/bin
-# The last line of a check is its summary.
+# No noise between what a check or a demo says.
 MAKEFLAGS += --no-print-directory
 
 .PHONY: all check demo install uninstall
