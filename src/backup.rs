@@ -39,6 +39,51 @@ impl fmt::Debug for BackupCodes {
     }
 }
 
+/// Fewer than this is no set: the last one would be used at once.
+pub const MIN_CODES: usize = 2;
+/// A set that was not asked for otherwise.
+pub const USUAL_CODES: u8 = 10;
+/// PBKDF2 rounds of the sets that we make: 80 bits of chance need no more (NIST SP 800-63B section 5.1.2.2).
+const ITERATIONS: u32 = 10_000;
+/// Random bytes of a code: 16 letters of 5 bits.
+const CODE_BYTES: usize = 10;
+const SALT_BYTES: usize = 16;
+const ID_BYTES: usize = 4;
+
+/// Random bytes that [`BackupCodes::make`] needs for a set of so many codes.
+pub fn random_bytes(count: u8) -> usize {
+    usize::from(count).saturating_mul(CODE_BYTES).saturating_add(SALT_BYTES + ID_BYTES)
+}
+
+impl BackupCodes {
+    /// A new set and, once and for all, its codes as they are printed. `None` where the random bytes do not suffice.
+    pub fn make(random: &[u8], count: u8, now: u64) -> Option<(Self, Vec<Zeroizing<String>>)> {
+        let (salt, rest) = random.split_at_checked(SALT_BYTES)?;
+        let (id, rest) = rest.split_at_checked(ID_BYTES)?;
+        let mut codes = Vec::with_capacity(usize::from(count));
+        let mut hashes = Vec::with_capacity(usize::from(count));
+        for bytes in rest.chunks_exact(CODE_BYTES).take(usize::from(count)) {
+            let shaped = BackupShaped(letters(bytes));
+            hashes.push(*stretch(&shaped, salt, ITERATIONS));
+            codes.push(shaped.print());
+        }
+        let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let set = Self { id, salt: salt.to_vec(), iterations: ITERATIONS, hashes, created: now };
+        (codes.len() == usize::from(count)).then_some((set, codes))
+    }
+}
+
+/// Five bits a letter, the highest first.
+fn letters(bytes: &[u8]) -> Zeroizing<[u8; LETTERS]> {
+    let mut letters = Zeroizing::new([0; LETTERS]);
+    let bits = bytes.iter().fold(0_u128, |bits, byte| bits.wrapping_shl(8) | u128::from(*byte));
+    for (place, letter) in (0_u32..).zip(letters.iter_mut().rev()) {
+        let five = bits.wrapping_shr(place.saturating_mul(5)) & 31;
+        *letter = usize::try_from(five).ok().and_then(|n| ALPHABET.get(n)).copied().unwrap_or_default();
+    }
+    letters
+}
+
 /// An answer that has the shape of a backup code, in one spelling.
 pub struct BackupShaped(Zeroizing<[u8; LETTERS]>);
 
@@ -55,6 +100,17 @@ impl BackupShaped {
             *places.next()? = letter;
         }
         places.next().is_none().then(|| Self(letters.clone()))
+    }
+
+    fn print(&self) -> Zeroizing<String> {
+        let mut printed = Zeroizing::new(String::with_capacity(PRINTED));
+        for (place, letter) in self.0.iter().enumerate() {
+            if place > 0 && place % 4 == 0 {
+                printed.push('-');
+            }
+            printed.push(char::from(*letter));
+        }
+        printed
     }
 
     /// The exact printed shape at the end of `text`, for answers that hold a password and a code.
@@ -129,6 +185,21 @@ mod tests {
         }
         let other = BackupShaped::recognize(b"0123-4567-89ab-cdeg").unwrap();
         assert_eq!(Stretched::new(&other, &set).find(&set), None);
+    }
+
+    #[test]
+    fn a_set_is_made_of_all_its_random_bits() {
+        let random: Vec<u8> = (0..random_bytes(3)).map(|n| u8::try_from(n * 7 % 256).unwrap()).collect();
+        let (set, codes) = BackupCodes::make(&random, 3, 42).unwrap();
+        assert_eq!((set.created, set.id.len(), set.salt.len(), set.hashes.len()), (42, 8, 16, 3));
+        for (place, code) in (0..).zip(&codes) {
+            assert_eq!(code.len(), PRINTED);
+            let shaped = BackupShaped::recognize(code.as_bytes()).unwrap();
+            assert_eq!(Stretched::new(&shaped, &set).find(&set), Some(place));
+        }
+        assert_eq!(*letters(&[0xff; 10]), *b"zzzzzzzzzzzzzzzz");
+        assert_eq!(*letters(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0x21]), *b"0000000000000011");
+        assert!(BackupCodes::make(&random[1..], 3, 42).is_none());
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod pam;
 pub mod desk;
 pub mod manage;
 pub mod preview;
+pub mod status;
 pub mod verify;
 
 pub mod attempt;
@@ -50,6 +51,7 @@ pub mod words;
 
 pub mod account;
 pub mod clock;
+pub mod random;
 pub mod store;
 
 #[cfg(feature = "cli")]

@@ -6,17 +6,22 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::account::Account;
 use crate::attempt::{self, Attempt, Outcome};
+use crate::backup::{self, BackupCodes, Stretched};
 use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
 use crate::policy::Policy;
+use crate::random::{self, NoRandom};
 use crate::secret::{Answer, Secret};
 use crate::source::Source;
-use crate::state::{DeviceState, Record};
+use crate::state::{BackupState, DeviceState, Record};
 use crate::store::{Locked, Store, StoreError};
 use crate::throttle::Limits;
+use crate::verify;
+use crate::words::user;
 
 /// Why nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,11 +39,28 @@ pub enum ManageError {
     },
     /// The code proves the key, but was used already.
     UsedCode,
+    /// A change by the user himself needs a code of the factor that he has.
+    CodeNeeded,
+    /// That code is not right, or cannot be looked at now.
+    CodeRefused {
+        /// Seconds until the next try counts; 0: at once.
+        retry_after: u64,
+        /// It was right once.
+        used: bool,
+    },
+    /// There is no chance to be had for keys and codes.
+    NoRandom,
 }
 
 impl From<StoreError> for ManageError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<NoRandom> for ManageError {
+    fn from(_: NoRandom) -> Self {
+        Self::NoRandom
     }
 }
 
@@ -50,11 +72,50 @@ impl fmt::Display for ManageError {
             Self::NotEnrolled => f.write_str("not enrolled"),
             Self::WrongCode { .. } => f.write_str("The security code is invalid."),
             Self::UsedCode => f.write_str("This code was already used. Take the next one."),
+            Self::CodeNeeded => f.write_str("this needs a code of the phone that is enrolled, or a backup code"),
+            Self::CodeRefused { used: true, retry_after } => f.write_str(&user::used(*retry_after)),
+            Self::CodeRefused { retry_after: 0, .. } => {
+                f.write_str("The code of the phone that is enrolled is invalid.")
+            }
+            Self::CodeRefused { retry_after, .. } => f.write_str(&user::too_many(*retry_after)),
+            Self::NoRandom => NoRandom.fmt(f),
         }
     }
 }
 
 impl std::error::Error for ManageError {}
+
+/// By whose right a change is made.
+#[derive(Clone, Copy, Debug)]
+pub enum By<'a> {
+    /// Root's.
+    Root,
+    /// The user's own. Whatever he has enrolled must be proved by a code in the same request, so that a stolen
+    /// session can neither add to, nor replace, nor remove the factor.
+    Owner(Option<&'a Answer>),
+}
+
+/// A change of one user's factor.
+pub enum Change<'a> {
+    /// This device and no other.
+    Set {
+        /// The new device.
+        device: Device,
+        /// How its key is known to be in the phone.
+        proof: Proof<'a>,
+        /// Void the one that is there.
+        replace: bool,
+        /// How many backup codes to make with it; 0 for none.
+        backup_codes: u8,
+    },
+    /// A new set of so many backup codes; the old one is void.
+    BackupCodes(u8),
+    /// Take the factor off.
+    Remove,
+}
+
+/// New backup codes, in the one moment in which they can be shown.
+pub type Codes = Vec<Zeroizing<String>>;
 
 /// How a new key is known to be in the phone.
 pub enum Proof<'a> {
@@ -71,38 +132,126 @@ pub fn device_id(secret: &Secret) -> String {
     digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Makes `device` the one factor of an account.
-pub fn set(
+/// Makes a change, whole or not at all.
+pub fn apply(
     store: &Store,
     policy: &Policy,
     account: &Account,
-    device: Device,
-    proof: &Proof<'_>,
-    replace: bool,
-) -> Result<(), ManageError> {
-    if store.is_enrolled(&account.name)? && !replace {
-        return Err(ManageError::AlreadyEnrolled);
+    by: By<'_>,
+    change: Change<'_>,
+) -> Result<Codes, ManageError> {
+    // Both stretchings take milliseconds, so they come before the lock.
+    let current = match by {
+        By::Owner(Some(code)) => verify::stretch(store, account, code)?,
+        _ => None,
+    };
+    let wanted = match &change {
+        Change::Set { backup_codes, .. } | Change::BackupCodes(backup_codes) => *backup_codes,
+        Change::Remove => 0,
+    };
+    let (set, codes) = new_codes(wanted)?;
+    let enrolled = store.is_enrolled(&account.name)?;
+    match &change {
+        Change::Set { replace: false, .. } if enrolled => return Err(ManageError::AlreadyEnrolled),
+        Change::BackupCodes(_) | Change::Remove if !enrolled => return Err(ManageError::NotEnrolled),
+        _ => {}
     }
-    let mut locked = store.lock(&account.name)?;
-    // Looked at again under the lock: two programs may enroll at once.
-    if store.is_enrolled(&account.name)? && !replace {
-        return Err(ManageError::AlreadyEnrolled);
+    let transaction = Transaction { locked: store.lock(&account.name)?, store, policy, account, by, current };
+    match change {
+        Change::Set { device, proof, replace, .. } => transaction.set(device, &proof, replace, set)?,
+        Change::BackupCodes(_) => transaction.renew(set)?,
+        Change::Remove => transaction.remove()?,
     }
-    let mut record = locked.record()?.unwrap_or_default();
-    let line = prove(policy, account, &device, proof, &record)?;
-    // A file that cannot be read is replaced too: that is how it is mended.
-    let old = store.enrollment_of(&account.name).ok().flatten();
-    record.devices.retain(|line| old.iter().any(|e| e.devices.iter().any(|d| d.id == line.id)));
-    record.set_device(line);
-    locked.commit(&record)?;
-    let id = device.id.clone();
-    let enrollment =
-        Enrollment { user: account.name.clone(), uid: account.uid, devices: vec![device], backup_codes: None };
-    locked.replace_secret(&enrollment)?;
-    record.devices.retain(|line| line.id == id);
-    record.backup = None;
-    record.trusts.clear();
-    Ok(locked.commit(&record)?)
+    Ok(codes)
+}
+
+fn new_codes(count: u8) -> Result<(Option<BackupCodes>, Codes), ManageError> {
+    if count == 0 {
+        return Ok((None, Codes::new()));
+    }
+    let random = random::bytes(backup::random_bytes(count))?;
+    let (set, codes) = BackupCodes::make(&random, count, clock::now()).ok_or(ManageError::NoRandom)?;
+    Ok((Some(set), codes))
+}
+
+/// One change under its lock.
+struct Transaction<'a> {
+    locked: Locked<'a>,
+    store: &'a Store,
+    policy: &'a Policy,
+    account: &'a Account,
+    by: By<'a>,
+    current: Option<Stretched>,
+}
+
+impl Transaction<'_> {
+    /// The code that the owner must give is judged, counted and used up like any login's.
+    fn authorize(&mut self) -> Result<(), ManageError> {
+        let By::Owner(code) = self.by else { return Ok(()) };
+        let Some(enrollment) = self.locked.enrollment(self.account)? else { return Ok(()) };
+        let code = code.ok_or(ManageError::CodeNeeded)?;
+        let current = self.current.as_ref();
+        let verdict = verify::judge(&mut self.locked, &enrollment, self.policy, Source::Door, code, current)?;
+        let left = |until: u64| until.saturating_sub(verdict.now);
+        match verdict.outcome {
+            Outcome::Accepted { .. } => Ok(()),
+            Outcome::Used { next_in } => Err(ManageError::CodeRefused { retry_after: next_in, used: true }),
+            Outcome::Waiting { until } | Outcome::Wrong { wait_until: Some(until), .. } => {
+                Err(ManageError::CodeRefused { retry_after: left(until), used: false })
+            }
+            Outcome::Wrong { .. } | Outcome::NotACode => Err(ManageError::CodeRefused { retry_after: 0, used: false }),
+        }
+    }
+
+    fn set(
+        mut self,
+        device: Device,
+        proof: &Proof<'_>,
+        replace: bool,
+        backup_codes: Option<BackupCodes>,
+    ) -> Result<(), ManageError> {
+        // Looked at again under the lock: two programs may enroll at once.
+        if self.store.is_enrolled(&self.account.name)? && !replace {
+            return Err(ManageError::AlreadyEnrolled);
+        }
+        let record = self.locked.record()?.unwrap_or_default();
+        // The new key first: a slip there must not use up the old one's code.
+        let line = prove(self.policy, self.account, &device, proof, &record)?;
+        self.authorize()?;
+        let mut record = self.locked.record()?.unwrap_or_default();
+        // A file that cannot be read is replaced too: that is how root mends it.
+        let old = self.store.enrollment_of(&self.account.name).ok().flatten();
+        record.devices.retain(|line| old.iter().any(|e| e.devices.iter().any(|d| d.id == line.id)));
+        record.set_device(line);
+        self.locked.commit(&record)?;
+        let id = device.id.clone();
+        let (user, uid) = (self.account.name.clone(), self.account.uid);
+        let unused = backup_codes.as_ref().map(|set| BackupState { id: set.id.clone(), used: 0 });
+        self.locked.replace_secret(&Enrollment { user, uid, devices: vec![device], backup_codes })?;
+        record.devices.retain(|line| line.id == id);
+        // A crash before this leaves codes that count as used, and that nobody was shown.
+        record.backup = unused;
+        record.trusts.clear();
+        Ok(self.locked.commit(&record)?)
+    }
+
+    fn renew(mut self, backup_codes: Option<BackupCodes>) -> Result<(), ManageError> {
+        let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
+        self.authorize()?;
+        let mut record = self.locked.record()?.unwrap_or_default();
+        let unused = backup_codes.as_ref().map(|set| BackupState { id: set.id.clone(), used: 0 });
+        let renewed = Enrollment { backup_codes, ..enrollment };
+        self.locked.replace_secret(&renewed)?;
+        attempt::heal(&renewed, &mut record, clock::now(), self.policy.window);
+        record.backup = unused;
+        Ok(self.locked.commit(&record)?)
+    }
+
+    fn remove(mut self) -> Result<(), ManageError> {
+        self.authorize()?;
+        forget_trusts(&mut self.locked)?;
+        Ok(self.locked.remove_secret()?)
+    }
 }
 
 /// The state line of a device that has been proved.

@@ -82,7 +82,7 @@ pub fn in_vain(policy: &Policy, answer: &Answer) {
 }
 
 /// Stretching takes milliseconds, so it comes before the lock.
-fn stretch(store: &Store, account: &Account, answer: &Answer) -> Result<Option<Stretched>, StoreError> {
+pub fn stretch(store: &Store, account: &Account, answer: &Answer) -> Result<Option<Stretched>, StoreError> {
     let Some(shaped) = BackupShaped::recognize(answer.as_bytes()) else { return Ok(None) };
     let set = store.enrollment(account)?.and_then(|e| e.backup_codes);
     Ok(Some(set.map_or_else(|| Stretched::in_vain(&shaped), |set| Stretched::new(&shaped, &set))))

@@ -7,9 +7,10 @@ use pam_totp::account::Account;
 use pam_totp::clock;
 use pam_totp::desk::{Desk, Local};
 use pam_totp::enrollment::{Device, Kind, valid_device_name};
-use pam_totp::manage::{self, ManageError, Proof};
+use pam_totp::manage::{self, By, Change, Codes, ManageError, Proof};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::qr::{self, Size, Style};
+use pam_totp::random;
 use pam_totp::secret::{GENERATED_BYTES, Secret};
 use pam_totp::uri;
 use zeroize::Zeroizing;
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 use super::input::Input;
 use super::people::{by_name, desk, log_change, whom};
 use super::report::{Failure, Report};
-use super::{Enroll, Generate, Label, Qr, Set};
+use super::{BackupCodes, Enroll, Generate, Label, Qr, Set};
 
 /// How often a wrong code may be mended before the key is thrown away.
 const TRIES: u32 = 3;
@@ -38,19 +39,55 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
     show(&device, &label(&desk, &arguments.label, &account)?, arguments.qr)?;
     for attempt in 1.. {
         let code = input.code("Verification code: ")?;
-        let proof = Proof::Code(&code);
-        match manage::set(store, desk.policy(), &account, device.clone(), &proof, arguments.replace) {
+        let change = Change::Set {
+            device: device.clone(),
+            proof: Proof::Code(&code),
+            replace: arguments.replace,
+            backup_codes: arguments.backup_codes,
+        };
+        match manage::apply(store, desk.policy(), &account, By::Root, change) {
             Err(error @ (ManageError::WrongCode { .. } | ManageError::UsedCode)) if input.asks && attempt < TRIES => {
                 eprintln!("{}", Failure::from(error).message);
             }
             result => {
-                result.map_err(|error| for_user(&account, error))?;
-                break;
+                let codes = result.map_err(|error| for_user(&account, error))?;
+                log_enrolled(&account, arguments.replace, "proved by a code");
+                return Ok(Report::new(format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes))));
             }
         }
     }
-    log_enrolled(&account, arguments.replace, "proved by a code");
-    Ok(Report::new(enrolled_text(&desk, &account)))
+    unreachable!("the last try returns")
+}
+
+/// Makes a new set of backup codes; the old one is void.
+pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    let account = whom(arguments.user.as_deref(), "backup-codes")?;
+    let change = Change::BackupCodes(arguments.count);
+    let codes = manage::apply(desk.store()?, desk.policy(), &account, By::Root, change)
+        .map_err(|error| for_user(&account, error))?;
+    log_change(&format!("made new backup codes for {}", pam_totp::words::clean(&account.name)));
+    let text = format!("{} has new backup codes; the old ones are void.{}", account.name, *codes_text(&codes));
+    Ok(with_codes(Report::new(text).with("user", account.name), &codes))
+}
+
+/// Shown once: only their hashes are kept.
+fn codes_text(codes: &Codes) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(1_024));
+    if !codes.is_empty() {
+        text.push_str(
+            "\nBackup codes, each good for one login without the phone. They are shown this once: write them down.",
+        );
+    }
+    for code in codes {
+        text.push_str("\n  ");
+        text.push_str(code);
+    }
+    text
+}
+
+fn with_codes(report: Report, codes: &Codes) -> Report {
+    report.with("backup_codes", codes.iter().map(|code| code.as_str()).collect::<Vec<_>>())
 }
 
 /// Prints a new key; nothing is stored.
@@ -82,11 +119,14 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     let device = new_device(key, &arguments.device)?;
     let code = if arguments.no_code { None } else { Some(input.code("Verification code: ")?) };
     let proof = code.as_ref().map_or(Proof::None, Proof::Code);
-    manage::set(desk.store()?, desk.policy(), &account, device, &proof, arguments.replace)
+    let (replace, backup_codes) = (arguments.replace, arguments.backup_codes);
+    let change = Change::Set { device, proof, replace, backup_codes };
+    let codes = manage::apply(desk.store()?, desk.policy(), &account, By::Root, change)
         .map_err(|error| for_user(&account, error))?;
     log_enrolled(&account, arguments.replace, if arguments.no_code { "not proved" } else { "proved by a code" });
-    let text = enrolled_text(&desk, &account);
-    Ok(Report::new(text).with("user", account.name).with("enrolled", true).with("proved", !arguments.no_code))
+    let text = format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes));
+    let report = Report::new(text).with("user", account.name).with("enrolled", true);
+    Ok(with_codes(report.with("proved", !arguments.no_code), &codes))
 }
 
 fn for_user(account: &Account, error: ManageError) -> Failure {
@@ -114,9 +154,7 @@ fn enrolled_text(desk: &Local, account: &Account) -> String {
 }
 
 fn new_key() -> Result<Secret, Failure> {
-    let mut bytes = Zeroizing::new(vec![0; GENERATED_BYTES]);
-    getrandom::fill(&mut bytes).map_err(|e| Failure::host(format!("no random numbers: {e}")))?;
-    Ok(Secret::from_bytes(bytes))
+    random::bytes(GENERATED_BYTES).map(Secret::from_bytes).map_err(|error| Failure::host(error.to_string()))
 }
 
 fn new_device(secret: Secret, name: &str) -> Result<Device, Failure> {

@@ -6,9 +6,9 @@ use pam_totp::account::Account;
 use pam_totp::attempt::Outcome;
 use pam_totp::clock;
 use pam_totp::desk::Desk;
-use pam_totp::enrollment::{Device, Enrollment, Kind};
+use pam_totp::enrollment::Kind;
 use pam_totp::source::Source;
-use pam_totp::state::Record;
+use pam_totp::status::{DeviceStatus, Status};
 use pam_totp::store::{Store, StoreError};
 use pam_totp::verify::{self, Verdict};
 use pam_totp::words::{self, duration, moment};
@@ -119,56 +119,32 @@ pub fn list(config: Option<&Path>) -> Result<Report, Failure> {
 
 struct Standing {
     user: String,
-    enrollment: Option<Enrollment>,
-    record: Record,
+    status: Status,
     now: u64,
 }
 
 impl Standing {
     fn of(store: &Store, name: &str) -> Result<Self, StoreError> {
-        let enrollment = store.enrollment_of(name)?;
-        let record = store.peek(name)?.unwrap_or_default();
-        Ok(Self { user: name.to_owned(), enrollment, record, now: clock::now() })
-    }
-
-    fn devices(&self) -> &[Device] {
-        self.enrollment.as_ref().map_or(&[], |e| &e.devices)
-    }
-
-    fn last_used(&self, device: &Device) -> Option<u64> {
-        self.record.device(&device.id).and_then(|line| line.at)
+        let now = clock::now();
+        Ok(Self { user: name.to_owned(), status: Status::of(store, name, now)?, now })
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        let devices: Vec<Value> = self.devices().iter().map(|d| self.device(d)).collect();
-        let waits = self.record.lanes.iter().filter(|l| l.until > self.now);
+        let status = &self.status;
+        let waits = status.waits.iter();
         let waits: Vec<Value> =
-            waits.map(|l| json!({ "lane": l.key.to_string(), "failures": l.fails, "until_at": l.until })).collect();
-        let since = self.record.since.as_ref();
-        let wrong = since.map(|s| json!({ "count": s.count, "last_at": s.at, "from": s.from.to_string() }));
+            waits.map(|w| json!({ "lane": w.lane.to_string(), "failures": w.failures, "until_at": w.until })).collect();
+        let failures = status.failures.as_ref();
+        let failures = failures.map(|s| json!({ "count": s.count, "last_at": s.at, "from": s.from.to_string() }));
+        let backup_codes = status.backup_codes.map(|b| json!({ "left": b.left, "of": b.of }));
         vec![
             ("user", self.user.clone().into()),
-            ("enrolled", self.enrollment.is_some().into()),
-            ("devices", devices.into()),
-            ("failures", wrong.unwrap_or(Value::Null)),
+            ("enrolled", status.enrolled.into()),
+            ("devices", status.devices.iter().map(device).collect::<Vec<_>>().into()),
+            ("backup_codes", backup_codes.unwrap_or(Value::Null)),
+            ("failures", failures.unwrap_or(Value::Null)),
             ("waits", waits.into()),
         ]
-    }
-
-    fn device(&self, device: &Device) -> Value {
-        let (kind, period) = match device.kind {
-            Kind::Totp { period } => ("totp", Some(period)),
-            Kind::Hotp { .. } => ("hotp", None),
-        };
-        json!({
-            "name": device.name,
-            "type": kind,
-            "algorithm": device.algorithm.name(),
-            "digits": device.digits.get(),
-            "period": period,
-            "created_at": device.created,
-            "last_used_at": self.last_used(device),
-        })
     }
 
     fn object(&self) -> Value {
@@ -177,28 +153,32 @@ impl Standing {
 
     /// One line of the list.
     fn line(&self) -> String {
-        let names: Vec<&str> = self.devices().iter().map(|d| d.name.as_str()).collect();
-        let used = self.devices().iter().filter_map(|d| self.last_used(d)).max();
+        let names: Vec<&str> = self.status.devices.iter().map(|d| d.name.as_str()).collect();
+        let used = self.status.devices.iter().filter_map(|d| d.last_used).max();
         let used = used.map_or("never used".into(), |at| format!("last used {}", moment(at)));
         format!("{:<24} {:<16} {used}", words::clean(&self.user), names.join(", "))
     }
 
     fn text(&self) -> String {
-        if self.enrollment.is_none() {
-            return format!("{} is not enrolled.", words::clean(&self.user));
+        let user = words::clean(&self.user);
+        if !self.status.enrolled {
+            return format!("{user} is not enrolled.");
         }
-        let mut lines = vec![format!("{} is enrolled.", words::clean(&self.user))];
-        for device in self.devices() {
-            let used = self.last_used(device).map_or("never".into(), moment);
+        let mut lines = vec![format!("{user} is enrolled.")];
+        for device in &self.status.devices {
+            let used = device.last_used.map_or("never".into(), moment);
             lines.push(format!("  {}: since {}, last used {used}", device.name, moment(device.created)));
         }
-        if let Some(since) = &self.record.since {
+        if let Some(codes) = self.status.backup_codes {
+            lines.push(format!("  backup codes: {} of {} left", codes.left, codes.of));
+        }
+        if let Some(since) = &self.status.failures {
             let (count, at, from) = (since.count, moment(since.at), since.from);
             lines.push(format!("  {count} wrong since the last login, the last at {at} from {from}"));
         }
-        for lane in self.record.lanes.iter().filter(|l| l.until > self.now) {
-            let left = duration(lane.until.saturating_sub(self.now));
-            lines.push(format!("  waits {left} after {} wrong codes ({})", lane.fails, lane.key));
+        for wait in &self.status.waits {
+            let left = duration(wait.until.saturating_sub(self.now));
+            lines.push(format!("  waits {left} after {} wrong codes ({})", wait.failures, wait.lane));
         }
         lines.join("\n")
     }
@@ -206,4 +186,20 @@ impl Standing {
     fn report(&self) -> Report {
         self.fields().into_iter().fold(Report::new(self.text()), |report, (name, value)| report.with(name, value))
     }
+}
+
+fn device(device: &DeviceStatus) -> Value {
+    let (kind, period) = match device.kind {
+        Kind::Totp { period } => ("totp", Some(period)),
+        Kind::Hotp { .. } => ("hotp", None),
+    };
+    json!({
+        "name": device.name,
+        "type": kind,
+        "algorithm": device.algorithm,
+        "digits": device.digits,
+        "period": period,
+        "created_at": device.created,
+        "last_used_at": device.last_used,
+    })
 }

@@ -14,10 +14,12 @@ mod report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::RangedI64ValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, setrlimit};
 
+use pam_totp::backup::{MAX_CODES, MIN_CODES, USUAL_CODES};
 use report::{Failure, Report};
 
 /// Enrolls users for codes after the password, and looks after what they enrolled.
@@ -42,6 +44,8 @@ enum Command {
     Generate(Generate),
     /// Store a key: the key is read from the first line of stdin, a code that proves it from the second.
     Set(Set),
+    /// Make a new set of backup codes; the old one is void.
+    BackupCodes(BackupCodes),
     /// Check one code, read from stdin, exactly as a login would: it is used up, or counted.
     Verify(Verify),
     /// Show what a user has enrolled, when it was last used, and whether he has to wait.
@@ -86,9 +90,31 @@ struct Enroll {
     /// How to draw the QR code.
     #[arg(long, value_enum, default_value = "auto")]
     qr: Qr,
-    /// Void the key that the user has.
+    /// Void the key and the backup codes that the user has.
     #[arg(long)]
     replace: bool,
+    /// How many backup codes to make: 0, or 2 to 20.
+    #[arg(long, value_name = "N", default_value_t = USUAL_CODES, value_parser = none_or_a_set)]
+    backup_codes: u8,
+}
+
+#[derive(Args)]
+struct BackupCodes {
+    /// For whom; without it for yourself.
+    user: Option<String>,
+    /// How many: 2 to 20.
+    #[arg(long, value_name = "N", default_value_t = USUAL_CODES, value_parser = a_set())]
+    count: u8,
+}
+
+/// As many codes as a set can have.
+fn a_set() -> RangedI64ValueParser<u8> {
+    clap::value_parser!(u8).range(MIN_CODES as i64..=MAX_CODES as i64)
+}
+
+fn none_or_a_set(text: &str) -> Result<u8, String> {
+    let count = text.parse().ok().filter(|n| *n == 0 || (MIN_CODES..=MAX_CODES).contains(&usize::from(*n)));
+    count.ok_or_else(|| format!("0, or {MIN_CODES} to {MAX_CODES}"))
 }
 
 #[derive(Args)]
@@ -109,9 +135,12 @@ struct Set {
     /// Store the key unproved.
     #[arg(long)]
     no_code: bool,
-    /// Void the key that the user has.
+    /// Void the key and the backup codes that the user has.
     #[arg(long)]
     replace: bool,
+    /// How many backup codes to make: 0, or 2 to 20.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = none_or_a_set)]
+    backup_codes: u8,
 }
 
 #[derive(Args)]
@@ -164,6 +193,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Enroll(arguments) => enroll::enroll(config, &arguments),
         Command::Generate(arguments) => enroll::generate(config, &arguments),
         Command::Set(arguments) => enroll::set(config, &arguments, cli.json),
+        Command::BackupCodes(arguments) => enroll::backup_codes(config, &arguments),
         Command::Verify(arguments) => look::verify(config, &arguments, cli.json),
         Command::Status { user } => look::status(config, user.as_deref()),
         Command::List => look::list(config),

@@ -124,6 +124,11 @@ impl From<ManageError> for Failure {
                 Self::new("wrong_code", NO, message + &clock)
             }
             ManageError::UsedCode => Self::new("used_code", NO, message),
+            ManageError::CodeNeeded => Self::new("code_needed", USAGE, message),
+            ManageError::CodeRefused { used: true, .. } => Self::new("used_code", NO, message),
+            ManageError::CodeRefused { retry_after: 0, .. } => Self::new("wrong_code", NO, message),
+            ManageError::CodeRefused { .. } => Self::new("waiting", NO, message),
+            ManageError::NoRandom => Self::new("host", HOST, message),
         }
     }
 }

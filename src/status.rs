@@ -1,0 +1,87 @@
+//! What can be told of a user's factor without telling a secret.
+
+use crate::enrollment::{Enrollment, Kind};
+use crate::state::{LaneKey, Record, Since};
+use crate::store::{Store, StoreError};
+
+/// A user's factor from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Whether there is one.
+    pub enrolled: bool,
+    /// Its devices.
+    pub devices: Vec<DeviceStatus>,
+    /// Its backup codes, if it has any.
+    pub backup_codes: Option<BackupStatus>,
+    /// Wrong codes since the last login.
+    pub failures: Option<Since>,
+    /// Lanes that wait.
+    pub waits: Vec<Wait>,
+}
+
+/// A device without its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceStatus {
+    /// For people.
+    pub name: String,
+    /// Clock or counter.
+    pub kind: Kind,
+    /// `SHA1` or the like.
+    pub algorithm: &'static str,
+    /// Digits of a code.
+    pub digits: usize,
+    /// Seconds since 1970.
+    pub created: u64,
+    /// Seconds since 1970, once it was used.
+    pub last_used: Option<u64>,
+}
+
+/// Backup codes without their hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupStatus {
+    /// How many can still be used.
+    pub left: u32,
+    /// How many there were.
+    pub of: u32,
+}
+
+/// A lane that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Whose.
+    pub lane: LaneKey,
+    /// Failures since its last success.
+    pub failures: u32,
+    /// Seconds since 1970.
+    pub until: u64,
+}
+
+impl Status {
+    /// Looks without the lock; makes nothing.
+    pub fn of(store: &Store, name: &str, now: u64) -> Result<Self, StoreError> {
+        let enrollment = store.enrollment_of(name)?;
+        let record = store.peek(name)?.unwrap_or_default();
+        Ok(enrollment.map_or_else(Self::default, |enrollment| Self::new(&enrollment, &record, now)))
+    }
+
+    fn new(enrollment: &Enrollment, record: &Record, now: u64) -> Self {
+        let devices = enrollment.devices.iter().map(|device| DeviceStatus {
+            name: device.name.clone(),
+            kind: device.kind,
+            algorithm: device.algorithm.name(),
+            digits: device.digits.get(),
+            created: device.created,
+            last_used: record.device(&device.id).and_then(|line| line.at),
+        });
+        let backup_codes = enrollment.backup_codes.as_ref().map(|set| {
+            // Without its line every code counts as used, as it would at a login.
+            let used = record.backup.as_ref().filter(|b| b.id == set.id).map_or(u32::MAX, |b| b.used);
+            let unused = |place: &u32| used & 1_u32.wrapping_shl(*place) == 0;
+            let of = u32::try_from(set.hashes.len()).unwrap_or_default();
+            BackupStatus { left: u32::try_from((0..of).filter(unused).count()).unwrap_or_default(), of }
+        });
+        let waits = record.lanes.iter().filter(|lane| lane.until > now);
+        let waits = waits.map(|lane| Wait { lane: lane.key, failures: lane.fails, until: lane.until }).collect();
+        Self { enrolled: true, devices: devices.collect(), backup_codes, failures: record.since.clone(), waits }
+    }
+}
