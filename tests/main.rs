@@ -6,6 +6,7 @@
 mod across;
 mod demo;
 mod disks;
+mod docs;
 mod enrollment;
 mod face;
 mod install;
