@@ -8,6 +8,7 @@ mod demo;
 mod disks;
 mod enrollment;
 mod face;
+mod heart;
 mod install;
 mod kills;
 mod limits;
