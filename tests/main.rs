@@ -8,6 +8,7 @@ mod demo;
 mod disks;
 mod enrollment;
 mod face;
+mod flow;
 mod heart;
 mod install;
 mod kills;
