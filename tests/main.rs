@@ -9,6 +9,8 @@ mod disks;
 mod docs;
 mod enrollment;
 mod face;
+mod flow;
+mod heart;
 mod install;
 mod kills;
 mod limits;
