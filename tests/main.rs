@@ -4,9 +4,14 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod across;
+mod answers;
+mod confdir;
 mod disks;
+mod inside;
 mod kills;
 mod login;
+mod mistakes;
+mod names;
 mod races;
 mod sshd;
 mod su;
