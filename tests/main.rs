@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod across;
+mod answers;
+mod confdir;
 mod demo;
 mod disks;
 mod docs;
@@ -11,10 +13,13 @@ mod enrollment;
 mod face;
 mod flow;
 mod heart;
+mod inside;
 mod install;
 mod kills;
 mod limits;
 mod login;
+mod mistakes;
+mod names;
 mod program;
 mod qr;
 mod races;
