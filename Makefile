@@ -15,7 +15,7 @@ PROGRAM = target/release/pam-totp
 SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 
 DEMO_NEEDS = iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
-CHECK_NEEDS = $(DEMO_NEEDS) binutils faketime libpam-modules oathtool pamtester python3-pil sshpass strace sudo tmux \
+CHECK_NEEDS = $(DEMO_NEEDS) binutils faketime libpam-modules man-db oathtool pamtester python3-pil sshpass strace sudo tmux \
     valgrind zbar-tools
 
 # cargo's own tools, for a shell that does not look there; behind the rest, so that no choice of the user's is overruled.

@@ -9,6 +9,7 @@ use toml::value::Datetime;
 use crate::date::Utc;
 use crate::enrollment::position;
 use crate::throttle::Limits;
+use crate::uri::valid_label;
 
 /// Where the policy is; absent means its defaults.
 pub const PATH: &str = "/etc/security/pam_totp.toml";
@@ -107,7 +108,7 @@ impl fmt::Display for BadPolicy {
 #[serde(deny_unknown_fields)]
 struct File {
     enabled: Option<bool>,
-    issuer: Option<String>,
+    issuer: Option<toml::Spanned<String>>,
     unenrolled: Option<Unenrolled>,
     window: Option<toml::Spanned<u64>>,
     store: Option<toml::Spanned<PathBuf>>,
@@ -149,7 +150,7 @@ impl Policy {
         let throttle = check.throttle(file.throttle)?;
         Ok(Self {
             enabled: file.enabled.unwrap_or(default.enabled),
-            issuer: file.issuer.filter(|i| !i.is_empty()),
+            issuer: check.label(file.issuer)?,
             unenrolled: file.unenrolled,
             window: check.within(file.window, 0, 3, "window", default.window)?,
             store: check.absolute(file.store)?.unwrap_or(default.store),
@@ -253,6 +254,15 @@ impl Check<'_> {
         Ok(Some(value.into_inner()))
     }
 
+    /// What no app could show would be refused at every enrollment: better said where it is written.
+    fn label(&self, value: Option<toml::Spanned<String>>) -> Result<Option<String>, BadPolicy> {
+        let Some(value) = value else { return Ok(None) };
+        if !valid_label(value.get_ref()) {
+            return Err(self.fault(&value, "issuer must be one line of 1 to 128 bytes without a colon".into()));
+        }
+        Ok(Some(value.into_inner()))
+    }
+
     fn fault<T>(&self, value: &toml::Spanned<T>, what: String) -> BadPolicy {
         let before = self.text.get(..value.span().start).unwrap_or_default();
         let line = before.matches('\n').count().saturating_add(1);
@@ -302,6 +312,8 @@ mod tests {
             ("unenrolled = \"maybe\"\n", (1, 14)),
             ("window = 4\n", (1, 10)),
             ("window = -1\n", (1, 10)),
+            ("issuer = \"a:b\"\n", (1, 10)),
+            ("issuer = \"\"\n", (1, 10)),
             ("store = \"var/lib\"\n", (1, 9)),
             ("store = \"/var/../lib\"\n", (1, 9)),
             ("prompt = \"two\\nlines\"\n", (1, 10)),

@@ -4,14 +4,22 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod across;
+mod answers;
+mod confdir;
 mod demo;
 mod disks;
+mod docs;
 mod enrollment;
 mod face;
+mod flow;
+mod heart;
+mod inside;
 mod install;
 mod kills;
 mod limits;
 mod login;
+mod mistakes;
+mod names;
 mod program;
 mod qr;
 mod races;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 static const char *folder, *service, *misbehavior = "";
@@ -112,6 +113,8 @@ static int descriptors(void)
 
 static void in_threads(int rounds, char *user)
 {
+    /* The C library keeps its socket to the log. */
+    openlog("application", LOG_NDELAY, LOG_AUTHPRIV);
     int before = descriptors();
     while (rounds-- > 0) {
         pthread_t thread;

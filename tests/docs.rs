@@ -1,0 +1,192 @@
+//! The documents: what is there, they say, and what they say is so.
+
+use crate::support::artifacts;
+use crate::support::sshd::{KEYBOARD_INTERACTIVE, Sshd, prompt, ssh};
+use crate::support::system::{PASSWORD, System, User, throw_away};
+use crate::support::terminal::Terminal;
+use pam_totp::pam::options::Options;
+use pam_totp::policy::Policy;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const README: &str = include_str!("../README.md");
+
+/// A man page as people read it, a line a paragraph. That it renders without a warning is part of it.
+fn page(name: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man").join(name);
+    let rendered = Command::new("man")
+        .args(["--warnings", "--encoding=UTF-8", "--troff-device=utf8", "--no-hyphenation", "--no-justification"])
+        .arg("--local-file")
+        .arg(file)
+        .env("MANWIDTH", "1000")
+        // Plain text, without the strokes that make letters bold.
+        .env("MANROFFOPT", "-P-b -P-u -P-c")
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .expect("man starts");
+    assert!(rendered.status.success(), "{name}: {rendered:?}");
+    assert_eq!(String::from_utf8_lossy(&rendered.stderr), "", "{name} has warnings");
+    let text = String::from_utf8(rendered.stdout).expect("the page is UTF-8");
+    assert!(!text.contains('\u{8}'), "{name} is not plain text");
+    text
+}
+
+/// Is `word` there, and not just as a part of another one?
+fn says(text: &str, word: &str) -> bool {
+    let part_of_word = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
+    text.match_indices(word).any(|(at, _)| {
+        let (before, after) = (text[..at].chars().next_back(), text[at + word.len()..].chars().next());
+        !before.is_some_and(part_of_word) && !after.is_some_and(part_of_word)
+    })
+}
+
+/// The section of the README under a heading, to the next one of its level.
+fn section(heading: &str) -> &'static str {
+    let level = heading.split(' ').next().expect("a heading begins with #");
+    let after = README.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading}")).1;
+    after.split(&format!("\n{level} ")).next().expect("a split has a first part")
+}
+
+/// The names of a struct's fields, those of structs in it too.
+fn fields(value: &dyn std::fmt::Debug) -> BTreeSet<String> {
+    let names = |line: &str| Some(line.trim().split_once(": ")?.0.to_owned());
+    format!("{value:#?}").lines().filter_map(names).collect()
+}
+
+#[test]
+fn every_argument_of_the_module_is_in_page_and_readme() {
+    let (page, table) = (page("pam_totp.8"), section("## Module arguments"));
+    let arguments = fields(&Options::default());
+    assert!(arguments.contains("explain"), "{arguments:?}");
+    for argument in arguments {
+        let argument = argument.replace("after_publickey", "after=publickey");
+        assert!(says(&page, &argument), "pam_totp(8) lacks {argument}");
+        assert!(says(table, &argument), "the README lacks {argument}");
+    }
+}
+
+#[test]
+fn every_key_of_the_policy_is_in_page_and_readme() {
+    let (page, section) = (page("pam_totp.toml.5"), section("## Policy"));
+    let keys = fields(&Policy::default());
+    assert!(keys.contains("first_wait"), "{keys:?}");
+    for key in &keys {
+        assert!(says(&page, key), "pam_totp.toml(5) lacks {key}");
+        assert!(says(section, key), "the README lacks {key}");
+    }
+    for (key, table) in [("window", ""), ("free", "[throttle]\n"), ("first_wait", "[throttle]\n")] {
+        let refused = Policy::parse(format!("{table}{key} = 100000\n").as_bytes()).expect_err("out of range");
+        let range = refused.what.split_once(" must be ").expect("it says the range").1;
+        let row = section.lines().find(|line| line.starts_with('|') && says(line, key)).expect("a row");
+        assert!(row.contains(&format!("| {range} |")), "{key} is {range}, not: {row}");
+        assert!(page.contains(&format!(": {range}.")), "pam_totp.toml(5) lacks {key}'s {range}");
+    }
+}
+
+#[test]
+fn every_command_and_option_of_the_program_is_in_page_and_readme() {
+    let help = |command: &[&str]| {
+        let output = Command::new(artifacts::program()).arg("help").args(command).output().expect("it starts");
+        String::from_utf8(output.stdout).expect("help is text")
+    };
+    let (page, section) = (page("pam-totp.1"), section("## pam-totp"));
+    let top = help(&[]);
+    let listed = top.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("commands");
+    let names = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let commands: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.contains(&"enroll"), "{commands:?}");
+
+    for command in commands.iter().filter(|&&command| command != "help") {
+        assert!(section.contains(&format!("\n| `{command}")), "the README has no row for {command}");
+    }
+
+    let mut words: BTreeSet<String> = commands.iter().map(|&command| command.to_owned()).collect();
+    for text in commands.iter().map(|&command| help(&[command])).chain([top.clone()]) {
+        let options = text.split_whitespace().filter(|word| word.starts_with("--"));
+        words.extend(options.map(|option| option.trim_end_matches([',', '.', '\'']).to_owned()));
+    }
+    assert!(words.contains("--no-code"), "{words:?}");
+    for word in words {
+        assert!(says(&page, &word), "pam-totp(1) lacks {word}");
+        assert!(says(section, &word), "the README lacks {word}");
+    }
+}
+
+/// The line of a stack or of sshd_config that stands in a line, be it in the middle of a command.
+fn configuration(line: &str) -> Option<&str> {
+    let first = line.split_whitespace().next()?;
+    if first.ends_with("Authentication") || first == "auth" {
+        return Some(line).filter(|line| !line.contains("[argument"));
+    }
+    let module = line.find("pam_totp.so")?;
+    let from = line[..module].rfind("auth ")?;
+    line[from..].split(['\'', '`']).next()
+}
+
+/// What stands in a stack was tried with the real program: the examples are, so nothing else may be shown.
+#[test]
+fn the_lines_for_pam_and_sshd_are_those_of_the_examples() {
+    let folder = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("pam.d")).expect("the examples");
+    let files = folder.map(|entry| fs::read_to_string(entry.expect("an example").path()).expect("a stack is text"));
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let tried: BTreeSet<String> = files
+        .flat_map(|file| file.lines().map(|line| words(line.trim_start_matches('#'))).collect::<Vec<_>>())
+        .collect();
+    for (name, text) in [("README", README.to_owned()), ("pam_totp(8)", page("pam_totp.8"))] {
+        let shown: Vec<&str> = text.lines().filter_map(configuration).collect();
+        assert!(shown.len() >= 4, "{name}: {shown:?}");
+        for line in shown {
+            assert!(tried.contains(&words(line)), "{name} shows what no example has: {line}");
+        }
+    }
+}
+
+/// The commands of one step, as they are pasted: the block of the README that holds `mark`.
+fn pasted(system: &System, mark: &str) {
+    let blocks = README.split("\n```sh\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let found: Vec<&str> = blocks.filter(|block| block.contains(mark)).collect();
+    let [block] = found[..] else { panic!("not one block with {mark}: {found:?}") };
+    system.runs(Command::new("/bin/bash").args(["-euc", block]));
+}
+
+#[test]
+fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
+    throw_away(|system| {
+        fs::create_dir_all("/run/sshd").expect("/run/sshd");
+        system.runs(Command::new("ssh-keygen").arg("-A"));
+        system.file("/etc/security/pam_totp.toml", include_str!("../packaging/pam_totp.toml"));
+        system.file("/etc/sudoers", "Defaults lecture = never\nroot ALL=(ALL:ALL) ALL\nALL ALL=(ALL:ALL) ALL\n");
+        let (alice, bob, carol) = (system.enrolled("alice"), system.enrolled("bob"), system.user("carol"));
+        let sudo = |user: &User| {
+            let mut command = user.command("/usr/bin/sudo");
+            command.args(["-k", "id", "-un"]);
+            let mut terminal = Terminal::run(command);
+            terminal.answers(&format!("[sudo] password for {}: ", user.name), PASSWORD);
+            terminal
+        };
+
+        pasted(system, "00-pam_totp.conf");
+        let drop_in = fs::read_to_string("/etc/ssh/sshd_config.d/00-pam_totp.conf").expect("the drop-in");
+        assert_eq!(drop_in, KEYBOARD_INTERACTIVE);
+        let _server = Sshd::start(system, &drop_in);
+        let mut client = ssh("alice", &[]);
+        client.answers(&prompt("alice", "Password: "), PASSWORD);
+        client.answers(&prompt("alice", "Verification code: "), &alice.code());
+        client.sees("in as alice");
+
+        pasted(system, "tee -a /etc/pam.d/common-auth");
+        let mut terminal = sudo(&bob);
+        terminal.answers("Verification code: ", &bob.code());
+        terminal.sees("root");
+
+        pasted(system, "1i unenrolled");
+        sudo(&carol).sees("root");
+
+        // The way back in for everybody.
+        let rescue = README.split('`').find(|code| code.starts_with("sed -i -e '1i enabled = false'"));
+        system.runs(Command::new("/bin/bash").args(["-euc", rescue.expect("a command that switches it off")]));
+        sudo(&bob).sees("root");
+    });
+}

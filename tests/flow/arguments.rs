@@ -1,0 +1,262 @@
+//! Every argument of a line in a stack.
+
+use super::*;
+
+const KEY: &str = "publickey ssh-ed25519 SHA256:AAAA";
+const NO_KEY: &str = "no public key came before: refused by after=publickey (see AuthenticationMethods)";
+const LEFT: &str = "no answer: the application could not ask for a code, or its user left";
+const NOT_FORWARDED: &str = "the password could not be passed on to the next module";
+
+fn ok() -> Step {
+    Step::Logs(Level::Info, "accepted code of alice from 192.0.2.4 (device d1)".into())
+}
+
+fn no_code_is_due(reason: Reason) -> impl FnOnce(&mut Line) {
+    move |line| line.clerk.preview = Preview::Ignore(reason)
+}
+
+#[test]
+fn the_prompt_is_the_lines_then_the_policys_then_ours() {
+    let policy = |line: &mut Line| line.clerk.policy.prompt = Some("Code of your phone: ".into());
+    assert_eq!(line(&[]).runs(&[asks(PROMPT, "1"), ok()]), Exit::Success);
+    assert_eq!(line(&[]).with(policy).runs(&[asks("Code of your phone: ", "1"), ok()]), Exit::Success);
+    assert_eq!(line(&[c"prompt=OTP: "]).with(policy).runs(&[asks("OTP: ", "1"), ok()]), Exit::Success);
+    let both = line(&[c"forward_pass"]).with(policy).runs(&[asks(BOTH, "1")]);
+    assert_eq!(both, Exit::Ignore, "the policy's prompt asks for a code alone");
+    assert_eq!(line(&[c"forward_pass", c"prompt=Both: "]).runs(&[asks("Both: ", "1")]), Exit::Ignore);
+}
+
+#[test]
+fn echo_shows_what_is_typed() {
+    let shown = |text: &str| Step::Asks(text.into(), true, Some("123456".into()));
+    assert_eq!(line(&[c"echo"]).runs(&[shown(PROMPT), ok()]), Exit::Success);
+    assert_eq!(line(&[c"echo", c"forward_pass"]).runs(&[shown(BOTH)]), Exit::Ignore);
+}
+
+#[test]
+fn nodelay_asks_for_no_delay() {
+    for (arguments, delay) in [(&[][..], Some(2_000_000)), (&[c"nodelay"], None)] {
+        let mut line = line(arguments);
+        assert_eq!(line.runs(&[asks(PROMPT, "1"), ok()]), Exit::Success);
+        assert_eq!(line.script.delay, delay);
+    }
+}
+
+#[test]
+fn nullok_is_the_desks_to_weigh() {
+    let mut line = line(&[c"nullok"]).with(no_code_is_due(Reason::NotEnrolled));
+    assert_eq!(line.runs(&[]), Exit::Ignore, "never a success");
+    assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), true)]);
+    assert!(line.clerk.judged.borrow().is_empty());
+}
+
+#[test]
+fn debug_says_why_no_code_is_due() {
+    for (reason, text) in [(Reason::SwitchedOff, "SwitchedOff"), (Reason::NotEnrolled, "NotEnrolled")] {
+        let debug = Step::Logs(Level::Debug, format!("no code is due: {text}"));
+        assert_eq!(line(&[c"debug"]).with(no_code_is_due(reason)).runs(&[debug]), Exit::Ignore);
+        assert_eq!(line(&[]).with(no_code_is_due(reason)).runs(&[]), Exit::Ignore);
+    }
+}
+
+#[test]
+fn use_first_pass_asks_nothing() {
+    let mut with = line(&[c"use_first_pass"]).with(|line| line.script.password = Some(b"654321".to_vec()));
+    assert_eq!(with.runs(&[ok()]), Exit::Success);
+    assert_eq!(with.answers(), ["654321"]);
+
+    let mut without = line(&[c"use_first_pass"]);
+    assert_eq!(without.runs(&[error("use_first_pass: no earlier module asked for a password")]), Exit::Refuse);
+    assert!(without.answers().is_empty());
+}
+
+#[test]
+fn forward_pass_splits_password_and_code() {
+    let cases = [
+        (6, "hunter2123456", "hunter2", "123456"),
+        (6, "123456", "", "123456"),
+        (6, "pass1234567", "pass1", "234567"),
+        (8, "pass12345678", "pass", "12345678"),
+        (7, "pass12345678", "pass1", "2345678"),
+        (8, "pass123456", "pass123456", ""),
+        (6, "pass 123 456", "pass 123 456", ""),
+        (6, "12345", "12345", ""),
+        (6, "", "", ""),
+        (6, "pass", "pass", ""),
+        (6, "pass12345x", "pass12345x", ""),
+        (6, "pässwörd123456", "pässwörd", "123456"),
+        (6, "pass١٢٣٤٥٦", "pass١٢٣٤٥٦", ""),
+        (6, "hunter2abcd-efgh-jkmn-pqrs", "hunter2", "abcd-efgh-jkmn-pqrs"),
+        (6, "abcd-efgh-jkmn-pqrs", "", "abcd-efgh-jkmn-pqrs"),
+        (6, "hunter2abcd-efgh-jkmn-123456", "hunter2abcd-efgh-jkmn-", "123456"),
+        (6, "aaaa-1111-2222-3333-444444", "aaaa-1111-2222-3333-", "444444"),
+        (6, "x1234-5678-9012-3456", "x", "1234-5678-9012-3456"),
+    ];
+    for (digits, typed, password, code) in cases {
+        let mut line = line(&[c"forward_pass"]).with(|line| line.clerk.digits = digits);
+        assert_eq!(line.runs(&[asks(BOTH, typed)]), Exit::Ignore);
+        assert_eq!(line.script.password.as_deref(), Some(password.as_bytes()), "{typed}");
+        assert_eq!(line.script.stash.as_ref().map(Answer::as_bytes), Some(code.as_bytes()), "{typed}");
+        assert!(line.answers().is_empty(), "strangers without the password never reach the check");
+    }
+}
+
+#[test]
+fn the_stash_is_checked_once() {
+    let mut line = line(&[c"forward_pass"]);
+    assert_eq!(line.runs(&[asks(BOTH, "hunter2123456")]), Exit::Ignore);
+    line.options = Options::default();
+    assert_eq!(line.runs_again(&[ok()]), Exit::Success);
+    assert_eq!(line.answers(), ["123456"]);
+    // A stack with the line twice asks the second time.
+    assert_eq!(line.runs_again(&[asks(PROMPT, "777777"), ok()]), Exit::Success);
+    assert_eq!(line.answers(), ["123456", "777777"]);
+}
+
+#[test]
+fn an_empty_stash_is_an_answer_too() {
+    let mut line = line(&[c"forward_pass"]).judged(Outcome::NotACode);
+    assert_eq!(line.runs(&[asks(BOTH, "hunter2")]), Exit::Ignore);
+    line.options = Options::default();
+    let reason = "no code: the answer of alice from 192.0.2.4 has not the shape of a code";
+    assert_eq!(line.runs_again(&[notes(FAILURE), notes(reason)]), Exit::Refuse);
+    assert_eq!(line.answers(), [""]);
+}
+
+#[test]
+fn forward_pass_splits_nothing_where_no_code_is_due() {
+    for reason in [Reason::SwitchedOff, Reason::NotEnrolled] {
+        let mut line = line(&[c"forward_pass"]).with(no_code_is_due(reason));
+        assert_eq!(line.runs(&[asks(BOTH, "hunter2123456")]), Exit::Ignore);
+        assert_eq!(line.script.password.as_deref(), Some(&b"hunter2123456"[..]));
+        assert!(line.script.stash.is_none());
+    }
+}
+
+#[test]
+fn forward_pass_asks_those_without_a_factor_alike() {
+    let faulty = Standing::Faulty(StoreError::Busy);
+    for standing in [Standing::Unknown, Standing::Unenrolled(alice()), faulty] {
+        let mut line = line(&[c"forward_pass"]).with(|line| line.clerk.preview = Preview::Ask(standing));
+        assert_eq!(line.runs(&[asks(BOTH, "hunter2123456")]), Exit::Ignore);
+        assert_eq!(line.script.password.as_deref(), Some(&b"hunter2"[..]));
+    }
+}
+
+#[test]
+fn what_cannot_be_passed_on_is_refused() {
+    let password = |line: &mut Line| line.script.takes_password = false;
+    let stash = |line: &mut Line| line.script.takes_stash = false;
+    let steps = [asks(BOTH, "hunter2123456"), error(NOT_FORWARDED)];
+    assert_eq!(line(&[c"forward_pass"]).with(password).runs(&steps), Exit::Refuse);
+    assert_eq!(line(&[c"forward_pass"]).with(stash).runs(&steps), Exit::Refuse);
+    let due_none = line(&[c"forward_pass"]).with(password).with(no_code_is_due(Reason::NotEnrolled)).runs(&steps);
+    assert_eq!(due_none, Exit::Refuse);
+}
+
+#[test]
+fn after_publickey_refuses_whoever_brings_no_key() {
+    let proofs = [
+        (None, false),
+        (Some(""), false),
+        (Some("password"), false),
+        (Some("publickey"), false),
+        (Some(" publickey ssh-ed25519 AAAA"), false),
+        (Some("password publickey ssh-ed25519 AAAA"), false),
+        (Some("publickey-hostbound ssh-ed25519 AAAA"), false),
+        (Some(KEY), true),
+        (Some("password\npublickey ssh-rsa AAAA\n"), true),
+    ];
+    for (proof, seen) in proofs {
+        let after =
+            || line(&[c"after=publickey"]).with(|line| line.script.items.ssh_auth_info = proof.map(str::to_owned));
+        // Enrolled, with a right code.
+        let (steps, exit) = match seen {
+            true => (vec![asks(PROMPT, "123456"), ok()], Exit::Success),
+            false => (vec![notes(FAILURE), notes(NO_KEY)], Exit::Refuse),
+        };
+        assert_eq!(after().runs(&steps), exit, "{proof:?}");
+        // Where no code is due, the key is the credential; with the policy off too.
+        for reason in [Reason::SwitchedOff, Reason::NotEnrolled] {
+            let (steps, exit) = match seen {
+                true => (vec![], Exit::Success),
+                false => (vec![notes(FAILURE_OF_NOBODY), notes(NO_KEY)], Exit::Refuse),
+            };
+            assert_eq!(after().with(no_code_is_due(reason)).runs(&steps), exit, "{proof:?} {reason:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_does_not_replace_the_code() {
+    let mut line = line(&[c"after=publickey"])
+        .judged(wrong(1, None))
+        .with(|line| line.script.items.ssh_auth_info = Some(KEY.into()));
+    let reason = "wrong code: alice from 192.0.2.4, 1 since the last right one there";
+    assert_eq!(line.runs(&[asks(PROMPT, "123456"), notes(FAILURE), notes(reason)]), Exit::Refuse);
+}
+
+#[test]
+fn a_key_without_the_argument_is_no_credential() {
+    let mut line = line(&[])
+        .with(|line| line.script.items.ssh_auth_info = Some(KEY.into()))
+        .with(no_code_is_due(Reason::NotEnrolled));
+    assert_eq!(line.runs(&[]), Exit::Ignore);
+}
+
+#[test]
+fn a_broken_policy_is_logged_at_every_login() {
+    let fault = |line: &mut Line| line.clerk.fault = Some("/etc/x: line 3, column 1: unknown field".into());
+    let logged = error("policy error: /etc/x: line 3, column 1: unknown field: the strictest policy is in force");
+    assert_eq!(line(&[]).with(fault).runs(&[logged.clone(), asks(PROMPT, "1"), ok()]), Exit::Success);
+    assert_eq!(line(&[c"forward_pass"]).with(fault).runs(&[logged.clone(), asks(BOTH, "1")]), Exit::Ignore);
+    assert_eq!(line(&[]).with(fault).with(no_code_is_due(Reason::NotEnrolled)).runs(&[logged]), Exit::Ignore);
+}
+
+#[test]
+fn an_application_that_cannot_ask_is_told_so() {
+    let silent = |text: &str| Step::Asks(text.into(), false, None);
+    for (arguments, text) in [(&[][..], PROMPT), (&[c"forward_pass"], BOTH)] {
+        let mut line = line(arguments);
+        assert_eq!(line.runs(&[silent(text), notes(LEFT)]), Exit::ConversationFailed);
+        assert!(line.answers().is_empty(), "what was not typed is not judged");
+    }
+    let mut due_none = line(&[c"forward_pass"]).with(no_code_is_due(Reason::SwitchedOff));
+    assert_eq!(due_none.runs(&[silent(BOTH), notes(LEFT)]), Exit::ConversationFailed);
+
+    let mut nameless = line(&[]).with(|line| line.script.user = Err(ConversationFailed));
+    assert_eq!(nameless.runs(&[]), Exit::ConversationFailed);
+    assert!(nameless.clerk.previewed.borrow().is_empty());
+}
+
+#[test]
+fn a_name_that_is_no_text_is_asked_like_an_unknown_one() {
+    let mut line = line(&[]).with(|line| {
+        line.script.user = Ok(None);
+        line.clerk.preview = Preview::Ask(Standing::Unknown);
+        line.clerk.verdict = Ok(None);
+    });
+    let reason = "no enrollment: unknown user from 192.0.2.4";
+    assert_eq!(line.runs(&[asks(PROMPT, "1"), notes(FAILURE_OF_NOBODY), notes(reason)]), Exit::Refuse);
+    assert_eq!(*line.clerk.previewed.borrow(), [(None, false)]);
+}
+
+#[test]
+fn the_address_is_the_peers_own() {
+    let cases = [
+        ("ssh", "host.example", Some("203.0.113.5 50022 192.0.2.1 22"), Source::from_address("203.0.113.5").unwrap()),
+        ("ssh", "192.0.2.4", Some("203.0.113.5 50022 192.0.2.1 22"), Source::Unknown),
+        ("pts/1", "", Some("203.0.113.5 50022 192.0.2.1 22"), Source::Local),
+        ("pts/1", "host.example", None, Source::Unknown),
+    ];
+    for (tty, rhost, connection, source) in cases {
+        let mut line = line(&[c"quiet"]).with(|line| {
+            line.script.items.tty = tty.into();
+            line.script.items.rhost = rhost.into();
+            line.script.items.ssh_connection = connection.map(str::to_owned);
+        });
+        let accepted = Step::Logs(Level::Info, format!("accepted code of alice from {source} (device d1)"));
+        assert_eq!(line.runs(&[asks(PROMPT, "123456"), accepted]), Exit::Success);
+        assert_eq!(*line.clerk.judged.borrow(), [(source, b"123456".to_vec())]);
+    }
+}

@@ -1,0 +1,123 @@
+//! A state that was lost, a clock that is wrong: nobody is locked out, and the log knows why.
+
+use super::*;
+
+fn healed(mut user: User) -> User {
+    user.record = Record::default();
+    assert!(attempt::heal(&user.enrollment, &mut user.record, NOW, user.window));
+    user
+}
+
+#[test]
+fn what_is_whole_is_not_healed() {
+    let mut user = User::with_phone();
+    user.record.set_device(DeviceState { id: "old".into(), ..user.line().clone() });
+    let before = user.record.clone();
+    assert!(!attempt::heal(&user.enrollment, &mut user.record, NOW, 1));
+    assert_eq!(user.record, before, "lines of devices that are gone are kept");
+}
+
+#[test]
+fn after_a_loss_the_next_code_comes_within_three_minutes() {
+    for (window, ahead, steps) in [(1, 0, 6), (1, 4, 2), (1, -4, 10), (0, 0, 5), (3, 0, 8)] {
+        let mut user = healed(User { window, ..User::with_phone() });
+        let first = (0..).find(|step| {
+            let now = NOW + step * 30;
+            let outcome = user.types(user.code(now, ahead), now);
+            assert!(matches!(outcome, Outcome::Accepted { .. } | Outcome::Used { .. }), "{outcome:?}");
+            accepted(&outcome)
+        });
+        assert_eq!(first, Some(steps), "window {window}, {ahead} steps ahead");
+        assert_eq!(user.line().drift.map(i64::from), Some(ahead));
+    }
+}
+
+#[test]
+fn a_used_code_after_a_loss_says_how_long_it_takes() {
+    let mut user = healed(User::with_phone());
+    assert_eq!(user.types(user.code(NOW + 10, 0), NOW + 10), Outcome::Used { next_in: 170 });
+}
+
+#[test]
+fn only_what_was_lost_is_made_anew() {
+    let mut user = User::with((0..2).map(|n| device(n, Kind::Totp { period: 30 })).collect());
+    assert!(accepted(&user.types(user.code(NOW, 0), NOW)));
+    user.record.devices.truncate(1);
+    let kept = user.line().clone();
+    assert!(attempt::heal(&user.enrollment, &mut user.record, NOW, 1));
+    let made = DeviceState { id: "d1".into(), last: Some(NOW / 30 + 5), drift: None, at: None, pending: None };
+    assert_eq!(user.record.devices, [kept, made]);
+}
+
+#[test]
+fn lines_of_devices_that_are_gone_make_room() {
+    let mut user = User::with((0..5).map(|n| device(n, Kind::Totp { period: 30 })).collect());
+    for line in &mut user.record.devices {
+        line.id = format!("old{}", line.id);
+    }
+    assert!(attempt::heal(&user.enrollment, &mut user.record, NOW, 1));
+    let ids: Vec<_> = user.record.devices.iter().map(|line| line.id.as_str()).collect();
+    assert_eq!(ids, ["d0", "d1", "d2", "d3", "d4"]);
+}
+
+#[test]
+fn a_clock_that_went_back_is_told_and_accepts_nothing_older() {
+    let mut user = User::with_phone();
+    assert!(accepted(&user.types(user.code(NOW, 0), NOW)));
+    // Within the reach of drift nobody can tell.
+    for (back, told) in [(0, None), (150, None), (151, Some(30)), (180, Some(30)), (3_600, Some(3_450))] {
+        let now = NOW - back;
+        for ahead in [-1, 0, 1] {
+            let typed = user.code(now, ahead);
+            let decision = user.decide(typed.as_bytes(), now);
+            assert_eq!(decision.clock_back, told, "{back}");
+            let future = NOW / 30 < now / 30 + u64::from(ahead == 1);
+            assert_eq!(accepted(&decision.outcome), future, "{back} {ahead}");
+            assert_eq!(decision.write.is_some(), future, "{back} {ahead}");
+        }
+        assert_eq!(user.decide(user.wrong(now).as_bytes(), now).clock_back, told, "{back}");
+    }
+}
+
+#[test]
+fn the_furthest_clock_is_told_of_several_devices() {
+    let mut user = User::with((0..3).map(|n| device(n, Kind::Totp { period: 30 })).collect());
+    for (line, ahead) in user.record.devices.iter_mut().zip([0, 25, 15]) {
+        line.last = Some(NOW / 30 + ahead);
+    }
+    assert_eq!(user.decide(b"000000", NOW).clock_back, Some(600));
+}
+
+#[test]
+fn a_wrong_clock_explains_a_code_up_to_twenty_steps_off() {
+    let user = User::with_phone();
+    let off = |typed: &str| user.attempt(&Answer::new(typed.as_bytes()), None, NOW).clock_off();
+    for ahead in [-20, -7, -2, 2, 20] {
+        assert_eq!(off(&user.code(NOW, ahead)), Some(ahead * 30), "{ahead}");
+        assert!(matches!(user.decide(user.code(NOW, ahead).as_bytes(), NOW).outcome, Outcome::Wrong { .. }));
+    }
+    for typed in [&user.code(NOW, 21), &user.code(NOW, -21), &user.wrong(NOW), "no code"] {
+        assert_eq!(off(typed), None, "{typed}");
+    }
+}
+
+#[test]
+fn a_wrong_clock_is_looked_for_on_every_device_with_a_clock() {
+    let devices = vec![device(0, Kind::Hotp { start: 0 }), device(1, Kind::Totp { period: 60 })];
+    let user = User::with(devices);
+    let typed = code(&user.enrollment.devices[1], NOW / 60 - 10);
+    assert_eq!(user.attempt(&Answer::new(typed.as_bytes()), None, NOW).clock_off(), Some(-600));
+}
+
+#[test]
+fn the_edges_of_time_are_no_edge() {
+    for now in [0, 1, u64::MAX - 1, u64::MAX] {
+        let mut user = User::with_phone();
+        let typed = user.enrollment.devices[0].clone();
+        let typed = code(&typed, now / 30);
+        user.record = Record::default();
+        attempt::heal(&user.enrollment, &mut user.record, now, 3);
+        assert!(!accepted(&user.types(&typed, now)), "{now}");
+        user.attempt(&Answer::new(typed.as_bytes()), None, now).clock_off();
+    }
+}

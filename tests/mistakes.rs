@@ -1,0 +1,73 @@
+//! Typing errors of administrators: nobody gets in by one, and the enrolled are not locked out by the policy's.
+
+use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, login_at};
+use crate::support::codes::code_at;
+use crate::support::system::{KEY, throw_away};
+use std::os::unix::fs::PermissionsExt;
+use std::{fs, os};
+
+/// The beginning of a step.
+const T: u64 = 1_800_000_000;
+const POLICY: &str = "/etc/security/pam_totp.toml";
+const STRICTEST: &str = "the strictest policy is in force";
+
+#[test]
+fn with_a_broken_policy_the_enrolled_get_in_and_nobody_else() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        system.user("bob");
+        system.stack(SERVICE, "auth required pam_totp.so nullok\nauth required pam_permit.so\n");
+        assert_eq!(login_at(system, T, "bob", ""), SUCCESS, "nullok, and a policy that says nothing");
+        let cases = [
+            ("window = 1\nunenroled = \"allow\"\n", "line 2, column 1: "),
+            ("unenrolled = \"allow\"\nenabled = fasle\n", "line 2, column 11: "),
+            ("unenrolled = \"alow\"\n", "line 1, column 14: "),
+            ("enabled = false\nwindow = 9\n", "line 2, column 10: "),
+            ("enabled = false\n[throttle\n", "line 2, column 10: "),
+            ("enabled = false\n\u{0}\n", "line 2, column 1: "),
+        ];
+        for (time, (text, place)) in (T..).step_by(30).zip(cases) {
+            system.policy(text);
+            assert_eq!(login_at(system, time, "bob", &code_at(KEY, time)), AUTH_ERR, "{text:?}");
+            let line = system.log.line(&format!("policy error: {POLICY}: {place}"));
+            assert!(line.contains(STRICTEST), "{line}");
+            assert_eq!(login_at(system, time, "alice", &code_at(KEY, time + 6000)), AUTH_ERR, "{text:?}");
+            assert_eq!(login_at(system, time, "alice", &code_at(KEY, time)), SUCCESS, "{text:?}");
+        }
+    });
+}
+
+#[test]
+fn a_policy_that_others_may_write_is_none() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        system.policy("enabled = false\n");
+        let login = |time, code: &str| login_at(system, time, "alice", code);
+        fs::set_permissions(POLICY, fs::Permissions::from_mode(0o666)).expect("opens it to others");
+        assert_eq!((login(T, ""), login(T, &code_at(KEY, T))), (AUTH_ERR, SUCCESS));
+        system.log.line("policy error: /etc/security/pam_totp.toml can be written by others");
+        fs::rename(POLICY, "/etc/security/other.toml").expect("renames it");
+        os::unix::fs::symlink("other.toml", POLICY).expect("a link");
+        assert_eq!((login(T + 30, ""), login(T + 30, &code_at(KEY, T + 30))), (AUTH_ERR, SUCCESS));
+        system.log.line("policy error: /etc/security/pam_totp.toml is a symbolic link");
+    });
+}
+
+#[test]
+fn an_argument_that_is_not_understood_refuses_everybody() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        for argument in ["nulok", "nullok=yes", "config=pam_totp.toml", "after=password", "debug=1", "EXPLAIN"] {
+            system.stack(SERVICE, &format!("auth required pam_totp.so {argument}\nauth required pam_permit.so\n"));
+            assert_eq!(login_at(system, T, "alice", &code_at(KEY, T)), AUTH_ERR, "{argument}");
+            let line = system.log.line(&format!("pam_totp(application:auth): module argument '{argument}' "));
+            assert!(line.starts_with("authpriv.err "), "{line}");
+        }
+        system.stack(SERVICE, "auth required pam_totp.so config=/etc/security/absent.toml\n");
+        assert_eq!(login_at(system, T, "alice", &code_at(KEY, T)), SUCCESS);
+        system.log.line("policy error: /etc/security/absent.toml does not exist: the strictest policy is in force");
+    });
+}
