@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::account::{self, Account};
+use crate::manage::{self, By, Change, Codes, ManageError, Pending, Proof};
 use crate::otp::Digits;
 use crate::policy::{BadPolicy, PATH, Policy};
 use crate::preview::{self, Preview, Standing};
@@ -20,6 +22,10 @@ pub trait Desk {
     fn preview(&self, name: Option<&str>, nullok: bool) -> Preview;
     /// How many digits his codes have; six for those who have none.
     fn digits(&self, standing: &Standing) -> Digits;
+    /// Is this a name of that account?
+    fn names(&self, name: &str, account: &Account) -> bool;
+    /// Stores a key that was proved at a login, with so many backup codes.
+    fn enroll(&self, pending: Pending, backup_codes: u8) -> Result<Codes, ManageError>;
     /// Judges the answer; `None`: there is no factor. The verdict is on disk when this returns.
     fn verify(&self, standing: &Standing, source: Source, answer: &Answer) -> Result<Option<Verdict>, StoreError>;
 }
@@ -106,6 +112,16 @@ impl Desk for Local {
             _ => None,
         };
         enrollment.map_or(Digits::SIX, |e| e.digits())
+    }
+
+    fn names(&self, name: &str, account: &Account) -> bool {
+        account::by_name(name).is_ok_and(|found| found.as_ref() == Some(account))
+    }
+
+    fn enroll(&self, pending: Pending, backup_codes: u8) -> Result<Codes, ManageError> {
+        let Pending { account, device, line } = pending;
+        let change = Change::Set { device, proof: Proof::Before(line), replace: false, backup_codes };
+        manage::apply(self.store.as_ref().map_err(Clone::clone)?, &self.policy, &account, By::Root, change)
     }
 
     fn verify(&self, standing: &Standing, source: Source, answer: &Answer) -> Result<Option<Verdict>, StoreError> {

@@ -43,6 +43,7 @@ pub mod date;
 pub mod enrollment;
 pub mod otp;
 pub mod policy;
+pub mod qr;
 pub mod secret;
 pub mod source;
 pub mod state;
@@ -51,8 +52,6 @@ pub mod words;
 
 pub mod account;
 pub mod clock;
+pub mod hostname;
 pub mod random;
 pub mod store;
-
-#[cfg(feature = "cli")]
-pub mod qr;

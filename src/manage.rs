@@ -13,9 +13,10 @@ use crate::attempt::{self, Attempt, Outcome};
 use crate::backup::{self, BackupCodes, Stretched};
 use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
+use crate::otp::{Algorithm, Digits};
 use crate::policy::Policy;
 use crate::random::{self, NoRandom};
-use crate::secret::{Answer, Secret};
+use crate::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::source::Source;
 use crate::state::{BackupState, DeviceState, Record};
 use crate::store::{Locked, Store, StoreError};
@@ -121,8 +122,49 @@ pub type Codes = Vec<Zeroizing<String>>;
 pub enum Proof<'a> {
     /// By a code that it makes; the code counts as used.
     Code(&'a Answer),
+    /// By a code before, at the login that it is stored in.
+    Before(DeviceState),
     /// Not at all.
     None,
+}
+
+/// A key that was proved and is not stored yet.
+#[derive(Clone)]
+pub struct Pending {
+    /// Whose.
+    pub account: Account,
+    /// The new device.
+    pub device: Device,
+    /// Its state line, with the proving code's step as used.
+    pub line: DeviceState,
+}
+
+/// A device with a fresh key, as every app can show its codes.
+pub fn new_device(name: &str, now: u64) -> Result<Device, NoRandom> {
+    Ok(device_of(Secret::from_bytes(random::bytes(GENERATED_BYTES)?), name, now))
+}
+
+/// A device with a key that is there already.
+pub fn device_of(secret: Secret, name: &str, now: u64) -> Device {
+    Device {
+        id: device_id(&secret),
+        name: name.to_owned(),
+        kind: Kind::Totp { period: 30 },
+        secret,
+        algorithm: Algorithm::Sha1,
+        digits: Digits::SIX,
+        created: now,
+    }
+}
+
+/// Proves a fresh key by a code; nothing is written.
+pub fn prove_new(
+    policy: &Policy,
+    account: &Account,
+    device: &Device,
+    code: &Answer,
+) -> Result<DeviceState, ManageError> {
+    prove(policy, account, device, &Proof::Code(code), &Record::default())
 }
 
 /// A device's id: the same key has the same id, so that a key that was removed and set again does not get its
@@ -268,7 +310,11 @@ fn prove(
     };
     let known = record.device(&device.id).and_then(|line| line.last).unwrap_or_default().max(start);
     let line = DeviceState { id: device.id.clone(), last: Some(known), drift: Some(0), at: None, pending: None };
-    let Proof::Code(answer) = proof else { return Ok(line) };
+    let answer = match proof {
+        Proof::Code(answer) => answer,
+        Proof::Before(proved) => return Ok(proved.clone()),
+        Proof::None => return Ok(line),
+    };
     // Judged by the heart itself, in a record of its own: no lane, no wait, and nothing counted.
     let enrollment =
         Enrollment { user: account.name.clone(), uid: account.uid, devices: vec![device.clone()], backup_codes: None };

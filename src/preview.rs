@@ -11,6 +11,8 @@ pub enum Preview {
     Ignore(Reason),
     /// Ask; what the answer can come to depends on the standing.
     Ask(Standing),
+    /// Enroll at this login.
+    Enroll(Account),
 }
 
 /// Why no code is due.
@@ -40,6 +42,7 @@ impl Preview {
     pub fn user(&self) -> Option<&str> {
         match self {
             Self::Ask(standing) => standing.user(),
+            Self::Enroll(account) => Some(&account.name),
             Self::Ignore(_) => None,
         }
     }
@@ -63,6 +66,7 @@ pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, name: Option<
     let default = if nullok { Unenrolled::Allow } else { Unenrolled::Deny };
     match (standing(store, name), policy.unenrolled.unwrap_or(default)) {
         (Standing::Unenrolled(_) | Standing::Unknown, Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled),
+        (Standing::Unenrolled(account), Unenrolled::Enroll) => Preview::Enroll(account),
         (standing, _) => Preview::Ask(standing),
     }
 }

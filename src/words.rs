@@ -71,11 +71,41 @@ pub mod user {
         }
     }
 
+    /// A code that does not prove a new key; nearly always it is the clock.
+    pub fn wrong_code(clock_off: Option<i64>) -> String {
+        let invalid = "The security code is invalid.";
+        clock_off.map_or(invalid.into(), |off| {
+            let off = super::clocks_differ(off);
+            format!("{invalid} It would be right if the clocks agreed: the phone's clock is {off} this server's.")
+        })
+    }
+
+    /// Above the key of somebody who enrolls at a login.
+    pub fn must_enroll(issuer: &str, account: &str, put_off: Option<u64>) -> String {
+        let mut text = String::from("This host asks for a code of an app for one-time codes after the password.\n");
+        text.push_str("Scan the QR code, or type account and key into the app; then enter the code that it shows.\n");
+        if let Some(until) = put_off {
+            let day = super::moment(until);
+            text.push_str(&format!("Until {day} you may put this off: press Enter.\n"));
+        }
+        text.push_str(&format!("Account: {account} at {issuer}\nKey:     "));
+        text
+    }
+
+    /// A factor that was proved and could not be stored.
+    pub const NOT_STORED: &str = "Your enrollment could not be stored. Tell your administrator, and try again.";
+    /// Above new backup codes.
+    pub const BACKUP_CODES: &str =
+        "Backup codes, each good for one login without the phone. They are shown this once: write them down.";
+    /// Under them.
+    pub const WRITTEN_DOWN: &str = "Press Enter when you have written them down: ";
+
     /// After a login by backup code.
     pub fn backup_codes_left(left: u32) -> String {
         match left {
-            0 => "That was your last backup code.".into(),
-            1 => "1 backup code is left.".into(),
+            0 => "That was your last backup code. Make new ones with `pam-totp backup-codes`.".into(),
+            1 => "1 backup code is left. Make new ones with `pam-totp backup-codes`.".into(),
+            2 => "2 backup codes are left. Make new ones with `pam-totp backup-codes`.".into(),
             _ => format!("{left} backup codes are left."),
         }
     }

@@ -8,6 +8,7 @@ use std::ffi::CStr;
 use pam_totp::account::Account;
 use pam_totp::attempt::{Outcome, Via};
 use pam_totp::desk::Desk;
+use pam_totp::manage::{Codes, ManageError, Pending};
 use pam_totp::otp::Digits;
 use pam_totp::pam::flow::{ConversationFailed, Exit, Host, Items, Level, Tone, login};
 use pam_totp::pam::options::Options;
@@ -20,6 +21,7 @@ use pam_totp::store::StoreError;
 use pam_totp::verify::Verdict;
 
 mod arguments;
+mod enrolling;
 mod outcomes;
 
 const NOW: u64 = 1_800_000_000;
@@ -35,6 +37,8 @@ enum Step {
     /// With what, whether it is shown, and what comes of it.
     Asks(String, bool, Option<String>),
     Says(Tone, String),
+    /// Something that must be seen and begins so; whether the program takes it.
+    Shows(String, bool),
     Logs(Level, String),
 }
 
@@ -68,6 +72,16 @@ struct Script {
     takes_password: bool,
     stash: Option<Answer>,
     takes_stash: bool,
+    /// Wants prompts alone.
+    silent: bool,
+    /// The text that was shown last, and all of it.
+    shown: String,
+    screen: String,
+    /// The key that waits for the account line.
+    kept: Option<Pending>,
+    takes_key: bool,
+    /// Answers instead of the script's, worked out from what was shown.
+    phone: Option<fn(&str) -> String>,
     delay: Option<u32>,
 }
 
@@ -96,12 +110,37 @@ impl Host for Script {
             Some(Step::Asks(_, _, reply)) => reply.clone(),
             _ => None,
         };
+        // The key of an enrollment is part of the question where no messages are wanted.
+        let (before, text) = text.rsplit_once('\n').unwrap_or(("", text));
+        if self.silent {
+            self.shown = before.to_owned();
+            self.screen += before;
+        }
         self.next(Step::Asks(text.into(), echo, reply.clone()));
+        let reply = match (self.phone, reply.as_deref()) {
+            (Some(phone), Some("<the phone's>")) => Some(phone(&self.screen)),
+            _ => reply,
+        };
         reply.map(|reply| Answer::new(reply.as_bytes())).ok_or(ConversationFailed)
     }
 
     fn say(&mut self, tone: Tone, text: &str) {
         self.next(Step::Says(tone, text.into()));
+    }
+
+    fn show(&mut self, text: &str) -> bool {
+        let (start, taken) = match self.steps.front() {
+            Some(Step::Shows(start, taken)) if text.starts_with(start.as_str()) => (start.clone(), *taken),
+            _ => (text.to_owned(), true),
+        };
+        self.shown = text.to_owned();
+        self.screen += text;
+        self.next(Step::Shows(start, taken));
+        taken
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent
     }
 
     fn log(&mut self, level: Level, text: &str) {
@@ -129,6 +168,11 @@ impl Host for Script {
     fn take_stash(&mut self) -> Option<Answer> {
         self.stash.take()
     }
+
+    fn keep(&mut self, pending: Pending) -> bool {
+        self.kept = Some(pending).filter(|_| self.takes_key);
+        self.takes_key
+    }
 }
 
 /// The desk: one user, one verdict, and what was asked of it.
@@ -138,6 +182,8 @@ struct Clerk {
     preview: Preview,
     digits: u8,
     verdict: Result<Option<Verdict>, StoreError>,
+    enrolls: Result<Vec<&'static str>, ManageError>,
+    enrolled: RefCell<Vec<String>>,
     previewed: RefCell<Vec<(Option<String>, bool)>>,
     judged: RefCell<Vec<(Source, Vec<u8>)>>,
 }
@@ -157,12 +203,25 @@ impl Desk for Clerk {
     }
 
     fn digits(&self, standing: &Standing) -> Digits {
-        assert_eq!(Preview::Ask(standing.clone()), self.preview);
+        let enrolls = Preview::Enroll(alice()) == self.preview && *standing == Standing::Unenrolled(alice());
+        assert!(enrolls || Preview::Ask(standing.clone()) == self.preview);
         Digits::new(self.digits).unwrap()
     }
 
+    fn names(&self, name: &str, account: &Account) -> bool {
+        name == account.name
+    }
+
+    fn enroll(&self, pending: Pending, backup_codes: u8) -> Result<Codes, ManageError> {
+        assert_eq!(backup_codes, 10);
+        self.enrolled.borrow_mut().push(pending.account.name);
+        let codes = self.enrolls.clone()?;
+        Ok(codes.into_iter().map(|code| code.to_owned().into()).collect())
+    }
+
     fn verify(&self, standing: &Standing, source: Source, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
-        assert_eq!(Preview::Ask(standing.clone()), self.preview);
+        let enrolls = Preview::Enroll(alice()) == self.preview && *standing == Standing::Unenrolled(alice());
+        assert!(enrolls || Preview::Ask(standing.clone()) == self.preview);
         self.judged.borrow_mut().push((source, answer.as_bytes().to_vec()));
         self.verdict.clone()
     }
@@ -193,6 +252,12 @@ fn line(arguments: &[&CStr]) -> Line {
             takes_password: true,
             stash: None,
             takes_stash: true,
+            silent: false,
+            shown: String::new(),
+            screen: String::new(),
+            kept: None,
+            takes_key: true,
+            phone: None,
             delay: None,
         },
         clerk: Clerk {
@@ -201,6 +266,8 @@ fn line(arguments: &[&CStr]) -> Line {
             preview: Preview::Ask(enrolled()),
             digits: 6,
             verdict: Ok(Some(verdict(accepted()))),
+            enrolls: Ok(vec!["abcd-efgh-jkmn-pqrs"]),
+            enrolled: RefCell::default(),
             previewed: RefCell::default(),
             judged: RefCell::default(),
         },

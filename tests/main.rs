@@ -11,6 +11,7 @@ mod disks;
 mod docs;
 mod enrollment;
 mod face;
+mod first_login;
 mod flow;
 mod heart;
 mod inside;

@@ -6,12 +6,14 @@ use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use pam::module::PamHandle;
 use zeroize::Zeroizing;
 
+use crate::manage::Pending;
 use crate::secret::Answer;
 
 const PAM_SUCCESS: c_int = 0;
 const PAM_AUTHTOK: c_int = 6;
 /// The data of the module's lines in one stack; the name is ours alone.
 const STASH: &str = "pam_totp_stash";
+const PENDING: &str = "pam_totp_pending";
 
 #[link(name = "pam")]
 unsafe extern "C" {
@@ -78,4 +80,16 @@ pub fn take_stash(pamh: &mut PamHandle) -> Option<Answer> {
     let stash = unsafe { pamh.get_data::<Option<Answer>>(STASH) }.ok()?.clone()?;
     // What cannot be taken away could be used twice by a stack that has the line twice; then it is not used at all.
     put_stash(pamh, None).is_ok().then_some(stash)
+}
+
+/// Leaves a proved key for the account line; wiped when PAM ends.
+pub fn put_pending(pamh: &mut PamHandle, pending: Option<Pending>) -> Result<(), Refused> {
+    pamh.set_data(PENDING, Box::new(pending)).map_err(|_| Refused)
+}
+
+/// Takes what [`put_pending`] left, once.
+pub fn take_pending(pamh: &mut PamHandle) -> Option<Pending> {
+    // SAFETY: as in `take_stash`: `put_pending` alone stores under this name, always an `Option<Pending>`.
+    let pending = unsafe { pamh.get_data::<Option<Pending>>(PENDING) }.ok()?.clone()?;
+    put_pending(pamh, None).is_ok().then_some(pending)
 }

@@ -3,6 +3,7 @@
 use crate::attempt::{Outcome, Via};
 use crate::backup::BackupShaped;
 use crate::desk::Desk;
+use crate::manage::Pending;
 use crate::preview::{Preview, Reason, Standing};
 use crate::secret::Answer;
 use crate::source::Source;
@@ -10,6 +11,7 @@ use crate::store::StoreError;
 use crate::verify::Verdict;
 use crate::words::{self, log, user};
 
+use super::enrolling;
 use super::options::Options;
 
 /// Microseconds that PAM waits after a failure, give or take a quarter: as pam_unix does.
@@ -87,6 +89,10 @@ pub trait Host {
     fn prompt(&mut self, text: &str, echo: bool) -> Result<Answer, ConversationFailed>;
     /// Tells; whether it is shown is the program's affair.
     fn say(&mut self, tone: Tone, text: &str);
+    /// Tells something that must be seen, and whether the program took it.
+    fn show(&mut self, text: &str) -> bool;
+    /// The program wants no messages.
+    fn is_silent(&self) -> bool;
     /// Logs.
     fn log(&mut self, level: Level, text: &str);
     /// Asks for a delay if the stack fails.
@@ -99,6 +105,8 @@ pub trait Host {
     fn stash(&mut self, code: Answer) -> bool;
     /// The code that an earlier line kept, once.
     fn take_stash(&mut self) -> Option<Answer>;
+    /// Keeps a proved key for the account line; whether that worked.
+    fn keep(&mut self, pending: Pending) -> bool;
 }
 
 /// One line in one stack.
@@ -118,11 +126,15 @@ pub fn login(host: &mut impl Host, desk: &impl Desk, options: &Options) -> Exit 
         host.log(Level::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
         return Exit::Refuse;
     }
-    let mut line = Line { host, desk, options, items, source };
+    let stashed = host.take_stash();
+    // Where there is one field for password and code, or no question at all, nobody can enroll.
+    let can_enroll = stashed.is_none() && !options.forward_pass && !options.use_first_pass;
+    let mut line = Line { host, desk, options, items, source, stashed };
     match preview {
         Preview::Ignore(reason) => line.no_code_is_due(reason),
-        Preview::Ask(standing) if options.forward_pass => line.forward(&standing),
-        Preview::Ask(standing) => line.ask(&standing),
+        Preview::Enroll(account) if can_enroll => enrolling::prove(line.host, desk, options, &line.items, &account),
+        Preview::Enroll(account) => line.ask_or_forward(&Standing::Unenrolled(account)),
+        Preview::Ask(standing) => line.ask_or_forward(&standing),
     }
 }
 
@@ -131,7 +143,7 @@ fn key_was_seen(items: &Items) -> bool {
     items.ssh_auth_info.as_deref().is_some_and(|info| info.lines().any(|line| line.starts_with("publickey ")))
 }
 
-fn log_failure(host: &mut impl Host, items: &Items, user: Option<&str>) {
+pub(super) fn log_failure(host: &mut impl Host, items: &Items, user: Option<&str>) {
     let Items { tty, ruser, rhost, .. } = items;
     let (uid, euid) = host.ids();
     host.log(Level::Notice, &log::Failure { uid, euid, tty, ruser, rhost, user }.to_string());
@@ -143,9 +155,15 @@ struct Line<'a, H, D> {
     options: &'a Options,
     items: Items,
     source: Source,
+    /// The code that an earlier line split off.
+    stashed: Option<Answer>,
 }
 
 impl<H: Host, D: Desk> Line<'_, H, D> {
+    fn ask_or_forward(&mut self, standing: &Standing) -> Exit {
+        if self.options.forward_pass { self.forward(standing) } else { self.ask(standing) }
+    }
+
     fn no_code_is_due(&mut self, reason: Reason) -> Exit {
         if self.options.debug {
             self.host.log(Level::Debug, &format!("no code is due: {reason:?}"));
@@ -219,7 +237,7 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
         if self.options.use_first_pass {
             return Ok(self.host.password());
         }
-        if let Some(stashed) = self.host.take_stash() {
+        if let Some(stashed) = self.stashed.take() {
             return Ok(Some(stashed));
         }
         let text = self.options.prompt.as_deref().unwrap_or_else(|| self.desk.policy().prompt());

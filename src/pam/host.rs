@@ -8,6 +8,7 @@ use pam::module::PamHandle;
 
 use super::ffi;
 use super::flow::{ConversationFailed, Host, Items, Level, Tone};
+use crate::manage::Pending;
 use crate::secret::Answer;
 
 /// A handle, and whether the application wants silence.
@@ -75,6 +76,14 @@ impl Host for PamHost<'_> {
         }
     }
 
+    fn show(&mut self, text: &str) -> bool {
+        self.send(PAM_TEXT_INFO, text).is_ok()
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     fn log(&mut self, level: Level, text: &str) {
         let priority = match level {
             Level::Error => libc::LOG_ERR,
@@ -103,5 +112,9 @@ impl Host for PamHost<'_> {
 
     fn take_stash(&mut self) -> Option<Answer> {
         ffi::take_stash(self.pamh)
+    }
+
+    fn keep(&mut self, pending: Pending) -> bool {
+        ffi::put_pending(self.pamh, Some(pending)).is_ok()
     }
 }

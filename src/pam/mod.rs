@@ -1,6 +1,7 @@
 //! The edge: six entry points, the silent panic hook, and the one place where an answer becomes a PAM code.
 #![allow(missing_docs, clippy::missing_safety_doc, reason = "what the hooks macro makes")]
 
+pub mod enrolling;
 pub mod ffi;
 pub mod flow;
 pub mod host;
@@ -28,6 +29,10 @@ impl PamHooks for PamTotp {
         guarded(pamh, |pamh| authenticate(pamh, &arguments, flags))
     }
 
+    fn acct_mgmt(pamh: &mut PamHandle, arguments: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        guarded(pamh, |pamh| store_enrollment(pamh, &arguments, flags))
+    }
+
     /// Success: alone in `auth`, PAM_IGNORE would make pam_setcred fail, and with it sudo, su and login.
     fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         PamResultCode::PAM_SUCCESS
@@ -35,16 +40,28 @@ impl PamHooks for PamTotp {
 }
 
 fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Exit {
-    let options = match Options::parse(arguments) {
-        Ok(options) => options,
+    let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
+    let desk = Local::open(options.config.as_deref());
+    flow::login(&mut PamHost::new(pamh, flags & PAM_SILENT != 0), &desk, &options)
+}
+
+/// The account line has one job: to store what the auth line of the same login has proved.
+fn store_enrollment(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Exit {
+    let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
+    // Nearly every login: nothing was proved, and nothing is opened.
+    let Some(pending) = ffi::take_pending(pamh) else { return Exit::Ignore };
+    let desk = Local::open(options.config.as_deref());
+    enrolling::store(&mut PamHost::new(pamh, flags & PAM_SILENT != 0), &desk, pending)
+}
+
+fn options(pamh: &mut PamHandle, arguments: &[&CStr]) -> Option<Options> {
+    match Options::parse(arguments) {
+        Ok(options) => Some(options),
         Err(bad) => {
             ffi::syslog(pamh, libc::LOG_ERR, &bad.to_string());
-            return Exit::Refuse;
+            None
         }
-    };
-    let desk = Local::open(options.config.as_deref());
-    let silent = options.quiet || flags & PAM_SILENT != 0;
-    flow::login(&mut PamHost::new(pamh, silent), &desk, &options)
+    }
 }
 
 /// Where the last panic was, for the log. Our std is linked into our image, so this hook is ours alone.

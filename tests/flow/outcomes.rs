@@ -22,7 +22,7 @@ fn table() -> Vec<(Outcome, Exit, &'static str, Vec<Step>)> {
             Outcome::Accepted { via: Via::Backup { left: 1 }, since: since(3) },
             yes,
             "accepted backup code of alice from 192.0.2.4 (1 left)",
-            vec![says("1 backup code is left."), says(more)],
+            vec![says("1 backup code is left. Make new ones with `pam-totp backup-codes`."), says(more)],
         ),
         (
             backup(4),
@@ -34,7 +34,7 @@ fn table() -> Vec<(Outcome, Exit, &'static str, Vec<Step>)> {
             backup(0),
             yes,
             "accepted backup code of alice from 192.0.2.4 (0 left)",
-            vec![says("That was your last backup code.")],
+            vec![says("That was your last backup code. Make new ones with `pam-totp backup-codes`.")],
         ),
         (
             Outcome::Used { next_in: 12 },

@@ -6,9 +6,9 @@ use std::path::Path;
 use pam_totp::account::Account;
 use pam_totp::clock;
 use pam_totp::desk::{Desk, Local};
-use pam_totp::enrollment::{Device, Kind, valid_device_name};
+use pam_totp::enrollment::{Device, valid_device_name};
+use pam_totp::hostname::hostname;
 use pam_totp::manage::{self, By, Change, Codes, ManageError, Proof};
-use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::qr::{self, Size, Style};
 use pam_totp::random;
 use pam_totp::secret::{GENERATED_BYTES, Secret};
@@ -161,20 +161,13 @@ fn new_device(secret: Secret, name: &str) -> Result<Device, Failure> {
     if !valid_device_name(name) {
         return Err(Failure::bad_input("bad_name", "a device's name has 1 to 64 printable characters"));
     }
-    Ok(Device {
-        id: manage::device_id(&secret),
-        name: name.to_owned(),
-        kind: Kind::Totp { period: 30 },
-        secret,
-        algorithm: Algorithm::Sha1,
-        digits: Digits::SIX,
-        created: clock::now(),
-    })
+    Ok(manage::device_of(secret, name, clock::now()))
 }
 
 /// Issuer and account. The account is the user alone: the issuer names the host.
 fn label(desk: &Local, label: &Label, account: &Account) -> Result<(String, String), Failure> {
-    let issuer = label.issuer.clone().or_else(|| desk.policy().issuer.clone()).map_or_else(hostname, Ok)?;
+    let issuer = label.issuer.clone().or_else(|| desk.policy().issuer.clone()).or_else(hostname);
+    let issuer = issuer.ok_or_else(|| Failure::host("this host has no name to show: give --issuer"))?;
     let name = label.account.clone().unwrap_or_else(|| account.name.clone());
     if [&issuer, &name].into_iter().all(|text| uri::valid_label(text)) {
         Ok((issuer, name))
@@ -182,11 +175,6 @@ fn label(desk: &Local, label: &Label, account: &Account) -> Result<(String, Stri
         let text = "issuer and account have 1 to 128 printable characters and no colon";
         Err(Failure::bad_input("bad_name", text))
     }
-}
-
-fn hostname() -> Result<String, Failure> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    name.map(|name| name.trim().to_owned()).map_err(|e| Failure::host(format!("no hostname: {e}: give --issuer")))
 }
 
 /// Account and key for those who type, the QR code for those who scan.

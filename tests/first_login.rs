@@ -1,0 +1,155 @@
+//! Enrollment at login, in real programs.
+
+use crate::support::codes::fresh_code;
+use crate::support::sshd::{KEYBOARD_INTERACTIVE, Sshd, prompt, ssh};
+use crate::support::system::{PASSWORD, System, throw_away};
+use crate::support::terminal::Terminal;
+use std::fs;
+use std::process::Command;
+
+const SSHD: &str = include_str!("../pam.d/sshd");
+const LOGIN: &str = include_str!("../pam.d/login");
+
+fn is_enrolled(name: &str) -> bool {
+    fs::exists(format!("/var/lib/pam_totp/secrets/{name}.toml")).expect("a folder")
+}
+
+/// Reads the key from the screen.
+fn key(terminal: &mut Terminal) -> String {
+    terminal.sees("Key:     ");
+    terminal.sees("\n").replace([' ', '\r'], "")
+}
+
+/// The first of the backup codes, and on with the login.
+fn backup_code(terminal: &mut Terminal) -> String {
+    terminal.sees("They are shown this once: write them down.");
+    terminal.sees("\n");
+    let code = terminal.sees("\n").trim().to_owned();
+    terminal.answers("Press Enter when you have written them down: ", "");
+    code
+}
+
+fn enrolls(system: &System, more: &str) {
+    system.policy(&format!("unenrolled = \"enroll\"\nissuer = \"ACME\"\n{more}"));
+}
+
+#[test]
+fn over_ssh_the_key_is_typed_and_the_next_login_asks_for_a_code() {
+    throw_away(|system| {
+        enrolls(system, "");
+        system.stack("sshd", SSHD);
+        let bob = system.user("bob");
+        let _sshd = Sshd::start(system, KEYBOARD_INTERACTIVE);
+        let mut client = ssh("bob", &[]);
+        client.answers(&prompt("bob", "Password: "), PASSWORD);
+        client.sees("Account: bob at ACME");
+        let key = key(&mut client);
+        client.answers("Verification code: ", "000000x");
+        client.sees("The security code is invalid.");
+        assert!(!is_enrolled("bob"));
+        let code = fresh_code(&key);
+        client.answers("Verification code: ", &code);
+        let backup = backup_code(&mut client);
+        client.sees("in as bob");
+        assert_eq!(client.ends().1, 0);
+        assert!(is_enrolled("bob"));
+        system.log.line("pam_totp(sshd:account): enrolled bob at a login, proved by a code");
+
+        // From now on there is a code to be asked for; the proving one is used up, a backup code gets in once.
+        for (answer, gets_in) in [(&code, false), (&backup, true), (&backup, false)] {
+            let mut client = ssh("bob", &["-o", "NumberOfPasswordPrompts=1"]);
+            client.answers(&prompt("bob", "Password: "), PASSWORD);
+            client.answers(&prompt("bob", "Verification code: "), answer);
+            let (screen, status) = client.ends();
+            assert_eq!(status == 0, gets_in, "{screen}");
+            assert_eq!(screen.contains("9 backup codes are left."), gets_in, "{screen}");
+        }
+        assert_eq!(bob.name, "bob");
+    });
+}
+
+#[test]
+fn on_a_console_there_is_a_qr_code_and_enter_puts_it_off() {
+    throw_away(|system| {
+        enrolls(system, "enroll_by = 9999-12-31\n");
+        system.stack("login", LOGIN);
+        system.user("bob");
+        let mut console = Terminal::run(Command::new("/bin/login"));
+        console.answers("throwaway login: ", "bob");
+        console.answers("Password: ", PASSWORD);
+        console.sees("Until 9999-12-31 23:59 UTC you may put this off: press Enter.");
+        console.sees("\u{1b}[0;38;5;16;48;5;231m");
+        console.answers("Verification code: ", "");
+        console.sees("bob@throwaway");
+        console.types("exit");
+        console.ends();
+        assert!(!is_enrolled("bob"));
+
+        let mut console = Terminal::run(Command::new("/bin/login"));
+        console.answers("throwaway login: ", "bob");
+        console.answers("Password: ", PASSWORD);
+        let key = key(&mut console);
+        console.answers("Verification code: ", &fresh_code(&key));
+        backup_code(&mut console);
+        console.sees("bob@throwaway");
+        console.types("exit");
+        console.ends();
+        assert!(is_enrolled("bob"));
+    });
+}
+
+#[test]
+fn at_sudo_too() {
+    throw_away(|system| {
+        enrolls(system, "");
+        crate::sudo::prepare(system);
+        let bob = system.user("bob");
+        let mut command = bob.command("sudo");
+        command.args(["id", "-un"]);
+        let mut terminal = Terminal::run(command);
+        terminal.answers("[sudo] password for bob: ", PASSWORD);
+        let key = key(&mut terminal);
+        terminal.answers("Verification code: ", &fresh_code(&key));
+        backup_code(&mut terminal);
+        terminal.sees("root");
+        assert_eq!(terminal.ends().1, 0);
+        assert!(is_enrolled("bob"));
+    });
+}
+
+#[test]
+fn without_the_password_nothing_is_left_behind() {
+    throw_away(|system| {
+        enrolls(system, "");
+        // Like Cockpit's stock file: the line after the substack runs after a wrong password too.
+        let stack = "auth substack common-auth\nauth required pam_totp.so nodelay\n\
+                     account required pam_unix.so\naccount required pam_totp.so\nsession required pam_permit.so\n";
+        system.stack("sshd", stack);
+        system.user("bob");
+        let _sshd = Sshd::start(system, KEYBOARD_INTERACTIVE);
+        let mut client = ssh("bob", &["-o", "NumberOfPasswordPrompts=1"]);
+        client.answers(&prompt("bob", "Password: "), "a stranger's guess");
+        let key = key(&mut client);
+        client.answers("Verification code: ", &fresh_code(&key));
+        let (screen, status) = client.ends();
+        assert_ne!(status, 0, "{screen}");
+        assert!(!is_enrolled("bob") && !fs::exists("/var/lib/pam_totp/state/bob").unwrap());
+    });
+}
+
+#[test]
+fn without_the_account_line_nothing_is_ever_stored() {
+    throw_away(|system| {
+        enrolls(system, "");
+        system.stack("sshd", &SSHD.replace("account    required     pam_totp.so", ""));
+        system.user("bob");
+        let _sshd = Sshd::start(system, KEYBOARD_INTERACTIVE);
+        let mut client = ssh("bob", &[]);
+        client.answers(&prompt("bob", "Password: "), PASSWORD);
+        let key = key(&mut client);
+        client.answers("Verification code: ", &fresh_code(&key));
+        client.sees("in as bob");
+        client.ends();
+        assert!(!is_enrolled("bob"));
+    });
+}
