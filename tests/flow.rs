@@ -114,7 +114,7 @@ impl Host for Script {
         let (before, text) = text.rsplit_once('\n').unwrap_or(("", text));
         if self.silent {
             self.shown = before.to_owned();
-            self.screen += before;
+            self.screen += &format!("{before}\n");
         }
         self.next(Step::Asks(text.into(), echo, reply.clone()));
         let reply = match (self.phone, reply.as_deref()) {
@@ -134,7 +134,7 @@ impl Host for Script {
             _ => (text.to_owned(), true),
         };
         self.shown = text.to_owned();
-        self.screen += text;
+        self.screen += &format!("{text}\n");
         self.next(Step::Shows(start, taken));
         taken
     }
