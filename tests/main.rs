@@ -14,6 +14,7 @@ mod face;
 mod flow;
 mod heart;
 mod inside;
+mod hostile;
 mod install;
 mod kills;
 mod limits;
