@@ -6,6 +6,7 @@
 mod across;
 mod answers;
 mod confdir;
+mod counts;
 mod demo;
 mod disks;
 mod docs;
