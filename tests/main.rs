@@ -5,6 +5,7 @@
 
 mod across;
 mod answers;
+mod clocks;
 mod confdir;
 mod counts;
 mod demo;
