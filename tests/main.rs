@@ -13,6 +13,7 @@ mod disks;
 mod docs;
 mod enrollment;
 mod face;
+mod failures;
 mod flow;
 mod heart;
 mod inside;
