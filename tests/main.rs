@@ -5,12 +5,15 @@
 
 mod across;
 mod answers;
+mod clocks;
 mod confdir;
+mod counts;
 mod demo;
 mod disks;
 mod docs;
 mod enrollment;
 mod face;
+mod failures;
 mod flow;
 mod heart;
 mod hostile;
