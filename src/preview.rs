@@ -62,7 +62,11 @@ pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, name: Option<
     }
     let default = if nullok { Unenrolled::Allow } else { Unenrolled::Deny };
     match (standing(store, name), policy.unenrolled.unwrap_or(default)) {
-        (Standing::Unenrolled(_) | Standing::Unknown, Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled),
+        (Standing::Unenrolled(_), Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled),
+        // Only NSS says whose a name is: where it was not asked, a directory may still find somebody with a factor.
+        (Standing::Unknown, Unenrolled::Allow) if name.is_some_and(account::is_looked_up) => {
+            Preview::Ignore(Reason::NotEnrolled)
+        }
         (standing, _) => Preview::Ask(standing),
     }
 }
