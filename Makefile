@@ -1,6 +1,7 @@
 # make             the module and the program
 # make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
+# make torture     fuzzes the two readers and breaks the heart on purpose, to see that a test notices (hours; not in check)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 
@@ -23,7 +24,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # No noise between what a check or a demo says.
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all check demo install uninstall
+.PHONY: all check demo torture install uninstall
 all: $(MODULE) $(PROGRAM)
 
 # Both say where to build: CARGO_TARGET_DIR may be set to another place.
@@ -54,6 +55,17 @@ demo:
 	@scripts/need $(DEMO_NEEDS)
 	@$(MAKE) all
 	@demo/run
+
+FUZZ = RUSTC_BOOTSTRAP=1 cargo fuzz run $(1) fuzz/corpus/$(1) fuzz/seeds/$(1) -- -max_total_time=300 -max_len=9000
+PURE = attempt throttle state otp
+
+torture:
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
+	@cargo mutants --version >/dev/null 2>&1 || cargo install --locked cargo-mutants@27.1.0
+	@mkdir -p fuzz/corpus/record fuzz/corpus/enrollment
+	$(call FUZZ,record)
+	$(call FUZZ,enrollment)
+	cargo mutants $(PURE:%=-f src/%.rs) -- --locked --lib --test promises -- heart:: record:: rfc:: throttle::
 
 install: all
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' scripts/install '$(MODULE)' '$(PROGRAM)'

@@ -18,10 +18,15 @@ pub struct Unavailable;
 /// Longest name that is looked up; LOGIN_NAME_MAX is 256 with its NUL.
 const MAX_NAME: usize = 255;
 
+/// Is NSS asked for this name? What no account can be called is not handed to its modules, whose care is not known.
+pub fn is_looked_up(name: &str) -> bool {
+    let odd = |c: char| matches!(c, '/' | ':') || c.is_control();
+    !name.is_empty() && name.len() <= MAX_NAME && !name.contains(odd)
+}
+
 /// The account of a name, if there is one.
 pub fn by_name(name: &str) -> Result<Option<Account>, Unavailable> {
-    // What no account can be called is not handed to NSS modules, whose care is not known.
-    if name.is_empty() || name.len() > MAX_NAME || name.contains(['/', ':']) || name.chars().any(char::is_control) {
+    if !is_looked_up(name) {
         return Ok(None);
     }
     User::from_name(name).map(|user| user.map(account)).map_err(|_| Unavailable)

@@ -65,7 +65,11 @@ pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, name: Option<
     }
     let default = if nullok { Unenrolled::Allow } else { Unenrolled::Deny };
     match (standing(store, name), policy.unenrolled.unwrap_or(default)) {
-        (Standing::Unenrolled(_) | Standing::Unknown, Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled),
+        (Standing::Unenrolled(_), Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled),
+        // Only NSS says whose a name is: where it was not asked, a directory may still find somebody with a factor.
+        (Standing::Unknown, Unenrolled::Allow) if name.is_some_and(account::is_looked_up) => {
+            Preview::Ignore(Reason::NotEnrolled)
+        }
         (Standing::Unenrolled(account), Unenrolled::Enroll) => Preview::Enroll(account),
         (standing, _) => Preview::Ask(standing),
     }
@@ -78,10 +82,13 @@ fn standing(store: &Result<Store, StoreError>, name: Option<&str>) -> Standing {
         Ok(store) => store,
         Err(error) => return Standing::Faulty(error.clone()),
     };
-    let account = match name.map(account::by_name) {
-        Some(Ok(Some(account))) => account,
-        Some(Ok(None)) | None => return Standing::Unknown,
-        Some(Err(account::Unavailable)) => return Standing::Faulty(StoreError::NoAccounts),
+    let Some(name) = name else { return Standing::Unknown };
+    let account = match account::by_name(name) {
+        Ok(Some(account)) => account,
+        // glibc hides a service that failed behind a later one that knows nobody ("files systemd", out of
+        // descriptors): who has a factor is there all the same.
+        Ok(None) if store.is_enrolled(name) == Ok(false) => return Standing::Unknown,
+        Ok(None) | Err(account::Unavailable) => return Standing::Faulty(StoreError::NoAccounts),
     };
     match store.is_enrolled(&account.name) {
         Ok(true) => Standing::Enrolled(account),

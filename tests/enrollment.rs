@@ -216,6 +216,18 @@ fn what_is_no_enrollment_at_all_is_told_by_line_and_column() {
     assert_eq!(Enrollment::parse(b"\xff").unwrap_err().what, "not UTF-8");
 }
 
+/// 64 KiB, the longest file that is read at all.
+#[test]
+fn nothing_is_nested_too_deep_for_the_hosts_stack() {
+    for piece in ["[", "{a=", "[[a.", "a.", "\"", "'''", "[[device]]\n", "\\u", "#", "\n"] {
+        for head in ["", "x = ", RIGHT, "version = 1\nuser = "] {
+            let file = head.to_owned() + &piece.repeat(65_536 / piece.len());
+            let comment = head == RIGHT && matches!(piece, "#" | "\n");
+            assert_eq!(Enrollment::parse(file.as_bytes()).is_ok(), comment, "{piece} after {head}");
+        }
+    }
+}
+
 #[test]
 fn one_to_five_devices() {
     let (head, rest) = RIGHT.split_once("[[device]]").unwrap();

@@ -5,15 +5,19 @@
 
 mod across;
 mod answers;
+mod clocks;
 mod confdir;
+mod counts;
 mod demo;
 mod disks;
 mod docs;
 mod enrollment;
 mod face;
+mod failures;
 mod first_login;
 mod flow;
 mod heart;
+mod hostile;
 mod inside;
 mod install;
 mod kills;

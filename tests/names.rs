@@ -1,6 +1,6 @@
 //! User names that are no user's, and those of real users with odd names.
 
-use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application, at, login_at};
+use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application, at, login_at, only_code};
 use crate::support::codes::code_at;
 use crate::support::system::{KEY, System, throw_away};
 use std::ffi::OsStr;
@@ -61,6 +61,23 @@ fn a_name_that_is_no_users_is_asked_and_refused_like_any() {
         assert_eq!(files(system), before);
         assert_eq!(system.log.count("mallory"), 0, "what was typed for a name may be a password");
         assert_eq!(login_at(system, T, "alice", &code), SUCCESS);
+    });
+}
+
+#[test]
+fn a_name_that_no_account_was_looked_up_for_is_no_user_without_a_factor() {
+    throw_away(|system| {
+        application::build(system);
+        system.stack(SERVICE, "auth requisite pam_totp.so\nauth required pam_permit.so\n");
+        system.policy("unenrolled = \"allow\"\n");
+        system.enrolled("alice");
+        assert_eq!(login_at(system, T, "mallory", ""), SUCCESS, "looked up, and nobody's");
+        // A directory may find alice under each of these (RFC 4518 section 2.2 maps controls to spaces, or to nothing).
+        for name in [&b"alice\t"[..], b"ali\x01ce", b"DOMAIN/alice", b"alice:", b"alice\xff", &[b'a'; 256]] {
+            let mut login = application();
+            let code = only_code(system, at(T, login.arg(SERVICE).arg(OsStr::from_bytes(name))), "");
+            assert_eq!(code, AUTH_ERR, "{name:?}");
+        }
     });
 }
 

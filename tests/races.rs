@@ -4,9 +4,11 @@ use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, applic
 use crate::support::codes::{code_at, key, now};
 use crate::support::system::{System, throw_away};
 use std::fs;
-use std::process::Command;
+use std::io::Read;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 fn set(system: &System, user: &str, key: &str) {
     let mut set = Command::new("pam-totp");
@@ -96,5 +98,32 @@ fn a_key_is_replaced_whole_while_its_user_logs_in() {
         set(system, "alice", &key(60));
         system.runs(Command::new("pam-totp").args(["unlock", "alice"]));
         assert_eq!(application::login(system, "alice", &code_at(&key(60), now())), SUCCESS);
+    });
+}
+
+#[test]
+fn a_login_waits_a_second_for_another_one_of_its_user_and_then_gives_up() {
+    throw_away(|system| {
+        application::build(system);
+        let (alice, bob) = (system.enrolled("alice"), system.enrolled("bob"));
+        // Holds the lock until its input ends, as a login that was stopped would.
+        let mut holder = Command::new("flock");
+        holder.args(["/var/lib/pam_totp/state/alice", "sh", "-c", "echo held; cat"]);
+        let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("flock starts");
+        let mut held = [0; 5];
+        holder.stdout.as_mut().expect("a pipe").read_exact(&mut held).expect("it holds the lock");
+
+        let code = alice.code();
+        let start = Instant::now();
+        assert_eq!(application::login(system, "alice", &code), AUTH_ERR);
+        let waited = start.elapsed();
+        // A second, and what a busy machine adds.
+        assert!((Duration::from_secs(1)..Duration::from_secs(3)).contains(&waited), "{waited:?}");
+        system.log.line("store error for alice: another login of this user holds the lock: try again");
+        assert_eq!(application::login(system, "bob", &bob.code()), SUCCESS, "nobody else waits");
+
+        drop(holder.stdin.take());
+        holder.wait().expect("it ends");
+        assert_eq!(application::login(system, "alice", &code), SUCCESS, "the code was not spent");
     });
 }

@@ -116,8 +116,10 @@ fn without_a_support_sentence_none_is_said() {
     assert_eq!(line(&[c"explain"]).judged(Outcome::Waiting { until: NOW + 30 }).runs(&steps), Exit::Refuse);
 }
 
-/// Who has no verdict, and the line for people.
-fn without_verdict() -> Vec<(Standing, Result<Option<Verdict>, StoreError>, &'static str, Step)> {
+type WithoutVerdict = (Standing, Result<Option<Verdict>, StoreError>, &'static str, Step);
+
+/// Who has no verdict, the line for fail2ban and the one for people.
+fn without_verdict() -> Vec<WithoutVerdict> {
     let missing = || StoreError::Missing("/var/lib/pam_totp".into());
     let gone = "no enrollment: alice from 192.0.2.4 has no factor, and the policy refuses those";
     let unknown = "no enrollment: unknown user from 192.0.2.4";

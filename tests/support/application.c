@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <security/pam_appl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,8 @@ static int login(const char *user)
 {
     pam_handle_t *pam = NULL;
     struct pam_conv conversation = {converse, NULL};
+    /* Every login program has looked its user up before it asks PAM. */
+    getpwnam(user);
     int code = folder ? pam_start_confdir(service, user, &conversation, folder, &pam)
                       : pam_start(service, user, &conversation, &pam);
     if (code != PAM_SUCCESS)

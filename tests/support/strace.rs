@@ -40,6 +40,15 @@ pub fn killed_at(system: &System, call: &Call, time: u64, program: &[&str], inpu
     output
 }
 
+/// Runs it again with that call failing.
+pub fn failing_at(system: &System, call: &Call, error: &str, time: u64, program: &[&str], input: &str) -> Output {
+    let fail = format!("inject={}:error={error}:when={}", call.name, call.nth);
+    let output = system.tries(strace(time, &["-e", &fail]).args(program), input);
+    let injected = trace().lines().filter(|line| line.contains("(INJECTED)")).count();
+    assert_eq!(injected, 1, "{call:?}");
+    output
+}
+
 fn strace(time: u64, options: &[&str]) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-o", TRACE]).args(options);

@@ -1,0 +1,97 @@
+//! Clocks that are set back and set forward.
+
+use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application, at, login_at};
+use crate::support::codes::code_at;
+use crate::support::system::{KEY, System, throw_away};
+use std::process::Command;
+
+/// The beginning of a step.
+const T: u64 = 1_800_000_000;
+const HOUR: u64 = 3_600;
+
+fn login(system: &System, time: u64, code_of: u64) -> i32 {
+    login_at(system, time, "alice", &code_at(KEY, code_of))
+}
+
+fn unlock(system: &System, time: u64) {
+    system.runs(at(time, Command::new("pam-totp").args(["unlock", "alice"])));
+}
+
+#[test]
+fn set_back_an_hour_no_code_counts_again_and_unlock_lets_the_owner_in() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        system.stack(SERVICE, "auth required pam_totp.so explain\n");
+        assert_eq!(login(system, T, T), SUCCESS);
+        let back = T - HOUR;
+        for used in [back, back - 30, back + 30] {
+            assert_eq!(login(system, back, used), AUTH_ERR, "a code of that time");
+        }
+        // Four steps of drift and one of the window are the owner's clock, not the host's.
+        let line = "clock: this host's clock went back by 58 minutes or more since the last code of alice";
+        system.log.line(line);
+        let output =
+            system.reads(at(back, application().args([SERVICE, "alice"])), &format!("{}\n", code_at(KEY, back)));
+        let clock = "3 The clock of this host has gone back. Ask its administrator, or use a backup code.";
+        assert!(Said::read(&output).messages.iter().any(|message| message == clock), "{output:?}");
+        // What was typed is right but used: no guess.
+        assert_eq!(system.log.count("wrong code"), 0);
+
+        unlock(system, back);
+        let seen = system.log.count(line);
+        assert_eq!(login(system, back, back), AUTH_ERR, "whatever may have been used by then");
+        assert_eq!(login(system, back + 150, back + 150), AUTH_ERR);
+        assert_eq!(login(system, back + 180, back + 180), SUCCESS);
+        assert_eq!(login(system, back + 180, back + 180), AUTH_ERR);
+        assert_eq!(system.log.count(line), seen, "the clock is no matter any more");
+    });
+}
+
+#[test]
+fn set_back_by_a_little_only_used_codes_are_refused() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        assert_eq!(login(system, T, T), SUCCESS);
+        for code_of in [T - 30, T] {
+            assert_eq!(login(system, T - 30, code_of), AUTH_ERR);
+        }
+        unlock(system, T - 30);
+        assert_eq!(login(system, T - 30, T), AUTH_ERR, "unlock gives no used code back");
+        assert_eq!(login(system, T + 30, T + 30), SUCCESS);
+        assert_eq!(system.log.count("clock: "), 0);
+    });
+}
+
+#[test]
+fn set_forward_and_back_again_the_codes_between_stay_refused() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        assert_eq!(login(system, T, T), SUCCESS);
+        // Whoever types the code of the true time hears from the log how far the host is off.
+        assert_eq!(login(system, T + 600, T + 90), AUTH_ERR);
+        system.log.line("clock: the code of alice would be right if the device's clock, 510 s behind this host's");
+        assert_eq!(login(system, T + HOUR, T + HOUR), SUCCESS);
+        for time in [T + 120, T + HOUR - 30] {
+            assert_eq!(login(system, time, time), AUTH_ERR, "{time}");
+        }
+        assert_eq!(login(system, T + HOUR + 30, T + HOUR + 30), SUCCESS, "the clock caught up by itself");
+    });
+}
+
+#[test]
+fn a_wait_does_not_outlast_a_clock_that_is_set_back() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        for _ in 0..6 {
+            assert_eq!(login(system, T, T + 6000), AUTH_ERR);
+        }
+        assert_eq!(login(system, T, T), AUTH_ERR, "waits 30 s");
+        system.log.line("waiting: alice from local had too many wrong codes, 30 s left");
+        assert_eq!(login(system, T - 24 * HOUR, T - 24 * HOUR), AUTH_ERR);
+        assert_eq!(login(system, T - 24 * HOUR + 30, T - 24 * HOUR + 30), SUCCESS);
+    });
+}
