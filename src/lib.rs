@@ -43,14 +43,17 @@ pub mod date;
 pub mod enrollment;
 pub mod otp;
 pub mod policy;
+pub mod rules;
 pub mod secret;
 pub mod source;
 pub mod state;
+pub mod trust;
 pub mod uri;
 pub mod words;
 
 pub mod account;
 pub mod clock;
+pub mod interfaces;
 pub mod random;
 pub mod store;
 

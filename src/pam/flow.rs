@@ -3,7 +3,7 @@
 use crate::attempt::{Outcome, Via};
 use crate::backup::BackupShaped;
 use crate::desk::Desk;
-use crate::preview::{Preview, Reason, Standing};
+use crate::preview::{Login, Preview, Reason, Standing};
 use crate::secret::Answer;
 use crate::source::Source;
 use crate::store::StoreError;
@@ -112,18 +112,28 @@ pub fn login(host: &mut impl Host, desk: &impl Desk, options: &Options) -> Exit 
     if let Some(fault) = desk.policy_fault() {
         host.log(Level::Error, &format!("policy error: {fault}: the strictest policy is in force"));
     }
-    let preview = desk.preview(name.as_deref(), options.nullok);
+    let login = Login {
+        name: name.as_deref(),
+        service: &items.service,
+        source,
+        ssh_auth: items.ssh_auth_info.as_deref().unwrap_or_default(),
+        nullok: options.nullok,
+        // Who types both in one field does not see whether a code is due: what looks like one is split off.
+        remembers: host.ids().1 == 0 && !options.forward_pass,
+    };
+    let preview = desk.preview(&login);
     if options.after_publickey && !key_was_seen(&items) {
         log_failure(host, &items, preview.user());
         host.log(Level::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
         return Exit::Refuse;
     }
-    let mut line = Line { host, desk, options, items, source };
-    match preview {
-        Preview::Ignore(reason) => line.no_code_is_due(reason),
-        Preview::Ask(standing) if options.forward_pass => line.forward(&standing),
-        Preview::Ask(standing) => line.ask(&standing),
-    }
+    let mut line = Line { host, desk, options, items: &items, login };
+    let standing = match preview {
+        Preview::Ignore(reason) => return line.no_code_is_due(reason),
+        Preview::Ask(standing) => standing,
+        Preview::Enroll { account, .. } => Standing::Unenrolled(account),
+    };
+    if options.forward_pass { line.forward(&standing) } else { line.ask(&standing) }
 }
 
 /// sshd's own word that a key was proved in this connection.
@@ -141,14 +151,19 @@ struct Line<'a, H, D> {
     host: &'a mut H,
     desk: &'a D,
     options: &'a Options,
-    items: Items,
-    source: Source,
+    items: &'a Items,
+    login: Login<'a>,
 }
 
 impl<H: Host, D: Desk> Line<'_, H, D> {
     fn no_code_is_due(&mut self, reason: Reason) -> Exit {
-        if self.options.debug {
-            self.host.log(Level::Debug, &format!("no code is due: {reason:?}"));
+        let level = match reason {
+            Reason::SwitchedOff | Reason::NotEnrolled => Level::Debug,
+            // Somebody with a factor may have passed without it.
+            Reason::Exempt | Reason::Remembered => Level::Info,
+        };
+        if level != Level::Debug || self.options.debug {
+            self.host.log(level, &log::no_code(reason, self.login.source));
         }
         if self.options.forward_pass {
             // The next line needs a password all the same; there is no code to split off.
@@ -203,7 +218,7 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
             }
             Err(ConversationFailed) => return self.conversation_failed(),
         };
-        let verdict = self.desk.verify(standing, self.source, &answer);
+        let verdict = self.desk.verify(standing, &self.login, &answer);
         match (&verdict, standing) {
             (Ok(Some(verdict)), Standing::Enrolled(account)) => self.tell(verdict, &account.name),
             _ => self.log_without_verdict(&verdict, standing),
@@ -229,8 +244,8 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     /// Refused without a verdict: nothing is said to the user, whatever the reason.
     fn log_without_verdict(&mut self, verdict: &Result<Option<Verdict>, StoreError>, standing: &Standing) {
         let user = standing.user();
-        log_failure(self.host, &self.items, user);
-        let source = self.source;
+        log_failure(self.host, self.items, user);
+        let source = self.login.source;
         match (verdict, standing) {
             (Err(error), _) => {
                 let who = user.map(|u| format!(" for {}", words::clean(u))).unwrap_or_default();
@@ -259,10 +274,10 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     fn tell(&mut self, verdict: &Verdict, name: &str) {
         let accepted = matches!(verdict.outcome, Outcome::Accepted { .. });
         if !accepted {
-            log_failure(self.host, &self.items, Some(name));
+            log_failure(self.host, self.items, Some(name));
         }
         let level = if accepted { Level::Info } else { Level::Notice };
-        self.host.log(level, &log::verdict(verdict, name, self.source));
+        self.host.log(level, &log::verdict(verdict, name, self.login.source));
         for note in log::notes(verdict, name) {
             self.host.log(Level::Notice, &note);
         }
