@@ -1,6 +1,8 @@
 //! Accounts: the only place that asks NSS.
 
-use nix::unistd::{Uid, User};
+use std::ffi::CString;
+
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
 /// An account of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +11,8 @@ pub struct Account {
     pub name: String,
     /// Its uid.
     pub uid: u32,
+    /// Its primary group.
+    pub gid: u32,
 }
 
 /// NSS could not answer. Never taken for "no such user".
@@ -37,6 +41,22 @@ pub fn by_uid(uid: u32) -> Result<Option<Account>, Unavailable> {
     User::from_uid(Uid::from_raw(uid)).map(|user| user.map(account)).map_err(|_| Unavailable)
 }
 
+/// Which of these groups the account is in. A group that does not exist is nobody's.
+pub fn groups_among(account: &Account, names: &[&str]) -> Result<Vec<String>, Unavailable> {
+    let name = CString::new(account.name.as_str()).map_err(|_| Unavailable)?;
+    let ids = getgrouplist(&name, Gid::from_raw(account.gid)).map_err(|_| Unavailable)?;
+    let mut groups = Vec::new();
+    for name in names {
+        // By name, and not each of the user's groups by its id: a directory may take long for each of hundreds. It
+        // also tells when it cannot answer, which the C library does not say of the user's list.
+        let group = Group::from_name(name).map_err(|_| Unavailable)?;
+        if group.is_some_and(|group| ids.contains(&group.gid) || group.mem.contains(&account.name)) {
+            groups.push((*name).to_owned());
+        }
+    }
+    Ok(groups)
+}
+
 fn account(user: User) -> Account {
-    Account { name: user.name, uid: user.uid.as_raw() }
+    Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
 }

@@ -6,9 +6,9 @@ use crate::account::{self, Account};
 use crate::manage::{self, By, Change, Codes, ManageError, Pending, Proof};
 use crate::otp::Digits;
 use crate::policy::{BadPolicy, PATH, Policy};
-use crate::preview::{self, Preview, Standing};
+use crate::preview::{self, Login, Preview, Standing};
+use crate::rules::Ruling;
 use crate::secret::Answer;
-use crate::source::Source;
 use crate::store::{self, Store, StoreError};
 use crate::verify::{self, Verdict};
 
@@ -18,8 +18,8 @@ pub trait Desk {
     fn policy(&self) -> &Policy;
     /// Why it is not the administrator's, if it is not.
     fn policy_fault(&self) -> Option<String>;
-    /// Is this user asked? `None` is a name that cannot be one.
-    fn preview(&self, name: Option<&str>, nullok: bool) -> Preview;
+    /// Is this user asked?
+    fn preview(&self, login: &Login<'_>) -> Preview;
     /// How many digits his codes have; six for those who have none.
     fn digits(&self, standing: &Standing) -> Digits;
     /// Is this a name of that account?
@@ -27,7 +27,7 @@ pub trait Desk {
     /// Stores a key that was proved at a login, with so many backup codes.
     fn enroll(&self, pending: Pending, backup_codes: u8) -> Result<Codes, ManageError>;
     /// Judges the answer; `None`: there is no factor. The verdict is on disk when this returns.
-    fn verify(&self, standing: &Standing, source: Source, answer: &Answer) -> Result<Option<Verdict>, StoreError>;
+    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError>;
 }
 
 /// Does it here, with the files.
@@ -78,6 +78,11 @@ impl Local {
         self.store.as_ref().map_err(Clone::clone)
     }
 
+    /// What a login comes to and which rule says so, for programs.
+    pub fn explain(&self, login: &Login<'_>) -> (Preview, Ruling) {
+        preview::preview(&self.store, &self.policy, login)
+    }
+
     /// The fault itself, for programs.
     pub fn fault(&self) -> Option<&PolicyFault> {
         self.fault.as_ref()
@@ -102,8 +107,8 @@ impl Desk for Local {
         self.fault.as_ref().map(ToString::to_string)
     }
 
-    fn preview(&self, name: Option<&str>, nullok: bool) -> Preview {
-        preview::preview(&self.store, &self.policy, name, nullok)
+    fn preview(&self, login: &Login<'_>) -> Preview {
+        self.explain(login).0
     }
 
     fn digits(&self, standing: &Standing) -> Digits {
@@ -124,10 +129,11 @@ impl Desk for Local {
         manage::apply(self.store.as_ref().map_err(Clone::clone)?, &self.policy, &account, By::Root, change)
     }
 
-    fn verify(&self, standing: &Standing, source: Source, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
+    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
         match (standing, &self.store) {
             (Standing::Enrolled(account), Ok(store)) => {
-                let verdict = verify::verify(store, &self.policy, account, source, answer);
+                let memory = preview::memory(&self.policy, login, account);
+                let verdict = verify::verify(store, &self.policy, account, login.source, answer, memory.as_ref());
                 if !matches!(verdict, Ok(Some(_))) {
                     verify::in_vain(&self.policy, answer);
                 }

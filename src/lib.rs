@@ -44,14 +44,17 @@ pub mod enrollment;
 pub mod otp;
 pub mod policy;
 pub mod qr;
+pub mod rules;
 pub mod secret;
 pub mod source;
 pub mod state;
+pub mod trust;
 pub mod uri;
 pub mod words;
 
 pub mod account;
 pub mod clock;
 pub mod hostname;
+pub mod interfaces;
 pub mod random;
 pub mod store;

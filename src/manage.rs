@@ -233,7 +233,7 @@ impl Transaction<'_> {
         let Some(enrollment) = self.locked.enrollment(self.account)? else { return Ok(()) };
         let code = code.ok_or(ManageError::CodeNeeded)?;
         let current = self.current.as_ref();
-        let verdict = verify::judge(&mut self.locked, &enrollment, self.policy, Source::Door, code, current)?;
+        let verdict = verify::judge(&mut self.locked, &enrollment, self.policy, Source::Door, code, current, None)?;
         let left = |until: u64| until.saturating_sub(verdict.now);
         match verdict.outcome {
             Outcome::Accepted { .. } => Ok(()),

@@ -8,6 +8,7 @@ use toml::value::Datetime;
 
 use crate::date::Utc;
 use crate::enrollment::position;
+use crate::rules::{Rule, Rules};
 use crate::throttle::Limits;
 use crate::uri::valid_label;
 
@@ -66,6 +67,19 @@ pub struct Policy {
     pub enroll_by: Option<u64>,
     /// `None`: every right, but not a first enrollment where those without a factor are refused.
     pub self_service: Option<SelfService>,
+    /// Who must, and who need not.
+    pub rules: Rules,
+    /// `None`: a code is asked for at every login.
+    pub remember: Option<Remember>,
+}
+
+/// `[remember]`: after a right code from an address of another host, no other for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remember {
+    /// How long.
+    pub hours: u64,
+    /// Where: PAM_SERVICE.
+    pub services: Vec<String>,
 }
 
 impl Default for Policy {
@@ -82,6 +96,8 @@ impl Default for Policy {
             throttle: Limits::default(),
             enroll_by: None,
             self_service: None,
+            rules: Rules::default(),
+            remember: None,
         }
     }
 }
@@ -118,6 +134,30 @@ struct File {
     self_service: Option<Vec<Right>>,
     #[serde(default)]
     throttle: Throttle,
+    #[serde(default)]
+    require: Vec<toml::Spanned<RuleTable>>,
+    #[serde(default)]
+    exempt: Vec<toml::Spanned<RuleTable>>,
+    remember: Option<RememberTable>,
+}
+
+type List = toml::Spanned<Vec<toml::Spanned<String>>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleTable {
+    users: Option<List>,
+    groups: Option<List>,
+    services: Option<List>,
+    networks: Option<List>,
+    ssh_auth: Option<List>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RememberTable {
+    hours: toml::Spanned<u64>,
+    services: List,
 }
 
 #[derive(PartialEq, Eq, Deserialize)]
@@ -159,6 +199,8 @@ impl Policy {
             throttle,
             enroll_by: check.end_of_day(file.enroll_by)?,
             self_service: file.self_service.as_deref().map(rights),
+            rules: Rules { require: check.rules(file.require)?, exempt: check.rules(file.exempt)? },
+            remember: file.remember.map(|table| check.remember(table)).transpose()?,
         })
     }
 
@@ -201,6 +243,44 @@ impl Check<'_> {
         let longest = default.longest_wait.max(first_wait);
         let longest_wait = self.within(table.longest_wait, first_wait, 86_400, "longest_wait", longest)?;
         Ok(Limits { free, first_wait, longest_wait })
+    }
+
+    fn rules(&self, tables: Vec<toml::Spanned<RuleTable>>) -> Result<Vec<Rule>, BadPolicy> {
+        tables.into_iter().map(|table| self.rule(table)).collect()
+    }
+
+    fn rule(&self, table: toml::Spanned<RuleTable>) -> Result<Rule, BadPolicy> {
+        let nothing = self.fault(&table, "a rule without a key would hold for nobody or everybody".into());
+        let RuleTable { users, groups, services, networks, ssh_auth } = table.into_inner();
+        let words = |list: Option<List>| list.map(|list| self.words(list)).transpose();
+        let rule = Rule {
+            users: words(users)?,
+            groups: words(groups)?,
+            services: words(services)?,
+            networks: networks.map(|list| self.list(list, |network| network.parse())).transpose()?,
+            ssh_auth: words(ssh_auth)?,
+        };
+        if rule == Rule::default() { Err(nothing) } else { Ok(rule) }
+    }
+
+    fn remember(&self, table: RememberTable) -> Result<Remember, BadPolicy> {
+        let hours = self.within(Some(table.hours), 1, 720, "hours", 0)?;
+        Ok(Remember { hours, services: self.words(table.services)? })
+    }
+
+    fn words(&self, list: List) -> Result<Vec<String>, BadPolicy> {
+        let is_word = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
+        self.list(list, |text| Some(text.to_owned()).filter(|text| is_word(text)).ok_or("is no name"))
+    }
+
+    fn list<T>(&self, list: List, read: impl Fn(&str) -> Result<T, &'static str>) -> Result<Vec<T>, BadPolicy> {
+        if list.get_ref().is_empty() {
+            return Err(self.fault(&list, "an empty list holds for nobody: take the key away".into()));
+        }
+        let one = |item: &toml::Spanned<String>| {
+            read(item.get_ref()).map_err(|what| self.fault(item, format!("this {what}")))
+        };
+        list.get_ref().iter().map(one).collect()
     }
 
     fn within<T: PartialOrd + fmt::Display>(
@@ -279,7 +359,10 @@ mod tests {
     fn an_absent_key_is_its_default() {
         assert_eq!(Policy::parse(b"").unwrap(), Policy::default());
         let all = "enabled = false\nissuer = \"ACME\"\nunenrolled = \"allow\"\nwindow = 3\nstore = \"/srv/x\"\n\
-                   prompt = \"Code: \"\nsupport = \"Call 42.\"\nenroll_by = 2027-01-31\nself_service = [\"remove\"]\n[throttle]\nfree = 3\nfirst_wait = 60\nlongest_wait = 600\n";
+                   prompt = \"Code: \"\nsupport = \"Call 42.\"\nenroll_by = 2027-01-31\nself_service = [\"remove\"]\n\
+                   [throttle]\nfree = 3\nfirst_wait = 60\nlongest_wait = 600\n[remember]\nhours = 720\n\
+                   services = [\"sshd\"]\n[[exempt]]\nusers = [\"backup\"]\ngroups = [\"robots\"]\n\
+                   services = [\"cron\"]\nnetworks = [\"192.0.2.0/24\"]\nssh_auth = [\"publickey\"]\n";
         let policy = Policy::parse(all.as_bytes()).unwrap();
         let expected = Policy {
             enabled: false,
@@ -292,6 +375,17 @@ mod tests {
             throttle: Limits { free: 3, first_wait: 60, longest_wait: 600 },
             enroll_by: Some(1_801_439_999),
             self_service: Some(SelfService { enroll: false, replace: false, remove: true, backup_codes: false }),
+            rules: Rules {
+                require: vec![],
+                exempt: vec![Rule {
+                    users: Some(vec!["backup".into()]),
+                    groups: Some(vec!["robots".into()]),
+                    services: Some(vec!["cron".into()]),
+                    networks: Some(vec!["192.0.2.0/24".parse().unwrap()]),
+                    ssh_auth: Some(vec!["publickey".into()]),
+                }],
+            },
+            remember: Some(Remember { hours: 720, services: vec!["sshd".into()] }),
         };
         assert_eq!(policy, expected);
     }
@@ -322,6 +416,16 @@ mod tests {
             ("[throtle]\n", (1, 2)),
             ("enroll_by = 2027-01-31T10:00:00Z\n", (1, 13)),
             ("self_service = [\"enrol\"]\n", (1, 17)),
+            ("enabled = true\n\n[[require]]\n[[exempt]]\nusers = [\"bob\"]\n", (3, 1)),
+            ("[[exempt]]\nuser = [\"bob\"]\n", (2, 1)),
+            ("[[exempt]]\nusers = \"bob\"\n", (2, 9)),
+            ("[[exempt]]\nusers = []\n", (2, 9)),
+            ("[[exempt]]\nusers = [\"bob\", \"\"]\n", (2, 17)),
+            ("[[exempt]]\nnetworks = [\"192.0.2.0/24\",\n  \"192.0.2.0/33\"]\n", (3, 3)),
+            ("[exempt]\nusers = [\"bob\"]\n", (1, 1)),
+            ("[remember]\nhours = 721\nservices = [\"sshd\"]\n", (2, 9)),
+            ("[remember]\nhours = 12\n", (1, 1)),
+            ("[remember]\nhours = 12\nservices = []\n", (3, 12)),
         ];
         for (text, at) in cases {
             let fault = Policy::parse(text.as_bytes()).unwrap_err();

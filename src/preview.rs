@@ -1,8 +1,31 @@
 //! Before the prompt: is this user asked for a code?
 
 use crate::account::{self, Account};
+use crate::clock;
+use crate::interfaces;
 use crate::policy::{Policy, Unenrolled};
+use crate::rules::{self, By, Facts, Ruling};
+use crate::source::{Source, is_remote};
 use crate::store::{Store, StoreError};
+use crate::trust::Memory;
+
+/// What is known of a login before the prompt.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// What was typed; `None` is a name that cannot be one.
+    pub name: Option<&'a str>,
+    /// PAM_SERVICE.
+    pub service: &'a str,
+    /// Where it comes from.
+    pub source: Source,
+    /// SSH_AUTH_INFO_0.
+    pub ssh_auth: &'a str,
+    /// The stack's `nullok`.
+    pub nullok: bool,
+    /// May the policy's `[remember]` apply? Only where a root host names the address, and where a user sees whether
+    /// he is asked.
+    pub remembers: bool,
+}
 
 /// What to do with a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +34,13 @@ pub enum Preview {
     Ignore(Reason),
     /// Ask; what the answer can come to depends on the standing.
     Ask(Standing),
-    /// Enroll at this login.
-    Enroll(Account),
+    /// Let him enroll now.
+    Enroll {
+        /// Whom.
+        account: Account,
+        /// By a rule, so that it cannot be put off.
+        required: bool,
+    },
 }
 
 /// Why no code is due.
@@ -22,6 +50,10 @@ pub enum Reason {
     SwitchedOff,
     /// Those without a factor may pass.
     NotEnrolled,
+    /// A rule exempts this login.
+    Exempt,
+    /// A code was given from this address not long ago.
+    Remembered,
 }
 
 /// Who is being asked. All are asked alike, and all but the first are refused alike.
@@ -42,7 +74,7 @@ impl Preview {
     pub fn user(&self) -> Option<&str> {
         match self {
             Self::Ask(standing) => standing.user(),
-            Self::Enroll(account) => Some(&account.name),
+            Self::Enroll { account, .. } => Some(&account.name),
             Self::Ignore(_) => None,
         }
     }
@@ -58,36 +90,94 @@ impl Standing {
     }
 }
 
-/// Looks at policy, account and secret file, in this order.
-pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, name: Option<&str>, nullok: bool) -> Preview {
+/// Looks at policy, account, rules and secret file, in this order. The ruling says which rule decided.
+pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, login: &Login<'_>) -> (Preview, Ruling) {
     if !policy.enabled {
-        return Preview::Ignore(Reason::SwitchedOff);
+        // Nobody is looked up: a directory that does not answer locks nobody out.
+        return (Preview::Ignore(Reason::SwitchedOff), Ruling::Off);
     }
-    let default = if nullok { Unenrolled::Allow } else { Unenrolled::Deny };
-    match (standing(store, name), policy.unenrolled.unwrap_or(default)) {
+    let account = login.name.map_or(Ok(None), account::by_name);
+    let ruling = rules::decide(policy, login.nullok, &facts(policy, login, &account));
+    let (without, by) = match ruling {
+        Ruling::Off => return (Preview::Ignore(Reason::SwitchedOff), ruling),
+        Ruling::Exempt(_) => return (Preview::Ignore(Reason::Exempt), ruling),
+        Ruling::Ask { without, by } => (without, by),
+    };
+    let preview = match (standing(store, login.name, account), without) {
+        (Standing::Enrolled(account), _) if is_remembered(store, policy, login, &account) => {
+            Preview::Ignore(Reason::Remembered)
+        }
         (Standing::Unenrolled(_), Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled),
         // Only NSS says whose a name is: where it was not asked, a directory may still find somebody with a factor.
-        (Standing::Unknown, Unenrolled::Allow) if name.is_some_and(account::is_looked_up) => {
+        (Standing::Unknown, Unenrolled::Allow) if login.name.is_some_and(account::is_looked_up) => {
             Preview::Ignore(Reason::NotEnrolled)
         }
-        (Standing::Unenrolled(account), Unenrolled::Enroll) => Preview::Enroll(account),
+        (Standing::Unenrolled(account), Unenrolled::Enroll) => {
+            Preview::Enroll { account, required: matches!(by, By::Require(_)) }
+        }
         (standing, _) => Preview::Ask(standing),
+    };
+    (preview, ruling)
+}
+
+/// Looks up only what a rule hangs on: a login without rules costs no system call more.
+fn facts<'a>(
+    policy: &Policy,
+    login: &Login<'a>,
+    account: &'a Result<Option<Account>, account::Unavailable>,
+) -> Facts<'a> {
+    let (service, source, ssh_auth) = (login.service, login.source, login.ssh_auth);
+    let user = match account {
+        Ok(Some(account)) => Some(account.name.as_str()),
+        Ok(None) => Some(login.name.unwrap_or_default()),
+        Err(account::Unavailable) => None,
+    };
+    let mut facts = Facts { user, service, source, ssh_auth, groups: None, own: None };
+    if policy.rules.hang_on_own_addresses(&facts) {
+        facts.own = interfaces::addresses();
     }
+    let groups = policy.rules.groups_in_question(&facts);
+    if !groups.is_empty() {
+        facts.groups = match account {
+            Ok(Some(account)) => account::groups_among(account, &groups).ok(),
+            Ok(None) => Some(Vec::new()),
+            Err(account::Unavailable) => None,
+        };
+    }
+    facts
+}
+
+/// What a code from here is remembered by, if it is.
+pub fn memory(policy: &Policy, login: &Login<'_>, account: &Account) -> Option<Memory> {
+    let remember = policy.remember.as_ref().filter(|_| login.remembers)?;
+    let Source::Net(address) = login.source else { return None };
+    let applies = remember.services.iter().any(|service| service == login.service)
+        && is_remote(address, interfaces::addresses().as_deref()) == Some(true);
+    applies.then(|| Memory::new(remember.hours, account, address))
+}
+
+fn is_remembered(store: &Result<Store, StoreError>, policy: &Policy, login: &Login<'_>, account: &Account) -> bool {
+    let Some(memory) = memory(policy, login, account) else { return false };
+    let record = store.as_ref().ok().and_then(|store| store.peek(&account.name).ok().flatten());
+    record.is_some_and(|record| memory.holds(&record, clock::now()))
 }
 
 /// Unenrolled means exactly: the account was looked up without an error, and there is no file in a `secrets/`
 /// that passed its checks. Anything else would let an unmounted disk open the host.
-fn standing(store: &Result<Store, StoreError>, name: Option<&str>) -> Standing {
+fn standing(
+    store: &Result<Store, StoreError>,
+    name: Option<&str>,
+    account: Result<Option<Account>, account::Unavailable>,
+) -> Standing {
     let store = match store {
         Ok(store) => store,
         Err(error) => return Standing::Faulty(error.clone()),
     };
-    let Some(name) = name else { return Standing::Unknown };
-    let account = match account::by_name(name) {
+    let account = match account {
         Ok(Some(account)) => account,
         // glibc hides a service that failed behind a later one that knows nobody ("files systemd", out of
         // descriptors): who has a factor is there all the same.
-        Ok(None) if store.is_enrolled(name) == Ok(false) => return Standing::Unknown,
+        Ok(None) if name.is_none_or(|name| store.is_enrolled(name) == Ok(false)) => return Standing::Unknown,
         Ok(None) | Err(account::Unavailable) => return Standing::Faulty(StoreError::NoAccounts),
     };
     match store.is_enrolled(&account.name) {

@@ -65,13 +65,21 @@ impl std::str::FromStr for Source {
 }
 
 /// A literal address; an IPv4 address in IPv6 clothes is the IPv4 address, a zone is dropped.
-fn literal(text: &str) -> Option<IpAddr> {
+pub(crate) fn literal(text: &str) -> Option<IpAddr> {
     let bare = text.split_once('%').map_or(text, |(address, _zone)| address);
     let address: IpAddr = bare.parse().ok()?;
     Some(match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
         IpAddr::V4(_) => address,
     })
+}
+
+/// Is this an address of another host? Never loopback, nor one of `own`; `None`: these are not known.
+pub fn is_remote(address: IpAddr, own: Option<&[IpAddr]>) -> Option<bool> {
+    if address.is_loopback() || address.is_unspecified() {
+        return Some(false);
+    }
+    own.map(|own| !own.contains(&address))
 }
 
 /// The neighborhood of an address: what one household or company shares.

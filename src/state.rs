@@ -14,7 +14,8 @@ pub const FILE: usize = 2 * SLOT;
 const MAX_DEVICES: usize = 10;
 /// Remote networks with a lane of their own.
 pub const MAX_NETWORKS: usize = 8;
-const MAX_TRUSTS: usize = 8;
+/// Remembered addresses.
+pub const MAX_TRUSTS: usize = 8;
 /// Bytes of unknown lines that are carried along.
 const MAX_OTHER: usize = 512;
 /// Beyond this a drift is no drift.

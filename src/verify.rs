@@ -11,6 +11,7 @@ use crate::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::source::Source;
 use crate::state::Record;
 use crate::store::{Locked, Store, StoreError};
+use crate::trust::Memory;
 
 /// What came of an answer, and what the log should know beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,18 +28,20 @@ pub struct Verdict {
     pub now: u64,
 }
 
-/// Judges an answer for an account. `None`: the account has no factor (any more).
+/// Judges an answer for an account; a right one is remembered as `memory` says. `None`: the account has no factor
+/// (any more).
 pub fn verify(
     store: &Store,
     policy: &Policy,
     account: &Account,
     source: Source,
     answer: &Answer,
+    memory: Option<&Memory>,
 ) -> Result<Option<Verdict>, StoreError> {
     let stretched = stretch(store, account, answer)?;
     let mut locked = store.lock(&account.name)?;
     let Some(enrollment) = locked.enrollment(account)? else { return Ok(None) };
-    judge(&mut locked, &enrollment, policy, source, answer, stretched.as_ref()).map(Some)
+    judge(&mut locked, &enrollment, policy, source, answer, stretched.as_ref(), memory).map(Some)
 }
 
 /// The same under a lock that is held already: what proves a change is used up like a login's code.
@@ -49,6 +52,7 @@ pub fn judge(
     source: Source,
     answer: &Answer,
     stretched: Option<&Stretched>,
+    memory: Option<&Memory>,
 ) -> Result<Verdict, StoreError> {
     let found = locked.record()?;
     // Only under the lock: whoever waited for it must not be judged by the time at which he came.
@@ -57,7 +61,10 @@ pub fn judge(
     let healed = attempt::heal(enrollment, &mut record, now, policy.window);
     let attempt =
         Attempt { enrollment, answer, stretched, source, now, window: policy.window, limits: policy.throttle };
-    let decision = attempt::decide(&attempt, &record);
+    let mut decision = attempt::decide(&attempt, &record);
+    if let (Outcome::Accepted { .. }, Some(record), Some(memory)) = (&decision.outcome, &mut decision.write, memory) {
+        memory.keep(record, now);
+    }
     // A healed record is written whatever the outcome, or its distance from the clock would never be crossed.
     if let Some(record) = decision.write.or(healed.then_some(record)) {
         locked.commit(&record)?;

@@ -2,6 +2,7 @@
 
 use crate::attempt::{Outcome, Via};
 use crate::date::Utc;
+use crate::preview::Reason;
 use crate::source::Source;
 use crate::state::Since;
 use crate::verify::Verdict;
@@ -138,6 +139,17 @@ pub mod log {
             write!(f, "authentication failure; logname= uid={uid} euid={euid} tty={tty} ruser={ruser} rhost={rhost} ")?;
             self.user.map_or(Ok(()), |user| write!(f, " user={}", clean(user)))
         }
+    }
+
+    /// Why nobody was asked. Without a name: what was typed may be a password.
+    pub fn no_code(reason: Reason, source: Source) -> String {
+        let why = match reason {
+            Reason::SwitchedOff => "the policy is switched off",
+            Reason::NotEnrolled => "no factor, and those without one may pass",
+            Reason::Exempt => "exempt by the policy",
+            Reason::Remembered => "a code was given from this address not long ago",
+        };
+        format!("no code asked from {source}: {why}")
     }
 
     /// The reason of a verdict, or how somebody got in.

@@ -13,7 +13,7 @@ use pam_totp::otp::Digits;
 use pam_totp::pam::flow::{ConversationFailed, Exit, Host, Items, Level, Tone, login};
 use pam_totp::pam::options::Options;
 use pam_totp::policy::Policy;
-use pam_totp::preview::{Preview, Reason, Standing};
+use pam_totp::preview::{Login, Preview, Reason, Standing};
 use pam_totp::secret::Answer;
 use pam_totp::source::Source;
 use pam_totp::state::Since;
@@ -197,13 +197,13 @@ impl Desk for Clerk {
         self.fault.clone()
     }
 
-    fn preview(&self, name: Option<&str>, nullok: bool) -> Preview {
-        self.previewed.borrow_mut().push((name.map(str::to_owned), nullok));
+    fn preview(&self, login: &Login<'_>) -> Preview {
+        self.previewed.borrow_mut().push((login.name.map(str::to_owned), login.nullok));
         self.preview.clone()
     }
 
     fn digits(&self, standing: &Standing) -> Digits {
-        let enrolls = Preview::Enroll(alice()) == self.preview && *standing == Standing::Unenrolled(alice());
+        let enrolls = matches!(self.preview, Preview::Enroll { .. }) && *standing == Standing::Unenrolled(alice());
         assert!(enrolls || Preview::Ask(standing.clone()) == self.preview);
         Digits::new(self.digits).unwrap()
     }
@@ -219,10 +219,10 @@ impl Desk for Clerk {
         Ok(codes.into_iter().map(|code| code.to_owned().into()).collect())
     }
 
-    fn verify(&self, standing: &Standing, source: Source, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
-        let enrolls = Preview::Enroll(alice()) == self.preview && *standing == Standing::Unenrolled(alice());
+    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
+        let enrolls = matches!(self.preview, Preview::Enroll { .. }) && *standing == Standing::Unenrolled(alice());
         assert!(enrolls || Preview::Ask(standing.clone()) == self.preview);
-        self.judged.borrow_mut().push((source, answer.as_bytes().to_vec()));
+        self.judged.borrow_mut().push((login.source, answer.as_bytes().to_vec()));
         self.verdict.clone()
     }
 }
@@ -305,7 +305,7 @@ impl Line {
 }
 
 fn alice() -> Account {
-    Account { name: "alice".into(), uid: 1000 }
+    Account { name: "alice".into(), uid: 1000, gid: 1000 }
 }
 
 fn enrolled() -> Standing {

@@ -14,10 +14,10 @@ use pam_totp::attempt::Outcome;
 use pam_totp::clock;
 use pam_totp::desk::{Desk, Local};
 use pam_totp::enrollment::{Device, Kind};
-use pam_totp::manage::{self, ManageError, Proof};
+use pam_totp::manage::{self, By, Change, ManageError, Proof};
 use pam_totp::otp::{Algorithm, Digits, hotp, step};
 use pam_totp::policy::{Policy, Unenrolled};
-use pam_totp::preview::{Preview, Standing};
+use pam_totp::preview::{Login, Preview, Standing};
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::Source;
 use pam_totp::store::{Store, StoreError};
@@ -36,6 +36,11 @@ const NOBODY: u32 = 65_534;
 struct Place {
     folder: TempDir,
     account: Account,
+}
+
+/// A login on this host.
+fn login(name: Option<&str>, nullok: bool) -> Login<'_> {
+    Login { name, service: "login", source: Source::Local, ssh_auth: "", nullok, remembers: false }
 }
 
 impl Place {
@@ -81,7 +86,8 @@ impl Place {
 
     fn enrolls(&self, account: &Account, key: u8, replace: bool) -> Result<(), ManageError> {
         let store = self.store().map_err(ManageError::Store)?;
-        manage::set(&store, &Policy::default(), account, device(key), &Proof::None, replace)
+        let change = Change::Set { device: device(key), proof: Proof::None, replace, backup_codes: 0 };
+        manage::apply(&store, &Policy::default(), account, By::Root, change).map(drop)
     }
 
     /// As a login does it, from its policy to its verdict.
@@ -92,8 +98,8 @@ impl Place {
     fn types(&self, typed: &Answer) -> Result<Option<Verdict>, StoreError> {
         let desk = Local::open(Some(&self.config()));
         assert_eq!(desk.policy_fault(), None);
-        let Preview::Ask(standing) = desk.preview(Some(USER), false) else { panic!("a code is due") };
-        in_time(|| desk.verify(&standing, Source::Local, typed))
+        let Preview::Ask(standing) = desk.preview(&login(Some(USER), false)) else { panic!("a code is due") };
+        in_time(|| desk.verify(&standing, &login(Some(USER), false), typed))
     }
 
     fn gets_in(&self) {

@@ -30,6 +30,7 @@ mod qr;
 mod races;
 mod record;
 mod rfc;
+mod rules;
 mod sshd;
 mod su;
 mod sudo;

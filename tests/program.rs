@@ -106,7 +106,14 @@ fn a_panel_generates_sets_verifies_and_removes() {
         let spelled =
             key.to_lowercase().as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
         let (exit, set) = object(system, &["set", "bob"], &format!("{spelled}\r\n{code}\n"));
-        assert_eq!((exit, set), (0, json!({ "version": 1, "user": "bob", "enrolled": true, "proved": true })));
+        assert_eq!(
+            (exit, set),
+            (
+                0,
+                json!({ "version": 1, "user": "bob", "enrolled": true, "proved": true,
+                               "backup_codes": [] })
+            )
+        );
         let line = system.log.line("enrolled bob, proved by a code (by root, uid 0)");
         assert!(line.starts_with("authpriv.notice pam-totp"), "{line}");
 

@@ -24,8 +24,17 @@ const TRIES: u32 = 3;
 const DEVICE: &str = "phone";
 
 /// The `auth` half: shows a new key, and keeps it for `account` once a code has proved it.
-pub fn prove(host: &mut impl Host, desk: &impl Desk, options: &Options, items: &Items, account: &Account) -> Exit {
-    match show_and_ask(host, desk, options, items, account) {
+pub fn prove(
+    host: &mut impl Host,
+    desk: &impl Desk,
+    options: &Options,
+    items: &Items,
+    account: &Account,
+    required: bool,
+) -> Exit {
+    // Whom a rule names cannot put it off.
+    let put_off = desk.policy().enroll_by.filter(|by| !required && clock::now() <= *by);
+    match show_and_ask(host, desk, options, items, account, put_off) {
         Ok(Some(pending)) => {
             if !host.keep(pending) {
                 return refuse(host, items, account, "the key could not be kept for the account line");
@@ -90,17 +99,16 @@ fn refuse(host: &mut impl Host, items: &Items, account: &Account, why: &str) -> 
     Exit::Refuse
 }
 
-/// `None`: put off, as long as the policy allows that.
+/// `None`: put off, where it may be until `put_off`.
 fn show_and_ask(
     host: &mut impl Host,
     desk: &impl Desk,
     options: &Options,
     items: &Items,
     account: &Account,
+    put_off: Option<u64>,
 ) -> Result<Option<Pending>, Refused> {
-    let now = clock::now();
-    let put_off = desk.policy().enroll_by.filter(|by| now <= *by);
-    let device = manage::new_device(DEVICE, now).map_err(|error| Refused::Other(error.to_string()))?;
+    let device = manage::new_device(DEVICE, clock::now()).map_err(|error| Refused::Other(error.to_string()))?;
     let mut text = presentation(desk, items, account, &device, put_off);
     let prompt = options.prompt.as_deref().unwrap_or_else(|| desk.policy().prompt());
     for _ in 0..TRIES {

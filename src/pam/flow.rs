@@ -4,7 +4,7 @@ use crate::attempt::{Outcome, Via};
 use crate::backup::BackupShaped;
 use crate::desk::Desk;
 use crate::manage::Pending;
-use crate::preview::{Preview, Reason, Standing};
+use crate::preview::{Login, Preview, Reason, Standing};
 use crate::secret::Answer;
 use crate::source::Source;
 use crate::store::StoreError;
@@ -120,7 +120,16 @@ pub fn login(host: &mut impl Host, desk: &impl Desk, options: &Options) -> Exit 
     if let Some(fault) = desk.policy_fault() {
         host.log(Level::Error, &format!("policy error: {fault}: the strictest policy is in force"));
     }
-    let preview = desk.preview(name.as_deref(), options.nullok);
+    let login = Login {
+        name: name.as_deref(),
+        service: &items.service,
+        source,
+        ssh_auth: items.ssh_auth_info.as_deref().unwrap_or_default(),
+        nullok: options.nullok,
+        // Who types both in one field does not see whether a code is due: what looks like one is split off.
+        remembers: host.ids().1 == 0 && !options.forward_pass,
+    };
+    let preview = desk.preview(&login);
     if options.after_publickey && !key_was_seen(&items) {
         log_failure(host, &items, preview.user());
         host.log(Level::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
@@ -129,11 +138,13 @@ pub fn login(host: &mut impl Host, desk: &impl Desk, options: &Options) -> Exit 
     let stashed = host.take_stash();
     // Where there is one field for password and code, or no question at all, nobody can enroll.
     let can_enroll = stashed.is_none() && !options.forward_pass && !options.use_first_pass;
-    let mut line = Line { host, desk, options, items, source, stashed };
+    let mut line = Line { host, desk, options, items: &items, login, stashed };
     match preview {
         Preview::Ignore(reason) => line.no_code_is_due(reason),
-        Preview::Enroll(account) if can_enroll => enrolling::prove(line.host, desk, options, &line.items, &account),
-        Preview::Enroll(account) => line.ask_or_forward(&Standing::Unenrolled(account)),
+        Preview::Enroll { account, required } if can_enroll => {
+            enrolling::prove(line.host, desk, options, &items, &account, required)
+        }
+        Preview::Enroll { account, .. } => line.ask_or_forward(&Standing::Unenrolled(account)),
         Preview::Ask(standing) => line.ask_or_forward(&standing),
     }
 }
@@ -153,8 +164,8 @@ struct Line<'a, H, D> {
     host: &'a mut H,
     desk: &'a D,
     options: &'a Options,
-    items: Items,
-    source: Source,
+    items: &'a Items,
+    login: Login<'a>,
     /// The code that an earlier line split off.
     stashed: Option<Answer>,
 }
@@ -165,8 +176,13 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     }
 
     fn no_code_is_due(&mut self, reason: Reason) -> Exit {
-        if self.options.debug {
-            self.host.log(Level::Debug, &format!("no code is due: {reason:?}"));
+        let level = match reason {
+            Reason::SwitchedOff | Reason::NotEnrolled => Level::Debug,
+            // Somebody with a factor may have passed without it.
+            Reason::Exempt | Reason::Remembered => Level::Info,
+        };
+        if level != Level::Debug || self.options.debug {
+            self.host.log(level, &log::no_code(reason, self.login.source));
         }
         if self.options.forward_pass {
             // The next line needs a password all the same; there is no code to split off.
@@ -221,7 +237,7 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
             }
             Err(ConversationFailed) => return self.conversation_failed(),
         };
-        let verdict = self.desk.verify(standing, self.source, &answer);
+        let verdict = self.desk.verify(standing, &self.login, &answer);
         match (&verdict, standing) {
             (Ok(Some(verdict)), Standing::Enrolled(account)) => self.tell(verdict, &account.name),
             _ => self.log_without_verdict(&verdict, standing),
@@ -247,8 +263,8 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     /// Refused without a verdict: nothing is said to the user, whatever the reason.
     fn log_without_verdict(&mut self, verdict: &Result<Option<Verdict>, StoreError>, standing: &Standing) {
         let user = standing.user();
-        log_failure(self.host, &self.items, user);
-        let source = self.source;
+        log_failure(self.host, self.items, user);
+        let source = self.login.source;
         match (verdict, standing) {
             (Err(error), _) => {
                 let who = user.map(|u| format!(" for {}", words::clean(u))).unwrap_or_default();
@@ -277,10 +293,10 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     fn tell(&mut self, verdict: &Verdict, name: &str) {
         let accepted = matches!(verdict.outcome, Outcome::Accepted { .. });
         if !accepted {
-            log_failure(self.host, &self.items, Some(name));
+            log_failure(self.host, self.items, Some(name));
         }
         let level = if accepted { Level::Info } else { Level::Notice };
-        self.host.log(level, &log::verdict(verdict, name, self.source));
+        self.host.log(level, &log::verdict(verdict, name, self.login.source));
         for note in log::notes(verdict, name) {
             self.host.log(Level::Notice, &note);
         }

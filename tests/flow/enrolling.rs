@@ -16,7 +16,7 @@ const PHONE: &str = "<the phone's>";
 /// A first login under `unenrolled = "enroll"`.
 fn first(arguments: &[&CStr]) -> Line {
     line(arguments).with(|line| {
-        line.clerk.preview = Preview::Enroll(alice());
+        line.clerk.preview = Preview::Enroll { account: alice(), required: false };
         line.script.phone = Some(phone);
     })
 }
@@ -99,7 +99,7 @@ fn a_slip_is_forgiven_for_the_same_key() {
 }
 
 #[test]
-fn enter_puts_it_off_until_the_day_and_not_after() {
+fn enter_puts_it_off_until_the_day_and_not_after_and_not_where_a_rule_requires_it() {
     let until = |by: u64| move |line: &mut Line| line.clerk.policy.enroll_by = Some(by);
     let steps = [shows(true), asks(PROMPT, ""), notes("enrolling: alice put it off")];
     let mut line = first(&[]).with(until(now() + 60));
@@ -108,8 +108,9 @@ fn enter_puts_it_off_until_the_day_and_not_after() {
     let empty = || asks(PROMPT, "");
     let steps =
         [vec![shows(true), empty(), invalid(), empty(), invalid(), empty()], refusals(NOT_PROVED).into()].concat();
-    for by in [Some(now() - 60), None] {
+    for (by, required) in [(Some(now() - 60), false), (None, false), (Some(now() + 60), true)] {
         let mut line = first(&[]).with(|line| line.clerk.policy.enroll_by = by);
+        line.clerk.preview = Preview::Enroll { account: alice(), required };
         assert_eq!(line.runs(&steps), Exit::Refuse);
         assert!(!line.script.shown.contains("put this off"));
     }

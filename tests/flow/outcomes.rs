@@ -204,7 +204,7 @@ fn foreign_text_writes_no_lines_into_the_log() {
     let mut line = line(&[]).judged(wrong(1, None)).with(|line| {
         line.script.items.ruser = "x\nroot from".into();
         line.script.items.rhost = "bad host\x1b[2J".into();
-        line.clerk.preview = Preview::Ask(Standing::Enrolled(Account { name: "do main\\bob".into(), uid: 7 }));
+        line.clerk.preview = Preview::Ask(Standing::Enrolled(Account { name: "do main\\bob".into(), uid: 7, gid: 7 }));
     });
     let failure = "authentication failure; logname= uid=1000 euid=0 tty=ssh ruser=x?root?from \
                    rhost=bad?host?[2J  user=do?main\\bob";

@@ -256,6 +256,6 @@ fn an_unusable_policy_is_the_strictest_one() {
         assert!(fault.contains(reason), "{fault}");
         assert!(fault.contains(place.config().to_str().unwrap()), "{fault}");
         assert_eq!(*desk.policy(), Policy { unenrolled: Some(Unenrolled::Deny), ..Policy::default() });
-        assert!(matches!(desk.preview(Some(USER), true), Preview::Ask(_)), "{reason}");
+        assert!(matches!(desk.preview(&login(Some(USER), true)), Preview::Ask(_)), "{reason}");
     }
 }

@@ -58,7 +58,7 @@ fn an_unusable_folder_opens_the_host_for_nobody() {
             // Root, the enrolled one and one who never was: none is taken for unenrolled.
             for name in ["root", USER, "nobody"] {
                 let expected = Preview::Ask(Standing::Faulty(error.clone()));
-                assert_eq!(desk.preview(Some(name), true), expected, "{what}: {name}");
+                assert_eq!(desk.preview(&login(Some(name), true)), expected, "{what}: {name}");
             }
             assert_eq!(place.login(), Err(error), "{what}");
         }
@@ -71,7 +71,7 @@ fn switched_off_a_broken_store_locks_nobody_out() {
     let place = Place::new();
     fs::write(place.config(), "enabled = false\nstore = \"/nonexistent/pam_totp\"\n").unwrap();
     let desk = Local::open(Some(&place.config()));
-    assert!(matches!(desk.preview(Some(USER), false), Preview::Ignore(_)));
+    assert!(matches!(desk.preview(&login(Some(USER), false)), Preview::Ignore(_)));
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn a_sticky_folder_above_is_no_fault() {
 fn who_has_no_file_in_whole_folders_is_unenrolled() {
     let place = Place::new();
     let desk = Local::open(Some(&place.config()));
-    assert_eq!(desk.preview(Some(USER), false), Preview::Ask(Standing::Unenrolled(place.account.clone())));
-    assert!(matches!(desk.preview(Some(USER), true), Preview::Ignore(_)));
-    assert_eq!(desk.preview(Some("no such user"), false), Preview::Ask(Standing::Unknown));
-    assert_eq!(desk.preview(None, false), Preview::Ask(Standing::Unknown));
+    assert_eq!(desk.preview(&login(Some(USER), false)), Preview::Ask(Standing::Unenrolled(place.account.clone())));
+    assert!(matches!(desk.preview(&login(Some(USER), true)), Preview::Ignore(_)));
+    assert_eq!(desk.preview(&login(Some("no such user"), false)), Preview::Ask(Standing::Unknown));
+    assert_eq!(desk.preview(&login(None, false)), Preview::Ask(Standing::Unknown));
 }

@@ -11,7 +11,7 @@ fn listed(folder: PathBuf) -> BTreeSet<String> {
 }
 
 fn named(name: &str) -> Account {
-    Account { name: name.into(), uid: 1000 }
+    Account { name: name.into(), uid: 1000, gid: 1000 }
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn strange_names_do_not_meet_and_do_not_leave() {
     assert_eq!(store.names().unwrap().into_iter().collect::<BTreeSet<_>>(), names.map(String::from).into());
     for (name, key) in names.iter().zip(1..) {
         let judge = |answer| {
-            let verdict = verify::verify(&store, &Policy::default(), &named(name), Source::Local, &answer);
+            let verdict = verify::verify(&store, &Policy::default(), &named(name), Source::Local, &answer, None);
             verdict.unwrap().unwrap().outcome
         };
         assert!(matches!(judge(wrong_answer(key)), Outcome::Wrong { .. }), "{name}");
@@ -83,7 +83,7 @@ fn names_that_fit_no_file_cannot_enroll() {
         assert_eq!(place.enrolls(&named(name), 1, false), refused, "{name}");
         let store = place.store().unwrap();
         assert_eq!(store.is_enrolled(name), Ok(false));
-        let verdict = verify::verify(&store, &Policy::default(), &named(name), Source::Local, &answer(1));
+        let verdict = verify::verify(&store, &Policy::default(), &named(name), Source::Local, &answer(1), None);
         assert_eq!(verdict, Err(StoreError::NameTooLong));
         assert_eq!(manage::remove(&store, name), Err(ManageError::NotEnrolled));
     }
@@ -124,7 +124,7 @@ fn names_that_no_account_has_are_not_looked_up() {
     {
         assert_eq!(account::by_name(name), Ok(None), "{name:?}");
     }
-    assert_eq!(account::by_name("root"), Ok(Some(Account { name: "root".into(), uid: 0 })));
+    assert_eq!(account::by_name("root"), Ok(Some(Account { name: "root".into(), uid: 0, gid: 0 })));
 }
 
 proptest! {

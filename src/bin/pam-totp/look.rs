@@ -30,7 +30,7 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
     };
     let code = Input::new(json)?.code("Verification code: ")?;
     let verdict = desk.store().and_then(|store| match store.is_enrolled(&account.name)? {
-        true => verify::verify(store, desk.policy(), &account, source, &code),
+        true => verify::verify(store, desk.policy(), &account, source, &code, None),
         // The lock would leave a state file behind for somebody who never enrolled.
         false => Ok(None),
     });
