@@ -18,7 +18,7 @@ const PROGRAM: &str = "/usr/local/bin/application";
 pub fn build(system: &System) {
     system.file("/usr/local/src/application.c", include_str!("application.c"));
     let flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", PROGRAM, "/usr/local/src/application.c"];
-    system.runs(Command::new("gcc").args(flags).arg("-lpam"));
+    system.runs(Command::new("cc").args(flags).arg("-lpam"));
     system.file("/etc/pam.d/application", STACK);
 }
 
