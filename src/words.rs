@@ -142,14 +142,14 @@ pub mod log {
     }
 
     /// Why nobody was asked. Without a name: what was typed may be a password.
-    pub fn no_code(reason: Reason, source: Source) -> String {
+    pub fn no_code(reason: Reason, user: &str, source: Source) -> String {
         let why = match reason {
             Reason::SwitchedOff => "the policy is switched off",
             Reason::NotEnrolled => "no factor, and those without one may pass",
-            Reason::Exempt => "exempt by the policy",
+            Reason::Exempt => "the policy exempts this login",
             Reason::Remembered => "a code was given from this address not long ago",
         };
-        format!("no code asked from {source}: {why}")
+        format!("no code asked: {} from {source}: {why}", clean(user))
     }
 
     /// The reason of a verdict, or how somebody got in.

@@ -182,7 +182,8 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
             Reason::Exempt | Reason::Remembered => Level::Info,
         };
         if level != Level::Debug || self.options.debug {
-            self.host.log(level, &log::no_code(reason, self.login.source));
+            let user = self.login.name.unwrap_or_default();
+            self.host.log(level, &log::no_code(reason, user, self.login.source));
         }
         if self.options.forward_pass {
             // The next line needs a password all the same; there is no code to split off.

@@ -54,7 +54,7 @@ fn nullok_is_the_desks_to_weigh() {
 fn debug_says_why_no_code_is_due() {
     let off = (Reason::SwitchedOff, "the policy is switched off");
     for (reason, text) in [off, (Reason::NotEnrolled, "no factor, and those without one may pass")] {
-        let debug = Step::Logs(Level::Debug, format!("no code asked from 192.0.2.4: {text}"));
+        let debug = Step::Logs(Level::Debug, format!("no code asked: alice from 192.0.2.4: {text}"));
         assert_eq!(line(&[c"debug"]).with(no_code_is_due(reason)).runs(&[debug]), Exit::Ignore);
         assert_eq!(line(&[]).with(no_code_is_due(reason)).runs(&[]), Exit::Ignore);
     }
@@ -62,9 +62,9 @@ fn debug_says_why_no_code_is_due() {
 
 #[test]
 fn who_may_have_passed_without_his_factor_is_always_logged() {
-    let exempt = (Reason::Exempt, "exempt by the policy");
+    let exempt = (Reason::Exempt, "the policy exempts this login");
     for (reason, text) in [exempt, (Reason::Remembered, "a code was given from this address not long ago")] {
-        let logged = Step::Logs(Level::Info, format!("no code asked from 192.0.2.4: {text}"));
+        let logged = Step::Logs(Level::Info, format!("no code asked: alice from 192.0.2.4: {text}"));
         assert_eq!(line(&[]).with(no_code_is_due(reason)).runs(&[logged]), Exit::Ignore);
     }
 }
