@@ -62,7 +62,9 @@ impl fmt::Display for StoreError {
             Self::Missing(p) => write!(f, "{} is missing: mount it or install pam_totp again", p.display()),
             Self::Unsafe(p, what) => write!(f, "{} {what}: refusing to use it", p.display()),
             Self::Io(p, errno) => write!(f, "{}: {}", p.display(), errno.desc()),
-            Self::Busy => f.write_str("another login of this user holds the lock: try again"),
+            Self::Busy => f.write_str(
+                "another login of this user holds the lock: try again; should it last, `lslocks` names the process",
+            ),
             Self::Newer(p) => {
                 write!(f, "{} was written by a newer pam_totp: restart this service", p.display())
             }
