@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pam_totp::account::Account;
+use pam_totp::account::{self, Account};
 use pam_totp::attempt::Outcome;
 use pam_totp::clock;
 use pam_totp::desk::Desk;
@@ -126,7 +126,11 @@ struct Standing {
 
 impl Standing {
     fn of(store: &Store, name: &str) -> Result<Self, StoreError> {
-        let enrollment = store.enrollment_of(name)?;
+        let enrollment = match account::by_name(name) {
+            // As at a login: a factor that another uid enrolled lets nobody in.
+            Ok(Some(account)) if account.name == name => store.enrollment(&account)?,
+            _ => store.enrollment_of(name)?,
+        };
         let record = store.peek(name)?.unwrap_or_default();
         Ok(Self { user: name.to_owned(), enrollment, record, now: clock::now() })
     }
