@@ -33,3 +33,4 @@ mod sshd;
 mod su;
 mod sudo;
 mod support;
+mod transfers;
