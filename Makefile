@@ -19,7 +19,7 @@ DEMO_NEEDS = iproute2 libpam0g-dev login openssh-client openssh-server passwd py
 CHECK_NEEDS = $(DEMO_NEEDS) binutils faketime libpam-modules man-db oathtool pamtester python3-pil sshpass strace sudo tmux \
     valgrind zbar-tools
 # Applications that log in by PAM, and who logs into them.
-CHECK_NEEDS += rsync
+CHECK_NEEDS += curl rsync vsftpd
 
 # cargo's own tools, for a shell that does not look there; behind the rest, so that no choice of the user's is overruled.
 export PATH := $(PATH):$(HOME)/.cargo/bin

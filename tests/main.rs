@@ -34,3 +34,4 @@ mod su;
 mod sudo;
 mod support;
 mod transfers;
+mod vsftpd;

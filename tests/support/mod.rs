@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 pub mod application;
 pub mod artifacts;
 pub mod codes;
+pub mod server;
 pub mod sshd;
 pub mod strace;
 pub mod syslog;
