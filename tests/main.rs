@@ -6,6 +6,7 @@
 mod across;
 mod answers;
 mod clocks;
+mod cockpit;
 mod confdir;
 mod counts;
 mod demo;

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 pub mod application;
 pub mod artifacts;
+pub mod browser;
+pub mod cockpit;
 pub mod codes;
 pub mod server;
 pub mod sshd;
