@@ -18,6 +18,8 @@ SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 DEMO_NEEDS = iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
 CHECK_NEEDS = $(DEMO_NEEDS) binutils faketime libpam-modules man-db oathtool pamtester python3-pil sshpass strace sudo tmux \
     valgrind zbar-tools
+# Applications that log in by PAM, and who logs into them.
+CHECK_NEEDS += chromium cockpit-bridge cockpit-system cockpit-ws curl dbus-daemon rsync vsftpd
 
 # cargo's own tools, for a shell that does not look there; behind the rest, so that no choice of the user's is overruled.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -37,8 +39,17 @@ $(PROGRAM): $(SOURCES)
 	cargo build --release --locked --no-default-features --features cli --bins --target-dir target
 	@touch $@
 
+# What drives Chromium in the tests. The last that npm writes is its own copy of the lock.
+BROWSER = tests/support/browser
+.PHONY: browser
+browser: $(BROWSER)/node_modules/.package-lock.json
+$(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
+	npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 check:
 	@scripts/need $(CHECK_NEEDS)
+	@command -v npm >/dev/null || scripts/need nodejs npm
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny@0.20.2

@@ -6,6 +6,7 @@
 mod across;
 mod answers;
 mod clocks;
+mod cockpit;
 mod confdir;
 mod counts;
 mod demo;
@@ -33,3 +34,5 @@ mod sshd;
 mod su;
 mod sudo;
 mod support;
+mod transfers;
+mod vsftpd;

@@ -28,6 +28,16 @@ pub fn module() -> &'static Path {
     })
 }
 
+/// The script that drives a browser, with what it needs from npm beside it.
+pub fn browser() -> &'static Path {
+    static MADE: OnceLock<()> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let made = make("browser").status().expect("make starts");
+        assert!(made.success(), "the browser's script does not install");
+    });
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/browser"))
+}
+
 /// `make TARGET`, without the settings of a `make check` around the tests.
 pub fn make(target: &str) -> Command {
     let mut make = Command::new("make");

@@ -1,5 +1,6 @@
 //! The phone: codes from oathtool, so that no test asks the code under test what is right.
 
+use std::array;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,11 +15,18 @@ pub fn key(round: usize) -> String {
 
 /// The code that the phone shows now, for a few more seconds at least.
 pub fn fresh_code(key: &str) -> String {
+    let [code] = fresh_codes(key);
+    code
+}
+
+/// That code and those that follow it.
+pub fn fresh_codes<const N: usize>(key: &str) -> [String; N] {
     let left = PERIOD - now() % PERIOD;
     if left < 6 {
         thread::sleep(Duration::from_secs(left));
     }
-    code_at(key, now())
+    let now = now();
+    array::from_fn(|steps| code_at(key, now + steps as u64 * PERIOD))
 }
 
 /// The code that a phone shows whose clock says `time`.

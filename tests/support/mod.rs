@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 pub mod application;
 pub mod artifacts;
+pub mod browser;
+pub mod cockpit;
 pub mod codes;
+pub mod server;
 pub mod sshd;
 pub mod strace;
 pub mod syslog;

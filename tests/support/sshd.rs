@@ -1,16 +1,17 @@
 //! Debian's own SSH server with its own configuration, and the real client.
 
+use super::server::Server;
 use super::system::{System, User};
 use super::terminal::Terminal;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Command;
 
 /// What the README asks for: one prompt after the other, and no method that bypasses them.
 pub const KEYBOARD_INTERACTIVE: &str = "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n";
 
 pub struct Sshd {
-    server: Child,
+    _server: Server,
 }
 
 impl Sshd {
@@ -23,20 +24,10 @@ impl Sshd {
         system.file("/etc/ssh/sshd_config.d/00-pam_totp.conf", drop_in);
         let key = ["-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/ssh_host_ed25519_key"];
         system.runs(Command::new("ssh-keygen").args(key));
-        let server = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-o", "ListenAddress=127.0.0.1", "-h", "/etc/ssh/ssh_host_ed25519_key"])
-            .spawn()
-            .expect("sshd starts");
+        let options = ["-D", "-o", "ListenAddress=127.0.0.1", "-h", "/etc/ssh/ssh_host_ed25519_key"];
+        let server = Server::start(Command::new("/usr/sbin/sshd").args(options));
         system.log.line("Server listening on 127.0.0.1 port 22");
-        Self { server }
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        // The next server of the same test needs the port.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        Self { _server: server }
     }
 }
 

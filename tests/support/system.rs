@@ -18,14 +18,19 @@ pub const KEY: &str = "JBSWY3DPEHPK3PXPGEZDGNBVGY3TQOJQ";
 
 /// Runs `test` as process 1 of a system of its own.
 pub fn throw_away(test: impl FnOnce(&System)) {
+    throw_away_with(Vec::new, test);
+}
+
+/// As [`throw_away`], with more of this machine's files inside, each as `support/throw-away` takes it.
+pub fn throw_away_with(files: impl FnOnce() -> Vec<String>, test: impl FnOnce(&System)) {
     if Path::new("/mnt/promises").exists() && std::env::var_os("THROW_AWAY").is_some() {
         test(&System::new());
     } else {
-        run_again_inside();
+        run_again_inside(&files());
     }
 }
 
-fn run_again_inside() {
+fn run_again_inside(files: &[String]) {
     assert!(
         nix::unistd::geteuid().is_root(),
         "this test needs root: it makes namespaces and starts real login programs"
@@ -36,6 +41,7 @@ fn run_again_inside() {
         .arg(file("promises", &std::env::current_exe().expect("a test has a file")))
         .arg(file("pam-totp", artifacts::program()))
         .arg(file("pam_totp.so", artifacts::module()))
+        .args(files)
         .args(["--", "/mnt/promises", "--exact", &name, "--nocapture"])
         .stdin(Stdio::null())
         .output()
@@ -141,6 +147,11 @@ impl User {
     /// The code that the phone shows now.
     pub fn code(&self) -> String {
         codes::fresh_code(KEY)
+    }
+
+    /// That code and those that follow it; the next one is right already, for a phone may be a little ahead.
+    pub fn codes<const N: usize>(&self) -> [String; N] {
+        codes::fresh_codes(KEY)
     }
 
     /// A code that is right neither now nor soon.

@@ -1,0 +1,148 @@
+//! Cockpit in a real browser.
+
+use crate::sudo;
+use crate::support::browser::{self, Browser};
+use crate::support::cockpit::{Cockpit, URL};
+use crate::support::system::{PASSWORD, throw_away_with};
+
+const STACK: &str = include_str!("../pam.d/cockpit");
+
+/// What the page shows to somebody who is in.
+const IN: &str = "Limited access";
+
+/// Opens the login page and logs in there.
+fn answer(browser: &mut Browser, password: &str, code: &str) {
+    browser.visits(URL);
+    log_in(browser, password, code);
+}
+
+/// Answers both prompts, one after the other as Cockpit asks.
+fn log_in(browser: &mut Browser, password: &str, code: &str) {
+    browser.types("User name", "alice");
+    browser.types("Password", password);
+    browser.clicks("Log in");
+    browser.types("Verification code:", code);
+    browser.takes_picture("cockpit-code");
+    browser.clicks("Log in");
+}
+
+/// Answers both prompts of sudo.
+fn authenticate(browser: &mut Browser, code: &str) {
+    browser.types("Password for alice:", PASSWORD);
+    browser.clicks("Authenticate");
+    browser.types("Verification code:", code);
+    browser.takes_picture("cockpit-administrator");
+    browser.clicks("Authenticate");
+}
+
+/// Nobody got in; the whole page is returned.
+fn is_refused(browser: &mut Browser) -> String {
+    browser.sees("Authentication failed");
+    browser.takes_picture("cockpit-refused");
+    let page = browser.reads();
+    assert!(!page.contains(IN), "{page}");
+    page
+}
+
+#[test]
+fn password_then_code_gets_in_and_that_code_never_again() {
+    throw_away_with(browser::files, |system| {
+        system.stack("cockpit", STACK);
+        system.without_delays();
+        let alice = system.enrolled("alice");
+        let _cockpit = Cockpit::start();
+        let mut browser = Browser::start();
+
+        answer(&mut browser, PASSWORD, &alice.wrong_code());
+        is_refused(&mut browser);
+        system.log.line("pam_totp(cockpit:auth): authentication failure; ");
+        system.log.line("wrong code: alice from 127.0.0.1");
+
+        let code = alice.code();
+        answer(&mut browser, PASSWORD, &code);
+        browser.sees(IN);
+        browser.takes_picture("cockpit-in");
+        system.log.line("accepted code of alice from 127.0.0.1");
+
+        answer(&mut browser, PASSWORD, &code);
+        is_refused(&mut browser);
+        system.log.line("used code: alice from 127.0.0.1");
+    });
+}
+
+/// Cockpit's stack goes on after a wrong password, as far as our line and further.
+#[test]
+fn a_right_code_helps_nobody_without_the_password() {
+    throw_away_with(browser::files, |system| {
+        system.stack("cockpit", STACK);
+        system.without_delays();
+        let alice = system.enrolled("alice");
+        let _cockpit = Cockpit::start();
+        let mut browser = Browser::start();
+        let [code, next] = alice.codes();
+
+        answer(&mut browser, "wrong password", &code);
+        let stranger = is_refused(&mut browser);
+        // It was looked at all the same.
+        system.log.line("accepted code of alice from 127.0.0.1");
+        answer(&mut browser, PASSWORD, &code);
+        assert_eq!(is_refused(&mut browser), stranger, "the page tells a used code from a wrong password");
+        answer(&mut browser, PASSWORD, &alice.wrong_code());
+        assert_eq!(is_refused(&mut browser), stranger, "the page tells a wrong code from a wrong password");
+
+        answer(&mut browser, PASSWORD, &next);
+        browser.sees(IN);
+    });
+}
+
+#[test]
+fn becoming_administrator_asks_for_a_code_of_its_own() {
+    throw_away_with(browser::files, |system| {
+        system.stack("cockpit", STACK);
+        sudo::prepare(system);
+        system.without_delays();
+        let alice = system.enrolled("alice");
+        let _cockpit = Cockpit::start();
+        let mut browser = Browser::start();
+        let [code, next] = alice.codes();
+        answer(&mut browser, PASSWORD, &code);
+
+        browser.clicks("Limited access");
+        // The one that opened the page opens no second door.
+        authenticate(&mut browser, &code);
+        authenticate(&mut browser, &next);
+        browser.sees("Administrative access");
+        system.log.line("pam_totp(sudo:auth): used code: alice from local");
+        system.log.line("pam_totp(sudo:auth): accepted code of alice from local");
+        system.log.line("USER=root ; COMMAND=/usr/bin/cockpit-bridge --privileged");
+    });
+}
+
+/// At the login of somebody who was administrator before, Cockpit gives the password to every prompt of sudo.
+#[test]
+fn being_remembered_as_administrator_costs_no_try() {
+    throw_away_with(browser::files, |system| {
+        system.stack("cockpit", STACK);
+        sudo::prepare(system);
+        system.without_delays();
+        // So that four codes in a row are good without waiting for them, and a second wrong guess would be felt.
+        system.policy("window = 3\n[throttle]\nfree = 1\n");
+        let alice = system.enrolled("alice");
+        let _cockpit = Cockpit::start();
+        let mut browser = Browser::start();
+        let [first, second, third, fourth] = alice.codes();
+        answer(&mut browser, PASSWORD, &first);
+        browser.clicks("Limited access");
+        authenticate(&mut browser, &second);
+        browser.sees("Administrative access");
+        browser.clicks("Session");
+        browser.clicks("Log out");
+
+        log_in(&mut browser, PASSWORD, &third);
+        system.log.line("pam_totp(sudo:auth): no code: the answer of alice from local");
+        system.log.line("alice : 3 incorrect password attempts");
+        browser.clicks("Limited access");
+        authenticate(&mut browser, &fourth);
+        browser.sees("Administrative access");
+    });
+}
