@@ -1,7 +1,7 @@
 # make             the module and the program
 # make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
-# make torture     fuzzes the two readers and breaks the heart on purpose, to see that a test notices (hours; not in check)
+# make torture     fuzzes the two readers and breaks the heart on purpose, to see that a test notices (an hour)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 

@@ -62,12 +62,7 @@ impl Local {
     /// Reads the policy and opens the store. A broken policy is replaced by the strictest one, so that enrolled
     /// administrators still get in to mend it.
     pub fn open(config: Option<&Path>) -> Self {
-        let (policy, fault) = match read_policy(config) {
-            Ok(policy) => (policy, None),
-            Err(fault) => {
-                (Policy { unenrolled: Some(crate::policy::Unenrolled::Deny), ..Policy::default() }, Some(fault))
-            }
-        };
+        let (policy, fault) = read_policy(config);
         // Switched off, a broken store locks nobody out.
         let store = Store::open(&policy.store);
         Self { policy, fault, store }
@@ -89,12 +84,17 @@ impl Local {
     }
 }
 
-fn read_policy(config: Option<&Path>) -> Result<Policy, PolicyFault> {
+fn read_policy(config: Option<&Path>) -> (Policy, Option<PolicyFault>) {
     let path = config.unwrap_or(Path::new(PATH));
-    match store::read_policy(path).map_err(PolicyFault::File)? {
-        Some(bytes) => Policy::parse(&bytes).map_err(|bad| PolicyFault::Text(path.into(), bad)),
-        None if config.is_some() => Err(PolicyFault::Absent(path.into())),
-        None => Ok(Policy::default()),
+    let strictest = |text: &[u8], fault| (Policy::strictest(text), Some(fault));
+    match store::read_policy(path) {
+        Ok(Some(bytes)) => match Policy::parse(&bytes) {
+            Ok(policy) => (policy, None),
+            Err(bad) => strictest(&bytes, PolicyFault::Text(path.into(), bad)),
+        },
+        Ok(None) if config.is_some() => strictest(b"", PolicyFault::Absent(path.into())),
+        Ok(None) => (Policy::default(), None),
+        Err(error) => strictest(b"", PolicyFault::File(error)),
     }
 }
 

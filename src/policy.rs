@@ -169,6 +169,12 @@ enum Right {
     BackupCodes,
 }
 
+/// What is looked for in a file that is no policy.
+#[derive(Deserialize)]
+struct StoreAlone {
+    store: Option<toml::Spanned<PathBuf>>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Throttle {
@@ -202,6 +208,15 @@ impl Policy {
             rules: Rules { require: check.rules(file.require)?, exempt: check.rules(file.exempt)? },
             remember: file.remember.map(|table| check.remember(table)).transpose()?,
         })
+    }
+
+    /// In place of a policy that cannot be used: the strictest one. Its store is the one that the text names, if that
+    /// can be told: the enrolled get in to mend it, and nobody by what another store holds of him.
+    pub fn strictest(bytes: &[u8]) -> Self {
+        let default = Self { unenrolled: Some(Unenrolled::Deny), ..Self::default() };
+        let Ok(text) = std::str::from_utf8(bytes) else { return default };
+        let store = toml::from_str(text).ok().and_then(|StoreAlone { store }| Check { text }.absolute(store).ok()?);
+        Self { store: store.unwrap_or(default.store), ..default }
     }
 
     /// What the user is asked with.

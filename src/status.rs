@@ -1,5 +1,6 @@
 //! What can be told of a user's factor without telling a secret.
 
+use crate::account::Account;
 use crate::enrollment::{Enrollment, Kind};
 use crate::state::{LaneKey, Record, Since};
 use crate::store::{Store, StoreError};
@@ -57,9 +58,10 @@ pub struct Wait {
 }
 
 impl Status {
-    /// Looks without the lock; makes nothing.
-    pub fn of(store: &Store, name: &str, now: u64) -> Result<Self, StoreError> {
-        let enrollment = store.enrollment_of(name)?;
+    /// Looks without the lock; makes nothing. As at a login, a factor that another uid than the account's enrolled
+    /// is an error; that of an account that is gone is not.
+    pub fn of(store: &Store, name: &str, account: Option<&Account>, now: u64) -> Result<Self, StoreError> {
+        let enrollment = account.map_or_else(|| store.enrollment_of(name), |account| store.enrollment(account))?;
         let record = store.peek(name)?.unwrap_or_default();
         Ok(enrollment.map_or_else(Self::default, |enrollment| Self::new(&enrollment, &record, now)))
     }

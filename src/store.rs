@@ -62,7 +62,9 @@ impl fmt::Display for StoreError {
             Self::Missing(p) => write!(f, "{} is missing: mount it or install pam_totp again", p.display()),
             Self::Unsafe(p, what) => write!(f, "{} {what}: refusing to use it", p.display()),
             Self::Io(p, errno) => write!(f, "{}: {}", p.display(), errno.desc()),
-            Self::Busy => f.write_str("another login of this user holds the lock: try again"),
+            Self::Busy => f.write_str(
+                "another login of this user holds the lock: try again; should it last, `lslocks` names the process",
+            ),
             Self::Newer(p) => {
                 write!(f, "{} was written by a newer pam_totp: restart this service", p.display())
             }
@@ -182,7 +184,7 @@ impl Store {
             None if read_only => return Err(StoreError::Io(path, Errno::EROFS)),
             _ => None,
         };
-        Ok(Locked { store: self, name: name.to_owned(), file, path, disk, run, slot: None })
+        Ok(Locked { store: self, name: name.to_owned(), file, path, disk, run, slot: None, left_over: None })
     }
 
     fn secret_path(&self, file: &str) -> PathBuf {
@@ -209,6 +211,8 @@ pub struct Locked<'a> {
     run: Option<Flock<File>>,
     /// What was read: the sequence number and the slot that must not be overwritten.
     slot: Option<(u64, u8)>,
+    /// The record that continued in `/run` while the disk was read-only, now that it no longer is.
+    left_over: Option<PathBuf>,
 }
 
 impl Locked<'_> {
@@ -228,11 +232,13 @@ impl Locked<'_> {
         let run = match (&self.run, &self.store.run) {
             (Some(file), _) => read_slots(file, Path::new(RUN))?,
             // Left over from a time when the disk was read-only; newer than the disk's until the next commit.
-            (None, Some(run)) => match open_checked(&run.join(&self.file), OFlag::O_RDONLY, Writers::OwnerAlone) {
-                Ok(Some((file, _))) => read_slots(&file, run)?,
-                Ok(None) => Found::Nothing,
-                Err(error) => return Err(error),
-            },
+            (None, Some(run)) => {
+                let path = run.join(&self.file);
+                match open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? {
+                    Some((file, _)) => read_slots(&file, self.left_over.insert(path))?,
+                    None => Found::Nothing,
+                }
+            }
             (None, None) => Found::Nothing,
         };
         let (own, foreign) = if self.run.is_some() { (run, disk) } else { (disk, run) };
@@ -273,6 +279,9 @@ impl Locked<'_> {
         file.write_all_at(&bytes, u64::try_from(offset).unwrap_or_default()).map_err(fault)?;
         file.sync_data().map_err(fault)?;
         self.slot = Some((sequence, next));
+        // Behind the disk's record from now on: should that be lost, it must not stand in for it. What cannot be
+        // taken away (a `/run` that is read-only) changes no verdict.
+        let _ = self.left_over.take().map(|path| unlink(&path));
         Ok(())
     }
 

@@ -88,6 +88,24 @@ fn a_lost_record_heals_on_a_read_only_disk_too() {
     });
 }
 
+#[test]
+fn a_record_from_a_read_only_time_does_not_stand_in_for_one_lost_later() {
+    throw_away(|system| {
+        application::build(system);
+        mount(system, "mode=755");
+        system.enrolled("alice");
+        remount(system, "ro");
+        assert_eq!(login_at(system, T, "alice", &code(T)), SUCCESS);
+        remount(system, "rw");
+        for time in [T + 30, T + 60] {
+            assert_eq!(login_at(system, time, "alice", &code(time)), SUCCESS);
+        }
+        fs::remove_file("/var/lib/pam_totp/state/alice").expect("removes the record");
+        assert_eq!(login_at(system, T + 60, "alice", &code(T + 60)), AUTH_ERR, "used, though its record is lost");
+        system.log.line("state of alice was lost and is made anew");
+    });
+}
+
 /// Not a byte, and where `inodes` not a file more.
 fn fill(inodes: bool) {
     let mut file = fs::File::create("/var/lib/pam_totp/filler").expect("a file");

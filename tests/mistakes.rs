@@ -39,6 +39,26 @@ fn with_a_broken_policy_the_enrolled_get_in_and_nobody_else() {
 }
 
 #[test]
+fn a_broken_policy_still_finds_the_enrolled_in_a_store_of_their_own() {
+    throw_away(|system| {
+        application::build(system);
+        // An old key, left where the store was before.
+        system.user("bob");
+        system.enroll("bob");
+        for folder in ["/var/keys", "/var/keys/secrets", "/var/keys/state"] {
+            fs::create_dir(folder).expect("a folder");
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).expect("sets a mode");
+        }
+        system.policy("store = \"/var/keys\"\n");
+        system.enrolled("alice");
+        system.policy("store = \"/var/keys\"\nunenroled = \"allow\"\n");
+        assert_eq!(login_at(system, T, "alice", &code_at(KEY, T)), SUCCESS);
+        assert_eq!(login_at(system, T, "bob", &code_at(KEY, T)), AUTH_ERR);
+        system.log.line("policy error: /etc/security/pam_totp.toml: line 2, column 1: ");
+    });
+}
+
+#[test]
 fn a_policy_that_others_may_write_is_none() {
     throw_away(|system| {
         application::build(system);

@@ -187,6 +187,21 @@ fn some_of_many_is_said_to_be_partly() {
 }
 
 #[test]
+fn what_cannot_be_moved_is_said_with_its_name() {
+    throw_away(|system| {
+        system.enrolled("bob");
+        system.enrolled("carol");
+        let (bob, carol) = (files("bob"), files("carol"));
+        let (exit, _, stderr) = program(system, &["rename", "bob", "carol"], "");
+        assert_eq!((exit, &*stderr), (1, "pam-totp: carol has a factor of its own: remove that one first\n"));
+        assert_eq!((files("bob"), files("carol")), (bob, carol));
+        assert_eq!(program(system, &["remove", "bob"], "").0, 0);
+        let (exit, _, stderr) = program(system, &["rename", "bob", "carol"], "");
+        assert_eq!((exit, &*stderr), (1, "pam-totp: bob is not enrolled\n"));
+    });
+}
+
+#[test]
 fn a_factor_comes_off_when_the_account_is_gone() {
     throw_away(|system| {
         system.enrolled("bob");
@@ -203,6 +218,10 @@ fn an_account_made_anew_does_not_inherit_a_factor_and_rename_mends_it() {
         let bob = system.enrolled("bob");
         system.runs(Command::new("usermod").args(["--uid", "4242", "bob"]));
         assert_eq!(program(system, &["verify", "bob"], &bob.code()).0, 5);
+        // Nor does anything say that all is well.
+        assert_eq!(error_code(system, &["status", "bob"], ""), (5, "store".into()));
+        let problem = object(system, &["list"], "").1["users"][0]["problem"].to_string();
+        assert!(problem.contains("`pam-totp rename`"), "{problem}");
         assert_eq!(program(system, &["rename", "bob", "bob"], "").0, 0);
         assert_eq!(program(system, &["verify", "bob"], &bob.code()).0, 0);
         system.runs(Command::new("usermod").args(["--login", "robert", "bob"]));

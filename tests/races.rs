@@ -119,7 +119,12 @@ fn a_login_waits_a_second_for_another_one_of_its_user_and_then_gives_up() {
         let waited = start.elapsed();
         // A second, and what a busy machine adds.
         assert!((Duration::from_secs(1)..Duration::from_secs(3)).contains(&waited), "{waited:?}");
-        system.log.line("store error for alice: another login of this user holds the lock: try again");
+        system.log.line(
+            "store error for alice: another login of this user holds the lock: try again; should it last, `lslocks`",
+        );
+        let locks = String::from_utf8(system.runs(&mut Command::new("lslocks")).stdout).expect("text");
+        let holds = |line: &str| line.starts_with("flock ") && line.ends_with("/var/lib/pam_totp/state/alice");
+        assert!(locks.lines().any(holds), "the advice names nobody: {locks}");
         assert_eq!(application::login(system, "bob", &bob.code()), SUCCESS, "nobody else waits");
 
         drop(holder.stdin.take());

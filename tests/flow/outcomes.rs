@@ -124,7 +124,8 @@ fn without_verdict() -> Vec<WithoutVerdict> {
     let gone = "no enrollment: alice from 192.0.2.4 has no factor, and the policy refuses those";
     let unknown = "no enrollment: unknown user from 192.0.2.4";
     let disk = "/var/lib/pam_totp is missing: mount it or install pam_totp again";
-    let busy = "store error for alice: another login of this user holds the lock: try again";
+    let busy = "store error for alice: another login of this user holds the lock: try again; should it last, `lslocks` \
+                names the process";
     vec![
         (Standing::Unknown, Ok(None), FAILURE_OF_NOBODY, notes(unknown)),
         (Standing::Unenrolled(alice()), Ok(None), FAILURE, notes(gone)),

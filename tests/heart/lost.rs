@@ -49,15 +49,23 @@ fn only_what_was_lost_is_made_anew() {
     assert_eq!(user.record.devices, [kept, made]);
 }
 
+/// While a key is replaced there are lines of both; and a key that comes back must not get its used codes back.
 #[test]
-fn lines_of_devices_that_are_gone_make_room() {
-    let mut user = User::with((0..5).map(|n| device(n, Kind::Totp { period: 30 })).collect());
-    for line in &mut user.record.devices {
-        line.id = format!("old{}", line.id);
-    }
-    assert!(attempt::heal(&user.enrollment, &mut user.record, NOW, 1));
-    let ids: Vec<_> = user.record.devices.iter().map(|line| line.id.as_str()).collect();
-    assert_eq!(ids, ["d0", "d1", "d2", "d3", "d4"]);
+fn lines_of_devices_that_are_gone_make_room_only_where_it_is_needed() {
+    let heals = |enrolled: u8, known: u8, gone: u8| {
+        let mut user = User::with((0..enrolled).map(|n| device(n, Kind::Totp { period: 30 })).collect());
+        let line = user.line().clone();
+        user.record.devices.truncate(known.into());
+        user.record.devices.extend((0..gone).map(|n| DeviceState { id: format!("old{n}"), ..line.clone() }));
+        let healed = attempt::heal(&user.enrollment, &mut user.record, NOW, 1);
+        let is_old = |line: &&DeviceState| line.id.starts_with("old");
+        (healed, user.record.devices.len(), user.record.devices.iter().filter(is_old).count())
+    };
+    assert_eq!(heals(5, 5, 5), (false, 10, 5), "nothing was lost");
+    assert_eq!(heals(1, 0, 1), (true, 2, 1), "room for both");
+    assert_eq!(heals(4, 3, 1), (true, 5, 1), "just enough room");
+    assert_eq!(heals(5, 4, 1), (true, 5, 0));
+    assert_eq!(heals(5, 0, 5), (true, 5, 0));
 }
 
 #[test]

@@ -27,12 +27,23 @@ pub fn unlock(config: Option<&Path>, users: &[String]) -> Result<Report, Failure
 pub fn rename(config: Option<&Path>, old: &str, new: &str) -> Result<Report, Failure> {
     let desk: Local = desk(config)?;
     let account = by_name(new)?;
-    manage::rename(desk.store()?, old, &account).map_err(|error| for_user(old, error))?;
+    manage::rename(desk.store()?, old, &account).map_err(|error| not_moved(old, &account.name, error))?;
     let (old, new) = (clean(old), clean(&account.name));
     log_change(&format!("moved the factor of {old} to {new}"));
     Ok(Report::new(format!("The factor of {old} belongs to {new} now."))
         .with("user", account.name)
         .with("renamed", true))
+}
+
+/// Which of the two it is about.
+fn not_moved(old: &str, new: &str, error: ManageError) -> Failure {
+    let failure = for_user(old, error);
+    let message = match failure.code {
+        "already_enrolled" => format!("{} has a factor of its own: remove that one first", clean(new)),
+        "not_enrolled" => format!("{} is not enrolled", clean(old)),
+        _ => return failure,
+    };
+    Failure { message, ..failure }
 }
 
 /// Each user by himself: one who cannot be changed stops no other.

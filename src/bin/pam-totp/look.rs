@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pam_totp::account::Account;
+use pam_totp::account::{self, Account};
 use pam_totp::attempt::Outcome;
 use pam_totp::clock;
 use pam_totp::desk::Desk;
@@ -126,7 +126,8 @@ struct Standing {
 impl Standing {
     fn of(store: &Store, name: &str) -> Result<Self, StoreError> {
         let now = clock::now();
-        Ok(Self { user: name.to_owned(), status: Status::of(store, name, now)?, now })
+        let found = account::by_name(name).ok().flatten().filter(|account| account.name == name);
+        Ok(Self { user: name.to_owned(), status: Status::of(store, name, found.as_ref(), now)?, now })
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
