@@ -82,9 +82,10 @@ pub mod user {
     }
 
     /// Above the key of somebody who enrolls at a login.
-    pub fn must_enroll(issuer: &str, account: &str, put_off: Option<u64>) -> String {
+    pub fn must_enroll(issuer: &str, account: &str, qr: bool, put_off: Option<u64>) -> String {
         let mut text = String::from("This host asks for a code of an app for one-time codes after the password.\n");
-        text.push_str("Scan the QR code, or type account and key into the app; then enter the code that it shows.\n");
+        text.push_str(if qr { "Scan the QR code, or type" } else { "Type" });
+        text.push_str(" account and key into the app; then enter the code that it shows.\n");
         if let Some(until) = put_off {
             let day = super::moment(until);
             text.push_str(&format!("Until {day} you may put this off: press Enter.\n"));

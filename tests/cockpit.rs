@@ -3,7 +3,9 @@
 use crate::sudo;
 use crate::support::browser::{self, Browser};
 use crate::support::cockpit::{Cockpit, URL};
+use crate::support::codes::{fresh_code, fresh_codes};
 use crate::support::system::{PASSWORD, throw_away_with};
+use std::fs;
 
 const STACK: &str = include_str!("../pam.d/cockpit");
 
@@ -144,5 +146,52 @@ fn being_remembered_as_administrator_costs_no_try() {
         browser.clicks("Limited access");
         authenticate(&mut browser, &fourth);
         browser.sees("Administrative access");
+    });
+}
+
+/// The key as the page shows it, in groups of four.
+fn key(page: &str) -> String {
+    let (_, after) = page.split_once("Key:").unwrap_or_else(|| panic!("no key: {page}"));
+    after.split_whitespace().take_while(|group| group.len() == 4).collect()
+}
+
+#[test]
+fn whoever_has_no_factor_enrolls_in_the_page() {
+    throw_away_with(browser::files, |system| {
+        system.stack("cockpit", STACK);
+        system.without_delays();
+        system.policy("unenrolled = \"enroll\"\nissuer = \"ACME\"\n");
+        let alice = system.user("alice");
+        let enrolled = || fs::exists("/var/lib/pam_totp/secrets/alice.toml").expect("a folder");
+        let _cockpit = Cockpit::start();
+        let mut browser = Browser::start();
+        let mut enroll = |password: &str| {
+            browser.visits(URL);
+            browser.types("User name", "alice");
+            browser.types("Password", password);
+            browser.clicks("Log in");
+            browser.sees("Account: alice at ACME");
+            let key = key(&browser.reads());
+            browser.takes_picture("cockpit-enroll");
+            browser.types("Verification code:", &fresh_code(&key));
+            browser.clicks("Log in");
+            key
+        };
+
+        // A stranger gets to see a key that nobody will ever use.
+        enroll("wrong password");
+        system.log.line("enrolling: alice has proved a new key");
+        let key = enroll(PASSWORD);
+        assert!(!enrolled() && !fs::exists("/var/lib/pam_totp/state/alice").expect("a folder"), "stored too early");
+        browser.sees("write them down");
+        browser.takes_picture("cockpit-backup-codes");
+        browser.types("Press Enter when you have written them down:", "");
+        browser.clicks("Log in");
+        browser.sees(IN);
+        assert!(enrolled() && alice.name == "alice");
+
+        let [_, next] = fresh_codes(&key);
+        answer(&mut browser, PASSWORD, &next);
+        browser.sees(IN);
     });
 }

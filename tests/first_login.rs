@@ -23,7 +23,7 @@ fn key(terminal: &mut Terminal) -> String {
 /// The first of the backup codes, and on with the login.
 fn backup_code(terminal: &mut Terminal) -> String {
     terminal.sees("They are shown this once: write them down.");
-    terminal.sees("\n");
+    terminal.sees("\n1. ");
     let code = terminal.sees("\n").trim().to_owned();
     terminal.answers("Press Enter when you have written them down: ", "");
     code

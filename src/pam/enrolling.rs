@@ -152,14 +152,16 @@ fn presentation(
     let issuer = desk.policy().issuer.clone().or_else(hostname).unwrap_or_else(|| "localhost".into());
     // Reserved at once: a growing buffer would leave unwiped copies of the key behind.
     let mut text = Zeroizing::new(String::with_capacity(16_384));
-    text.push_str(&user::must_enroll(&issuer, &account.name, put_off));
+    let drawing = if is_terminal(&items.tty) && uri::valid_label(&account.name) {
+        qr::draw(&uri::otpauth(device, &issuer, &account.name), Style::Utf8, None, 0).ok()
+    } else {
+        None
+    };
+    text.push_str(&user::must_enroll(&issuer, &account.name, drawing.is_some(), put_off));
     text.push_str(&device.secret.to_groups());
-    if is_terminal(&items.tty) && uri::valid_label(&account.name) {
-        let uri = uri::otpauth(device, &issuer, &account.name);
-        if let Ok(drawing) = qr::draw(&uri, Style::Utf8, None, 0) {
-            text.push('\n');
-            text.push_str(drawing.text.trim_end_matches('\n'));
-        }
+    if let Some(drawing) = drawing {
+        text.push('\n');
+        text.push_str(drawing.text.trim_end_matches('\n'));
     }
     text
 }
@@ -173,8 +175,9 @@ fn is_terminal(tty: &str) -> bool {
 fn show_codes(host: &mut impl Host, codes: &Codes) {
     let mut text = Zeroizing::new(String::with_capacity(1_024));
     text.push_str(user::BACKUP_CODES);
-    for code in codes.iter() {
-        text.push('\n');
+    // Numbered, for web pages that run the lines together.
+    for (number, code) in (1_u8..).zip(codes) {
+        text.push_str(&format!("\n{number}. "));
         text.push_str(code);
     }
     // Asked, because some programs show messages with the next prompt only, or clear the screen after the login.

@@ -60,7 +60,7 @@ fn what_is_proved_is_kept_and_stored_by_the_account_line_alone() {
     ]
     .into();
     assert_eq!(store(&mut line.script, &line.clerk, pending), Exit::Ignore, "the rest of the stack decides");
-    assert!(line.script.steps.is_empty() && line.script.shown.ends_with("\nabcd-efgh-jkmn-pqrs"));
+    assert!(line.script.steps.is_empty() && line.script.shown.ends_with("\n1. abcd-efgh-jkmn-pqrs"));
     assert_eq!(*line.clerk.enrolled.borrow(), ["alice"]);
 }
 
@@ -145,6 +145,7 @@ fn a_terminal_gets_a_qr_code_and_the_network_does_not() {
         let why = "no enrollment: alice must enroll, and this program cannot show a key";
         assert_eq!(line.runs(&[shows(false), notes(&failure), notes(why)]), Exit::Refuse);
         assert_eq!(line.script.shown.contains('█'), drawn, "{tty}");
+        assert_eq!(line.script.shown.contains("QR code"), drawn, "{tty}");
     }
 }
 
