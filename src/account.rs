@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 
+use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
 /// An account of this host.
@@ -41,16 +42,21 @@ pub fn by_uid(uid: u32) -> Result<Option<Account>, Unavailable> {
     User::from_uid(Uid::from_raw(uid)).map(|user| user.map(account)).map_err(|_| Unavailable)
 }
 
-/// Which of these groups the account is in. A group that does not exist is nobody's.
+/// Which of these groups the account is in. A group that is not found counts as a failure: the C library also says
+/// so when a service could not be asked.
 pub fn groups_among(account: &Account, names: &[&str]) -> Result<Vec<String>, Unavailable> {
     let name = CString::new(account.name.as_str()).map_err(|_| Unavailable)?;
+    Errno::clear();
     let ids = getgrouplist(&name, Gid::from_raw(account.gid)).map_err(|_| Unavailable)?;
+    // The list holds what could be had. Whoever starts sudo or su decides how many descriptors there are.
+    if matches!(Errno::last(), Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) {
+        return Err(Unavailable);
+    }
     let mut groups = Vec::new();
     for name in names {
-        // By name, and not each of the user's groups by its id: a directory may take long for each of hundreds. It
-        // also tells when it cannot answer, which the C library does not say of the user's list.
-        let group = Group::from_name(name).map_err(|_| Unavailable)?;
-        if group.is_some_and(|group| ids.contains(&group.gid) || group.mem.contains(&account.name)) {
+        // By name, and not each of the user's groups by its id: a directory may take long for each of hundreds.
+        let group = Group::from_name(name).ok().flatten().ok_or(Unavailable)?;
+        if ids.contains(&group.gid) || group.mem.contains(&account.name) {
             groups.push((*name).to_owned());
         }
     }

@@ -97,7 +97,8 @@ pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, login: &Login
         return (Preview::Ignore(Reason::SwitchedOff), Ruling::Off);
     }
     let account = login.name.map_or(Ok(None), account::by_name);
-    let ruling = rules::decide(policy, login.nullok, &facts(policy, login, &account));
+    let found = account.as_ref().ok().and_then(Option::as_ref);
+    let ruling = rules::decide(policy, login.nullok, &facts(policy, login, found));
     let (without, by) = match ruling {
         Ruling::Off => return (Preview::Ignore(Reason::SwitchedOff), ruling),
         Ruling::Exempt(_) => return (Preview::Ignore(Reason::Exempt), ruling),
@@ -113,7 +114,7 @@ pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, login: &Login
             Preview::Ignore(Reason::NotEnrolled)
         }
         (Standing::Unenrolled(account), Unenrolled::Enroll) => {
-            Preview::Enroll { account, required: matches!(by, By::Require(_)) }
+            Preview::Enroll { account, required: matches!(by, By::Require(_) | By::Doubt(_)) }
         }
         (standing, _) => Preview::Ask(standing),
     };
@@ -121,28 +122,16 @@ pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, login: &Login
 }
 
 /// Looks up only what a rule hangs on: a login without rules costs no system call more.
-fn facts<'a>(
-    policy: &Policy,
-    login: &Login<'a>,
-    account: &'a Result<Option<Account>, account::Unavailable>,
-) -> Facts<'a> {
+fn facts<'a>(policy: &Policy, login: &Login<'a>, account: Option<&'a Account>) -> Facts<'a> {
     let (service, source, ssh_auth) = (login.service, login.source, login.ssh_auth);
-    let user = match account {
-        Ok(Some(account)) => Some(account.name.as_str()),
-        Ok(None) => Some(login.name.unwrap_or_default()),
-        Err(account::Unavailable) => None,
-    };
+    let user = account.map(|account| account.name.as_str());
     let mut facts = Facts { user, service, source, ssh_auth, groups: None, own: None };
     if policy.rules.hang_on_own_addresses(&facts) {
         facts.own = interfaces::addresses();
     }
     let groups = policy.rules.groups_in_question(&facts);
     if !groups.is_empty() {
-        facts.groups = match account {
-            Ok(Some(account)) => account::groups_among(account, &groups).ok(),
-            Ok(None) => Some(Vec::new()),
-            Err(account::Unavailable) => None,
-        };
+        facts.groups = account.and_then(|account| account::groups_among(account, &groups).ok());
     }
     facts
 }

@@ -33,7 +33,7 @@ pub struct Rule {
 /// What is known of a login. Where a look-up failed nothing is known: that requires, and exempts nobody.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
-    /// The account's canonical name; of no account, what was typed.
+    /// The account's canonical name. Where no account was found there may be one that could not be looked up.
     pub user: Option<&'a str>,
     /// PAM_SERVICE.
     pub service: &'a str,
@@ -68,6 +68,8 @@ pub enum Ruling {
 pub enum By {
     /// The `[[require]]` of this number; the first is 1.
     Require(usize),
+    /// The same, because a look-up failed that could have ruled it out.
+    Doubt(usize),
     /// The policy's `unenrolled`.
     Unenrolled,
     /// The stack's `nullok`.
@@ -80,10 +82,10 @@ pub enum By {
 pub fn decide(policy: &Policy, nullok: bool, facts: &Facts<'_>) -> Ruling {
     let ask = |without, by| Ruling::Ask { without, by };
     let first = |rules: &[Rule], in_doubt| (1..).zip(rules).find(|(_, r)| r.matches(facts, in_doubt)).map(|(n, _)| n);
-    if let Some(number) = first(&policy.rules.require, true) {
+    let require = &policy.rules.require;
+    if let Some(by) = first(require, false).map(By::Require).or_else(|| first(require, true).map(By::Doubt)) {
         let may_enroll = policy.unenrolled == Some(Unenrolled::Enroll);
-        let without = if may_enroll { Unenrolled::Enroll } else { Unenrolled::Deny };
-        return ask(without, By::Require(number));
+        return ask(if may_enroll { Unenrolled::Enroll } else { Unenrolled::Deny }, by);
     }
     if let Some(number) = first(&policy.rules.exempt, false) {
         return Ruling::Exempt(number);

@@ -110,20 +110,21 @@ const NETWORKS: &[Row] = &[
 const DOUBTS: &[Row] = &[
     (&[EXEMPT_STAFF], "groups=?", "ask, else deny: default"),
     (&[EXEMPT_STAFF], "groups=? nullok", "ask, else allow: nullok"),
-    (&[REQUIRE_STAFF], "groups=? nullok", "ask, else deny: require 1"),
-    (&[ALLOW, REQUIRE_STAFF], "groups=?", "ask, else deny: require 1"),
-    (&[ENROLL, REQUIRE_STAFF], "groups=?", "ask, else enroll: require 1"),
-    (&[REQUIRE_STAFF, EXEMPT_BOB], "groups=?", "ask, else deny: require 1"),
+    (&[REQUIRE_STAFF], "groups=? nullok", "ask, else deny: doubt 1"),
+    (&[ALLOW, REQUIRE_STAFF], "groups=?", "ask, else deny: doubt 1"),
+    (&[ENROLL, REQUIRE_STAFF], "groups=?", "ask, else enroll: doubt 1"),
+    (&[REQUIRE_STAFF, EXEMPT_BOB], "groups=?", "ask, else deny: doubt 1"),
     (&[EXEMPT_EVERY_KEY], "groups=? auth=publickey", "ask, else deny: default"),
     (&[EXEMPT_STAFF, EXEMPT_BOB], "groups=?", "exempt 2"),
     (&["[[require]]\ngroups = [\"staff\"]\nservices = [\"sudo\"]\n"], "groups=? nullok", "ask, else allow: nullok"),
     (&[EXEMPT_OFFICE], "own=?", "ask, else deny: default"),
-    (&[REQUIRE_OFFICE], "own=? nullok", "ask, else deny: require 1"),
+    (&[REQUIRE_OFFICE], "own=? nullok", "ask, else deny: doubt 1"),
     (&[REQUIRE_OFFICE], "own=? from=203.0.113.9 nullok", "ask, else allow: nullok"),
     (&[EXEMPT_ALL], "from=name", "ask, else deny: default"),
-    (&[REQUIRE_OFFICE], "from=name nullok", "ask, else deny: require 1"),
+    (&[REQUIRE_OFFICE], "from=name nullok", "ask, else deny: doubt 1"),
     (&[EXEMPT_BOB], "user=?", "ask, else deny: default"),
-    (&["[[require]]\nusers = [\"bob\"]\n"], "user=? nullok", "ask, else deny: require 1"),
+    (&["[[require]]\nusers = [\"bob\"]\n"], "user=? nullok", "ask, else deny: doubt 1"),
+    (&[REQUIRE_STAFF, "[[require]]\nusers = [\"bob\"]\n"], "groups=?", "ask, else deny: require 2"),
 ];
 
 #[test]
@@ -219,6 +220,7 @@ fn say(ruling: Ruling) -> String {
     };
     let by = match by {
         By::Require(number) => format!("require {number}"),
+        By::Doubt(number) => format!("doubt {number}"),
         By::Unenrolled => "unenrolled".into(),
         By::Nullok => "nullok".into(),
         By::Default => "default".into(),

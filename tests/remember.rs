@@ -1,0 +1,89 @@
+//! `[remember]`: an address from which a code was given is not asked for another one for some hours.
+
+use crate::support::network::{
+    ELSEWHERE, HOST, NEIGHBOR, OFFICE, answers_and_is_refused, gets_in, gets_in_by_code, gets_in_by_password, is_asked,
+    ssh, start,
+};
+use crate::support::sshd::{KEYBOARD_INTERACTIVE, key_pair};
+use crate::support::system::{KEY, System, User, throw_away};
+use std::process::Command;
+
+const POLICY: &str = "[remember]\nhours = 12\nservices = [\"sshd\"]\n";
+const REMEMBERED: &str = "no code asked from 198.51.100.2: a code was given from this address not long ago";
+
+fn prepare(system: &System, stack: &str) {
+    system.stack("sshd", stack);
+    system.without_delays();
+    system.policy(POLICY);
+}
+
+#[test]
+fn an_address_is_remembered_until_a_failure_there_or_a_change() {
+    throw_away(|system| {
+        prepare(system, include_str!("../pam.d/sshd"));
+        let users = ["alice", "bob", "carol", "dave"].map(|name| system.enrolled(name));
+        let _server = start(system, KEYBOARD_INTERACTIVE);
+        for user in &users {
+            is_asked(OFFICE, user);
+            gets_in_by_code(OFFICE, user);
+            gets_in_by_password(OFFICE, user);
+        }
+        system.log.line(REMEMBERED);
+        let [alice, bob, carol, dave] = &users;
+        is_asked(NEIGHBOR, alice);
+        is_asked(ELSEWHERE, alice);
+        answers_and_is_refused(ELSEWHERE, alice, &alice.wrong_code());
+        gets_in_by_password(OFFICE, alice);
+        answers_and_is_refused(NEIGHBOR, alice, &alice.wrong_code());
+        is_asked(OFFICE, alice);
+
+        system.runs(Command::new("pam-totp").args(["unlock", "bob"]));
+        is_asked(OFFICE, bob);
+        system.runs(Command::new("pam-totp").args(["remove", "carol"]));
+        system.enroll("carol");
+        is_asked(OFFICE, carol);
+        system.reads(Command::new("pam-totp").args(["set", "--no-code", "--replace", "dave"]), &format!("{KEY}\n"));
+        is_asked(OFFICE, dave);
+    });
+}
+
+#[test]
+fn neither_this_host_nor_another_service_nor_another_policy_is_remembered() {
+    throw_away(|system| {
+        prepare(system, include_str!("../pam.d/sshd"));
+        let [alice, bob, carol] = ["alice", "bob", "carol"].map(|name| system.enrolled(name));
+        let _server = start(system, KEYBOARD_INTERACTIVE);
+        for (from, user) in [("127.0.0.1", &alice), (HOST, &bob)] {
+            gets_in_by_code(from, user);
+            is_asked(from, user);
+        }
+        gets_in_by_code(OFFICE, &carol);
+        for policy in
+            ["", "[remember]\nhours = 12\nservices = [\"login\"]\n", "[remember]\nhours = 24\nservices = [\"sshd\"]\n"]
+        {
+            system.policy(policy);
+            is_asked(OFFICE, &carol);
+        }
+        system.policy(POLICY);
+        gets_in_by_password(OFFICE, &carol);
+    });
+}
+
+/// What else knows the address is no credential: the key is.
+#[test]
+fn after_a_key_a_remembered_address_is_let_in() {
+    throw_away(|system| {
+        prepare(system, include_str!("../pam.d/sshd-publickey"));
+        let alice = system.enrolled("alice");
+        let key = key_pair(system, &alice);
+        let drop_in = "AuthenticationMethods publickey,keyboard-interactive:pam\n\
+                       KbdInteractiveAuthentication yes\nPasswordAuthentication no\n";
+        let _server = start(system, drop_in);
+        let client = |user: &User| ssh(OFFICE, user.name, &["-i", &key]);
+        let mut first = client(&alice);
+        first.answers("Verification code: ", &alice.code());
+        gets_in(first, &alice);
+        gets_in(client(&alice), &alice);
+        system.log.line(REMEMBERED);
+    });
+}
