@@ -9,7 +9,7 @@ use crate::support::system::{KEY, System, User, throw_away};
 use std::process::Command;
 
 const POLICY: &str = "[remember]\nhours = 12\nservices = [\"sshd\"]\n";
-const REMEMBERED: &str = "no code asked from 198.51.100.2: a code was given from this address not long ago";
+const REMEMBERED: &str = "no code asked: alice from 198.51.100.2: a code was given from this address not long ago";
 
 fn prepare(system: &System, stack: &str) {
     system.stack("sshd", stack);

@@ -8,6 +8,7 @@ pub mod artifacts;
 pub mod browser;
 pub mod cockpit;
 pub mod codes;
+pub mod network;
 pub mod server;
 pub mod sshd;
 pub mod strace;

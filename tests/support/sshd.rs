@@ -42,10 +42,14 @@ pub fn connections() -> usize {
 
 /// The client, which says `in as NAME` after a login.
 pub fn ssh(user: &str, options: &[&str]) -> Terminal {
-    let mut command = Command::new("/usr/bin/ssh");
+    client(Command::new("/usr/bin/ssh"), user, "127.0.0.1", options)
+}
+
+/// The same, started in another way or for another address of the server's.
+pub fn client(mut command: Command, user: &str, host: &str, options: &[&str]) -> Terminal {
     command.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
     command.args(options);
-    command.args([&format!("{user}@127.0.0.1"), "echo in as $(id -un)"]);
+    command.args([&format!("{user}@{host}"), "echo in as $(id -un)"]);
     Terminal::run(command)
 }
 
