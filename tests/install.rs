@@ -160,7 +160,7 @@ fn the_example_policy_says_what_counts_without_it() {
     let example = include_str!("../packaging/pam_totp.toml");
     assert_eq!(Policy::parse(example.as_bytes()).expect("the example is valid"), Policy::default());
 
-    let is_key = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line.contains(" = ");
+    let is_key = |line: &str| line.starts_with("#[") || line.starts_with('#') && !line.starts_with("# ");
     let spoken = |line: &str| if is_key(line) { line[1..].to_owned() } else { line.to_owned() };
     let all_keys = example.lines().map(spoken).collect::<Vec<_>>().join("\n");
     let policy = Policy::parse(all_keys.as_bytes()).expect("each key of the example is valid");
@@ -168,6 +168,10 @@ fn the_example_policy_says_what_counts_without_it() {
     assert_eq!(policy.prompt(), default.prompt());
     assert_eq!(policy.unenrolled, Some(Unenrolled::Deny));
     assert!(policy.issuer.is_some());
+    let [required, exempt] = [&policy.rules.require, &policy.rules.exempt].map(|rules| &rules[0]);
+    assert!(required.groups.is_some() && exempt.users.is_some() && exempt.services.is_some());
+    assert!(exempt.networks.is_some() && exempt.ssh_auth.is_some());
+    assert_eq!(policy.remember.as_ref().map(|remember| remember.hours), Some(12));
     let silent = Policy { issuer: None, unenrolled: None, prompt: None, support: None, ..policy };
-    assert_eq!(silent, default);
+    assert_eq!(Policy { rules: default.rules.clone(), remember: None, ..silent }, default);
 }
