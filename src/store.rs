@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, lstat};
 use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
 use zeroize::Zeroizing;
@@ -168,6 +169,7 @@ impl Store {
     pub fn lock(&self, name: &str) -> Result<Locked<'_>, StoreError> {
         let file = file_name(name)?;
         let path = self.state.join(&file);
+        check_limit(&path)?;
         let deadline = Instant::now().checked_add(LOCK_BOUND);
         let (disk, read_only) = match lock_file(&path, OFlag::O_RDWR, deadline) {
             Err(StoreError::Io(_, Errno::EROFS)) => (lock_file(&path, OFlag::O_RDONLY, deadline), true),
@@ -482,6 +484,14 @@ fn try_lock(mut file: File, path: &Path, deadline: Option<Instant>) -> Result<Op
         }
         std::thread::sleep(LOCK_PAUSE);
     }
+}
+
+/// Whoever starts sudo or su sets its limits. A record that is cut off at a place of his choice may be whole for a right
+/// code and broken for a wrong one, which then nobody counts: so none is begun that could not be written whole.
+fn check_limit(path: &Path) -> Result<(), StoreError> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE).map_err(|e| StoreError::Io(path.into(), e))?;
+    let cut = usize::try_from(limit).is_ok_and(|limit| limit < state::FILE);
+    if cut { Err(StoreError::Io(path.into(), Errno::EFBIG)) } else { Ok(()) }
 }
 
 fn lock_run(run: &Path, file: &str, deadline: Option<Instant>) -> Result<Flock<File>, StoreError> {

@@ -1,6 +1,8 @@
 //! Disks that are read-only, full or not there, and limits that make them look so.
 
-use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application, at, login, login_at};
+use crate::support::application::{
+    self, AUTH_ERR, SERVICE, SUCCESS, Said, application, at, login, login_at, only_code,
+};
 use crate::support::codes::code_at;
 use crate::support::system::{KEY, System, throw_away};
 use std::fs;
@@ -220,5 +222,33 @@ fn under_the_callers_limits_right_and_wrong_are_told_apart_only_by_the_record() 
             right.0.codes == [SUCCESS]
         });
         assert!(enough.is_some());
+    });
+}
+
+/// Cut off where the caller likes, the record of a right code could be whole and that of a wrong one not: guesses that
+/// nobody counts, and waits that end by them.
+#[test]
+fn a_limit_cuts_off_no_record() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        let record = || fs::read("/var/lib/pam_totp/state/alice").expect("the record");
+        let limited = |limit: u32, time, code: &str| {
+            let mut prlimit = Command::new("prlimit");
+            prlimit.arg(format!("--fsize={limit}")).arg(application().get_program()).args([SERVICE, "alice"]);
+            only_code(system, at(time, &mut prlimit), code)
+        };
+        assert_eq!(login_at(system, T, "alice", &code(T)), SUCCESS);
+        assert_eq!(login_at(system, T + 30, "alice", &code(T + 30)), SUCCESS);
+        for half in [0, 1] {
+            let (before, time) = (record(), T + 60 + 60 * half);
+            for limit in [0, 100, 4095, 4096, 4196, 8191] {
+                for code in [code(time + 6000), code(time)] {
+                    assert_eq!(limited(limit, time, &code), AUTH_ERR, "{limit}");
+                    assert_eq!(record(), before, "{limit}");
+                }
+            }
+            assert_eq!(limited(8192, time, &code(time)), SUCCESS);
+        }
     });
 }
