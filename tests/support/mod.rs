@@ -8,6 +8,7 @@ pub mod artifacts;
 pub mod browser;
 pub mod cockpit;
 pub mod codes;
+pub mod program;
 pub mod server;
 pub mod sshd;
 pub mod strace;
