@@ -349,6 +349,14 @@ pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {
     Ok(locked.remove_secret()?)
 }
 
+/// Takes away all that is kept under a name that no account has any more.
+pub fn forget(store: &Store, name: &str) -> Result<(), ManageError> {
+    if !store.keeps(name)? {
+        return Err(ManageError::NotEnrolled);
+    }
+    Ok(store.lock(name)?.forget()?)
+}
+
 fn forget_trusts(locked: &mut Locked<'_>) -> Result<(), StoreError> {
     match locked.record()? {
         Some(record) if !record.trusts.is_empty() => locked.commit(&Record { trusts: Vec::new(), ..record }),

@@ -3,6 +3,8 @@
 //! Every directory up to `/` is checked from the top down. Once a directory is known to belong to root and not
 //! to be writable by others, only root can change what is in it, so the next check cannot be raced by a user.
 
+mod policy;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -20,6 +22,8 @@ use zeroize::Zeroizing;
 use crate::account::Account;
 use crate::enrollment::{Broken, Enrollment};
 use crate::state::{self, Found, Record, SLOT};
+
+pub use policy::{edit_policy, read_policy};
 
 /// Where the record continues while the disk is read-only.
 const RUN: &str = "/run/pam_totp/state";
@@ -110,6 +114,12 @@ impl Store {
         }
     }
 
+    /// Is there anything under a name, be it a record alone?
+    pub fn keeps(&self, name: &str) -> Result<bool, StoreError> {
+        let Ok(file) = file_name(name) else { return Ok(false) };
+        Ok(self.is_enrolled(name)? || lstat(&self.state.join(file)).is_ok())
+    }
+
     /// The factor of an account, read without the lock.
     pub fn enrollment(&self, account: &Account) -> Result<Option<Enrollment>, StoreError> {
         let Some(enrollment) = self.enrollment_of(&account.name)? else { return Ok(None) };
@@ -171,8 +181,10 @@ impl Store {
         let path = self.state.join(&file);
         check_limit(&path)?;
         let deadline = Instant::now().checked_add(LOCK_BOUND);
-        let (disk, read_only) = match lock_file(&path, OFlag::O_RDWR, deadline) {
-            Err(StoreError::Io(_, Errno::EROFS)) => (lock_file(&path, OFlag::O_RDONLY, deadline), true),
+        let (disk, read_only) = match lock_file(&path, OFlag::O_RDWR, Writers::OwnerAlone, deadline) {
+            Err(StoreError::Io(_, Errno::EROFS)) => {
+                (lock_file(&path, OFlag::O_RDONLY, Writers::OwnerAlone, deadline), true)
+            }
             other => (other, false),
         };
         // The lock on the disk's file is held in either case: a process that sees the disk writable and one that
@@ -192,14 +204,6 @@ impl Store {
     fn secret_path(&self, file: &str) -> PathBuf {
         self.secrets.join(format!("{file}.toml"))
     }
-}
-
-/// A policy file's bytes; `None` where there is none.
-pub fn read_policy(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-    if let Some(parent) = path.parent() {
-        check_directories(parent, Writers::Trusted)?;
-    }
-    read_checked(path, Writers::Trusted)
 }
 
 /// A user under his lock.
@@ -309,6 +313,16 @@ impl Locked<'_> {
         unlink(&self.temporary())?;
         unlink(&self.store.secret_path(&self.file))?;
         sync_directory(&self.store.secrets)
+    }
+
+    /// Takes all away, the record too. Only for a name without an account: else a wait would be washed out. Who waits
+    /// for the lock finds that the name is gone, and starts anew.
+    pub fn forget(self) -> Result<(), StoreError> {
+        self.remove_secret()?;
+        for directory in [Some(&self.store.state), self.store.run.as_ref()].into_iter().flatten() {
+            unlink(&directory.join(&self.file))?;
+        }
+        sync_directory(&self.store.state)
     }
 
     /// One fixed name; a leading dot is no user's.
@@ -445,8 +459,13 @@ fn read_checked(path: &Path, writers: Writers) -> Result<Option<Zeroizing<Vec<u8
     Ok(Some(bytes))
 }
 
-/// Opens a state file, makes it where it is missing, and locks it.
-fn lock_file(path: &Path, access: OFlag, deadline: Option<Instant>) -> Result<Flock<File>, StoreError> {
+/// Opens a file, makes it where it is missing, and locks it.
+fn lock_file(
+    path: &Path,
+    access: OFlag,
+    writers: Writers,
+    deadline: Option<Instant>,
+) -> Result<Flock<File>, StoreError> {
     loop {
         let file = match open_unchecked(path, access)? {
             Some(file) => file,
@@ -463,7 +482,7 @@ fn lock_file(path: &Path, access: OFlag, deadline: Option<Instant>) -> Result<Fl
         // Between opening and locking the file may have been replaced; then the lock is on the wrong one.
         let held = fstat(&*locked).map_err(|e| StoreError::Io(path.into(), e))?;
         if lstat(path).is_ok_and(|named| (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)) {
-            check_stat(&held, path, Writers::OwnerAlone)?;
+            check_stat(&held, path, writers)?;
             return Ok(locked);
         }
         if deadline.is_none_or(|d| Instant::now() >= d) {
@@ -497,7 +516,7 @@ fn check_limit(path: &Path) -> Result<(), StoreError> {
 fn lock_run(run: &Path, file: &str, deadline: Option<Instant>) -> Result<Flock<File>, StoreError> {
     run.parent().map_or(Ok(()), |parent| check_directories(parent, Writers::Trusted))?;
     check_directory(run, Writers::OwnerAlone)?;
-    lock_file(&run.join(file), OFlag::O_RDWR, deadline)
+    lock_file(&run.join(file), OFlag::O_RDWR, Writers::OwnerAlone, deadline)
 }
 
 fn create(path: &Path, flags: OFlag) -> Result<File, StoreError> {

@@ -77,6 +77,10 @@ fn puts_each_thing_where_it_belongs() {
         (POLICY, 0o644),
         ("/usr/lib/tmpfiles.d/pam_totp.conf", 0o644),
         ("/usr/share/doc/pam_totp/LICENSE-MIT", 0o644),
+        ("/usr/share/bash-completion/completions/pam-totp", 0o644),
+        ("/usr/share/zsh/site-functions/_pam-totp", 0o644),
+        ("/usr/share/fish/vendor_completions.d/pam-totp.fish", 0o644),
+        ("/etc/shadow-maint/userdel-post.d/pam_totp", 0o755),
         ("/var/lib/pam_totp", 0o755),
         ("/var/lib/pam_totp/secrets", 0o700),
         ("/var/lib/pam_totp/state", 0o700),
@@ -174,4 +178,26 @@ fn the_example_policy_says_what_counts_without_it() {
     assert_eq!(policy.remember.as_ref().map(|remember| remember.hours), Some(12));
     let silent = Policy { issuer: None, unenrolled: None, prompt: None, support: None, ..policy };
     assert_eq!(Policy { rules: default.rules.clone(), remember: None, ..silent }, default);
+}
+
+#[test]
+fn bash_completes_commands_and_their_options() {
+    let host = Host::new();
+    host.makes("install");
+    let script = host.path("/usr/share/bash-completion/completions/pam-totp");
+    let completed = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (last, before) = (words[words.len() - 1], words[words.len() - 2]);
+        // What bash does at the Tab key.
+        let press = format!(
+            "source {}; COMP_WORDS=({line}); COMP_CWORD={}; _pam__totp pam-totp {last} {before}; echo ${{COMPREPLY[@]}}",
+            script.display(),
+            words.len() - 1,
+        );
+        let output = Command::new("bash").args(["-c", &press]).output().expect("bash starts");
+        String::from_utf8(output.stdout).expect("UTF-8").split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(completed("pam-totp pol"), ["policy"]);
+    assert_eq!(completed("pam-totp policy en"), ["enable"]);
+    assert_eq!(completed("pam-totp list --un"), ["--unenrolled"]);
 }

@@ -1,34 +1,14 @@
 //! The program keeps its word: what it stores, what it says, and with which exit code.
 
 use crate::support::codes::{code_at, fresh_code, now, wrong_code};
-use crate::support::system::{KEY, System, throw_away};
+use crate::support::program::{error_code, object, program};
+use crate::support::system::{KEY, throw_away};
 use crate::support::terminal::Terminal;
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 
 const OTHER_KEY: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
-
-/// Runs pam-totp with `input`; the exit code and what stdout and stderr say.
-fn program(system: &System, arguments: &[&str], input: &str) -> (i32, String, String) {
-    let output = system.tries(Command::new("pam-totp").args(arguments), input);
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
-}
-
-/// The same with --json: stdout must be exactly one object of version 1.
-fn object(system: &System, arguments: &[&str], input: &str) -> (i32, Value) {
-    let (exit, stdout, _) = program(system, &[&["--json"], arguments].concat(), input);
-    let object: Value = serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {stdout}"));
-    assert_eq!(object["version"], 1, "{arguments:?}");
-    (exit, object)
-}
-
-fn error_code(system: &System, arguments: &[&str], input: &str) -> (i32, String) {
-    let (exit, object) = object(system, arguments, input);
-    assert!(object["error"]["message"].as_str().is_some_and(|m| !m.is_empty()), "{arguments:?}: {object}");
-    (exit, object["error"]["code"].as_str().expect("a code").to_owned())
-}
 
 /// Both files of a user, to see that nothing changed.
 fn files(name: &str) -> (Option<String>, Option<String>) {

@@ -9,6 +9,7 @@ pub mod browser;
 pub mod cockpit;
 pub mod codes;
 pub mod network;
+pub mod program;
 pub mod server;
 pub mod sshd;
 pub mod strace;

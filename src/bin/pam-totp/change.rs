@@ -47,7 +47,7 @@ fn not_moved(old: &str, new: &str, error: ManageError) -> Failure {
 }
 
 /// Each user by himself: one who cannot be changed stops no other.
-fn each(users: &[String], done: &str, change: impl Fn(&str) -> Result<(), ManageError>) -> Result<Report, Failure> {
+pub fn each(users: &[String], done: &str, change: impl Fn(&str) -> Result<(), ManageError>) -> Result<Report, Failure> {
     let (mut modified, mut failed, mut lines, mut exit) = (Vec::new(), Map::new(), Vec::new(), 0);
     for user in users {
         match change(user) {

@@ -69,3 +69,15 @@ impl Input {
         }
     }
 }
+
+/// Asks before something that keeps people out or cannot be undone. Where nobody can be asked it must be said with --yes.
+pub fn agrees(question: &str, json: bool) -> Result<bool, Failure> {
+    if json || !io::stdin().is_terminal() {
+        return Err(Failure::bad_input("needs_yes", format!("{question}\nSay so with --yes.")));
+    }
+    let mut input = Input::new(json)?;
+    print!("{question} [y/N] ");
+    io::stdout().flush().map_err(|e| Failure::host(format!("stdout: {e}")))?;
+    let answer = input.line("answer")?;
+    Ok(answer.eq_ignore_ascii_case(b"y") || answer.eq_ignore_ascii_case(b"yes"))
+}

@@ -1,4 +1,4 @@
-//! `verify`, `status`, `list`: what is there, and whether a code is right. Never a secret.
+//! `verify`, `status`: what is there, and whether a code is right. Never a secret.
 
 use std::path::Path;
 
@@ -7,7 +7,6 @@ use pam_totp::attempt::Outcome;
 use pam_totp::clock;
 use pam_totp::desk::Desk;
 use pam_totp::enrollment::Kind;
-use pam_totp::source::Source;
 use pam_totp::status::{DeviceStatus, Status};
 use pam_totp::store::{Store, StoreError};
 use pam_totp::verify::{self, Verdict};
@@ -17,17 +16,14 @@ use serde_json::{Value, json};
 use super::Verify;
 use super::input::Input;
 use super::people::{by_name, desk, log, whom};
+use super::policy::source;
 use super::report::{Failure, NO, Report};
 
 /// Judges one code as that login would be judged.
 pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<Report, Failure> {
     let desk = desk(config)?;
     let account = by_name(&arguments.user)?;
-    let source = match &arguments.from {
-        None => Source::Local,
-        Some(text) => Source::from_address(text)
-            .ok_or_else(|| Failure::usage(format!("--from needs a literal address, not {}", words::clean(text))))?,
-    };
+    let source = source(arguments.from.as_deref())?;
     let code = Input::new(json)?.code("Verification code: ")?;
     let verdict = desk.store().and_then(|store| match store.is_enrolled(&account.name)? {
         true => verify::verify(store, desk.policy(), &account, source, &code, None),
@@ -90,44 +86,22 @@ pub fn status(config: Option<&Path>, user: Option<&str>) -> Result<Report, Failu
         Some(name) if store.is_enrolled(name)? => name.to_owned(),
         other => whom(other, "status")?.name,
     };
-    Ok(Standing::of(store, &name)?.report())
+    Ok(Standing::of(store, &name, account::by_name(&name).ok().flatten())?.report())
 }
 
-/// Everybody who has a factor.
-pub fn list(config: Option<&Path>) -> Result<Report, Failure> {
-    let desk = desk(config)?;
-    let store = desk.store()?;
-    let (mut users, mut lines) = (Vec::new(), Vec::new());
-    for name in store.names()? {
-        match Standing::of(store, &name) {
-            Ok(standing) => {
-                lines.push(standing.line());
-                users.push(standing.object());
-            }
-            // One damaged file hides nobody else.
-            Err(error) => {
-                lines.push(format!("{:<24} cannot be used: {error}", words::clean(&name)));
-                users.push(json!({ "user": name, "enrolled": true, "problem": error.to_string() }));
-            }
-        }
-    }
-    if lines.is_empty() {
-        lines.push("Nobody is enrolled.".into());
-    }
-    Ok(Report::new(lines.join("\n")).with("users", users))
-}
-
-struct Standing {
+/// A user and what he has.
+pub struct Standing {
     user: String,
     status: Status,
     now: u64,
 }
 
 impl Standing {
-    fn of(store: &Store, name: &str) -> Result<Self, StoreError> {
+    /// `account`: what is found under the name, if anything.
+    pub fn of(store: &Store, name: &str, account: Option<Account>) -> Result<Self, StoreError> {
         let now = clock::now();
-        let found = account::by_name(name).ok().flatten().filter(|account| account.name == name);
-        Ok(Self { user: name.to_owned(), status: Status::of(store, name, found.as_ref(), now)?, now })
+        let own = account.filter(|account| account.name == name);
+        Ok(Self { user: name.to_owned(), status: Status::of(store, name, own.as_ref(), now)?, now })
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
@@ -148,12 +122,15 @@ impl Standing {
         ]
     }
 
-    fn object(&self) -> Value {
+    pub fn object(&self) -> Value {
         Value::Object(self.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     /// One line of the list.
-    fn line(&self) -> String {
+    pub fn line(&self) -> String {
+        if !self.status.enrolled {
+            return format!("{:<24} not enrolled", words::clean(&self.user));
+        }
         let names: Vec<&str> = self.status.devices.iter().map(|d| d.name.as_str()).collect();
         let used = self.status.devices.iter().filter_map(|d| d.last_used).max();
         let used = used.map_or("never used".into(), |at| format!("last used {}", moment(at)));

@@ -4,19 +4,27 @@
 #![deny(unsafe_code)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a program of its own, not inside a host")]
 
+mod accounts;
 mod change;
+mod edit;
 mod enroll;
+mod explain;
 mod input;
+mod list;
 mod look;
 mod people;
+mod policy;
 mod report;
+mod rollout;
+mod stacks;
+mod sweep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::RangedI64ValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, setrlimit};
 
 use pam_totp::backup::{MAX_CODES, MIN_CODES, USUAL_CODES};
@@ -53,10 +61,10 @@ enum Command {
         /// Whose; without it your own.
         user: Option<String>,
     },
-    /// Show every enrolled user.
-    List,
+    /// Show every enrolled user, or those that a filter names.
+    List(list::List),
     /// Take the factor off; works when the account is gone.
-    Remove(Users),
+    Remove(sweep::Remove),
     /// Clear waits, and a state that lies in the future after a wrong clock.
     Unlock(Users),
     /// Move a factor to a renamed account, or tie it to an account that was made anew.
@@ -65,6 +73,20 @@ enum Command {
         old: String,
         /// The account that shall have it.
         new: String,
+    },
+    /// Show, check and switch what this host asks of its users.
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Show or set the name that apps show beside the account.
+    Issuer {
+        /// The new one; "" for the hostname.
+        name: Option<String>,
+    },
+    /// Print the completions for a shell.
+    #[command(hide = true)]
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
     },
 }
 
@@ -196,11 +218,22 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::BackupCodes(arguments) => enroll::backup_codes(config, &arguments),
         Command::Verify(arguments) => look::verify(config, &arguments, cli.json),
         Command::Status { user } => look::status(config, user.as_deref()),
-        Command::List => look::list(config),
-        Command::Remove(users) => change::remove(config, &users.users),
+        Command::List(arguments) => list::list(config, &arguments),
+        Command::Remove(arguments) => sweep::remove(config, &arguments, cli.json),
         Command::Unlock(users) => change::unlock(config, &users.users),
         Command::Rename { old, new } => change::rename(config, &old, &new),
+        Command::Policy(command) => policy::run(config, command, cli.json),
+        Command::Issuer { name } => policy::issuer(config, name.as_deref()),
+        Command::Completions { shell } => Ok(completions(shell)),
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> Report {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "pam-totp", &mut script);
+    // clap_complete writes our hyphen in two ways into its bash functions, which then never meet.
+    let script = String::from_utf8_lossy(&script).trim_end().replace("pam__subcmd__totp", "pam__totp");
+    Report::new(script.clone()).with("text", script)
 }
 
 /// clap's own errors and pages, as one JSON object where that was asked for.

@@ -1,5 +1,6 @@
 //! Who asks, for whom, and the log line about it.
 
+use std::fmt;
 use std::path::Path;
 
 use nix::unistd::Uid;
@@ -71,14 +72,27 @@ pub fn log(text: &str) -> Result<(), syslog::Error> {
     syslog::unix(formatter)?.notice(text)
 }
 
+/// The person behind this process.
+pub struct Person {
+    uid: u32,
+    /// The name, where the uid has one.
+    pub account: Option<String>,
+}
+
 /// The login's uid, which su and sudo do not change; else what sudo says; else our own.
-fn person() -> String {
+pub fn person() -> Person {
     let loginuid = std::fs::read_to_string("/proc/self/loginuid").ok();
     let loginuid = loginuid.and_then(|text| text.trim().parse::<u32>().ok()).filter(|uid| *uid != u32::MAX);
     let sudo = std::env::var("SUDO_UID").ok().and_then(|text| text.parse::<u32>().ok());
     let uid = loginuid.or(sudo).unwrap_or_else(|| Uid::current().as_raw());
-    match account::by_uid(uid) {
-        Ok(Some(account)) => format!("{}, uid {uid}", clean(&account.name)),
-        _ => format!("uid {uid}"),
+    Person { uid, account: account::by_uid(uid).ok().flatten().map(|account| account.name) }
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.account {
+            Some(name) => write!(f, "{}, uid {}", clean(name), self.uid),
+            None => write!(f, "uid {}", self.uid),
+        }
     }
 }

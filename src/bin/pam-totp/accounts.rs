@@ -1,0 +1,113 @@
+//! Every account of this host, as the name service lists them.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use nix::unistd::Group;
+use pam_totp::account::{self, Account, Unavailable};
+use pam_totp::words::clean;
+
+use super::report::Failure;
+
+/// What is no shell to work in.
+const NO_SHELL: [&str; 5] = ["nologin", "false", "sync", "shutdown", "halt"];
+
+/// An account's line.
+pub struct Line {
+    pub account: Account,
+    shell: String,
+}
+
+impl Line {
+    /// An empty shell is /bin/sh.
+    pub fn has_login_shell(&self) -> bool {
+        !NO_SHELL.contains(&self.shell.rsplit('/').next().unwrap_or_default())
+    }
+}
+
+/// All accounts by name. A directory that does not list its accounts leaves them out: who is missing here may exist.
+pub fn all() -> Result<BTreeMap<String, Line>, Failure> {
+    let fault = |what: String| Failure::host(format!("`getent passwd` {what}: the accounts could not be listed"));
+    // The one loop over all accounts without unsafe code; it reads what nsswitch.conf says.
+    let output = Command::new("/usr/bin/getent").arg("passwd").stdin(Stdio::null()).output();
+    let output = output.map_err(|e| fault(format!("did not start: {e}")))?;
+    if !output.status.success() {
+        return Err(fault(format!("failed: {}", output.status)));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().filter_map(line).collect())
+}
+
+/// An account among all, or looked up by name where the listing lacks it. One look-up after the other takes time that
+/// grows with the square of the accounts.
+pub fn named(name: &str, accounts: &BTreeMap<String, Line>) -> Result<Option<Account>, Unavailable> {
+    match accounts.get(name) {
+        Some(line) => Ok(Some(line.account.clone())),
+        None => account::by_name(name),
+    }
+}
+
+fn line(line: &str) -> Option<(String, Line)> {
+    let mut fields = line.split(':');
+    let (name, uid, gid) = (fields.next()?, fields.nth(1)?, fields.next()?);
+    let shell = fields.nth(2)?.to_owned();
+    let account = Account { name: name.to_owned(), uid: uid.parse().ok()?, gid: gid.parse().ok()? };
+    Some((name.to_owned(), Line { account, shell }))
+}
+
+/// Who is in a group, be it his own or one that lists him.
+pub struct Members(Group);
+
+impl Members {
+    /// Of a group that somebody named.
+    pub fn of(group: &str) -> Result<Self, Failure> {
+        let unknown = || Failure::bad_input("no_such_group", format!("there is no group {}", clean(group)));
+        Self::find(group)?.ok_or_else(unknown)
+    }
+
+    /// A group that does not exist is nobody's.
+    pub fn find(group: &str) -> Result<Option<Self>, Failure> {
+        let found = Group::from_name(group).map_err(|e| Failure::host(format!("the groups: {}", e.desc())))?;
+        Ok(found.map(Self))
+    }
+
+    pub fn has(&self, name: &str, accounts: &BTreeMap<String, Line>) -> bool {
+        self.0.mem.iter().any(|member| member == name)
+            || accounts.get(name).is_some_and(|line| line.account.gid == self.0.gid.as_raw())
+    }
+}
+
+/// Why a factor has no owner.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Orphan {
+    NoAccount,
+    OtherUid,
+}
+
+impl Orphan {
+    pub fn of(name: &str, uid: Option<u32>, accounts: &BTreeMap<String, Line>) -> Result<Option<Self>, Failure> {
+        let unavailable = |_| Failure::host("the accounts could not be looked up");
+        let known = named(name, accounts).map_err(unavailable)?.map(|account| account.uid);
+        Ok(match (known, uid) {
+            (None, _) => Some(Self::NoAccount),
+            (Some(known), Some(uid)) if known != uid => Some(Self::OtherUid),
+            _ => None,
+        })
+    }
+
+    /// For programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NoAccount => "no_account",
+            Self::OtherUid => "other_uid",
+        }
+    }
+
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NoAccount => "there is no such account",
+            Self::OtherUid => "enrolled by another uid (the account was made anew)",
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `policy explain`: what a login would come to, without making it.
+
+use std::path::Path;
+
+use pam_totp::policy::Unenrolled;
+use pam_totp::preview::{Login, Preview, Reason, Standing};
+use pam_totp::rules::{By, Ruling};
+
+use super::people::{by_name, desk};
+use super::policy::{Explain, source};
+use super::report::{Failure, Report};
+use super::stacks;
+
+pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    let account = by_name(&arguments.user)?;
+    let source = source(arguments.from.as_deref())?;
+    let stack = arguments.service.as_deref().map(stacks::of);
+    let login = Login {
+        name: Some(&account.name),
+        service: arguments.service.as_deref().unwrap_or_default(),
+        source,
+        ssh_auth: arguments.ssh_auth.as_deref().unwrap_or_default(),
+        nullok: stack.iter().flatten().any(|stack| stack.nullok),
+        remembers: true,
+    };
+    let (decision, rule) = match (&stack, desk.explain(&login)) {
+        (Some(None), _) => ("pass", format!("the stack of {} does not name pam_totp.so", login.service)),
+        (_, (Preview::Ignore(Reason::Remembered), _)) => ("pass", "[remember]".into()),
+        (_, (Preview::Ignore(_), ruling)) => ("pass", by(ruling)),
+        (_, (Preview::Ask(Standing::Enrolled(_)), _)) => ("ask", "enrolled".into()),
+        (_, (Preview::Ask(Standing::Faulty(error)), _)) => ("refuse", error.to_string()),
+        (_, (Preview::Ask(_), ruling)) => ("refuse", by(ruling)),
+        (_, (Preview::Enroll { .. }, ruling)) => ("enroll", by(ruling)),
+    };
+    Ok(Report::new(format!("{}: {decision} ({rule})", account.name))
+        .with("user", account.name)
+        .with("decision", decision)
+        .with("rule", rule))
+}
+
+/// As it stands in the policy; rules count from 1.
+fn by(ruling: Ruling) -> String {
+    match ruling {
+        Ruling::Off => "enabled = false".into(),
+        Ruling::Exempt(number) => format!("[[exempt]] {number}"),
+        Ruling::Ask { by: By::Require(number), .. } => format!("[[require]] {number}"),
+        Ruling::Ask { by: By::Unenrolled, without } => format!("unenrolled = \"{}\"", word(without)),
+        Ruling::Ask { by: By::Nullok, .. } => "nullok in the stack".into(),
+        Ruling::Ask { by: By::Default, without } => format!("the default, unenrolled = \"{}\"", word(without)),
+    }
+}
+
+/// A value of the key `unenrolled`.
+pub fn word(unenrolled: Unenrolled) -> &'static str {
+    match unenrolled {
+        Unenrolled::Deny => "deny",
+        Unenrolled::Allow => "allow",
+        Unenrolled::Enroll => "enroll",
+    }
+}

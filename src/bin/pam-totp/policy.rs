@@ -1,0 +1,278 @@
+//! `policy` and `issuer`: what this host asks of its users, shown, checked and switched.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use pam_totp::date::Utc;
+use pam_totp::desk::{Desk, PolicyFault};
+use pam_totp::hostname::hostname;
+use pam_totp::policy::{PATH, Policy, SelfService, Unenrolled};
+use pam_totp::source::Source;
+use pam_totp::{store, uri, words};
+use serde_json::{Map, Value, json};
+
+use super::input::agrees;
+use super::people::{desk, log_change};
+use super::report::{Failure, NO, Report};
+use super::rollout::Rollout;
+use super::{accounts, edit, explain};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Show each key, the value in force, and whether it is the file's or the default.
+    Show,
+    /// Say whether the policy can be read, else where it is wrong.
+    Check {
+        /// A draft, of which only the text matters [default: the policy in force, its owner and mode too].
+        file: Option<PathBuf>,
+    },
+    /// Ask for codes on this host; says first how many would be refused.
+    Enable {
+        /// Do it without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Ask nobody for a code; what users enrolled stays.
+    Disable,
+    /// Say what a login of a user comes to, and by which rule.
+    Explain(Explain),
+}
+
+#[derive(Args)]
+pub struct Explain {
+    /// Whose login.
+    pub user: String,
+    /// The PAM service; its stack is looked at too.
+    #[arg(long)]
+    pub service: Option<String>,
+    /// The literal address that the login comes from [default: this host].
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<String>,
+    /// How ssh knew the user before, as the first word of SSH_AUTH_INFO_0: publickey.
+    #[arg(long, value_name = "METHOD")]
+    pub ssh_auth: Option<String>,
+}
+
+pub fn run(config: Option<&Path>, command: Command, json: bool) -> Result<Report, Failure> {
+    match command {
+        Command::Show => show(config),
+        Command::Check { file } => check(config, file.as_deref()),
+        Command::Enable { yes } => enable(config, yes, json),
+        Command::Disable => disable(config),
+        Command::Explain(arguments) => explain::explain(config, &arguments),
+    }
+}
+
+fn path(config: Option<&Path>) -> &Path {
+    config.unwrap_or(Path::new(PATH))
+}
+
+/// The keys of the file as they stand there.
+fn keys(config: Option<&Path>) -> Result<Map<String, Value>, Failure> {
+    let bytes = store::read_policy(path(config))?.unwrap_or_default();
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    toml::from_str(text).map_err(|e| Failure::host(e.message()))
+}
+
+fn show(config: Option<&Path>) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    let file = keys(config)?;
+    let values = in_force(desk.policy(), &file);
+    let mut rows = Vec::new();
+    for (key, value) in &values {
+        let written = file.get(key);
+        let inner = value.as_object().filter(|_| key == "throttle");
+        match inner {
+            None => rows.push((key.clone(), value, written.is_some())),
+            Some(table) => rows.extend(table.iter().map(|(inner, value)| {
+                (format!("{key}.{inner}"), value, written.is_some_and(|table| table.get(inner).is_some()))
+            })),
+        }
+    }
+    let lines = rows.iter().map(|(key, value, from_file)| {
+        let value = if value.is_null() { "none".into() } else { value.to_string() };
+        format!("{key:<22} {value:<30} {}", if *from_file { "from the file" } else { "default" })
+    });
+    let lines: Vec<String> = std::iter::once(path(config).display().to_string()).chain(lines).collect();
+    let from_file: Vec<&String> = rows.iter().filter(|row| row.2).map(|row| &row.0).collect();
+    let report = Report::new(lines.join("\n")).with("file", path(config).display().to_string());
+    let report = report.with("from_file", json!(from_file));
+    Ok(values.into_iter().fold(report, |report, (key, value)| report.with(&key, value)))
+}
+
+/// Each key with what counts, in the order of the example policy.
+fn in_force(policy: &Policy, file: &Map<String, Value>) -> Vec<(String, Value)> {
+    // Named one by one, so that no key comes into the policy and is left out here.
+    let Policy {
+        enabled,
+        issuer,
+        unenrolled,
+        window,
+        store,
+        support,
+        throttle,
+        enroll_by,
+        prompt: _,
+        self_service: _,
+        rules: _,
+        remember: _,
+    } = policy;
+    let day = enroll_by.map(|end| {
+        let Utc { year, month, day, .. } = Utc::from_epoch(end);
+        format!("{year:04}-{month:02}-{day:02}")
+    });
+    let throttle =
+        json!({ "free": throttle.free, "first_wait": throttle.first_wait, "longest_wait": throttle.longest_wait });
+    let values = [
+        ("enabled", json!(enabled)),
+        ("issuer", json!(issuer.clone().or_else(hostname))),
+        ("unenrolled", json!(explain::word(unenrolled.unwrap_or(Unenrolled::Deny)))),
+        ("enroll_by", json!(day)),
+        ("self_service", json!(rights(policy.self_service()))),
+        ("window", json!(window)),
+        ("store", json!(store)),
+        ("prompt", json!(policy.prompt())),
+        ("support", json!(support)),
+        ("throttle", throttle),
+        // There are none by default, and they count as they are written.
+        ("require", file.get("require").cloned().unwrap_or(json!([]))),
+        ("exempt", file.get("exempt").cloned().unwrap_or(json!([]))),
+        ("remember", file.get("remember").cloned().unwrap_or_default()),
+    ];
+    values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn rights(may: SelfService) -> Vec<&'static str> {
+    let all =
+        [(may.enroll, "enroll"), (may.replace, "replace"), (may.remove, "remove"), (may.backup_codes, "backup-codes")];
+    all.into_iter().filter(|right| right.0).map(|right| right.1).collect()
+}
+
+fn check(config: Option<&Path>, draft: Option<&Path>) -> Result<Report, Failure> {
+    let file = draft.unwrap_or(path(config));
+    let bytes = match draft {
+        // Whose a draft is does not matter: what logins read is another file, or will be once it is in its place.
+        Some(draft) if draft != path(config) => {
+            let bytes = std::fs::read(draft).map_err(|e| Failure::usage(format!("{}: {e}", draft.display())))?;
+            Some(bytes.into())
+        }
+        _ => store::read_policy(file)?,
+    };
+    let report = |text: String| Report::new(text).with("file", file.display().to_string());
+    match bytes.as_ref().map(|bytes| Policy::parse(bytes)) {
+        Some(Ok(_)) => Ok(report(format!("{}: ok", file.display())).with("valid", true)),
+        Some(Err(bad)) => Ok(report(format!("{}: {bad}", file.display()))
+            .with("valid", false)
+            .with("line", bad.at.map(|at| at.0))
+            .with("column", bad.at.map(|at| at.1))
+            .with("message", bad.what)
+            .exiting(NO)),
+        None if config.is_some() => Err((&PolicyFault::Absent(file.into())).into()),
+        None => Ok(report(format!("{} does not exist: the defaults count.", file.display())).with("valid", true)),
+    }
+}
+
+fn enable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    let accounts = accounts::all()?;
+    let rollout = Rollout::of(&desk, &accounts)?;
+    let count = rollout.count();
+    let asks = !rollout.stacks.is_empty();
+    if asks && !desk.policy().enabled && count.refused > 0 && !yes {
+        let question = format!("{count}\nAsk for codes from now on?");
+        if !agrees(&question, json)? {
+            return Ok(Report::new("Nothing was changed.".into()).with("enabled", false).exiting(NO));
+        }
+    }
+    let changed = set(config, "enabled", Some(true.into()), |policy| policy.enabled = true)?;
+    if changed {
+        log_change("switched the policy on");
+    }
+    let services: Vec<&str> = rollout.stacks.iter().map(|stack| stack.service.as_str()).collect();
+    let effect = if asks {
+        format!("These stacks ask for a code: {}.\n{count}", services.join(", "))
+    } else {
+        "Nothing asks for a code yet: put `auth required pam_totp.so` into a stack, such as /etc/pam.d/sshd, and keep a \
+         root shell open until a login in a second terminal worked."
+            .into()
+    };
+    let state = if changed { "The policy is on." } else { "The policy was on already." };
+    Ok(Report::new(format!("{state} {effect}"))
+        .with("enabled", true)
+        .with("changed", changed)
+        .with("stacks", services)
+        .with("accounts", count.accounts)
+        .with("unenrolled", count.unenrolled)
+        .with("refused", count.refused))
+}
+
+fn disable(config: Option<&Path>) -> Result<Report, Failure> {
+    desk(config)?;
+    let changed = set(config, "enabled", Some(false.into()), |policy| policy.enabled = false)?;
+    if changed {
+        log_change("switched the policy off");
+    }
+    let state = if changed { "The policy is off" } else { "The policy was off already" };
+    Ok(Report::new(format!("{state}: nobody is asked for a code. What users enrolled stays."))
+        .with("enabled", false)
+        .with("changed", changed))
+}
+
+/// Shows or sets the name that apps show beside the account.
+pub fn issuer(config: Option<&Path>, name: Option<&str>) -> Result<Report, Failure> {
+    if let Some(name) = name {
+        if !name.is_empty() && !uri::valid_label(name) {
+            return Err(Failure::bad_input("bad_name", "an issuer has 1 to 128 printable characters and no colon"));
+        }
+        let issuer = Some(name.to_owned()).filter(|name| !name.is_empty());
+        let value = issuer.clone().map(Into::into);
+        if set(config, "issuer", value, |policy| policy.issuer = issuer)? {
+            log_change(&match name {
+                "" => "reset the issuer".into(),
+                name => format!("set the issuer to {}", words::clean(name)),
+            });
+        }
+    }
+    let issuer = desk(config)?.policy().issuer.clone().or_else(hostname);
+    let text = issuer.clone().unwrap_or("There is none, and this host has no name to show.".into());
+    // Both names, because panels know an issuer of a reseller's beside the host's; here they are one.
+    Ok(Report::new(text).with("issuer", issuer.clone()).with("system_wide_issuer", issuer))
+}
+
+/// Sets one key, or takes it away; false where that changes nothing.
+fn set(
+    config: Option<&Path>,
+    key: &str,
+    value: Option<toml_edit::Value>,
+    change: impl FnOnce(&mut Policy),
+) -> Result<bool, Failure> {
+    let path = path(config);
+    let mut changed = false;
+    store::edit_policy(path, |bytes| {
+        let bad = |bad| Failure::from(&PolicyFault::Text(path.into(), bad));
+        if bytes.is_none() && config.is_some() {
+            return Err(Failure::from(&PolicyFault::Absent(path.into())));
+        }
+        let bytes = bytes.unwrap_or_default();
+        let before = Policy::parse(bytes).map_err(bad)?;
+        let mut after = before.clone();
+        change(&mut after);
+        if after == before {
+            return Ok(None);
+        }
+        changed = true;
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        let text =
+            edit::with_key(text, key, value.as_ref(), |text| Policy::parse(text.as_bytes()).as_ref() == Ok(&after));
+        let text = text.ok_or_else(|| Failure::host(format!("{}: change the key `{key}` by hand", path.display())))?;
+        Ok(Some(text.into_bytes()))
+    })?;
+    Ok(changed)
+}
+
+/// Where a login is said to come from.
+pub fn source(from: Option<&str>) -> Result<Source, Failure> {
+    let Some(text) = from else { return Ok(Source::Local) };
+    Source::from_address(text)
+        .ok_or_else(|| Failure::usage(format!("--from needs a literal address, not {}", words::clean(text))))
+}

@@ -1,0 +1,102 @@
+//! Who has a factor, who lacks one, and whom that keeps out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use pam_totp::desk::{Desk, Local};
+use pam_totp::policy::{Policy, Unenrolled};
+use pam_totp::rules::{By, Facts, Ruling, decide};
+use pam_totp::source::Source;
+
+use super::accounts::{Line, Members};
+use super::report::Failure;
+use super::stacks::{self, Stack};
+
+/// What sshd may have seen succeed: nothing, or all there is.
+const SHOWN: [&str; 2] = ["", "publickey\npassword\nkeyboard-interactive\nhostbased\ngssapi-with-mic"];
+
+/// Accounts and factors side by side.
+pub struct Rollout<'a> {
+    accounts: &'a BTreeMap<String, Line>,
+    pub enrolled: BTreeSet<String>,
+    pub stacks: Vec<Stack>,
+    policy: Policy,
+    /// The groups that rules name.
+    groups: Vec<(String, Option<Members>)>,
+}
+
+impl<'a> Rollout<'a> {
+    pub fn of(desk: &Local, accounts: &'a BTreeMap<String, Line>) -> Result<Self, Failure> {
+        let policy = desk.policy().clone();
+        let rules = policy.rules.require.iter().chain(&policy.rules.exempt);
+        let named: BTreeSet<&String> = rules.flat_map(|rule| rule.groups.iter().flatten()).collect();
+        let groups = named.into_iter().map(|name| Ok((name.clone(), Members::find(name)?)));
+        let groups = groups.collect::<Result<Vec<_>, Failure>>()?;
+        let enrolled = desk.store()?.names()?.into_iter().collect();
+        Ok(Self { accounts, enrolled, stacks: stacks::naming_us(), policy, groups })
+    }
+
+    /// Who can log in.
+    pub fn people(&self) -> impl Iterator<Item = &str> {
+        self.accounts.iter().filter(|(_, line)| line.has_login_shell()).map(|(name, _)| name.as_str())
+    }
+
+    /// Is there a login that a factor is required for?
+    pub fn is_required(&self, name: &str) -> bool {
+        self.rulings(name).any(|ruling| match ruling {
+            Ruling::Ask { by: By::Require(_), .. } => true,
+            ruling => refuses(&ruling),
+        })
+    }
+
+    /// What his logins may come to: in each stack of this host, from anywhere, however sshd knew him before. Before
+    /// there is a stack, in one without `nullok`.
+    fn rulings(&self, name: &str) -> impl Iterator<Item = Ruling> {
+        let inside = |group: &(String, Option<Members>)| match &group.1 {
+            Some(members) => members.has(name, self.accounts),
+            None => false,
+        };
+        let groups: Vec<String> =
+            self.groups.iter().filter(|group| inside(group)).map(|group| group.0.clone()).collect();
+        let mut stacks: Vec<(&str, bool)> = self.stacks.iter().map(|s| (s.service.as_str(), s.nullok)).collect();
+        if stacks.is_empty() {
+            stacks.push(("", false));
+        }
+        let logins = stacks.into_iter().flat_map(|stack| SHOWN.map(|shown| (stack, shown)));
+        let rulings = logins.map(|((service, nullok), ssh_auth)| {
+            // An unknown place may be in any network: that requires, and exempts nobody.
+            let (user, source, groups) = (Some(name), Source::Unknown, Some(groups.clone()));
+            decide(&self.policy, nullok, &Facts { user, service, source, ssh_auth, groups, own: None })
+        });
+        rulings.collect::<Vec<_>>().into_iter()
+    }
+
+    pub fn count(&self) -> Count {
+        let without: Vec<&str> = self.people().filter(|name| !self.enrolled.contains(*name)).collect();
+        let refused = without.iter().filter(|name| self.rulings(name).any(|ruling| refuses(&ruling))).count();
+        Count { accounts: self.people().count(), unenrolled: without.len(), refused }
+    }
+}
+
+fn refuses(ruling: &Ruling) -> bool {
+    matches!(ruling, Ruling::Ask { without: Unenrolled::Deny, .. })
+}
+
+/// Accounts with a login shell, those of them without a factor, and those of these who are refused.
+pub struct Count {
+    pub accounts: usize,
+    pub unenrolled: usize,
+    pub refused: usize,
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { accounts, unenrolled, refused } = self;
+        write!(f, "{unenrolled} of {accounts} accounts with a shell are not enrolled")?;
+        match *refused {
+            0 => f.write_str("; nobody is refused for that."),
+            all if all == *unenrolled => f.write_str(" and are refused: see `pam-totp list --unenrolled`."),
+            some => write!(f, "; {some} of them are refused: see `pam-totp list --required --unenrolled`."),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `remove --orphans` and `--all`: many factors at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap::Args;
+use pam_totp::desk::Local;
+use pam_totp::manage;
+
+use super::accounts::{self, Orphan};
+use super::input::agrees;
+use super::people::{desk, person};
+use super::report::{Failure, NO, Report};
+use super::{change, list};
+
+#[derive(Args)]
+pub struct Remove {
+    /// Whom. With --orphans: only those of them whose account is gone or was made anew.
+    #[arg(required_unless_present_any = ["orphans", "all"])]
+    users: Vec<String>,
+    /// Every factor without an account, or enrolled by another uid.
+    #[arg(long)]
+    orphans: bool,
+    /// Everybody's but your own.
+    #[arg(long, conflicts_with_all = ["users", "orphans"])]
+    all: bool,
+    /// Do it without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Takes factors off.
+pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<Report, Failure> {
+    match arguments {
+        Remove { all: true, yes, .. } => all(config, *yes, json),
+        Remove { orphans: true, users, yes, .. } => orphans(config, users, *yes, json),
+        Remove { users, .. } => change::remove(config, users),
+    }
+}
+
+fn all(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failure> {
+    let own = person().account;
+    let names: Vec<String> =
+        desk(config)?.store()?.names()?.into_iter().filter(|name| Some(name) != own.as_ref()).collect();
+    let question = format!("Take the factor off {} users?", names.len());
+    if !names.is_empty() && !yes && !agrees(&question, json)? {
+        return Ok(unchanged());
+    }
+    change::remove(config, &names)
+}
+
+/// With names there is nothing to ask: they say whom. That is how the removal of an account calls this.
+fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
+    let desk: Local = desk(config)?;
+    let store = desk.store()?;
+    let found = match users {
+        [] => list::orphans(store, store.names()?, &accounts::all()?)?,
+        users => {
+            let kept = users.iter().map(|user| Ok(store.keeps(user)?.then(|| user.clone())));
+            let kept = kept.collect::<Result<Vec<_>, Failure>>()?;
+            list::orphans(store, kept.into_iter().flatten().collect(), &BTreeMap::new())?
+        }
+    };
+    if users.is_empty() && !found.is_empty() && !yes {
+        let mut question: String = found.iter().map(|(name, orphan)| format!("{name}: {}\n", orphan.words())).collect();
+        question.push_str("Is every directory service up? Who is only missing there would lose his factor.\n");
+        question.push_str(&format!("Take the factor off {} users?", found.len()));
+        if !agrees(&question, json)? {
+            return Ok(unchanged());
+        }
+    }
+    let orphans: BTreeMap<String, Orphan> = found.into_iter().collect();
+    let names: Vec<String> = orphans.keys().cloned().collect();
+    change::each(&names, "removed the factor of", |name| match orphans.get(name) {
+        // Waits and counts go too: the next account of that name starts clean.
+        Some(Orphan::NoAccount) => manage::forget(store, name),
+        _ => manage::remove(store, name),
+    })
+}
+
+fn unchanged() -> Report {
+    Report::new("Nothing was changed.".into()).exiting(NO)
+}
