@@ -142,7 +142,7 @@ pub mod log {
         }
     }
 
-    /// Why nobody was asked. Without a name: what was typed may be a password.
+    /// Why somebody was not asked: to be found when it is asked how he got in.
     pub fn no_code(reason: Reason, user: &str, source: Source) -> String {
         let why = match reason {
             Reason::SwitchedOff => "the policy is switched off",

@@ -44,7 +44,8 @@ pub fn prove(
         }
         Ok(None) => {
             host.log(Level::Notice, &format!("enrolling: {} put it off", words::clean(&account.name)));
-            Exit::Ignore
+            // As for everybody of whom no code is due: the key was the credential.
+            if options.after_publickey { Exit::Success } else { Exit::Ignore }
         }
         Err(Refused::CannotShow) => refuse(host, items, account, "this program cannot show a key"),
         Err(Refused::NotProved) => refuse(host, items, account, "no code proved the new key"),

@@ -105,6 +105,9 @@ fn enter_puts_it_off_until_the_day_and_not_after_and_not_where_a_rule_requires_i
     let mut line = first(&[]).with(until(now() + 60));
     assert_eq!(line.runs(&steps), Exit::Ignore);
     assert!(line.script.shown.contains("you may put this off: press Enter."));
+    let mut with_key = first(&[c"after=publickey"]).with(until(now() + 60));
+    with_key.script.items.ssh_auth_info = Some("publickey ssh-ed25519 AAAA".into());
+    assert_eq!(with_key.runs(&steps), Exit::Success, "the key was the credential");
     let empty = || asks(PROMPT, "");
     let steps =
         [vec![shows(true), empty(), invalid(), empty(), invalid(), empty()], refusals(NOT_PROVED).into()].concat();
