@@ -45,6 +45,7 @@ fn by(ruling: Ruling) -> String {
         Ruling::Off => "enabled = false".into(),
         Ruling::Exempt(number) => format!("[[exempt]] {number}"),
         Ruling::Ask { by: By::Require(number), .. } => format!("[[require]] {number}"),
+        Ruling::Ask { by: By::Doubt(number), .. } => format!("[[require]] {number}, as a look-up failed"),
         Ruling::Ask { by: By::Unenrolled, without } => format!("unenrolled = \"{}\"", word(without)),
         Ruling::Ask { by: By::Nullok, .. } => "nullok in the stack".into(),
         Ruling::Ask { by: By::Default, without } => format!("the default, unenrolled = \"{}\"", word(without)),
