@@ -69,6 +69,10 @@ fn who_has_no_factor_and_who_must_have_one() {
             assert_eq!(of_ours(system, &["--required", "--unenrolled"]), ["bob"]);
         }
 
+        // From some place a factor is required of everybody.
+        system.policy("unenrolled = \"enroll\"\n[[require]]\nnetworks = [\"192.0.2.0/24\"]\n");
+        assert_eq!(of_ours(system, &["--required"]), ["alice", "bob", "carol"]);
+
         let (_, list) = object(system, &with_group(&["list", "--unenrolled"]), "");
         assert_eq!((&list["users"][0]["user"], &list["users"][0]["enrolled"]), (&json!("bob"), &json!(false)));
         let (_, said, _) = program(system, &with_group(&["list", "--unenrolled"]), "");

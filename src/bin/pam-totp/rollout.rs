@@ -44,7 +44,8 @@ impl<'a> Rollout<'a> {
     /// Is there a login that a factor is required for?
     pub fn is_required(&self, name: &str) -> bool {
         self.rulings(name).any(|ruling| match ruling {
-            Ruling::Ask { by: By::Require(_), .. } => true,
+            // A place that is not known may be in the rule's network.
+            Ruling::Ask { by: By::Require(_) | By::Doubt(_), .. } => true,
             ruling => refuses(&ruling),
         })
     }
