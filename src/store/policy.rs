@@ -3,8 +3,15 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::fchown;
+use std::path::Path;
+use std::time::Instant;
 
-use super::*;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, fchmod, lstat};
+use zeroize::Zeroizing;
+
+use super::files::{MAX_FILE, Writers, check_directories, io_error, lock_file, read_checked, sync_directory, unlink};
+use super::{LOCK_BOUND, StoreError};
 
 /// A policy file's bytes; `None` where there is none.
 pub fn read_policy(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {

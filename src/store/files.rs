@@ -1,0 +1,201 @@
+//! Files that only their owner can have changed: opened without being misled, checked, locked within a second.
+//!
+//! Every directory up to `/` is checked from the top down. Once a directory is known to belong to root and not
+//! to be writable by others, only root can change what is in it, so the next check cannot be raced by a user.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, lstat};
+use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
+use zeroize::Zeroizing;
+
+use super::StoreError;
+
+/// No file of ours is longer.
+pub(super) const MAX_FILE: u64 = 64 * 1024;
+/// Between two tries for the lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Who may write to a file or directory of ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writers {
+    /// Others may read it.
+    Trusted,
+    /// Others may not even read it.
+    OwnerAlone,
+}
+
+/// Root, or whoever this process is: euid 0 trusts root's files alone.
+fn trusted(owner: u32) -> bool {
+    owner == 0 || owner == Uid::effective().as_raw()
+}
+
+pub(super) fn check_directories(path: &Path, last: Writers) -> Result<(), StoreError> {
+    let mut above: Vec<&Path> = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()).collect();
+    above.reverse();
+    above.into_iter().try_for_each(|p| check_directory(p, Writers::Trusted))?;
+    check_directory(path, last)
+}
+
+pub(super) fn check_directory(path: &Path, writers: Writers) -> Result<(), StoreError> {
+    let stat = match lstat(path) {
+        Err(Errno::ENOENT) => return Err(StoreError::Missing(path.into())),
+        other => other.map_err(|e| StoreError::Io(path.into(), e))?,
+    };
+    let fault = |what| Err(StoreError::Unsafe(path.into(), what));
+    match kind(&stat) {
+        SFlag::S_IFDIR => {}
+        SFlag::S_IFLNK => return fault("is a symbolic link (set `store` to the real path)"),
+        _ => return fault("is not a directory"),
+    }
+    check_writers(path, &stat, writers, stat.st_mode & 0o1000 != 0)
+}
+
+fn check_writers(path: &Path, stat: &FileStat, writers: Writers, sticky: bool) -> Result<(), StoreError> {
+    let fault = |what| Err(StoreError::Unsafe(path.into(), what));
+    if !trusted(stat.st_uid) {
+        return fault("does not belong to root");
+    }
+    match writers {
+        Writers::Trusted if stat.st_mode & 0o022 != 0 && !sticky => fault("can be written by others"),
+        Writers::OwnerAlone if stat.st_mode & 0o077 != 0 => {
+            fault("is open to others (its mode has group or other bits)")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits())
+}
+
+/// Opens without following, blocking or inheriting, then looks at what was opened: a FIFO or a link must neither
+/// hang nor mislead a login.
+pub(super) fn open_checked(
+    path: &Path,
+    access: OFlag,
+    writers: Writers,
+) -> Result<Option<(File, FileStat)>, StoreError> {
+    let Some(file) = open_unchecked(path, access)? else { return Ok(None) };
+    let stat = check_file(&file, path, writers)?;
+    Ok(Some((file, stat)))
+}
+
+pub(super) fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>, StoreError> {
+    let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    match open(path, flags, Mode::empty()) {
+        Ok(fd) => Ok(Some(File::from(fd))),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(Errno::ELOOP) => Err(StoreError::Unsafe(path.into(), "is a symbolic link")),
+        Err(Errno::EISDIR | Errno::ENXIO) => Err(StoreError::Unsafe(path.into(), "is not a regular file")),
+        Err(errno) => Err(StoreError::Io(path.into(), errno)),
+    }
+}
+
+fn check_file(file: &File, path: &Path, writers: Writers) -> Result<FileStat, StoreError> {
+    let stat = fstat(file).map_err(|e| StoreError::Io(path.into(), e))?;
+    check_stat(&stat, path, writers)?;
+    Ok(stat)
+}
+
+pub(super) fn check_stat(stat: &FileStat, path: &Path, writers: Writers) -> Result<(), StoreError> {
+    let fault = |what| Err(StoreError::Unsafe(path.into(), what));
+    if kind(stat) != SFlag::S_IFREG {
+        return fault("is not a regular file");
+    }
+    if stat.st_nlink != 1 {
+        return fault("has another name (its link count is not 1)");
+    }
+    if u64::try_from(stat.st_size).map_or(true, |size| size > MAX_FILE) {
+        return fault("is longer than 64 KiB");
+    }
+    check_writers(path, stat, writers, false)
+}
+
+pub(super) fn read_checked(path: &Path, writers: Writers) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    let Some((mut file, stat)) = open_checked(path, OFlag::O_RDONLY, writers)? else { return Ok(None) };
+    // Exactly as long as it was: our files are replaced, never extended, and a growing buffer would leave unwiped
+    // copies of the keys behind.
+    let mut bytes = Zeroizing::new(vec![0; usize::try_from(stat.st_size).unwrap_or_default()]);
+    file.read_exact(&mut bytes).map_err(|e| io_error(path, &e))?;
+    Ok(Some(bytes))
+}
+
+/// Opens a file, makes it where it is missing, and locks it.
+pub(super) fn lock_file(
+    path: &Path,
+    access: OFlag,
+    writers: Writers,
+    deadline: Option<Instant>,
+) -> Result<Flock<File>, StoreError> {
+    loop {
+        let file = match open_unchecked(path, access)? {
+            Some(file) => file,
+            None => match create(path, OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL) {
+                Err(StoreError::Io(_, Errno::EEXIST)) => continue,
+                made => {
+                    let made = made?;
+                    path.parent().map_or(Ok(()), sync_directory)?;
+                    made
+                }
+            },
+        };
+        let Some(locked) = try_lock(file, path, deadline)? else { return Err(StoreError::Busy) };
+        // Between opening and locking the file may have been replaced; then the lock is on the wrong one.
+        let held = fstat(&*locked).map_err(|e| StoreError::Io(path.into(), e))?;
+        if lstat(path).is_ok_and(|named| (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)) {
+            check_stat(&held, path, writers)?;
+            return Ok(locked);
+        }
+        if deadline.is_none_or(|d| Instant::now() >= d) {
+            return Err(StoreError::Busy);
+        }
+    }
+}
+
+fn try_lock(mut file: File, path: &Path, deadline: Option<Instant>) -> Result<Option<Flock<File>>, StoreError> {
+    loop {
+        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(Some(locked)),
+            Err((file, Errno::EWOULDBLOCK | Errno::EINTR)) => file,
+            Err((_, errno)) => return Err(StoreError::Io(path.into(), errno)),
+        };
+        if deadline.is_none_or(|d| Instant::now() >= d) {
+            return Ok(None);
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+}
+
+pub(super) fn create(path: &Path, flags: OFlag) -> Result<File, StoreError> {
+    let fault = |e| StoreError::Io(path.into(), e);
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = File::from(open(path, flags, mode).map_err(fault)?);
+    // The host's umask may have taken bits away.
+    fchmod(&file, mode).map_err(fault)?;
+    Ok(file)
+}
+
+pub(super) fn unlink(path: &Path) -> Result<(), StoreError> {
+    match unlinkat(nix::fcntl::AT_FDCWD, path, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(StoreError::Io(path.into(), errno)),
+    }
+}
+
+pub(super) fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let fault = |e| StoreError::Io(path.into(), e);
+    let directory = File::from(open(path, flags, Mode::empty()).map_err(fault)?);
+    directory.sync_all().map_err(|e| io_error(path, &e))
+}
+
+pub(super) fn io_error(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Io(path.into(), error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+}
