@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::backup::Stretched;
 use crate::enrollment::{Device, Enrollment, Kind};
-use crate::otp::{hotp, seconds_to_next, step};
+use crate::otp::{hotp, step};
 use crate::secret::Answer;
 use crate::source::Source;
 use crate::state::{BackupState, DeviceState, LaneKey, Record, Since};
@@ -67,7 +67,7 @@ pub enum Outcome {
     },
     /// A code that was accepted before, or an older one.
     Used {
-        /// Seconds to the next code that can be accepted; 0 where that is no question of time.
+        /// Seconds to the next code that can be accepted; 0 where it is there already, or no question of time.
         next_in: u64,
     },
     /// A wrong code, counted.
@@ -246,12 +246,12 @@ impl Attempt<'_> {
         Verdict::Right(Via::Device(device.id.clone()))
     }
 
-    /// Seconds until the device shows a step beyond the last one.
+    /// Seconds until the device shows a step beyond the last one; 0 where it does.
     fn next_in(&self, line: &DeviceState, period: u32) -> u64 {
         let drift = i64::from(line.drift.unwrap_or_default());
         let next = line.last.unwrap_or_default().saturating_add(1).saturating_add_signed(drift.saturating_neg());
         let begins = next.saturating_mul(u64::from(period));
-        begins.checked_sub(self.now).filter(|s| *s > 0).unwrap_or_else(|| seconds_to_next(self.now, period))
+        begins.saturating_sub(self.now)
     }
 
     /// Forward only: a counter never goes back.

@@ -113,9 +113,3 @@ fn truncate<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> u32 {
 pub fn step(now: u64, period: u32) -> u64 {
     now.checked_div(u64::from(period)).unwrap_or_default()
 }
-
-/// Seconds from `now` to the beginning of the next step: 1 to `period`.
-pub fn seconds_to_next(now: u64, period: u32) -> u64 {
-    let period = u64::from(period.max(1));
-    period.saturating_sub(now.checked_rem(period).unwrap_or_default())
-}

@@ -183,6 +183,16 @@ proptest! {
 }
 
 #[test]
+fn a_step_that_has_not_gone_too_far_is_left_where_it_is() {
+    for (ahead, expected) in [(4, (4, Some(0))), (5, (5, Some(0))), (6, (5, None))] {
+        let mut user = User::with_phone();
+        user.record.devices[0].last = Some(NOW / 30 + ahead);
+        attempt::bring_back(&user.enrollment, &mut user.record, NOW, 1);
+        assert_eq!((user.line().last.unwrap() - NOW / 30, user.line().drift), expected);
+    }
+}
+
+#[test]
 fn the_window_is_as_wide_as_the_policy_says() {
     for window in 0..=3 {
         let user = User { window, ..User::with_phone() };
@@ -222,6 +232,17 @@ fn a_used_code_says_when_the_next_one_comes() {
         assert_eq!(user.decide(typed.as_bytes(), now).outcome, Outcome::Used { next_in }, "{into} {ahead}");
         assert!(user.decide(typed.as_bytes(), now).write.is_none());
     }
+}
+
+#[test]
+fn a_used_code_is_not_told_to_wait_for_one_that_is_there() {
+    let mut user = User::with_phone();
+    let typed = user.code(NOW, 0);
+    assert!(accepted(&user.types(&typed, NOW)));
+    for (later, next_in) in [(29, 1), (30, 0), (59, 0)] {
+        assert_eq!(user.decide(typed.as_bytes(), NOW + later).outcome, Outcome::Used { next_in }, "{later}");
+    }
+    assert!(accepted(&user.types(user.code(NOW + 30, 0), NOW + 30)));
 }
 
 #[test]
