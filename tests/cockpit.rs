@@ -155,40 +155,46 @@ fn key(page: &str) -> String {
     after.split_whitespace().take_while(|group| group.len() == 4).collect()
 }
 
+/// Enrolls at the login, as far as the account phase.
+fn enroll(browser: &mut Browser, password: &str) -> String {
+    browser.visits(URL);
+    browser.types("User name", "alice");
+    browser.types("Password", password);
+    browser.clicks("Log in");
+    browser.sees("Account: alice at ACME");
+    let key = key(&browser.reads());
+    browser.takes_picture("cockpit-enroll");
+    browser.types("Verification code:", &fresh_code(&key));
+    browser.clicks("Log in");
+    key
+}
+
 #[test]
 fn whoever_has_no_factor_enrolls_in_the_page() {
     throw_away_with(browser::files, |system| {
         system.stack("cockpit", STACK);
         system.without_delays();
         system.policy("unenrolled = \"enroll\"\nissuer = \"ACME\"\n");
-        let alice = system.user("alice");
-        let enrolled = || fs::exists("/var/lib/pam_totp/secrets/alice.toml").expect("a folder");
+        system.user("alice");
+        let left = || {
+            ["secrets/alice.toml", "state/alice"]
+                .map(|file| fs::exists(format!("/var/lib/pam_totp/{file}")).expect("a folder"))
+        };
         let _cockpit = Cockpit::start();
         let mut browser = Browser::start();
-        let mut enroll = |password: &str| {
-            browser.visits(URL);
-            browser.types("User name", "alice");
-            browser.types("Password", password);
-            browser.clicks("Log in");
-            browser.sees("Account: alice at ACME");
-            let key = key(&browser.reads());
-            browser.takes_picture("cockpit-enroll");
-            browser.types("Verification code:", &fresh_code(&key));
-            browser.clicks("Log in");
-            key
-        };
 
         // A stranger gets to see a key that nobody will ever use.
-        enroll("wrong password");
-        system.log.line("enrolling: alice has proved a new key");
-        let key = enroll(PASSWORD);
-        assert!(!enrolled() && !fs::exists("/var/lib/pam_totp/state/alice").expect("a folder"), "stored too early");
+        enroll(&mut browser, "wrong password");
+        is_refused(&mut browser);
+        assert_eq!(left(), [false, false]);
+
+        let key = enroll(&mut browser, PASSWORD);
         browser.sees("write them down");
         browser.takes_picture("cockpit-backup-codes");
         browser.types("Press Enter when you have written them down:", "");
         browser.clicks("Log in");
         browser.sees(IN);
-        assert!(enrolled() && alice.name == "alice");
+        assert_eq!(left(), [true, true]);
 
         let [_, next] = fresh_codes(&key);
         answer(&mut browser, PASSWORD, &next);
