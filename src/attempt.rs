@@ -258,7 +258,7 @@ impl Attempt<'_> {
     fn try_hotp(&self, device: &Device, line: &mut DeviceState, code: &[u8]) -> Verdict {
         let Some(next) = line.last else { return Verdict::Wrong };
         let near = search(device, next, next.saturating_add(LOOK_AHEAD - 1), code);
-        let used = search(device, next.saturating_sub(LOOK_AHEAD), next.saturating_sub(1), code).filter(|_| next > 0);
+        let used = search(device, next.saturating_sub(LOOK_AHEAD), next.saturating_sub(1), code);
         let far = search(device, next.saturating_add(LOOK_AHEAD), next.saturating_add(FAR_AHEAD), code);
         let fresh = |at: u64| self.now.checked_sub(at).is_some_and(|age| age <= PENDING);
         let second =

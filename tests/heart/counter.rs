@@ -102,6 +102,14 @@ fn two_far_codes_must_be_the_last_two_that_were_typed() {
 }
 
 #[test]
+fn the_first_code_of_all_gets_in_once() {
+    let mut user = User::with(vec![device(0, Kind::Hotp { start: 0 })]);
+    let first = code(&user.enrollment.devices[0], 0);
+    assert!(accepted(&user.types(&first, NOW)));
+    assert_eq!(user.types(&first, NOW), Outcome::Used { next_in: 0 });
+}
+
+#[test]
 fn a_lost_counter_lets_nobody_in() {
     let mut user = token();
     user.record = Record::default();
