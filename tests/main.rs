@@ -42,3 +42,4 @@ mod sudo;
 mod support;
 mod transfers;
 mod vsftpd;
+mod wire;
