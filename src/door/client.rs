@@ -1,4 +1,4 @@
-//! The caller's side of the door: one question, one answer, within a second and a half.
+//! The caller's side of the door: one question, one answer, and no longer than a login may take.
 
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -27,12 +27,14 @@ use crate::verify::Verdict;
 const VERIFY: &str = "/run/pam_totp/verify.sock";
 /// Root's own, which no user can fill up.
 const ROOT: &str = "/run/pam_totp/root.sock";
-/// For everything together.
-const BOUND: Duration = Duration::from_millis(1_500);
+/// For a login's question and its answer.
+const LOGIN: Duration = Duration::from_millis(1_500);
+/// For a change: twenty backup codes take a small machine its time, and who gave up would never see them.
+const CHANGE: Duration = Duration::from_secs(15);
 
 /// Has the user a factor, and with how many digits?
 pub fn preview(name: &str) -> Result<Option<Digits>, DoorError> {
-    match ask(name, Ask::Preview)? {
+    match ask(name, Ask::Preview, LOGIN)? {
         Reply::Preview(digits) => Ok(digits),
         other => Err(beside(other)),
     }
@@ -41,7 +43,7 @@ pub fn preview(name: &str) -> Result<Option<Digits>, DoorError> {
 /// Has an answer judged. What is for the log alone stays in the log of the other side.
 pub fn verify(account: &Account, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, DoorError> {
     let service = login.remembers.then(|| login.service.to_owned());
-    match ask(&account.name, Ask::Verify { code: answer.clone(), from: login.source, service })? {
+    match ask(&account.name, Ask::Verify { code: answer.clone(), from: login.source, service }, LOGIN)? {
         Reply::Verdict(None) => Ok(None),
         Reply::Verdict(Some((outcome, now))) => {
             Ok(Some(Verdict { outcome, healed: false, clock_back: None, clock_off: None, now }))
@@ -52,7 +54,7 @@ pub fn verify(account: &Account, login: &Login<'_>, answer: &Answer) -> Result<O
 
 /// What the user has enrolled.
 pub fn status(account: &Account) -> Result<Status, ManageError> {
-    match ask(&account.name, Ask::Status)? {
+    match ask(&account.name, Ask::Status, LOGIN)? {
         Reply::Status(status) => Ok(status),
         Reply::Refused(error) => Err(error),
         other => Err(beside(other).into()),
@@ -73,7 +75,7 @@ pub fn apply(account: &Account, current: Option<&Answer>, change: Change<'_>) ->
         Change::BackupCodes(count) => Ask::BackupCodes { count, current },
         Change::Remove => Ask::Remove { current },
     };
-    match ask(&account.name, ask_this)? {
+    match ask(&account.name, ask_this, CHANGE)? {
         Reply::Done(codes) => Ok(codes),
         Reply::Refused(error) => Err(error),
         other => Err(beside(other).into()),
@@ -90,8 +92,8 @@ fn beside(reply: Reply) -> DoorError {
     }
 }
 
-fn ask(name: &str, ask: Ask) -> Result<Reply, DoorError> {
-    let deadline = Instant::now().checked_add(BOUND).ok_or(DoorError::Late)?;
+fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
+    let deadline = Instant::now().checked_add(bound).ok_or(DoorError::Late)?;
     let request = Request { user: name.to_owned(), ask };
     let mut stream = open(if Uid::effective().is_root() { ROOT } else { VERIFY })?;
     stream.write_all(request.print().as_bytes()).map_err(|e| late_or_garbled(&e))?;
@@ -104,8 +106,7 @@ fn open(path: &str) -> Result<UnixStream, DoorError> {
     let kind = SockType::Stream;
     let fd = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None).map_err(|_| DoorError::Fault)?;
     // It bounds the connecting too, when the door is crowded.
-    let bound = TimeVal::new(1, 500_000);
-    setsockopt(&fd, SendTimeout, &bound).map_err(|_| DoorError::Fault)?;
+    setsockopt(&fd, SendTimeout, &TimeVal::new(1, 500_000)).map_err(|_| DoorError::Fault)?;
     let address = UnixAddr::new(path).map_err(|_| DoorError::Closed)?;
     match connect(fd.as_raw_fd(), &address) {
         Ok(()) => {}

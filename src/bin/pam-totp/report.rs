@@ -17,7 +17,8 @@ const VERSION: u64 = 1;
 
 /// The answer is no.
 pub const NO: u8 = 1;
-const USAGE: u8 = 2;
+/// The call's words are off.
+pub const USAGE: u8 = 2;
 const NO_SUCH_USER: u8 = 3;
 const NOT_PERMITTED: u8 = 4;
 const HOST: u8 = 5;
