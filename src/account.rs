@@ -63,6 +63,43 @@ pub fn groups_among(account: &Account, names: &[&str]) -> Result<Vec<String>, Un
     Ok(groups)
 }
 
+/// Has it a login shell? Nobody logs in to a service's account, and nobody but root shall enroll for one.
+pub fn has_login_shell(account: &Account) -> Result<bool, Unavailable> {
+    let user = User::from_name(&account.name).map_err(|_| Unavailable)?;
+    let shell = user.map(|user| user.shell).unwrap_or_default();
+    let listed = SHELLS.into_iter().find_map(|path| std::fs::read_to_string(path).ok());
+    Ok(is_login_shell(shell.to_str().unwrap_or_default(), listed.as_deref().unwrap_or(SHELL)))
+}
+
+/// The administrator's list, else the distribution's.
+const SHELLS: [&str; 2] = ["/etc/shells", "/usr/etc/shells"];
+/// The only one where there is no list, and what an account without a shell gets.
+const SHELL: &str = "/bin/sh";
+
+/// Some lists name `nologin` and `false`, so that FTP servers let their owners in: they are no login shells.
+fn is_login_shell(shell: &str, listed: &str) -> bool {
+    let shell = if shell.is_empty() { SHELL } else { shell };
+    let refuses = shell.rsplit('/').next().is_some_and(|name| matches!(name, "nologin" | "false"));
+    !refuses && listed.lines().any(|line| line.trim_end() == shell)
+}
+
 fn account(user: User) -> Account {
     Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_a_login_shell() {
+        let listed = "# shells\n/bin/sh\n/bin/bash \n/usr/sbin/nologin\n/bin/false\n";
+        for shell in ["/bin/sh", "/bin/bash", ""] {
+            assert!(is_login_shell(shell, listed), "{shell}");
+        }
+        for shell in ["/usr/sbin/nologin", "/bin/false", "/bin/zsh", "bash", "/bin"] {
+            assert!(!is_login_shell(shell, listed), "{shell}");
+        }
+        assert!(is_login_shell("/bin/sh", SHELL) && !is_login_shell("/bin/bash", SHELL));
+    }
 }

@@ -2,13 +2,20 @@
 
 use std::path::Path;
 
+use nix::errno::Errno;
+use nix::unistd::Uid;
+
+use crate::access::{self, Deed, Subject};
 use crate::account::{self, Account};
+use crate::clock;
+use crate::door::{DoorError, client};
 use crate::manage::{self, By, Change, Codes, ManageError, Pending, Proof};
 use crate::otp::Digits;
 use crate::policy::{BadPolicy, PATH, Policy};
 use crate::preview::{self, Login, Preview, Standing};
 use crate::rules::Ruling;
 use crate::secret::Answer;
+use crate::status::Status;
 use crate::store::{self, Store, StoreError};
 use crate::verify::{self, Verdict};
 
@@ -75,7 +82,11 @@ impl Local {
 
     /// What a login comes to and which rule says so, for programs.
     pub fn explain(&self, login: &Login<'_>) -> (Preview, Ruling) {
-        preview::preview(&self.store, &self.policy, login)
+        preview::preview(&self.store, &self.policy, login, |name| self.store()?.is_enrolled(name))
+    }
+
+    fn digits_of(&self, account: &Account) -> Result<Option<Digits>, StoreError> {
+        Ok(self.store()?.enrollment(account)?.map(|enrollment| enrollment.digits()))
     }
 
     /// The fault itself, for programs.
@@ -112,11 +123,8 @@ impl Desk for Local {
     }
 
     fn digits(&self, standing: &Standing) -> Digits {
-        let enrollment = match (standing, &self.store) {
-            (Standing::Enrolled(account), Ok(store)) => store.enrollment(account).ok().flatten(),
-            _ => None,
-        };
-        enrollment.map_or(Digits::SIX, |e| e.digits())
+        let Standing::Enrolled(account) = standing else { return Digits::SIX };
+        self.digits_of(account).ok().flatten().unwrap_or(Digits::SIX)
     }
 
     fn names(&self, name: &str, account: &Account) -> bool {
@@ -149,4 +157,147 @@ impl Desk for Local {
             }
         }
     }
+}
+
+/// Does it here, and where the files are out of this process's reach, at the door.
+pub struct Front {
+    local: Local,
+    /// pam-totpd serves the installation's own store by the installation's own policy, and nothing else.
+    has_door: bool,
+}
+
+impl Front {
+    /// Reads the policy and opens the store.
+    pub fn open(config: Option<&Path>) -> Self {
+        let local = Local::open(config);
+        let has_door = config.is_none() && local.policy.has_default_store();
+        // Where this process alone sees the disk read-only, one who can write goes before `/run`.
+        let store = local.store.map(|store| store.continuing(!has_door));
+        Self { local: Local { store, ..local }, has_door }
+    }
+
+    /// The fault of the policy, for programs.
+    pub fn fault(&self) -> Option<&PolicyFault> {
+        self.local.fault()
+    }
+
+    /// The opened store, for programs.
+    pub fn store(&self) -> Result<&Store, StoreError> {
+        self.local.store()
+    }
+
+    /// Is this a user who looks after his own factor? Then a code must prove it.
+    pub fn is_for_owners(&self) -> bool {
+        self.has_door && !Uid::effective().is_root()
+    }
+
+    /// What a user has enrolled.
+    pub fn status(&self, account: &Account) -> Result<Status, ManageError> {
+        if self.is_for_owners() {
+            return client::status(account);
+        }
+        Ok(Status::of(self.store()?, &account.name, Some(account), clock::now())?)
+    }
+
+    /// Said before anybody scans a code in vain; pam-totpd asks again.
+    pub fn may(&self, account: &Account, deed: Deed<'_>) -> Result<(), ManageError> {
+        if self.is_for_owners() { may(Uid::effective().as_raw(), account, deed, self.policy()) } else { Ok(()) }
+    }
+
+    /// Makes a change: by root's right here, by the owner's at the door with a code of what he has.
+    pub fn apply(&self, account: &Account, current: Option<&Answer>, change: Change<'_>) -> Result<Codes, ManageError> {
+        if self.is_for_owners() {
+            return client::apply(account, current, change);
+        }
+        manage::apply(self.store()?, self.policy(), account, By::Root, change)
+    }
+
+    /// Whether the door may know what the files did not tell.
+    fn asks(&self, error: &StoreError) -> bool {
+        self.has_door && error.is_out_of_reach()
+    }
+
+    /// Has this user a factor?
+    pub fn is_enrolled(&self, name: &str) -> Result<bool, StoreError> {
+        match self.store().and_then(|store| store.is_enrolled(name)) {
+            Err(error) if self.asks(&error) => Ok(client::preview(name).map_err(StoreError::Door)?.is_some()),
+            here => here,
+        }
+    }
+
+    fn verify_at_door(
+        &self,
+        error: &StoreError,
+        account: &Account,
+        login: &Login<'_>,
+        answer: &Answer,
+    ) -> Result<Option<Verdict>, StoreError> {
+        let read_only = matches!(error, StoreError::Io(_, Errno::EROFS));
+        match (client::verify(account, login, answer), &self.local.store) {
+            // A host without pam-totpd.
+            (Err(DoorError::Closed), Ok(store)) if read_only => {
+                let memory = preview::memory(self.policy(), login, account);
+                let store = store.clone().continuing(true);
+                verify::verify(&store, self.policy(), account, login.source, answer, memory.as_ref())
+            }
+            (verdict, _) => verdict.map_err(StoreError::Door),
+        }
+    }
+}
+
+impl Desk for Front {
+    fn policy(&self) -> &Policy {
+        self.local.policy()
+    }
+
+    fn policy_fault(&self) -> Option<String> {
+        self.local.policy_fault()
+    }
+
+    fn preview(&self, login: &Login<'_>) -> Preview {
+        preview::preview(&self.local.store, self.policy(), login, |name| self.is_enrolled(name)).0
+    }
+
+    fn digits(&self, standing: &Standing) -> Digits {
+        let Standing::Enrolled(account) = standing else { return Digits::SIX };
+        let digits = match self.local.digits_of(account) {
+            Err(error) if self.asks(&error) => client::preview(&account.name).map_err(StoreError::Door),
+            here => here,
+        };
+        digits.ok().flatten().unwrap_or(Digits::SIX)
+    }
+
+    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
+        match (self.local.verify(standing, login, answer), standing) {
+            (Err(error), Standing::Enrolled(account)) if self.asks(&error) => {
+                self.verify_at_door(&error, account, login, answer)
+            }
+            (here, _) => here,
+        }
+    }
+
+    fn names(&self, name: &str, account: &Account) -> bool {
+        self.local.names(name, account)
+    }
+
+    /// Root's right, which no caller of the door has: who is not root enrolls with `pam-totp enroll`.
+    fn enroll(&self, pending: Pending, backup_codes: u8) -> Result<Codes, ManageError> {
+        self.local.enroll(pending, backup_codes)
+    }
+}
+
+/// May this caller do this to that account's factor? Looks up what [`access`] must know.
+pub fn may(caller: u32, account: &Account, deed: Deed<'_>, policy: &Policy) -> Result<(), ManageError> {
+    let unavailable = |account::Unavailable| StoreError::NoAccounts;
+    let logs_in = match deed {
+        Deed::Enroll(_) => account::has_login_shell(account).map_err(unavailable)?,
+        _ => false,
+    };
+    let required = match deed {
+        Deed::Remove => {
+            policy.rules.require_anywhere(&account.name, |groups| account::groups_among(account, groups).ok())
+        }
+        _ => false,
+    };
+    Ok(access::may(caller, Subject { account, logs_in, required }, deed, policy)?)
 }

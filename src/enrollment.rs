@@ -31,6 +31,16 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// A period of at most an hour, a counter that lasts.
+    pub fn is_valid(self) -> bool {
+        match self {
+            Self::Totp { period } => (1..=3_600).contains(&period),
+            Self::Hotp { start } => start < u64::from(u32::MAX),
+        }
+    }
+}
+
 /// One phone, token or app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -212,10 +222,12 @@ pub(crate) fn position(text: &str, error: &toml::de::Error) -> Option<(usize, us
 
 fn device(table: DeviceTable) -> Result<Device, Broken> {
     let kind = match (table.r#type.as_str(), table.period, table.counter) {
-        ("totp", Some(period @ 1..=3_600), None) => Kind::Totp { period },
-        ("hotp", None, Some(start)) if start < u64::from(u32::MAX) => Kind::Hotp { start },
-        _ => return Err(broken("a device needs type \"totp\" with a period of 1 to 3600 or \"hotp\" with a counter")),
+        ("totp", Some(period), None) => Some(Kind::Totp { period }),
+        ("hotp", None, Some(start)) => Some(Kind::Hotp { start }),
+        _ => None,
     };
+    let fault = broken("a device needs type \"totp\" with a period of 1 to 3600 or \"hotp\" with a counter");
+    let kind = kind.filter(|kind| kind.is_valid()).ok_or(fault)?;
     Ok(Device {
         id: identifier(table.id)?,
         name: name(table.name)?,

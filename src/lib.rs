@@ -2,6 +2,7 @@
 //!
 //! A login: `pam -> flow -> desk.preview -> prompt -> desk.verify -> verify -> attempt -> store`.
 //! A change: `bin/pam-totp -> desk -> manage -> store`.
+//! Either, where root's files are out of reach: `desk -> door/client | door/server -> access -> verify or manage`.
 //!
 //! Pure rooms take bytes and the time and do no I/O. `pam` opens no file, `store` knows no PAM.
 
@@ -29,7 +30,9 @@
 #[cfg(feature = "module")]
 pub mod pam;
 
+pub mod access;
 pub mod desk;
+pub mod door;
 pub mod manage;
 pub mod preview;
 pub mod status;

@@ -8,10 +8,12 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::access::Denied;
 use crate::account::Account;
 use crate::attempt::{self, Attempt, Outcome};
 use crate::backup::{self, BackupCodes, Stretched};
 use crate::clock;
+use crate::door::DoorError;
 use crate::enrollment::{Device, Enrollment, Kind};
 use crate::otp::{Algorithm, Digits};
 use crate::policy::Policy;
@@ -51,11 +53,27 @@ pub enum ManageError {
     },
     /// There is no chance to be had for keys and codes.
     NoRandom,
+    /// This user may not do this.
+    Denied(Denied),
+    /// The door was no help.
+    Door(DoorError),
 }
 
 impl From<StoreError> for ManageError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Denied> for ManageError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<DoorError> for ManageError {
+    fn from(error: DoorError) -> Self {
+        Self::Door(error)
     }
 }
 
@@ -80,6 +98,8 @@ impl fmt::Display for ManageError {
             }
             Self::CodeRefused { retry_after, .. } => f.write_str(&user::too_many(*retry_after)),
             Self::NoRandom => NoRandom.fmt(f),
+            Self::Denied(denied) => denied.fmt(f),
+            Self::Door(error) => error.fmt(f),
         }
     }
 }
@@ -194,7 +214,7 @@ pub fn apply(
     let (set, codes) = new_codes(wanted)?;
     let enrolled = store.is_enrolled(&account.name)?;
     match &change {
-        Change::Set { replace: false, .. } if enrolled => return Err(ManageError::AlreadyEnrolled),
+        Change::Set { replace, .. } => may_set(by, *replace, enrolled)?,
         Change::BackupCodes(_) | Change::Remove if !enrolled => return Err(ManageError::NotEnrolled),
         _ => {}
     }
@@ -214,6 +234,15 @@ fn new_codes(count: u8) -> Result<(Option<BackupCodes>, Codes), ManageError> {
     let random = random::bytes(backup::random_bytes(count))?;
     let (set, codes) = BackupCodes::make(&random, count, clock::now()).ok_or(ManageError::NoRandom)?;
     Ok((Some(set), codes))
+}
+
+/// To an owner a replacement and a first enrollment are two rights, so he must say which it is.
+fn may_set(by: By<'_>, replace: bool, enrolled: bool) -> Result<(), ManageError> {
+    match by {
+        _ if enrolled && !replace => Err(ManageError::AlreadyEnrolled),
+        By::Owner(_) if replace && !enrolled => Err(ManageError::NotEnrolled),
+        _ => Ok(()),
+    }
 }
 
 /// One change under its lock.
@@ -253,9 +282,7 @@ impl Transaction<'_> {
         backup_codes: Option<BackupCodes>,
     ) -> Result<(), ManageError> {
         // Looked at again under the lock: two programs may enroll at once.
-        if self.store.is_enrolled(&self.account.name)? && !replace {
-            return Err(ManageError::AlreadyEnrolled);
-        }
+        may_set(self.by, replace, self.store.is_enrolled(&self.account.name)?)?;
         let record = self.locked.record()?.unwrap_or_default();
         // The new key first: a slip there must not use up the old one's code.
         let line = prove(self.policy, self.account, &device, proof, &record)?;

@@ -83,7 +83,7 @@ pub struct Remember {
 }
 
 impl Default for Policy {
-    /// What an absent file means, and the strictest policy there is: on, and nobody gets in without a factor.
+    /// What an absent file means: on, and nobody gets in without a factor.
     fn default() -> Self {
         Self {
             enabled: true,
@@ -211,9 +211,11 @@ impl Policy {
     }
 
     /// In place of a policy that cannot be used: the strictest one. Its store is the one that the text names, if that
-    /// can be told: the enrolled get in to mend it, and nobody by what another store holds of him.
+    /// can be told: the enrolled get in to mend it, and nobody by what another store holds of him. Until then nobody but
+    /// root changes a factor.
     pub fn strictest(bytes: &[u8]) -> Self {
-        let default = Self { unenrolled: Some(Unenrolled::Deny), ..Self::default() };
+        let (unenrolled, self_service) = (Some(Unenrolled::Deny), Some(rights(&[])));
+        let default = Self { unenrolled, self_service, ..Self::default() };
         let Ok(text) = std::str::from_utf8(bytes) else { return default };
         let store = toml::from_str(text).ok().and_then(|StoreAlone { store }| Check { text }.absolute(store).ok()?);
         Self { store: store.unwrap_or(default.store), ..default }

@@ -91,7 +91,12 @@ impl Standing {
 }
 
 /// Looks at policy, account, rules and secret file, in this order. The ruling says which rule decided.
-pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, login: &Login<'_>) -> (Preview, Ruling) {
+pub fn preview(
+    store: &Result<Store, StoreError>,
+    policy: &Policy,
+    login: &Login<'_>,
+    is_enrolled: impl Fn(&str) -> Result<bool, StoreError>,
+) -> (Preview, Ruling) {
     if !policy.enabled {
         // Nobody is looked up: a directory that does not answer locks nobody out.
         return (Preview::Ignore(Reason::SwitchedOff), Ruling::Off);
@@ -104,7 +109,7 @@ pub fn preview(store: &Result<Store, StoreError>, policy: &Policy, login: &Login
         Ruling::Exempt(_) => return (Preview::Ignore(Reason::Exempt), ruling),
         Ruling::Ask { without, by } => (without, by),
     };
-    let preview = match (standing(store, login.name, account), without) {
+    let preview = match (standing(login.name, account, is_enrolled), without) {
         (Standing::Enrolled(account), _) if is_remembered(store, policy, login, &account) => {
             Preview::Ignore(Reason::Remembered)
         }
@@ -154,24 +159,18 @@ fn is_remembered(store: &Result<Store, StoreError>, policy: &Policy, login: &Log
 /// Unenrolled means exactly: the account was looked up without an error, and there is no file in a `secrets/`
 /// that passed its checks. Anything else would let an unmounted disk open the host.
 fn standing(
-    store: &Result<Store, StoreError>,
     name: Option<&str>,
     account: Result<Option<Account>, account::Unavailable>,
+    is_enrolled: impl Fn(&str) -> Result<bool, StoreError>,
 ) -> Standing {
-    let store = match store {
-        Ok(store) => store,
-        Err(error) => return Standing::Faulty(error.clone()),
-    };
-    let account = match account {
-        Ok(Some(account)) => account,
+    let canonical = account.as_ref().ok().and_then(Option::as_ref).map(|account| account.name.as_str());
+    match (is_enrolled(canonical.or(name).unwrap_or_default()), account) {
+        (Err(error), _) => Standing::Faulty(error),
+        (Ok(true), Ok(Some(account))) => Standing::Enrolled(account),
+        (Ok(false), Ok(Some(account))) => Standing::Unenrolled(account),
+        (Ok(false), Ok(None)) => Standing::Unknown,
         // glibc hides a service that failed behind a later one that knows nobody ("files systemd", out of
         // descriptors): who has a factor is there all the same.
-        Ok(None) if name.is_none_or(|name| store.is_enrolled(name) == Ok(false)) => return Standing::Unknown,
-        Ok(None) | Err(account::Unavailable) => return Standing::Faulty(StoreError::NoAccounts),
-    };
-    match store.is_enrolled(&account.name) {
-        Ok(true) => Standing::Enrolled(account),
-        Ok(false) => Standing::Unenrolled(account),
-        Err(error) => Standing::Faulty(error),
+        (Ok(true), Ok(None)) | (Ok(_), Err(account::Unavailable)) => Standing::Faulty(StoreError::NoAccounts),
     }
 }

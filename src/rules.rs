@@ -108,6 +108,18 @@ impl Rules {
         self.possible(facts).flat_map(|rule| rule.groups.iter().flatten()).map(String::as_str).collect()
     }
 
+    /// Must this user have a factor, wherever he logs in from and to? In doubt he must.
+    pub fn require_anywhere(&self, user: &str, groups: impl FnOnce(&[&str]) -> Option<Vec<String>>) -> bool {
+        let named: Vec<&str> =
+            self.require.iter().flat_map(|r| r.groups.iter().flatten()).map(String::as_str).collect();
+        let groups = if named.is_empty() { Some(Vec::new()) } else { groups(&named) };
+        let is_in = |group: &String| groups.as_ref().is_none_or(|groups| groups.contains(group));
+        self.require.iter().any(|rule| {
+            rule.users.as_ref().is_none_or(|users| users.iter().any(|name| name == user))
+                && rule.groups.as_ref().is_none_or(|groups| groups.iter().any(is_in))
+        })
+    }
+
     fn possible<'a>(&'a self, facts: &Facts<'_>) -> impl Iterator<Item = &'a Rule> {
         self.require.iter().chain(&self.exempt).filter(|rule| rule.matches(facts, true))
     }

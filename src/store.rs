@@ -16,6 +16,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::lstat;
 
 use crate::account::Account;
+use crate::door::DoorError;
 use crate::enrollment::{Broken, Enrollment};
 use crate::state::{self, Found, Record, SLOT};
 
@@ -55,6 +56,15 @@ pub enum StoreError {
     NoAccounts,
     /// The record does not fit a slot.
     TooLarge,
+    /// The files are out of this process's reach, and the door was no help.
+    Door(DoorError),
+}
+
+impl StoreError {
+    /// Out of reach of this process, but perhaps not of pam-totpd.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Io(_, Errno::EACCES | Errno::EPERM | Errno::EROFS))
+    }
 }
 
 impl fmt::Display for StoreError {
@@ -74,6 +84,7 @@ impl fmt::Display for StoreError {
             Self::NameTooLong => write!(f, "the user name is longer than {MAX_NAME} bytes and cannot enroll"),
             Self::NoAccounts => f.write_str("the account could not be looked up"),
             Self::TooLarge => f.write_str("the state record does not fit its slot"),
+            Self::Door(error) => error.fmt(f),
         }
     }
 }
@@ -81,11 +92,13 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {}
 
 /// An opened store: its directories were checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Store {
     secrets: PathBuf,
     state: PathBuf,
     run: Option<PathBuf>,
+    /// Whether the record may continue there while the disk is read-only.
+    continues: bool,
 }
 
 impl Store {
@@ -96,7 +109,13 @@ impl Store {
         check_directory(&secrets, Writers::OwnerAlone)?;
         check_directory(&state, Writers::OwnerAlone)?;
         let run = (root == Path::new(crate::policy::STORE)).then(|| PathBuf::from(RUN));
-        Ok(Self { secrets, state, run })
+        Ok(Self { secrets, state, run, continues: true })
+    }
+
+    /// Whether the record may continue under `/run` while the disk is read-only. Where it may not, that is an error, and the
+    /// caller can ask somebody first who sees the disk writable.
+    pub fn continuing(self, continues: bool) -> Self {
+        Self { continues, ..self }
     }
 
     /// Is there a factor? ENOENT in a checked directory is the only "no"; what is there is looked at under the lock.
@@ -190,8 +209,8 @@ impl Store {
             disk => Some(disk?),
         };
         let run = match &self.run {
-            Some(run) if read_only => Some(lock_run(run, &file, deadline)?),
-            None if read_only => return Err(StoreError::Io(path, Errno::EROFS)),
+            Some(run) if read_only && self.continues => Some(lock_run(run, &file, deadline)?),
+            _ if read_only => return Err(StoreError::Io(path, Errno::EROFS)),
             _ => None,
         };
         Ok(Locked { store: self, name: name.to_owned(), file, path, disk, run, slot: None, left_over: None })

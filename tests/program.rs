@@ -230,7 +230,9 @@ fn who_is_not_root_changes_nobody() {
         let (exit, answer) = run(&["remove", "bob"], "");
         let refusal = json!({ "code": "not_permitted", "message": "You are not authorized to modify bob" });
         assert_eq!((exit, answer), (Some(4), json!({ "version": 1, "modified": [], "failed": { "bob": refusal } })));
-        for arguments in [&["set", "carol", "--no-code"][..], &["status"], &["list"], &["rename", "bob", "carol"]] {
+        for arguments in
+            [&["set", "carol", "--no-code"][..], &["status", "bob"], &["list"], &["rename", "bob", "carol"]]
+        {
             let (exit, answer) = run(arguments, KEY);
             assert_eq!((exit, answer["error"]["code"].as_str()), (Some(4), Some("not_permitted")), "{arguments:?}");
         }

@@ -16,7 +16,7 @@ use pam::constants::{PAM_SILENT, PamFlag, PamResultCode};
 use pam::module::{PamHandle, PamHooks};
 use pam::pam_hooks;
 
-use crate::desk::Local;
+use crate::desk::Front;
 use flow::Exit;
 use host::PamHost;
 use options::Options;
@@ -41,7 +41,7 @@ impl PamHooks for PamTotp {
 
 fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Exit {
     let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
-    let desk = Local::open(options.config.as_deref());
+    let desk = Front::open(options.config.as_deref());
     flow::login(&mut PamHost::new(pamh, flags & PAM_SILENT != 0), &desk, &options)
 }
 
@@ -50,7 +50,7 @@ fn store_enrollment(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -
     let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
     // Nearly every login: nothing was proved, and nothing is opened.
     let Some(pending) = ffi::take_pending(pamh) else { return Exit::Ignore };
-    let desk = Local::open(options.config.as_deref());
+    let desk = Front::open(options.config.as_deref());
     enrolling::store(&mut PamHost::new(pamh, flags & PAM_SILENT != 0), &desk, pending)
 }
 

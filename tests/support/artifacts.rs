@@ -9,6 +9,11 @@ pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_pam-totp"))
 }
 
+/// And what serves those who are not root.
+pub fn daemon() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_pam-totpd"))
+}
+
 /// The module with the features and the optimization of a release: `cargo test` itself builds neither.
 pub fn module() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();

@@ -8,6 +8,7 @@ pub mod artifacts;
 pub mod browser;
 pub mod cockpit;
 pub mod codes;
+pub mod door;
 pub mod network;
 pub mod program;
 pub mod server;

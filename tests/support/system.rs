@@ -40,6 +40,7 @@ fn run_again_inside(files: &[String]) {
     let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/throw-away"))
         .arg(file("promises", &std::env::current_exe().expect("a test has a file")))
         .arg(file("pam-totp", artifacts::program()))
+        .arg(file("pam-totpd", artifacts::daemon()))
         .arg(file("pam_totp.so", artifacts::module()))
         .args(files)
         .args(["--", "/mnt/promises", "--exact", &name, "--nocapture"])
@@ -62,6 +63,7 @@ impl System {
         let system = Self { log: Syslog::listen() };
         install("/mnt/pam_totp.so", &pam_folder().join("pam_totp.so"), 0o644);
         install("/mnt/pam-totp", Path::new("/usr/bin/pam-totp"), 0o755);
+        install("/mnt/pam-totpd", Path::new("/usr/sbin/pam-totpd"), 0o755);
         // What this machine's own pam_totp knows takes no part.
         for own in ["/var/lib/pam_totp", "/etc/security/pam_totp.toml"] {
             let _ = fs::remove_dir_all(own).or_else(|_| fs::remove_file(own));

@@ -58,14 +58,19 @@ pub fn each(users: &[String], done: &str, change: impl Fn(&str) -> Result<(), Ma
             }
             Err(error) => {
                 let failure = for_user(user, error);
-                eprintln!("pam-totp: {}: {}", clean(user), failure.message);
                 exit = failure.exit;
-                failed.insert(user.clone(), json!({ "code": failure.code, "message": failure.message }));
+                failed.insert(user.clone(), said(user, &failure));
             }
         }
     }
     let exit = if modified.is_empty() || failed.is_empty() { exit } else { PARTLY };
     Ok(Report::new(lines.join("\n")).with("modified", modified).with("failed", failed).exiting(exit))
+}
+
+/// One of many, for people and programs.
+pub fn said(user: &str, failure: &Failure) -> Value {
+    eprintln!("pam-totp: {}: {}", clean(user), failure.message);
+    json!({ "code": failure.code, "message": failure.message })
 }
 
 fn for_user(user: &str, error: ManageError) -> Failure {

@@ -3,12 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
+use pam_totp::access::Deed;
 use pam_totp::account::Account;
 use pam_totp::clock;
-use pam_totp::desk::{Desk, Local};
+use pam_totp::desk::{Desk, Front};
 use pam_totp::enrollment::{Device, valid_device_name};
 use pam_totp::hostname::hostname;
-use pam_totp::manage::{self, By, Change, Codes, ManageError, Proof};
+use pam_totp::manage::{self, Change, Codes, ManageError, Proof};
 use pam_totp::qr::{self, Size, Style};
 use pam_totp::random;
 use pam_totp::secret::{GENERATED_BYTES, Secret};
@@ -16,7 +17,8 @@ use pam_totp::uri;
 use zeroize::Zeroizing;
 
 use super::input::Input;
-use super::people::{by_name, desk, log_change, whom};
+use super::own::{self, current_code, log_if_root};
+use super::people::{by_name, front, whom};
 use super::report::{Failure, Report};
 use super::{BackupCodes, Enroll, Generate, Label, Qr, Set};
 
@@ -27,31 +29,32 @@ const ROWS_BESIDE: u16 = 3;
 
 /// Shows a new key and stores it after a right code.
 pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let desk = front(config)?;
     let account = whom(arguments.user.as_deref(), "enroll")?;
-    let store = desk.store()?;
-    // Said before anybody scans a code in vain; an unreadable store says so here too.
-    if store.is_enrolled(&account.name)? && !arguments.replace {
-        return Err(for_user(&account, ManageError::AlreadyEnrolled));
-    }
+    own::check(&desk, &account)?;
     let mut input = Input::new(false)?;
     let device = new_device(new_key()?, &arguments.device)?;
+    said_in_advance(&desk, &account, &device.secret, arguments.replace)?;
     show(&device, &label(&desk, &arguments.label, &account)?, arguments.qr)?;
     for attempt in 1.. {
         let code = input.code("Verification code: ")?;
+        // Last, because it is good for seconds, and not used up by a slip in the other one.
+        let current = (arguments.replace && desk.is_for_owners())
+            .then(|| current_code(&desk, &account, Deed::Replace(&device.secret), &mut input))
+            .transpose()?;
         let change = Change::Set {
             device: device.clone(),
             proof: Proof::Code(&code),
             replace: arguments.replace,
             backup_codes: arguments.backup_codes,
         };
-        match manage::apply(store, desk.policy(), &account, By::Root, change) {
-            Err(error @ (ManageError::WrongCode { .. } | ManageError::UsedCode)) if input.asks && attempt < TRIES => {
+        match desk.apply(&account, current.as_ref(), change) {
+            Err(error) if input.asks && attempt < TRIES && is_a_slip(&error) => {
                 eprintln!("{}", Failure::from(error).message);
             }
             result => {
                 let codes = result.map_err(|error| for_user(&account, error))?;
-                log_enrolled(&account, arguments.replace, "proved by a code");
+                log_enrolled(&desk, &account, arguments.replace, "proved by a code");
                 return Ok(Report::new(format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes))));
             }
         }
@@ -59,14 +62,40 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
     unreachable!("the last try returns")
 }
 
+/// Said before anybody scans a code in vain; an unreadable store says so here too.
+fn said_in_advance(desk: &Front, account: &Account, key: &Secret, replace: bool) -> Result<(), Failure> {
+    let enrolled = desk.is_enrolled(&account.name)?;
+    match replace {
+        false if enrolled => return Err(for_user(account, ManageError::AlreadyEnrolled)),
+        true if !enrolled && desk.is_for_owners() => return Err(ManageError::NotEnrolled.into()),
+        _ => {}
+    }
+    Ok(desk.may(account, if replace { Deed::Replace(key) } else { Deed::Enroll(key) })?)
+}
+
+/// Another code may do: these change nothing, and nobody has to wait.
+fn is_a_slip(error: &ManageError) -> bool {
+    let proof = matches!(error, ManageError::WrongCode { .. } | ManageError::UsedCode);
+    proof
+        || matches!(
+            error,
+            ManageError::CodeRefused { used: true, .. } | ManageError::CodeRefused { retry_after: 0, .. }
+        )
+}
+
 /// Makes a new set of backup codes; the old one is void.
-pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result<Report, Failure> {
+    let desk = front(config)?;
     let account = whom(arguments.user.as_deref(), "backup-codes")?;
-    let change = Change::BackupCodes(arguments.count);
-    let codes = manage::apply(desk.store()?, desk.policy(), &account, By::Root, change)
+    own::check(&desk, &account)?;
+    let current = desk
+        .is_for_owners()
+        .then(|| current_code(&desk, &account, Deed::BackupCodes, &mut Input::new(json)?))
+        .transpose()?;
+    let codes = desk
+        .apply(&account, current.as_ref(), Change::BackupCodes(arguments.count))
         .map_err(|error| for_user(&account, error))?;
-    log_change(&format!("made new backup codes for {}", pam_totp::words::clean(&account.name)));
+    log_if_root(&desk, &format!("made new backup codes for {}", pam_totp::words::clean(&account.name)));
     let text = format!("{} has new backup codes; the old ones are void.{}", account.name, *codes_text(&codes));
     Ok(with_codes(Report::new(text).with("user", account.name), &codes))
 }
@@ -92,7 +121,7 @@ fn with_codes(report: Report, codes: &Codes) -> Report {
 
 /// Prints a new key; nothing is stored.
 pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let desk = front(config)?;
     let account = whom(arguments.user.as_deref(), "generate")?;
     let (issuer, name) = label(&desk, &arguments.label, &account)?;
     let device = new_device(new_key()?, "phone")?;
@@ -109,21 +138,25 @@ pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, F
 
 /// Stores a key that came from elsewhere.
 pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let desk = front(config)?;
     let account = by_name(&arguments.user)?;
+    own::check(&desk, &account)?;
     let mut input = Input::new(json)?;
     let key = input.hidden("Key: ", "key")?;
     let key = std::str::from_utf8(&key).ok().map_or(Err(pam_totp::secret::KeyError::NotBase32), Secret::from_base32);
     let key = key.and_then(|key| key.long_enough().map(|()| key));
     let key = key.map_err(|error| Failure::bad_input("bad_key", error.to_string()))?;
     let device = new_device(key, &arguments.device)?;
+    let (key, replace, backup_codes) = (device.secret.clone(), arguments.replace, arguments.backup_codes);
+    let deed = if replace { Deed::Replace(&key) } else { Deed::Enroll(&key) };
+    desk.may(&account, deed)?;
     let code = if arguments.no_code { None } else { Some(input.code("Verification code: ")?) };
+    let current =
+        (replace && desk.is_for_owners()).then(|| current_code(&desk, &account, deed, &mut input)).transpose()?;
     let proof = code.as_ref().map_or(Proof::None, Proof::Code);
-    let (replace, backup_codes) = (arguments.replace, arguments.backup_codes);
     let change = Change::Set { device, proof, replace, backup_codes };
-    let codes = manage::apply(desk.store()?, desk.policy(), &account, By::Root, change)
-        .map_err(|error| for_user(&account, error))?;
-    log_enrolled(&account, arguments.replace, if arguments.no_code { "not proved" } else { "proved by a code" });
+    let codes = desk.apply(&account, current.as_ref(), change).map_err(|error| for_user(&account, error))?;
+    log_enrolled(&desk, &account, arguments.replace, if arguments.no_code { "not proved" } else { "proved by a code" });
     let text = format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes));
     let report = Report::new(text).with("user", account.name).with("enrolled", true);
     Ok(with_codes(report.with("proved", !arguments.no_code), &codes))
@@ -139,12 +172,12 @@ fn for_user(account: &Account, error: ManageError) -> Failure {
     }
 }
 
-fn log_enrolled(account: &Account, replace: bool, how: &str) {
+fn log_enrolled(desk: &Front, account: &Account, replace: bool, how: &str) {
     let word = if replace { "enrolled anew" } else { "enrolled" };
-    log_change(&format!("{word} {}, {how}", pam_totp::words::clean(&account.name)));
+    log_if_root(desk, &format!("{word} {}, {how}", pam_totp::words::clean(&account.name)));
 }
 
-fn enrolled_text(desk: &Local, account: &Account) -> String {
+fn enrolled_text(desk: &Front, account: &Account) -> String {
     let name = &account.name;
     if desk.policy().enabled {
         format!("{name} is enrolled: programs whose PAM stack names pam_totp.so ask {name} for a code from now on.")
@@ -165,7 +198,7 @@ fn new_device(secret: Secret, name: &str) -> Result<Device, Failure> {
 }
 
 /// Issuer and account. The account is the user alone: the issuer names the host.
-fn label(desk: &Local, label: &Label, account: &Account) -> Result<(String, String), Failure> {
+fn label(desk: &Front, label: &Label, account: &Account) -> Result<(String, String), Failure> {
     let issuer = label.issuer.clone().or_else(|| desk.policy().issuer.clone()).or_else(hostname);
     let issuer = issuer.ok_or_else(|| Failure::host("this host has no name to show: give --issuer"))?;
     let name = label.account.clone().unwrap_or_else(|| account.name.clone());

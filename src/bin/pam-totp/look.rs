@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::Verify;
 use super::input::Input;
-use super::people::{by_name, desk, log, whom};
+use super::own;
+use super::people::{by_name, desk, front, log, whom};
 use super::policy::source;
 use super::report::{Failure, NO, Report};
 
@@ -79,7 +80,10 @@ fn answer(account: &Account, reason: &str, retry_after: u64, text: String) -> Re
 
 /// What one user has.
 pub fn status(config: Option<&Path>, user: Option<&str>) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let desk = front(config)?;
+    if desk.is_for_owners() {
+        return own::status(&desk, user);
+    }
     let store = desk.store()?;
     let name = match user {
         // Of an account that is gone there may still be a factor to look at.
@@ -97,6 +101,11 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// As the door tells it.
+    pub fn told(user: String, status: Status) -> Self {
+        Self { user, status, now: clock::now() }
+    }
+
     /// `account`: what is found under the name, if anything.
     pub fn of(store: &Store, name: &str, account: Option<Account>) -> Result<Self, StoreError> {
         let now = clock::now();
@@ -161,7 +170,8 @@ impl Standing {
         lines.join("\n")
     }
 
-    fn report(&self) -> Report {
+    /// For people and programs.
+    pub fn report(&self) -> Report {
         self.fields().into_iter().fold(Report::new(self.text()), |report, (name, value)| report.with(name, value))
     }
 }

@@ -12,6 +12,7 @@ mod explain;
 mod input;
 mod list;
 mod look;
+mod own;
 mod people;
 mod policy;
 mod report;
@@ -215,7 +216,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Enroll(arguments) => enroll::enroll(config, &arguments),
         Command::Generate(arguments) => enroll::generate(config, &arguments),
         Command::Set(arguments) => enroll::set(config, &arguments, cli.json),
-        Command::BackupCodes(arguments) => enroll::backup_codes(config, &arguments),
+        Command::BackupCodes(arguments) => enroll::backup_codes(config, &arguments, cli.json),
         Command::Verify(arguments) => look::verify(config, &arguments, cli.json),
         Command::Status { user } => look::status(config, user.as_deref()),
         Command::List(arguments) => list::list(config, &arguments),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::unistd::Uid;
 use pam_totp::account::{self, Account};
-use pam_totp::desk::Local;
+use pam_totp::desk::{Front, Local};
 use pam_totp::words::clean;
 use syslog::{Facility, Formatter3164};
 
@@ -14,6 +14,15 @@ use super::report::Failure;
 /// The policy and the store, or why there is no working with them.
 pub fn desk(config: Option<&Path>) -> Result<Local, Failure> {
     let desk = Local::open(config);
+    match desk.fault() {
+        Some(fault) => Err(fault.into()),
+        None => Ok(desk),
+    }
+}
+
+/// The same for what users may do themselves: without root they ask at the door.
+pub fn front(config: Option<&Path>) -> Result<Front, Failure> {
+    let desk = Front::open(config);
     match desk.fault() {
         Some(fault) => Err(fault.into()),
         None => Ok(desk),

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use nix::errno::Errno;
+use pam_totp::access::Denied;
 use pam_totp::desk::PolicyFault;
+use pam_totp::door::DoorError;
 use pam_totp::manage::ManageError;
 use pam_totp::store::StoreError;
 use pam_totp::words::clocks_differ;
@@ -15,7 +17,8 @@ const VERSION: u64 = 1;
 
 /// The answer is no.
 pub const NO: u8 = 1;
-const USAGE: u8 = 2;
+/// The call's words are off.
+pub const USAGE: u8 = 2;
 const NO_SUCH_USER: u8 = 3;
 const NOT_PERMITTED: u8 = 4;
 const HOST: u8 = 5;
@@ -97,8 +100,31 @@ impl From<StoreError> for Failure {
             StoreError::Io(_, Errno::EACCES | Errno::EPERM) => {
                 Self::new("not_permitted", NOT_PERMITTED, format!("{error}: only root may do this (try sudo)"))
             }
+            StoreError::Door(error) => error.into(),
             StoreError::NameTooLong => Self::new("name_too_long", USAGE, error.to_string()),
             _ => Self::new("store", HOST, error.to_string()),
+        }
+    }
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        let (code, exit) = match denied {
+            Denied::PolicyOff => ("policy_off", NOT_PERMITTED),
+            Denied::ShortKey => ("bad_key", USAGE),
+            Denied::Required => ("required", NOT_PERMITTED),
+            Denied::NotYours | Denied::NotSelf | Denied::NoLogin => ("not_permitted", NOT_PERMITTED),
+        };
+        Self::new(code, exit, denied.to_string())
+    }
+}
+
+impl From<DoorError> for Failure {
+    fn from(error: DoorError) -> Self {
+        match error {
+            DoorError::NotForYou => Self::new("not_permitted", NOT_PERMITTED, error.to_string()),
+            DoorError::Closed => Self::new("no_door", HOST, error.to_string()),
+            _ => Self::new("door", HOST, error.to_string()),
         }
     }
 }
@@ -129,6 +155,8 @@ impl From<ManageError> for Failure {
             ManageError::CodeRefused { retry_after: 0, .. } => Self::new("wrong_code", NO, message),
             ManageError::CodeRefused { .. } => Self::new("waiting", NO, message),
             ManageError::NoRandom => Self::new("host", HOST, message),
+            ManageError::Denied(denied) => denied.into(),
+            ManageError::Door(error) => error.into(),
         }
     }
 }

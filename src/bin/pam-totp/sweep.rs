@@ -9,14 +9,13 @@ use pam_totp::manage;
 
 use super::accounts::{self, Orphan};
 use super::input::agrees;
-use super::people::{desk, person};
+use super::people::{desk, front, person};
 use super::report::{Failure, NO, Report};
-use super::{change, list};
+use super::{change, list, own};
 
 #[derive(Args)]
 pub struct Remove {
-    /// Whom. With --orphans: only those of them whose account is gone or was made anew.
-    #[arg(required_unless_present_any = ["orphans", "all"])]
+    /// Whom; without root yourself. With --orphans: only those of them whose account is gone or was made anew.
     users: Vec<String>,
     /// Every factor without an account, or enrolled by another uid.
     #[arg(long)]
@@ -34,7 +33,14 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
     match arguments {
         Remove { all: true, yes, .. } => all(config, *yes, json),
         Remove { orphans: true, users, yes, .. } => orphans(config, users, *yes, json),
-        Remove { users, .. } => change::remove(config, users),
+        Remove { users, .. } => {
+            let desk = front(config)?;
+            match users.as_slice() {
+                users if desk.is_for_owners() => own::remove(&desk, users, json),
+                [] => Err(Failure::usage("Say whose: `remove alice`, `remove --orphans` or `remove --all`")),
+                users => change::remove(config, users),
+            }
+        }
     }
 }
 

@@ -1,0 +1,171 @@
+//! May this caller do this to that user? Pure.
+//!
+//! Root may ask about everybody. Nobody changes anything here but his own factor, root included: a process that is
+//! root and cannot write to the store is shut in on purpose.
+
+use std::fmt;
+
+use crate::account::Account;
+use crate::policy::Policy;
+use crate::secret::Secret;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed<'a> {
+    /// To look, or to have an answer judged as a login's.
+    Look,
+    /// A first enrollment with this key.
+    Enroll(&'a Secret),
+    /// Another key for the one that is there.
+    Replace(&'a Secret),
+    /// A new set of backup codes.
+    BackupCodes,
+    /// To take the factor off.
+    Remove,
+}
+
+/// Why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Somebody else's, or nobody's.
+    NotYours,
+    /// The policy is switched off: nobody enrolls.
+    PolicyOff,
+    /// The policy leaves it to root.
+    NotSelf,
+    /// Root and accounts without a login shell are enrolled by root.
+    NoLogin,
+    /// The key has fewer than 128 bits.
+    ShortKey,
+    /// A rule requires him to have a factor.
+    Required,
+}
+
+/// Whose factor it is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// Has it a login shell?
+    pub logs_in: bool,
+    /// Does a rule require it to have a factor?
+    pub required: bool,
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotYours => "You are not authorized to modify another user",
+            Self::PolicyOff => "this host has codes switched off: nobody can enroll",
+            Self::NotSelf => "this host's policy (self_service) leaves that to its administrator",
+            Self::NoLogin => "an account that is root's or has no login shell is enrolled by root",
+            Self::Required => "this host requires you to have a factor: replace it instead (`enroll --replace`)",
+            Self::ShortKey => "the key is too short: 128 bits (26 characters) at least",
+        })
+    }
+}
+
+/// Judges by the caller's uid.
+pub fn may(caller: u32, subject: Subject<'_>, deed: Deed<'_>, policy: &Policy) -> Result<(), Denied> {
+    let own = subject.account.uid == caller;
+    let rights = policy.self_service();
+    let unless = |allowed: bool, denied| if allowed { Ok(()) } else { Err(denied) };
+    match deed {
+        Deed::Look => return unless(own || caller == 0, Denied::NotYours),
+        _ => unless(own, Denied::NotYours)?,
+    }
+    match deed {
+        Deed::Look => Ok(()),
+        Deed::BackupCodes => unless(rights.backup_codes, Denied::NotSelf),
+        Deed::Remove => {
+            unless(rights.remove, Denied::NotSelf)?;
+            unless(!subject.required, Denied::Required)
+        }
+        Deed::Enroll(_) | Deed::Replace(_) if !policy.enabled => Err(Denied::PolicyOff),
+        Deed::Enroll(key) => {
+            unless(rights.enroll, Denied::NotSelf)?;
+            unless(caller != 0 && subject.logs_in, Denied::NoLogin)?;
+            unless(key.long_enough().is_ok(), Denied::ShortKey)
+        }
+        Deed::Replace(key) => {
+            unless(rights.replace, Denied::NotSelf)?;
+            unless(key.long_enough().is_ok(), Denied::ShortKey)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{SelfService, Unenrolled};
+
+    const ALICE: u32 = 1000;
+    const NOBODY: SelfService = SelfService { enroll: false, replace: false, remove: false, backup_codes: false };
+
+    #[test]
+    fn one_table_of_who_may_what() {
+        let account = |name: &str, uid| Account { name: name.into(), uid, gid: uid };
+        // Two names of one uid are one person.
+        let (alice, other_name) = (account("alice", ALICE), account("alicia", ALICE));
+        let (bob, root) = (account("bob", 1001), account("root", 0));
+        let (long, short) = (Secret::from_bytes(vec![7; 16].into()), Secret::from_bytes(vec![7; 15].into()));
+        let (enroll, replace) = (Deed::Enroll(&long), Deed::Replace(&long));
+        let own = [enroll, replace, Deed::BackupCodes, Deed::Remove];
+
+        let usual = Policy { unenrolled: Some(Unenrolled::Allow), ..Policy::default() };
+        let deny = Policy { unenrolled: Some(Unenrolled::Deny), ..Policy::default() };
+        let rights = |self_service| Policy { self_service: Some(self_service), ..usual.clone() };
+        let off = Policy { enabled: false, ..usual.clone() };
+        let only_remove = rights(SelfService { remove: true, ..NOBODY });
+        let only_codes = rights(SelfService { backup_codes: true, ..NOBODY });
+        let only_replace = rights(SelfService { replace: true, ..NOBODY });
+        let only_enroll = Policy { self_service: Some(SelfService { enroll: true, ..NOBODY }), ..deny.clone() };
+        let (yes, no) = (Ok(()), Err);
+        let (not_yours, not_self, policy_off) = (no(Denied::NotYours), no(Denied::NotSelf), no(Denied::PolicyOff));
+
+        let is = |caller, account: &Account, deed, policy: &Policy, expected| {
+            let subject = Subject { account, logs_in: true, required: false };
+            assert_eq!(may(caller, subject, deed, policy), expected, "{caller} {account:?} {deed:?} {policy:?}");
+        };
+        for account in [&alice, &other_name] {
+            is(ALICE, account, Deed::Look, &usual, yes);
+            own.iter().for_each(|deed| is(ALICE, account, *deed, &usual, yes));
+        }
+        for stranger in [&bob, &root] {
+            is(ALICE, stranger, Deed::Look, &usual, not_yours);
+            own.iter().for_each(|deed| is(ALICE, stranger, *deed, &usual, not_yours));
+        }
+        // Root looks at everybody and changes nobody.
+        is(0, &alice, Deed::Look, &usual, yes);
+        own.iter().for_each(|deed| is(0, &alice, *deed, &usual, not_yours));
+        is(0, &root, enroll, &usual, no(Denied::NoLogin));
+        is(0, &root, Deed::Remove, &usual, yes);
+        // What the policy says.
+        for policy in [&deny, &Policy::default()] {
+            is(ALICE, &alice, enroll, policy, not_self);
+            own[1..].iter().for_each(|deed| is(ALICE, &alice, *deed, policy, yes));
+        }
+        own.iter().for_each(|deed| is(ALICE, &alice, *deed, &Policy::strictest(b""), not_self));
+        let each = [
+            (&only_enroll, enroll),
+            (&only_replace, replace),
+            (&only_codes, Deed::BackupCodes),
+            (&only_remove, Deed::Remove),
+        ];
+        for (policy, right) in each {
+            own.iter().for_each(|deed| is(ALICE, &alice, *deed, policy, if *deed == right { yes } else { not_self }));
+        }
+        is(ALICE, &alice, enroll, &off, policy_off);
+        is(ALICE, &alice, replace, &off, policy_off);
+        is(ALICE, &alice, Deed::Remove, &off, yes);
+        // Who never logs in, and what is no key.
+        let service = Subject { account: &alice, logs_in: false, required: false };
+        assert_eq!(may(ALICE, service, enroll, &usual), no(Denied::NoLogin));
+        assert_eq!(may(ALICE, service, replace, &usual), yes);
+        let required = Subject { account: &alice, logs_in: true, required: true };
+        let refused = own.map(|deed| may(ALICE, required, deed, &usual));
+        assert_eq!(refused, [yes, yes, yes, no(Denied::Required)]);
+        is(ALICE, &alice, Deed::Enroll(&short), &usual, no(Denied::ShortKey));
+        is(ALICE, &alice, Deed::Replace(&short), &usual, no(Denied::ShortKey));
+    }
+}

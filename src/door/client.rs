@@ -1,0 +1,152 @@
+//! The caller's side of the door: one question, one answer, and no longer than a login may take.
+
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::{PeerCredentials, SendTimeout};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, setsockopt, socket};
+use nix::sys::time::TimeVal;
+use nix::unistd::Uid;
+use zeroize::Zeroizing;
+
+use super::DoorError;
+use super::message::{MAX, Malformed};
+use super::wire::{Ask, NewDevice, Reply, Request};
+use crate::account::Account;
+use crate::manage::{Change, Codes, ManageError, Proof};
+use crate::otp::Digits;
+use crate::preview::Login;
+use crate::secret::Answer;
+use crate::status::Status;
+use crate::verify::Verdict;
+
+/// Anybody's.
+const VERIFY: &str = "/run/pam_totp/verify.sock";
+/// Root's own, which no user can fill up.
+const ROOT: &str = "/run/pam_totp/root.sock";
+/// For a login's question and its answer.
+const LOGIN: Duration = Duration::from_millis(1_500);
+/// For a change: twenty backup codes take a small machine its time, and who gave up would never see them.
+const CHANGE: Duration = Duration::from_secs(15);
+
+/// Has the user a factor, and with how many digits?
+pub fn preview(name: &str) -> Result<Option<Digits>, DoorError> {
+    match ask(name, Ask::Preview, LOGIN)? {
+        Reply::Preview(digits) => Ok(digits),
+        other => Err(beside(other)),
+    }
+}
+
+/// Has an answer judged. What is for the log alone stays in the log of the other side.
+pub fn verify(account: &Account, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, DoorError> {
+    let service = login.remembers.then(|| login.service.to_owned());
+    match ask(&account.name, Ask::Verify { code: answer.clone(), from: login.source, service }, LOGIN)? {
+        Reply::Verdict(None) => Ok(None),
+        Reply::Verdict(Some((outcome, now))) => {
+            Ok(Some(Verdict { outcome, healed: false, clock_back: None, clock_off: None, now }))
+        }
+        other => Err(beside(other)),
+    }
+}
+
+/// What the user has enrolled.
+pub fn status(account: &Account) -> Result<Status, ManageError> {
+    match ask(&account.name, Ask::Status, LOGIN)? {
+        Reply::Status(status) => Ok(status),
+        Reply::Refused(error) => Err(error),
+        other => Err(beside(other).into()),
+    }
+}
+
+/// Changes one's own factor, with a code of the device that is there.
+pub fn apply(account: &Account, current: Option<&Answer>, change: Change<'_>) -> Result<Codes, ManageError> {
+    let current = current.cloned();
+    let ask_this = match change {
+        Change::Set { device, proof: Proof::Code(code), replace, backup_codes } => {
+            let (name, kind, algorithm, digits) = (device.name, device.kind, device.algorithm, device.digits);
+            let device = NewDevice { name, kind, algorithm, digits, secret: device.secret };
+            Ask::Set { device, code: code.clone(), replace, backup_codes, current }
+        }
+        // Root alone stores a key unproved.
+        Change::Set { proof: Proof::None | Proof::Before(_), .. } => return Err(crate::access::Denied::NotSelf.into()),
+        Change::BackupCodes(count) => Ask::BackupCodes { count, current },
+        Change::Remove => Ask::Remove { current },
+    };
+    match ask(&account.name, ask_this, CHANGE)? {
+        Reply::Done(codes) => Ok(codes),
+        Reply::Refused(error) => Err(error),
+        other => Err(beside(other).into()),
+    }
+}
+
+/// An answer that is none to this question.
+fn beside(reply: Reply) -> DoorError {
+    match reply {
+        Reply::Refused(ManageError::Door(error)) => error,
+        Reply::Refused(ManageError::Denied(_)) => DoorError::NotForYou,
+        Reply::Refused(_) => DoorError::Fault,
+        _ => DoorError::Garbled,
+    }
+}
+
+fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
+    let deadline = Instant::now().checked_add(bound).ok_or(DoorError::Late)?;
+    let request = Request { user: name.to_owned(), ask };
+    let mut stream = open(if Uid::effective().is_root() { ROOT } else { VERIFY })?;
+    stream.write_all(request.print().as_bytes()).map_err(|e| late_or_garbled(&e))?;
+    let bytes = read(&mut stream, deadline).map_err(|e| late_or_garbled(&e))?;
+    Reply::parse(&bytes).map_err(|Malformed| DoorError::Garbled)
+}
+
+/// Connects, and looks who is there before anything is said: a user's process must not be told a code.
+fn open(path: &str) -> Result<UnixStream, DoorError> {
+    let kind = SockType::Stream;
+    let fd = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None).map_err(|_| DoorError::Fault)?;
+    // It bounds the connecting too, when the door is crowded.
+    setsockopt(&fd, SendTimeout, &TimeVal::new(1, 500_000)).map_err(|_| DoorError::Fault)?;
+    let address = UnixAddr::new(path).map_err(|_| DoorError::Closed)?;
+    match connect(fd.as_raw_fd(), &address) {
+        Ok(()) => {}
+        Err(Errno::EAGAIN | Errno::EINTR) => return Err(DoorError::Late),
+        Err(_) => return Err(DoorError::Closed),
+    }
+    match getsockopt(&fd, PeerCredentials) {
+        Ok(peer) if peer.uid() == 0 => Ok(UnixStream::from(fd)),
+        _ => Err(DoorError::NotRoot),
+    }
+}
+
+/// Reads until the other side is done.
+pub(super) fn read(stream: &mut UnixStream, deadline: Instant) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; MAX]);
+    let mut length = 0_usize;
+    while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(rest) {
+            Ok(0) => break,
+            Ok(more) => length = length.saturating_add(more),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        }
+        // The empty line: nobody has to wait for the other to hang up.
+        if bytes.get(..length).is_some_and(|read| read.ends_with(b"\n\n")) {
+            break;
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+fn late_or_garbled(error: &std::io::Error) -> DoorError {
+    match error.kind() {
+        std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => DoorError::Late,
+        _ => DoorError::Garbled,
+    }
+}

@@ -1,0 +1,46 @@
+//! The door to root's files for callers who are not root, or who are root and cannot write.
+
+use std::fmt;
+
+pub mod client;
+pub mod message;
+#[cfg(feature = "cli")]
+pub mod server;
+pub mod wire;
+
+/// Why the door was no help. Holds no text that came through it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoorError {
+    /// Nobody answers there.
+    Closed,
+    /// Somebody answers who is not root.
+    NotRoot,
+    /// No whole answer in time.
+    Late,
+    /// An answer, or a request, that is none; of another version perhaps.
+    Garbled,
+    /// A right answer to another question: this caller may not ask this.
+    NotForYou,
+    /// The host cannot do it now.
+    Fault,
+}
+
+impl DoorError {
+    /// In words, with what to do.
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::Closed => "nobody answers at the door to root's files: `systemctl enable --now pam-totpd.socket`",
+            Self::NotRoot => "behind the door's socket is not root: refusing to tell it anything",
+            Self::Late => "pam-totpd did not answer in time: try again",
+            Self::Garbled => "pam-totpd speaks another version: restart this service",
+            Self::NotForYou => "pam-totpd answers only for the caller's own account",
+            Self::Fault => "pam-totpd cannot use the store or the policy: the host's log says why",
+        }
+    }
+}
+
+impl fmt::Display for DoorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what())
+    }
+}

@@ -1,0 +1,173 @@
+//! Root's side of the door: one request of one caller, judged and counted like any login.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+
+use super::DoorError;
+use super::client::read;
+use super::message::Malformed;
+use super::wire::{Ask, NewDevice, Reply, Request};
+use crate::access::{Deed, Denied};
+use crate::account::{self, Account};
+use crate::clock;
+use crate::desk::{self, Desk, Local};
+use crate::enrollment::Device;
+use crate::manage::{self, By, Change, ManageError, Proof};
+use crate::preview::{Login, Standing};
+use crate::secret::Answer;
+use crate::source::Source;
+use crate::status::Status;
+use crate::words::{self, clean};
+
+/// For the whole request to come, and for the reply to go.
+const BOUND: Duration = Duration::from_secs(1);
+
+/// Who is on the other side. The effective uid at the time of connecting; programs that changed it speak for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Caller {
+    uid: u32,
+    pid: i32,
+}
+
+/// Serves one request; `log` gets a line for each thing that an administrator should know.
+pub fn serve(stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Result<()> {
+    let peer = getsockopt(&*stream, PeerCredentials)?;
+    let caller = Caller { uid: peer.uid(), pid: peer.pid() };
+    stream.set_write_timeout(Some(BOUND))?;
+    let deadline = Instant::now().checked_add(BOUND).ok_or(std::io::ErrorKind::TimedOut)?;
+    let bytes = read(stream, deadline)?;
+    let reply = match Request::parse(&bytes) {
+        Ok(request) => Clerk { caller, desk: Local::open(None), log }.answer(request),
+        Err(Malformed) => Reply::Refused(DoorError::Garbled.into()),
+    };
+    stream.write_all(reply.print().as_bytes())
+}
+
+struct Clerk<'a> {
+    caller: Caller,
+    desk: Local,
+    log: &'a mut dyn FnMut(&str),
+}
+
+impl Clerk<'_> {
+    fn answer(&mut self, request: Request) -> Reply {
+        let account = match self.account(&request.user) {
+            Ok(account) => account,
+            Err(error) => return self.refuse(&request.user, error),
+        };
+        let result = match request.ask {
+            Ask::Preview => self.preview(&account),
+            Ask::Verify { code, from, service } => self.verify(&account, &code, from, service.as_deref()),
+            Ask::Status => self.status(&account),
+            Ask::Set { device, code, replace, backup_codes, current } => {
+                self.set(&account, device, &code, replace, backup_codes, current.as_ref())
+            }
+            Ask::BackupCodes { count, current } => {
+                self.change(&account, Deed::BackupCodes, Change::BackupCodes(count), current.as_ref())
+            }
+            Ask::Remove { current } => self.change(&account, Deed::Remove, Change::Remove, current.as_ref()),
+        };
+        result.unwrap_or_else(|error| self.refuse(&account.name, error))
+    }
+
+    /// Whom the caller may ask about. A name that does not exist is as little his as another's.
+    fn account(&self, name: &str) -> Result<Account, ManageError> {
+        // The sandbox of pam-totpd holds no other store.
+        if !self.desk.policy().has_default_store() {
+            return Err(DoorError::Fault.into());
+        }
+        let account = account::by_name(name).map_err(|_| DoorError::Fault)?.ok_or(Denied::NotYours)?;
+        desk::may(self.caller.uid, &account, Deed::Look, self.desk.policy())?;
+        Ok(account)
+    }
+
+    fn preview(&self, account: &Account) -> Result<Reply, ManageError> {
+        Ok(Reply::Preview(self.desk.store()?.enrollment(account)?.map(|enrollment| enrollment.digits())))
+    }
+
+    fn status(&self, account: &Account) -> Result<Reply, ManageError> {
+        Ok(Reply::Status(Status::of(self.desk.store()?, &account.name, Some(account), clock::now())?))
+    }
+
+    fn verify(
+        &mut self,
+        account: &Account,
+        code: &Answer,
+        from: Source,
+        service: Option<&str>,
+    ) -> Result<Reply, ManageError> {
+        // Whoever is not root could name an address that does not wait, and have it remembered.
+        let (source, service) = if self.caller.uid == 0 { (from, service) } else { (Source::Door, None) };
+        let login = Login {
+            name: Some(&account.name),
+            service: service.unwrap_or_default(),
+            source,
+            ssh_auth: "",
+            nullok: false,
+            remembers: service.is_some(),
+        };
+        let standing = match self.desk.store()?.is_enrolled(&account.name)? {
+            true => Standing::Enrolled(account.clone()),
+            // Its lock would leave a record behind for somebody who never enrolled.
+            false => Standing::Unenrolled(account.clone()),
+        };
+        let Some(verdict) = self.desk.verify(&standing, &login, code)? else { return Ok(Reply::Verdict(None)) };
+        let lines = [words::log::verdict(&verdict, &account.name, source)];
+        for line in lines.into_iter().chain(words::log::notes(&verdict, &account.name)) {
+            self.log(&line);
+        }
+        Ok(Reply::Verdict(Some((verdict.outcome, verdict.now))))
+    }
+
+    fn set(
+        &mut self,
+        account: &Account,
+        new: NewDevice,
+        code: &Answer,
+        replace: bool,
+        backup_codes: u8,
+        current: Option<&Answer>,
+    ) -> Result<Reply, ManageError> {
+        let key = new.secret.clone();
+        let NewDevice { name, kind, algorithm, digits, secret } = new;
+        let (id, created) = (manage::device_id(&secret), clock::now());
+        let device = Device { id, name, kind, secret, algorithm, digits, created };
+        let deed = if replace { Deed::Replace(&key) } else { Deed::Enroll(&key) };
+        self.change(account, deed, Change::Set { device, proof: Proof::Code(code), replace, backup_codes }, current)
+    }
+
+    fn change(
+        &mut self,
+        account: &Account,
+        deed: Deed<'_>,
+        change: Change<'_>,
+        current: Option<&Answer>,
+    ) -> Result<Reply, ManageError> {
+        let policy = self.desk.policy();
+        desk::may(self.caller.uid, account, deed, policy)?;
+        let codes = manage::apply(self.desk.store()?, policy, account, By::Owner(current), change)?;
+        let done = match deed {
+            Deed::Look => "looked at",
+            Deed::Enroll(_) => "enrolled",
+            Deed::Replace(_) => "enrolled anew",
+            Deed::BackupCodes => "made new backup codes for",
+            Deed::Remove => "removed the factor of",
+        };
+        self.log(&format!("{done} {}", clean(&account.name)));
+        Ok(Reply::Done(codes))
+    }
+
+    fn refuse(&mut self, name: &str, error: ManageError) -> Reply {
+        self.log(&format!("refused for {}: {error}", clean(name)));
+        Reply::Refused(error)
+    }
+
+    fn log(&mut self, text: &str) {
+        let Caller { uid, pid } = self.caller;
+        (self.log)(&format!("{text} (asked by uid {uid}, pid {pid})"));
+    }
+}

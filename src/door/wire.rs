@@ -1,0 +1,419 @@
+//! What goes through the door: bytes to a [`Request`] or a [`Reply`] and back. Pure.
+//!
+//! A reply tells a caller no more than a login would: an outcome, never what would have been right.
+
+use zeroize::Zeroizing;
+
+use super::DoorError;
+use super::message::{Fields, Malformed, Message, decoded, encoded, maybe, or_none, parsed, text};
+use crate::access::Denied;
+use crate::attempt::{Outcome, Via};
+use crate::backup::{MAX_CODES, MIN_CODES};
+use crate::enrollment::{Kind, valid_device_name};
+use crate::manage::{Codes, ManageError};
+use crate::otp::{Algorithm, Digits};
+use crate::secret::{Answer, Secret};
+use crate::source::Source;
+use crate::state::Since;
+use crate::status::{BackupStatus, DeviceStatus, Status, Wait};
+
+/// Bytes of a code; what is longer is no code, and goes as an empty one.
+pub const MAX_CODE: usize = 64;
+const MAX_NAME: usize = 256;
+
+/// What is asked, and for whom.
+#[derive(Debug)]
+pub struct Request {
+    /// The user's name; not yet an account's.
+    pub user: String,
+    /// What.
+    pub ask: Ask,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub enum Ask {
+    /// Has he a factor, and with how many digits?
+    Preview,
+    /// Judge this answer.
+    Verify {
+        /// What was typed.
+        code: Answer,
+        /// The login's origin; root's word alone counts.
+        from: Source,
+        /// The PAM service, where a right code may be remembered for it; root's word alone counts.
+        service: Option<String>,
+    },
+    /// What has he enrolled?
+    Status,
+    /// Store this device and no other.
+    Set {
+        /// The new device.
+        device: NewDevice,
+        /// The code that proves it.
+        code: Answer,
+        /// Whether there is an old one, to be voided.
+        replace: bool,
+        /// How many backup codes to make with it.
+        backup_codes: u8,
+        /// A code of the old one.
+        current: Option<Answer>,
+    },
+    /// Make a new set of backup codes.
+    BackupCodes {
+        /// How many.
+        count: u8,
+        /// A code of the present device.
+        current: Option<Answer>,
+    },
+    /// Take the factor off.
+    Remove {
+        /// A code of the present device.
+        current: Option<Answer>,
+    },
+}
+
+/// A device that is not stored yet.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// For people.
+    pub name: String,
+    /// Clock or counter.
+    pub kind: Kind,
+    /// The hash under the HMAC.
+    pub algorithm: Algorithm,
+    /// Digits of a code.
+    pub digits: Digits,
+    /// The key.
+    pub secret: Secret,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The digits of his codes; `None`: he has no factor.
+    Preview(Option<Digits>),
+    /// The outcome and the time at which it was judged; `None`: he has no factor.
+    Verdict(Option<(Outcome, u64)>),
+    /// What he has enrolled.
+    Status(Status),
+    /// Changed; with new backup codes, if any were made.
+    Done(Codes),
+    /// Not changed, or not told.
+    Refused(ManageError),
+}
+
+impl Request {
+    /// Reads a request.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Fields::split(bytes)?;
+        let verb = fields.head;
+        let [user] = fields.one("user")?;
+        let user = text(user, MAX_NAME)?;
+        let ask = match verb {
+            "preview" => Ask::Preview,
+            "status" => Ask::Status,
+            "verify" => Ask::Verify {
+                code: fields.code("code")?.ok_or(Malformed)?,
+                from: fields.take("from")?.map_or(Ok(Source::Local), |[word]| parsed(word))?,
+                service: fields.take("service")?.map(|[word]| text(word, MAX_NAME)).transpose()?,
+            },
+            "set" => Ask::Set {
+                device: fields.new_device()?,
+                code: fields.code("code")?.ok_or(Malformed)?,
+                replace: fields.take::<0>("replace")?.is_some(),
+                backup_codes: fields.count()?.unwrap_or_default(),
+                current: fields.code("current")?,
+            },
+            "backup-codes" => {
+                Ask::BackupCodes { count: fields.count()?.ok_or(Malformed)?, current: fields.code("current")? }
+            }
+            "remove" => Ask::Remove { current: fields.code("current")? },
+            _ => return Err(Malformed),
+        };
+        fields.end()?;
+        Ok(Self { user, ask })
+    }
+
+    /// Writes a request.
+    pub fn print(&self) -> Zeroizing<String> {
+        let verb = match self.ask {
+            Ask::Preview => "preview",
+            Ask::Verify { .. } => "verify",
+            Ask::Status => "status",
+            Ask::Set { .. } => "set",
+            Ask::BackupCodes { .. } => "backup-codes",
+            Ask::Remove { .. } => "remove",
+        };
+        let mut out = Message::new(verb);
+        out.field("user", &[&encoded(self.user.as_bytes())]);
+        match &self.ask {
+            Ask::Preview | Ask::Status => {}
+            Ask::Verify { code, from, service } => {
+                out.code("code", Some(code));
+                out.field("from", &[&from.to_string()]);
+                // A longer one than any file has a name is no rule's.
+                if let Some(service) = service.as_ref().filter(|service| service.len() <= MAX_NAME) {
+                    out.field("service", &[&encoded(service.as_bytes())]);
+                }
+            }
+            Ask::Set { device, code, replace, backup_codes, current } => {
+                out.new_device(device);
+                out.code("code", Some(code));
+                if *replace {
+                    out.field("replace", &[]);
+                }
+                out.field("count", &[&backup_codes.to_string()]);
+                out.code("current", current.as_ref());
+            }
+            Ask::BackupCodes { count, current } => {
+                out.field("count", &[&count.to_string()]);
+                out.code("current", current.as_ref());
+            }
+            Ask::Remove { current } => out.code("current", current.as_ref()),
+        }
+        out.end()
+    }
+}
+
+impl Reply {
+    /// Reads a reply.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Fields::split(bytes)?;
+        let reply = match fields.head.split(' ').collect::<Vec<_>>().as_slice() {
+            ["standing", "none"] => Self::Preview(None),
+            ["standing", digits] => Self::Preview(Some(self::digits(digits)?)),
+            ["verdict", "none"] => Self::Verdict(None),
+            ["verdict", now, outcome @ ..] => {
+                let outcome = outcome_from(outcome, &mut fields)?;
+                Self::Verdict(Some((outcome, parsed(now)?)))
+            }
+            ["status", "none"] => Self::Status(fields.status(false)?),
+            ["status", "enrolled"] => Self::Status(fields.status(true)?),
+            ["done"] => Self::Done(fields.backup_codes()?),
+            ["refused", why @ ..] => Self::Refused(refusal_from(why)?),
+            _ => return Err(Malformed),
+        };
+        fields.end()?;
+        Ok(reply)
+    }
+
+    /// Writes a reply.
+    pub fn print(&self) -> Zeroizing<String> {
+        match self {
+            Self::Preview(digits) => Message::new(&format!("standing {}", or_none(digits.map(|d| d.get())))).end(),
+            Self::Verdict(None) => Message::new("verdict none").end(),
+            Self::Verdict(Some((outcome, now))) => {
+                let mut out = Message::new(&format!("verdict {now} {}", outcome_words(outcome)));
+                if let Outcome::Accepted { since: Some(since), .. } = outcome {
+                    out.since(since);
+                }
+                out.end()
+            }
+            Self::Status(status) => status_message(status).end(),
+            Self::Done(codes) => {
+                let mut out = Message::new("done");
+                codes.iter().for_each(|code| out.field("code", &[code]));
+                out.end()
+            }
+            Self::Refused(error) => Message::new(&format!("refused {}", refusal_words(error))).end(),
+        }
+    }
+}
+
+fn outcome_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Accepted { via: Via::Device(id), .. } => format!("device {id}"),
+        Outcome::Accepted { via: Via::Backup { left }, .. } => format!("backup {left}"),
+        Outcome::Used { next_in } => format!("used {next_in}"),
+        Outcome::Wrong { fails, wait_until } => format!("wrong {fails} {}", or_none(*wait_until)),
+        Outcome::Waiting { until } => format!("waiting {until}"),
+        Outcome::NotACode => "no-code".into(),
+    }
+}
+
+fn outcome_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Outcome, Malformed> {
+    Ok(match words {
+        ["device", id] if id.bytes().all(|b| b.is_ascii_alphanumeric()) && id.len() <= 16 => {
+            Outcome::Accepted { via: Via::Device((*id).into()), since: fields.since()? }
+        }
+        ["backup", left] => Outcome::Accepted { via: Via::Backup { left: parsed(left)? }, since: fields.since()? },
+        ["used", next_in] => Outcome::Used { next_in: parsed(next_in)? },
+        ["wrong", fails, until] => Outcome::Wrong { fails: parsed(fails)?, wait_until: maybe(until)? },
+        ["waiting", until] => Outcome::Waiting { until: parsed(until)? },
+        ["no-code"] => Outcome::NotACode,
+        _ => return Err(Malformed),
+    })
+}
+
+/// Each refusal that says all by its name.
+const REFUSALS: [(&str, ManageError); 13] = [
+    ("enrolled", ManageError::AlreadyEnrolled),
+    ("not-enrolled", ManageError::NotEnrolled),
+    ("used", ManageError::UsedCode),
+    ("code-needed", ManageError::CodeNeeded),
+    ("no-random", ManageError::NoRandom),
+    ("not-yours", ManageError::Denied(Denied::NotYours)),
+    ("policy-off", ManageError::Denied(Denied::PolicyOff)),
+    ("not-self", ManageError::Denied(Denied::NotSelf)),
+    ("no-login", ManageError::Denied(Denied::NoLogin)),
+    ("short-key", ManageError::Denied(Denied::ShortKey)),
+    ("required", ManageError::Denied(Denied::Required)),
+    ("malformed", ManageError::Door(DoorError::Garbled)),
+    ("fault", ManageError::Door(DoorError::Fault)),
+];
+
+fn refusal_words(error: &ManageError) -> String {
+    match error {
+        ManageError::WrongCode { clock_off } => format!("wrong {}", or_none(*clock_off)),
+        ManageError::CodeRefused { retry_after, used: true } => format!("current-used {retry_after}"),
+        ManageError::CodeRefused { retry_after, used: false } => format!("current-wrong {retry_after}"),
+        // What is wrong with root's files is for root's log.
+        error => REFUSALS.iter().find(|(_, e)| e == error).map_or("fault", |(word, _)| word).into(),
+    }
+}
+
+fn refusal_from(words: &[&str]) -> Result<ManageError, Malformed> {
+    Ok(match words {
+        ["wrong", clock_off] => ManageError::WrongCode { clock_off: maybe(clock_off)? },
+        ["current-used", after] => ManageError::CodeRefused { retry_after: parsed(after)?, used: true },
+        ["current-wrong", after] => ManageError::CodeRefused { retry_after: parsed(after)?, used: false },
+        [word] => REFUSALS.iter().find(|(w, _)| w == word).map(|(_, error)| error.clone()).ok_or(Malformed)?,
+        _ => return Err(Malformed),
+    })
+}
+
+fn status_message(status: &Status) -> Message {
+    let mut out = Message::new(if status.enrolled { "status enrolled" } else { "status none" });
+    for device in &status.devices {
+        let DeviceStatus { name, kind, algorithm, digits, created, last_used } = device;
+        let (kind, parameter) = kind_words(*kind);
+        let (digits, created) = (digits.to_string(), created.to_string());
+        let words = [kind, &parameter, algorithm, &digits, &created, &or_none(*last_used), &encoded(name.as_bytes())];
+        out.field("device", &words);
+    }
+    if let Some(BackupStatus { left, of }) = status.backup_codes {
+        out.field("backup", &[&left.to_string(), &of.to_string()]);
+    }
+    if let Some(since) = &status.failures {
+        out.since(since);
+    }
+    for Wait { lane, failures, until } in &status.waits {
+        out.field("wait", &[&lane.to_string(), &failures.to_string(), &until.to_string()]);
+    }
+    out
+}
+
+impl Message {
+    fn code(&mut self, keyword: &str, code: Option<&Answer>) {
+        if let Some(code) = code {
+            let bytes = if code.as_bytes().len() > MAX_CODE { b"" } else { code.as_bytes() };
+            self.field(keyword, &[&encoded(bytes)]);
+        }
+    }
+
+    fn new_device(&mut self, device: &NewDevice) {
+        let (kind, parameter) = kind_words(device.kind);
+        let (digits, name) = (device.digits.get().to_string(), encoded(device.name.as_bytes()));
+        self.field("device", &[kind, &parameter, device.algorithm.name(), &digits, &name]);
+        self.field("key", &[&device.secret.to_base32()]);
+    }
+
+    fn since(&mut self, since: &Since) {
+        self.field("since", &[&since.count.to_string(), &since.at.to_string(), &since.from.to_string()]);
+    }
+}
+
+impl Fields<'_> {
+    fn code(&mut self, keyword: &str) -> Result<Option<Answer>, Malformed> {
+        let Some([word]) = self.take(keyword)? else { return Ok(None) };
+        let bytes = decoded(word)?;
+        if bytes.len() > MAX_CODE { Err(Malformed) } else { Ok(Some(Answer::new(&bytes))) }
+    }
+
+    fn count(&mut self) -> Result<Option<u8>, Malformed> {
+        let Some([word]) = self.take("count")? else { return Ok(None) };
+        let count: u8 = parsed(word)?;
+        let allowed = count == 0 || (MIN_CODES..=MAX_CODES).contains(&count.into());
+        if allowed { Ok(Some(count)) } else { Err(Malformed) }
+    }
+
+    fn new_device(&mut self) -> Result<NewDevice, Malformed> {
+        let [kind, parameter, algorithm, digits, name] = self.one("device")?;
+        let [key] = self.one("key")?;
+        Ok(NewDevice {
+            name: device_name(name)?,
+            kind: kind_from(kind, parameter)?,
+            algorithm: Algorithm::from_name(algorithm).ok_or(Malformed)?,
+            digits: self::digits(digits)?,
+            secret: Secret::from_base32(key).map_err(|_| Malformed)?,
+        })
+    }
+
+    fn since(&mut self) -> Result<Option<Since>, Malformed> {
+        let Some([count, at, from]) = self.take("since")? else { return Ok(None) };
+        Ok(Some(Since { count: parsed(count)?, at: parsed(at)?, from: parsed(from)? }))
+    }
+
+    fn status(&mut self, enrolled: bool) -> Result<Status, Malformed> {
+        let device = |[kind, parameter, algorithm, digits, created, last_used, name]: [&str; 7]| {
+            Ok(DeviceStatus {
+                name: device_name(name)?,
+                kind: kind_from(kind, parameter)?,
+                algorithm: Algorithm::from_name(algorithm).ok_or(Malformed)?.name(),
+                digits: self::digits(digits)?.get(),
+                created: parsed(created)?,
+                last_used: maybe(last_used)?,
+            })
+        };
+        let wait = |[lane, failures, until]: [&str; 3]| {
+            Ok(Wait { lane: parsed(lane)?, failures: parsed(failures)?, until: parsed(until)? })
+        };
+        let backup_codes = match self.take("backup")? {
+            Some([left, of]) => Some(BackupStatus { left: parsed(left)?, of: parsed(of)? }),
+            None => None,
+        };
+        Ok(Status {
+            enrolled,
+            devices: self.all("device", crate::enrollment::MAX_DEVICES, device)?,
+            backup_codes,
+            failures: self.since()?,
+            waits: self.all("wait", 3 + crate::state::MAX_NETWORKS, wait)?,
+        })
+    }
+
+    fn backup_codes(&mut self) -> Result<Codes, Malformed> {
+        let plain = |word: &str| word.bytes().all(|b| b.is_ascii_graphic() && b != b'%');
+        self.all(
+            "code",
+            MAX_CODES,
+            |[word]| {
+                if plain(word) { Ok(Zeroizing::new(word.to_owned())) } else { Err(Malformed) }
+            },
+        )
+    }
+}
+
+fn device_name(word: &str) -> Result<String, Malformed> {
+    text(word, MAX_NAME).and_then(|name| if valid_device_name(&name) { Ok(name) } else { Err(Malformed) })
+}
+
+fn kind_words(kind: Kind) -> (&'static str, String) {
+    match kind {
+        Kind::Totp { period } => ("totp", period.to_string()),
+        Kind::Hotp { start } => ("hotp", start.to_string()),
+    }
+}
+
+fn kind_from(kind: &str, parameter: &str) -> Result<Kind, Malformed> {
+    match kind {
+        "totp" => Ok(Kind::Totp { period: parsed(parameter)? }),
+        "hotp" => Ok(Kind::Hotp { start: parsed(parameter)? }),
+        _ => Err(Malformed),
+    }
+    .and_then(|kind| if kind.is_valid() { Ok(kind) } else { Err(Malformed) })
+}
+
+fn digits(word: &str) -> Result<Digits, Malformed> {
+    Digits::new(parsed(word)?).ok_or(Malformed)
+}

@@ -1,0 +1,476 @@
+//! The door stands open to every user of the host, and to his malware: what it must not do for them.
+
+use crate::support::PATIENCE;
+use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, application, login_at, only_code};
+use crate::support::codes::code_at;
+use crate::support::door::{Door, VERIFY, asks, knock};
+use crate::support::system::{KEY, System, User, throw_away};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// The beginning of a step.
+const T: u64 = 1_800_000_000;
+const OTHER_KEY: &str = "GEZDGNBVGY3TQOJQJBSWY3DPEHPK3PXP";
+const ALLOW: &str = "unenrolled = \"allow\"\n";
+
+fn code(time: u64) -> String {
+    code_at(KEY, time)
+}
+
+fn wrong() -> String {
+    code(T + 6000)
+}
+
+/// All that is stored of everybody.
+fn files() -> Vec<(String, Vec<u8>)> {
+    let folders = ["/var/lib/pam_totp/secrets", "/var/lib/pam_totp/state", "/run/pam_totp/state"];
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder"));
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<_> = paths.map(|p| (p.display().to_string(), fs::read(&p).expect("a file"))).collect();
+    files.sort();
+    files
+}
+
+/// Every request that is about somebody.
+fn requests(name: &str, current: &str) -> Vec<String> {
+    let new = format!("key {OTHER_KEY}\ncode {}", code_at(OTHER_KEY, T));
+    vec![
+        format!("preview\nuser {name}"),
+        format!("status\nuser {name}"),
+        format!("verify\nuser {name}\ncode {current}"),
+        format!("verify\nuser {name}\ncode {current}\nfrom 192.0.2.4\nservice sshd"),
+        format!("set\nuser {name}\ndevice totp 30 SHA1 6 phone\n{new}\ncurrent {current}"),
+        format!("set\nuser {name}\ndevice totp 30 SHA1 6 phone\n{new}\nreplace\ncurrent {current}"),
+        format!("backup-codes\nuser {name}\ncount 10\ncurrent {current}"),
+        format!("remove\nuser {name}\ncurrent {current}"),
+    ]
+}
+
+#[test]
+fn a_user_asks_for_nobody_but_himself() {
+    throw_away(|system| {
+        let _door = Door::open(T);
+        let alice = system.enrolled("alice");
+        for name in ["bob", "root"] {
+            if name == "bob" {
+                system.user(name);
+            }
+            system.enroll(name);
+        }
+        let before = files();
+        for name in ["bob", "root", "mallory", "alice%0A", "../alice", ""] {
+            for request in requests(name, &code(T)) {
+                // One answer, whether there is such a user and whether he has a factor or not.
+                assert_eq!(asks(system, &alice, &request), "refused not-yours", "{request}");
+            }
+        }
+        assert!(files() == before);
+        system.log.line("pam-totpd");
+        system.log.line("refused for bob: You are not authorized to modify another user (asked by uid 100");
+        assert_eq!(asks(system, &alice, "preview\nuser alice"), "standing 6");
+        // Root asks for everybody, but changes nobody's factor through the door.
+        let root = User { name: "root" };
+        assert_eq!(asks(system, &root, "preview\nuser bob"), "standing 6");
+        let requests = requests("bob", &code(T));
+        for request in &requests[4..] {
+            assert_eq!(asks(system, &root, request), "refused not-yours", "{request}");
+        }
+        assert!(files() == before);
+    });
+}
+
+#[test]
+fn a_name_of_a_shared_uid_is_its_owners_too() {
+    throw_away(|system| {
+        let _door = Door::open(T);
+        let alice = system.user("alice");
+        let id = system.runs(alice.command("id").arg("-u"));
+        let uid = String::from_utf8(id.stdout).expect("a number");
+        system.runs(Command::new("useradd").args(["-o", "-u", uid.trim(), "-s", "/bin/bash", "alicia"]));
+        system.enroll("alicia");
+        assert_eq!(asks(system, &alice, "preview\nuser alicia"), "standing 6");
+        assert_eq!(asks(system, &alice, "preview\nuser alice"), "standing none");
+        let verify = format!("verify\nuser alicia\ncode {}", code(T));
+        assert!(asks(system, &alice, &verify).contains(" device "));
+        assert_eq!(asks(system, &alice, &format!("verify\nuser alice\ncode {}", code(T))), "verdict none");
+        // Each name has its own factor, and its code opens no other.
+        assert_eq!(asks(system, &alice, "remove\nuser alicia"), "refused code-needed");
+        assert!(!fs::exists("/var/lib/pam_totp/state/alice").expect("looks"));
+    });
+}
+
+#[test]
+fn nothing_that_is_there_changes_without_a_code_of_it() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        application::build(system);
+        let alice = system.enrolled("alice");
+        system.policy(ALLOW);
+        let secret = || fs::read_to_string("/var/lib/pam_totp/secrets/alice.toml").expect("the secret");
+        let before = secret();
+        let with = |current: &str| {
+            let requests = requests("alice", current);
+            let changes = requests[4..].iter().cloned();
+            changes.map(|r| r.replace("\ncurrent none", "")).collect::<Vec<_>>()
+        };
+        let answers = |current: &str| with(current).iter().map(|r| asks(system, &alice, r)).collect::<Vec<_>>();
+        assert_eq!(
+            answers("none"),
+            ["refused enrolled", "refused code-needed", "refused code-needed", "refused code-needed"]
+        );
+        let (no, enrolled) = ("refused current-wrong 0", "refused enrolled");
+        assert_eq!(answers(&wrong()), [enrolled, no, no, no]);
+        assert_eq!(answers("abcd-efgh-jkmn-pqrs")[1..], [no, no, "refused current-wrong 30"]);
+        assert_eq!(answers(&code(T))[1..], ["refused current-wrong 30"; 3], "three and three are too many");
+        system.runs(Command::new("pam-totp").args(["unlock", "alice"]));
+        // A code that was used is no proof, here as little as at a login.
+        assert_eq!(login_at(system, T, "alice", &code(T)), SUCCESS);
+        assert!(answers(&code(T))[1..].iter().all(|answer| answer.starts_with("refused current-used ")));
+        // A slip in the new key's code uses up none of the old one's.
+        let wrong_proof = with(&code(T + 30))[1].replace(&code_at(OTHER_KEY, T), &code_at(OTHER_KEY, T + 6000));
+        door.at(T + 30);
+        assert_eq!(asks(system, &alice, &wrong_proof), "refused wrong none");
+        assert_eq!(secret(), before);
+
+        let codes = with(&code(T + 30))[2].clone();
+        assert_eq!(asks(system, &alice, &codes), "done");
+        assert_eq!(asks(system, &alice, &codes), "refused current-used 30");
+        door.at(T + 60);
+        let replace = with(&code(T + 60))[1].replace(&code_at(OTHER_KEY, T), &code_at(OTHER_KEY, T + 60));
+        assert_eq!(asks(system, &alice, &replace), "done");
+        assert!(secret().contains(OTHER_KEY) && !secret().contains(KEY));
+        door.at(T + 90);
+        assert_eq!(asks(system, &alice, &with(&code(T + 90))[3]), "refused current-wrong 0", "the old key");
+        assert_eq!(asks(system, &alice, &with(&code_at(OTHER_KEY, T + 90))[3]), "done");
+        assert_eq!(asks(system, &alice, "preview\nuser alice"), "standing none");
+        for line in [
+            "made new backup codes for alice (asked by",
+            "enrolled anew alice (asked by",
+            "removed the factor of alice (asked by",
+        ] {
+            system.log.line(line);
+        }
+        assert_eq!(system.log.count(OTHER_KEY), 0);
+    });
+}
+
+fn enrolls(system: &System, user: &User, key: &str) -> String {
+    let code = code_at(key, T);
+    let request = format!("set\nuser {}\ndevice totp 30 SHA1 6 phone\nkey {key}\ncode {code}", user.name);
+    asks(system, user, &request)
+}
+
+#[test]
+fn a_first_enrollment_needs_the_right_a_shell_and_a_long_key() {
+    throw_away(|system| {
+        let _door = Door::open(T);
+        let alice = system.user("alice");
+        // A host for users only: what a daemon's account would get by itself.
+        let service = User { name: "www-data" };
+        let before = files();
+        for policy in
+            ["", "unenrolled = \"deny\"\n", "unenrolled = \"allow\"\nself_service = [\"replace\", \"remove\"]\n"]
+        {
+            system.policy(policy);
+            assert_eq!(enrolls(system, &alice, KEY), "refused not-self", "{policy}");
+        }
+        system.policy("unenrolled = \"allow\"\nwindwo = 1\n");
+        assert_eq!(enrolls(system, &alice, KEY), "refused not-self", "a policy that cannot be read");
+        system.policy("unenrolled = \"allow\"\nenabled = false\n");
+        assert_eq!(enrolls(system, &alice, KEY), "refused policy-off");
+        system.policy("unenrolled = \"allow\"\nstore = \"/srv/totp\"\n");
+        assert_eq!(enrolls(system, &alice, KEY), "refused fault", "a store that is not the door's");
+        system.policy(ALLOW);
+        assert_eq!(enrolls(system, &service, KEY), "refused no-login");
+        assert_eq!(enrolls(system, &User { name: "root" }, KEY), "refused no-login");
+        assert_eq!(enrolls(system, &alice, &KEY[..24]), "refused short-key");
+        let unproved = format!("set\nuser alice\ndevice totp 30 SHA1 6 phone\nkey {KEY}\ncode {}", wrong());
+        assert_eq!(asks(system, &alice, &unproved), "refused wrong none");
+        let replaced = format!("{unproved}\nreplace");
+        assert_eq!(asks(system, &alice, &replaced), "refused not-enrolled", "no way around the right to enroll");
+        assert!(files().iter().all(|(path, _)| !path.contains("secrets")), "{before:?}");
+
+        assert_eq!(enrolls(system, &alice, KEY), "done");
+        system.log.line("enrolled alice (asked by uid ");
+        let verify = format!("verify\nuser alice\ncode {}", code(T));
+        assert!(asks(system, &alice, &verify).starts_with(&format!("verdict {T} used ")), "the proof is used up");
+    });
+}
+
+#[test]
+fn whom_a_rule_requires_to_have_a_factor_keeps_it() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        let (alice, bob) = (system.enrolled("alice"), system.enrolled("bob"));
+        system.runs(Command::new("groupadd").arg("staff2"));
+        system.runs(Command::new("gpasswd").args(["-a", "alice", "staff2"]));
+        let remove = |name: &str, time| format!("remove\nuser {name}\ncurrent {}", code(time));
+        system.policy("[[require]]\ngroups = [\"staff2\"]\nservices = [\"sshd\"]\n");
+        assert_eq!(asks(system, &alice, &remove("alice", T)), "refused required");
+        assert_eq!(asks(system, &bob, &remove("bob", T)), "done");
+        system.policy("[[require]]\nusers = [\"alice\"]\n");
+        assert_eq!(asks(system, &alice, &remove("alice", T)), "refused required");
+        let replace = format!("key {OTHER_KEY}\ncode {}\nreplace\ncurrent {}", code_at(OTHER_KEY, T), code(T));
+        let replace = format!("set\nuser alice\ndevice totp 30 SHA1 6 phone\n{replace}");
+        assert_eq!(asks(system, &alice, &replace), "done", "another one for it");
+        system.policy("");
+        door.at(T + 30);
+        let remove = format!("remove\nuser alice\ncurrent {}", code_at(OTHER_KEY, T + 30));
+        assert_eq!(asks(system, &alice, &remove), "done");
+    });
+}
+
+#[test]
+fn slow_silent_huge_and_malformed_requests_hold_up_nobody() {
+    throw_away(|system| {
+        let _door = Door::open(T);
+        application::build(system);
+        let alice = system.enrolled("alice");
+        let before = files();
+        let malformed = "pam_totp 1\nrefused malformed\n\n";
+        let verify = format!("verify\nuser alice\ncode {}", code(T));
+        for message in [
+            "\n\n".into(),
+            "GET / HTTP/1.0\r\n\r\n\n\n".into(),
+            format!("pam_totp 2\n{verify}\n\n"),
+            format!("pam_totp 1\n{verify}\nuid 0\n\n"),
+            format!("pam_totp 1\n{verify}\nuser root\n\n"),
+            format!("pam_totp 1\n{verify}{}\n\n", "1".repeat(100)),
+            "x".repeat(4_096),
+            "x\n\n".repeat(1 << 20),
+        ] {
+            let said = knock(system, &alice, &message);
+            // A caller who sends on when nobody reads any more may be cut off before he hears it.
+            let cut_off = message.len() > 4_096 && said.starts_with("[Errno ");
+            assert!(said == malformed || cut_off, "{}: {said:?}", &message[..message.len().min(80)]);
+        }
+        // Half a request, and then nothing; and a byte now and then.
+        for (message, pause) in [("", 0), ("pam_totp 1\n", 0), ("pam_totp 1\nverify\nuser alice\ncode 123456\n\n", 300)]
+        {
+            let start = Instant::now();
+            let script = "
+import socket, sys, time
+door = socket.socket(socket.AF_UNIX)
+door.connect(sys.argv[1])
+door.settimeout(0.001)
+for byte in sys.argv[2].encode():
+    try:
+        door.send(bytes([byte]))
+        time.sleep(int(sys.argv[3]) / 1000)
+    except OSError:
+        break
+door.settimeout(None)
+try:
+    print(door.recv(1))
+except OSError:
+    print(b'')
+";
+            let output =
+                system.runs(alice.command("python3").args(["-c", script, VERIFY, message, &pause.to_string()]));
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "b''\n", "{message:?}");
+            assert!(start.elapsed() < PATIENCE / 3, "{message:?}: {:?}", start.elapsed());
+        }
+        assert!(files() == before);
+        assert_eq!(only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(T)), SUCCESS);
+    });
+}
+
+/// The application's path, for a user who runs it.
+fn program() -> String {
+    application().get_program().to_str().expect("a path").to_owned()
+}
+
+#[test]
+fn two_hundred_connections_close_the_door_to_nobody() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        application::build(system);
+        let (alice, mallory) = (system.enrolled("alice"), system.user("mallory"));
+        let script = "
+import socket, sys
+doors = [socket.socket(socket.AF_UNIX) for _ in range(200)]
+for door in doors:
+    door.connect(sys.argv[1])
+print('all there', flush=True)
+for door in doors:
+    door.recv(1)
+print('all gone', flush=True)
+";
+        let mut crowd = mallory.command("python3");
+        crowd.args(["-c", script, VERIFY]).stdout(Stdio::piped());
+        let mut crowd = crowd.spawn().expect("a crowd");
+        let mut said = [0; 10];
+        crowd.stdout.as_mut().expect("a pipe").read_exact(&mut said).expect("the crowd is there");
+        assert_eq!(&said, b"all there\n");
+        let mut times = (0..).map(|n| T + 30 * n);
+        // A code whose answer came too late is used up: the next try has the next one.
+        let start = Instant::now();
+        loop {
+            let time = times.next().expect("endless");
+            door.at(time);
+            if only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(time)) == SUCCESS {
+                break;
+            }
+            assert!(start.elapsed() < PATIENCE, "the door stays closed");
+        }
+        assert!(crowd.wait().expect("the crowd goes").success());
+    });
+}
+
+#[test]
+fn a_socket_that_is_not_roots_is_told_nothing() {
+    throw_away(|system| {
+        application::build(system);
+        let (alice, mallory) = (system.enrolled("alice"), system.user("mallory"));
+        let script = "
+import os, socket, sys
+door = socket.socket(socket.AF_UNIX)
+door.bind('/run/mallory/door')
+os.chmod('/run/mallory/door', 0o777)
+door.listen()
+print('open', flush=True)
+while True:
+    caller, _ = door.accept()
+    print('heard', caller.recv(4096), flush=True)
+    try:
+        caller.send(b'pam_totp 1\\nverdict 1 device 00000000\\n\\n')
+    except OSError:
+        pass
+    caller.close()
+";
+        system.runs(Command::new("install").args(["-d", "-o", "mallory", "/run/mallory"]));
+        let mut trap = mallory.command("python3");
+        let mut trap = trap.args(["-c", script]).stdout(Stdio::piped()).spawn().expect("a trap");
+        let mut heard = trap.stdout.take().expect("a pipe");
+        heard.read_exact(&mut [0; 5]).expect("the trap is set");
+        fs::rename("/run/mallory/door", VERIFY).expect("puts it in the door's place");
+        assert_eq!(only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(T)), AUTH_ERR);
+        system.log.line("behind the door's socket is not root: refusing to tell it anything");
+        let status = system.tries(alice.command("pam-totp").args(["remove"]), &code(T));
+        assert_eq!(status.status.code(), Some(5), "{status:?}");
+        trap.kill().expect("ends the trap");
+        trap.wait().expect("ends the trap");
+        let mut rest = String::new();
+        heard.read_to_string(&mut rest).expect("what it heard");
+        assert!(rest.lines().all(|line| line == "heard b''") && !rest.is_empty(), "{rest}");
+    });
+}
+
+fn door_of(system: &System) -> UnixListener {
+    let listener = UnixListener::bind(VERIFY).expect("binds");
+    system.runs(Command::new("chmod").args(["666", VERIFY]));
+    listener
+}
+
+#[test]
+fn a_door_that_does_not_answer_is_waited_for_no_longer_than_a_login_may_take() {
+    throw_away(|system| {
+        application::build(system);
+        let alice = system.enrolled("alice");
+        let silent = door_of(system);
+        let start = Instant::now();
+        assert_eq!(only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(T)), AUTH_ERR);
+        assert!(start.elapsed() < PATIENCE / 3, "{:?}", start.elapsed());
+        system.log.line("pam-totpd did not answer in time");
+        drop(silent);
+        // An answer that is cut off, or of another version, or to another question.
+        for answer in ["", "pam_totp 1\nstanding 6\n", "pam_totp 2\nstanding 6\n\n", "pam_totp 1\ndone\n\n"] {
+            fs::remove_file(VERIFY).expect("removes the last one");
+            let listener = door_of(system);
+            let answers = std::thread::spawn(move || {
+                let (mut caller, _) = listener.accept().expect("a caller");
+                let mut request = vec![0; 4_096];
+                let length = caller.read(&mut request).expect("a request");
+                caller.write_all(answer.as_bytes()).expect("an answer");
+                String::from_utf8_lossy(&request[..length]).into_owned()
+            });
+            assert_eq!(only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(T)), AUTH_ERR);
+            assert_eq!(answers.join().expect("answers"), "pam_totp 1\npreview\nuser alice\n\n");
+        }
+        system.log.line("pam-totpd speaks another version: restart this service");
+    });
+}
+
+#[test]
+fn guesses_at_the_door_close_no_other_lane_and_no_other_lane_closes_the_door() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        application::build(system);
+        let (alice, bob) = (system.enrolled("alice"), system.enrolled("bob"));
+        let at_the_door = |user: &User, code: &str| only_code(system, alice_or(user).args([SERVICE, user.name]), code);
+        for _ in 0..6 {
+            assert_eq!(at_the_door(&alice, &wrong()), AUTH_ERR);
+            assert_eq!(login_at(system, T, "bob", &wrong()), AUTH_ERR);
+        }
+        assert_eq!(at_the_door(&alice, &code(T)), AUTH_ERR, "the door's lane waits");
+        system.log.line("waiting: alice from local had too many wrong codes");
+        assert_eq!(login_at(system, T, "alice", &code(T)), SUCCESS, "and no other");
+        assert_eq!(login_at(system, T, "bob", &code(T)), AUTH_ERR, "the local lane waits");
+        assert_eq!(at_the_door(&bob, &code(T)), SUCCESS, "and not the door's");
+        // The step is used up for both.
+        door.at(T + 30);
+        assert_eq!(at_the_door(&bob, &code(T)), AUTH_ERR);
+        // An address is root's word: a user cannot choose the lane in which he is counted.
+        let claims = format!("verify\nuser alice\ncode {}\nfrom 192.0.2.4\nservice sshd", code(T + 30));
+        assert_eq!(asks(system, &alice, &claims), format!("verdict {} device {}", T + 30, device(system)));
+        let state = fs::read_to_string("/var/lib/pam_totp/state/alice").expect("the record");
+        assert!(!state.contains("lane 4/c00002") && !state.contains("trust "), "{state}");
+    });
+}
+
+fn alice_or(user: &User) -> Command {
+    user.command(&program())
+}
+
+fn device(system: &System) -> String {
+    let secret = system.runs(Command::new("cat").arg("/var/lib/pam_totp/secrets/alice.toml"));
+    let secret: toml::Table = String::from_utf8(secret.stdout).expect("UTF-8").parse().expect("a table");
+    secret["device"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+#[test]
+fn without_a_connection_on_its_standard_input_it_serves_nobody() {
+    throw_away(|system| {
+        let pair = "import socket, subprocess, sys; a, b = socket.socketpair(*eval(sys.argv[1])); \
+                    sys.exit(subprocess.run(['pam-totpd'], stdin=a).returncode)";
+        let inet = "import socket, subprocess, sys; l = socket.create_server(('127.0.0.1', 0)); \
+                    a = socket.create_connection(l.getsockname()); \
+                    sys.exit(subprocess.run(['pam-totpd'], stdin=a).returncode)";
+        let datagram = "(socket.AF_UNIX, socket.SOCK_DGRAM)";
+        for mut command in [
+            {
+                let mut c = Command::new("pam-totpd");
+                c.arg("--help");
+                c
+            },
+            Command::new("pam-totpd"),
+            {
+                let mut c = Command::new("sh");
+                c.args(["-c", "pam-totpd </dev/null"]);
+                c
+            },
+            {
+                let mut c = Command::new("sh");
+                c.args(["-c", "pam-totpd <&-"]);
+                c
+            },
+            {
+                let mut c = Command::new("python3");
+                c.args(["-c", pair, datagram]);
+                c
+            },
+            {
+                let mut c = Command::new("python3");
+                c.args(["-c", inet]);
+                c
+            },
+        ] {
+            let output = system.tries(&mut command, "");
+            assert_eq!(output.status.code(), Some(2), "{command:?}: {output:?}");
+            assert!(String::from_utf8_lossy(&output.stderr).contains("see pam-totpd(8)"), "{output:?}");
+        }
+    });
+}

@@ -1,0 +1,208 @@
+//! Users look after their own factor: what the program does for them without root.
+
+use crate::support::codes::code_at;
+use crate::support::door::Door;
+use crate::support::system::{KEY, System, User, throw_away};
+use crate::support::terminal::Terminal;
+use serde_json::{Value, json};
+use std::fs;
+use std::process::Command;
+
+/// The beginning of a step.
+const T: u64 = 1_800_000_000;
+const OTHER_KEY: &str = "GEZDGNBVGY3TQOJQJBSWY3DPEHPK3PXP";
+const ALLOW: &str = "unenrolled = \"allow\"\n";
+const SECRET: &str = "/var/lib/pam_totp/secrets/alice.toml";
+
+fn on_terminal(user: &User, arguments: &[&str]) -> Terminal {
+    let mut command = user.command("pam-totp");
+    command.args(arguments);
+    Terminal::run(command)
+}
+
+/// The screen of a command that ends well.
+fn ends_well(terminal: Terminal) -> String {
+    let (screen, exit) = terminal.ends();
+    assert_eq!(exit, 0, "{screen}");
+    screen
+}
+
+/// Ten, each in its four groups.
+fn backup_codes(screen: &str) -> Vec<String> {
+    let codes: Vec<_> =
+        screen.lines().map(str::trim).filter(|l| l.len() == 19 && l.matches('-').count() == 3).collect();
+    assert_eq!(codes.len(), 10, "{screen}");
+    codes.into_iter().map(str::to_owned).collect()
+}
+
+/// The key that the screen shows.
+fn shown_key(terminal: &mut Terminal) -> String {
+    terminal.sees("Key:     ");
+    terminal.sees("\n").replace([' ', '\r'], "")
+}
+
+#[test]
+fn a_user_enrolls_renews_replaces_and_removes_with_a_code_each_time() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        let alice = system.user("alice");
+        system.policy(ALLOW);
+        assert_eq!(ends_well(on_terminal(&alice, &["status"])), "alice is not enrolled.\n");
+
+        let mut terminal = on_terminal(&alice, &["enroll", "--qr", "none"]);
+        let key = shown_key(&mut terminal);
+        terminal.answers("Verification code: ", &code_at(&key, T + 6000));
+        terminal.sees("The security code is invalid.");
+        terminal.answers("Verification code: ", &code_at(&key, T));
+        let screen = ends_well(terminal);
+        assert!(screen.contains("alice is enrolled"), "{screen}");
+        let backup = backup_codes(&screen);
+        let (screen, exit) = on_terminal(&alice, &["enroll"]).ends();
+        assert!(
+            exit == 1 && screen.contains("alice is already enrolled: --replace") && !screen.contains("Key:"),
+            "{screen}"
+        );
+        let screen = ends_well(on_terminal(&alice, &["status"]));
+        assert!(screen.contains("phone: since 2027-01-15") && screen.contains("10 of 10 left"), "{screen}");
+
+        door.at(T + 30);
+        let before = fs::read_to_string(SECRET).expect("the secret");
+        let mut terminal = on_terminal(&alice, &["backup-codes"]);
+        terminal.answers("Current code: ", &code_at(&key, T));
+        terminal.sees("This code was already used.");
+        assert_eq!(terminal.ends().1, 1);
+        let mut terminal = on_terminal(&alice, &["remove"]);
+        terminal.answers("Current code: ", &code_at(&key, T + 6000));
+        terminal.sees("The code of the phone that is enrolled is invalid.");
+        assert_eq!(terminal.ends().1, 1);
+        assert_eq!(fs::read_to_string(SECRET).expect("the secret"), before);
+        let mut terminal = on_terminal(&alice, &["backup-codes"]);
+        terminal.answers("Current code: ", &code_at(&key, T + 30));
+        let renewed = backup_codes(&ends_well(terminal));
+
+        // With a code of the phone that is gone there is no replacing it; with a backup code of the new set there is.
+        let mut terminal = on_terminal(&alice, &["enroll", "--replace", "--qr", "none"]);
+        let new = shown_key(&mut terminal);
+        for (current, said) in
+            [(&backup[0], "The code of the phone that is enrolled is invalid."), (&renewed[0], "is enrolled")]
+        {
+            terminal.answers("Verification code: ", &code_at(&new, T + 30));
+            terminal.answers("Current code: ", current);
+            terminal.sees(said);
+        }
+        backup_codes(&ends_well(terminal));
+        let secret = fs::read_to_string(SECRET).expect("the secret");
+        assert!(secret.contains(&new) && !secret.contains(&key), "one phone for the other");
+
+        door.at(T + 60);
+        let mut terminal = on_terminal(&alice, &["remove"]);
+        terminal.answers("Current code: ", &code_at(&new, T + 60));
+        assert!(ends_well(terminal).contains("alice is not enrolled any more."));
+        assert!(!fs::exists(SECRET).expect("looks"));
+        let (screen, exit) = on_terminal(&alice, &["remove"]).ends();
+        assert_eq!((screen.as_str(), exit), ("pam-totp: alice: not enrolled\n", 1));
+        system.log.line("removed the factor of alice (asked by uid ");
+    });
+}
+
+/// One object on stdout, whatever happens.
+fn object(system: &System, user: &User, arguments: &[&str], input: &str) -> (i32, Value) {
+    let output = system.tries(user.command("pam-totp").arg("--json").args(arguments), input);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let object = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}"));
+    (output.status.code().expect("an exit code"), object)
+}
+
+fn fails(system: &System, user: &User, arguments: &[&str], input: &str) -> (i32, String) {
+    let (exit, mut object) = object(system, user, arguments, input);
+    // `remove` and `unlock` say it of each user.
+    if let Some((_, error)) = object["failed"].as_object().and_then(|failed| failed.iter().next()) {
+        object = json!({ "error": error });
+    }
+    (exit, object["error"]["code"].as_str().unwrap_or_else(|| panic!("{arguments:?}: {object}")).to_owned())
+}
+
+#[test]
+fn a_panel_of_the_users_reads_key_code_and_current_code_in_this_order() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        let alice = system.user("alice");
+        system.policy(ALLOW);
+        let asks = |arguments: &[&str], input: &str| object(system, &alice, arguments, input);
+        let made = asks(&["generate"], "").1;
+        assert_eq!((made["user"].as_str(), made["secret"].as_str().map(str::len)), (Some("alice"), Some(32)));
+
+        let (exit, set) = asks(&["set", "alice"], &format!("{KEY}\n{}\n", code_at(KEY, T)));
+        assert_eq!((exit, set["enrolled"].as_bool()), (0, Some(true)), "{set}");
+        let (exit, status) = asks(&["status"], "");
+        assert_eq!((exit, &status["enrolled"], &status["devices"][0]["created_at"]), (0, &json!(true), &json!(T)));
+        assert!(!status.to_string().contains(KEY));
+        door.at(T + 30);
+        let replace = format!("{OTHER_KEY}\n{}\n{}\n", code_at(OTHER_KEY, T + 30), code_at(KEY, T + 30));
+        let (exit, set) = asks(&["set", "alice", "--replace"], &replace);
+        assert_eq!((exit, &set["proved"]), (0, &json!(true)), "{set}");
+        door.at(T + 60);
+        let (exit, codes) = asks(&["backup-codes", "--count", "3"], &code_at(OTHER_KEY, T + 60));
+        assert_eq!((exit, codes["backup_codes"].as_array().map(Vec::len)), (0, Some(3)));
+        let backup = codes["backup_codes"][0].as_str().expect("a code");
+        let removed = json!({ "version": 1, "modified": ["alice"], "failed": {} });
+        assert_eq!(asks(&["remove", "alice"], &format!("{backup}\n")), (0, removed));
+        // What root's program logs of root, a user's could only pretend.
+        assert_eq!(system.log.count("(by alice"), 0);
+    });
+}
+
+#[test]
+fn what_a_user_may_not_do_has_its_word_and_its_exit_code() {
+    throw_away(|system| {
+        let alice = system.enrolled("alice");
+        system.enrolled("bob");
+        let bobs = fs::read_to_string("/var/lib/pam_totp/secrets/bob.toml").expect("bob's");
+        let fails = |arguments: &[&str], input: &str| fails(system, &alice, arguments, input);
+        let for_the_phone = format!("{OTHER_KEY}\n123456\n123456\n");
+        let not_permitted = (4, "not_permitted".to_owned());
+        for door in [None, Some(())] {
+            let _door = door.map(|()| Door::open(T));
+            for arguments in [
+                ["remove", "bob"].as_slice(),
+                &["status", "bob"],
+                &["backup-codes", "bob"],
+                &["set", "bob", "--replace"],
+                &["unlock", "alice"],
+                &["rename", "alice", "bob"],
+                &["list"],
+            ] {
+                assert_eq!(fails(arguments, &for_the_phone), not_permitted, "{arguments:?}");
+            }
+            let (exit, judged) = object(system, &alice, &["verify", "alice"], "123456");
+            assert_eq!((exit, &judged["accepted"], &judged["reason"]), (4, &json!(false), &json!("store")));
+            if door.is_none() {
+                for arguments in [["status"].as_slice(), &["remove"], &["backup-codes"], &["set", "alice"]] {
+                    let expected = if arguments[0] == "set" { not_permitted.clone() } else { (5, "no_door".into()) };
+                    assert_eq!(fails(arguments, &for_the_phone), expected, "{arguments:?}");
+                }
+                let said = system.tries(alice.command("pam-totp").arg("status"), "");
+                assert!(String::from_utf8_lossy(&said.stderr).contains("`systemctl enable --now pam-totpd.socket`"));
+            }
+        }
+        assert_eq!(fs::read_to_string("/var/lib/pam_totp/secrets/bob.toml").expect("bob's"), bobs);
+        assert_eq!(fails(&["remove"], "123456"), (1, "wrong_code".into()));
+        assert_eq!(fails(&["remove", "alice", "bob"], "123456"), (2, "usage".into()));
+        assert_eq!(fails(&["set", "alice", "--replace", "--no-code"], &for_the_phone), not_permitted);
+        system.policy("self_service = []\n");
+        assert_eq!(fails(&["remove"], ""), not_permitted, "before a code is asked for");
+        system.policy("enabled = false\n");
+        assert_eq!(fails(&["set", "alice", "--replace"], &for_the_phone), (4, "policy_off".into()));
+        system.policy("[[require]]\nusers = [\"alice\"]\n");
+        assert_eq!(fails(&["remove"], ""), (4, "required".into()));
+
+        // Nobody scans a key in vain.
+        system.policy("");
+        let carol = system.user("carol");
+        let (screen, exit) = on_terminal(&carol, &["enroll"]).ends();
+        assert_eq!(exit, 4, "{screen}");
+        assert!(screen.contains("leaves that to its administrator") && !screen.contains("Key:"), "{screen}");
+        let output = system.tries(&mut Command::new("pam-totp"), "");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+    });
+}

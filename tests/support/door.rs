@@ -1,0 +1,83 @@
+//! The supervisor of pam-totpd, in systemd's place: each connection gets a process of its own.
+
+use super::application::clock;
+use super::system::{System, User};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+pub const VERIFY: &str = "/run/pam_totp/verify.sock";
+pub const ROOT: &str = "/run/pam_totp/root.sock";
+const DAEMON: &str = "/usr/sbin/pam-totpd";
+
+/// Both sockets, served until the test ends.
+pub struct Door {
+    time: Arc<AtomicU64>,
+}
+
+impl Door {
+    /// With the clock of pam-totpd stopped at `time`: callers have no say in it.
+    pub fn open(time: u64) -> Self {
+        let door = Self { time: Arc::new(AtomicU64::new(time)) };
+        for (path, mode) in [(VERIFY, 0o666), (ROOT, 0o600)] {
+            let listener = UnixListener::bind(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets a mode");
+            let time = door.time.clone();
+            thread::spawn(move || {
+                for connection in listener.incoming() {
+                    serve(connection.expect("a connection"), time.load(Ordering::SeqCst));
+                }
+            });
+        }
+        door
+    }
+
+    pub fn at(&self, time: u64) {
+        self.time.store(time, Ordering::SeqCst);
+    }
+
+    /// Nobody answers any more.
+    pub fn close(self) {
+        for path in [VERIFY, ROOT] {
+            fs::remove_file(path).expect("removes a socket");
+        }
+    }
+}
+
+fn serve(connection: UnixStream, time: u64) {
+    let mut daemon = Command::new(DAEMON);
+    let mut child = daemon.stdin(OwnedFd::from(connection)).envs(clock(time)).spawn().expect("pam-totpd starts");
+    thread::spawn(move || child.wait());
+}
+
+/// Says what nobody's client says, and prints what comes back until the other side hangs up.
+const KNOCK: &str = "
+import socket, sys
+door = socket.socket(socket.AF_UNIX)
+door.connect(sys.argv[1])
+try:
+    door.sendall(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(door.makefile('rb').read())
+except OSError as error:
+    print(error)
+";
+
+/// What the door says to this user's bytes.
+pub fn knock(system: &System, user: &User, message: &str) -> String {
+    let path = if user.name == "root" { ROOT } else { VERIFY };
+    // Not every account has a home.
+    let output = system.reads(user.command("python3").args(["-c", KNOCK, path]).current_dir("/"), message);
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The one line in which it answers to a request: a line for the verb, a line for each field.
+pub fn asks(system: &System, user: &User, request: &str) -> String {
+    let reply = knock(system, user, &format!("pam_totp 1\n{request}\n\n"));
+    let answer = reply.strip_prefix("pam_totp 1\n").and_then(|r| r.strip_suffix("\n\n"));
+    answer.unwrap_or_else(|| panic!("{request}: {reply:?}")).lines().next().expect("a line").to_owned()
+}

@@ -1,0 +1,223 @@
+//! What goes through the door is read as it was written, and nothing else is read at all.
+
+use pam_totp::access::Denied;
+use pam_totp::attempt::{Outcome, Via};
+use pam_totp::door::DoorError;
+use pam_totp::door::message::MAX;
+use pam_totp::door::wire::{Ask, MAX_CODE, NewDevice, Reply, Request};
+use pam_totp::enrollment::Kind;
+use pam_totp::manage::ManageError;
+use pam_totp::otp::{Algorithm, Digits};
+use pam_totp::secret::{Answer, Secret};
+use pam_totp::source::{Network, Source};
+use pam_totp::state::{LaneKey, Since};
+use pam_totp::status::{BackupStatus, DeviceStatus, Status, Wait};
+use pam_totp::store::StoreError;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+fn source() -> impl Strategy<Value = Source> {
+    prop_oneof![
+        Just(Source::Local),
+        Just(Source::Unknown),
+        any::<std::net::Ipv4Addr>().prop_map(|a| Source::Net(a.into()))
+    ]
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    let totp = (1_u32..=3_600).prop_map(|period| Kind::Totp { period });
+    prop_oneof![totp, (0_u64..0xffff_ffff).prop_map(|start| Kind::Hotp { start })]
+}
+
+fn digits() -> impl Strategy<Value = Digits> {
+    (6_u8..=8).prop_map(|n| Digits::new(n).expect("6 to 8"))
+}
+
+fn algorithm() -> impl Strategy<Value = Algorithm> {
+    prop_oneof![Just(Algorithm::Sha1), Just(Algorithm::Sha256), Just(Algorithm::Sha512)]
+}
+
+fn code() -> impl Strategy<Value = Answer> {
+    vec(any::<u8>(), 0..=MAX_CODE).prop_map(|bytes| Answer::new(&bytes))
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[^\\p{C}]{1,16}"
+}
+
+fn count() -> impl Strategy<Value = u8> {
+    prop_oneof![Just(0), 2_u8..=20]
+}
+
+fn new_device() -> impl Strategy<Value = NewDevice> {
+    let key = vec(any::<u8>(), 1..=128).prop_map(|bytes| Secret::from_bytes(bytes.into()));
+    (name(), kind(), algorithm(), digits(), key).prop_map(|(name, kind, algorithm, digits, secret)| NewDevice {
+        name,
+        kind,
+        algorithm,
+        digits,
+        secret,
+    })
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let ask = prop_oneof![
+        Just(()).prop_map(|()| Ask::Preview),
+        Just(()).prop_map(|()| Ask::Status),
+        (code(), source(), option::of(name())).prop_map(|(code, from, service)| Ask::Verify { code, from, service }),
+        (new_device(), code(), any::<bool>(), count(), option::of(code())).prop_map(
+            |(device, code, replace, backup_codes, current)| Ask::Set { device, code, replace, backup_codes, current }
+        ),
+        (count(), option::of(code())).prop_map(|(count, current)| Ask::BackupCodes { count, current }),
+        option::of(code()).prop_map(|current| Ask::Remove { current }),
+    ];
+    ("\\PC{0,64}|[\\x00-\\x7f]{0,255}", ask).prop_map(|(user, ask)| Request { user, ask })
+}
+
+fn since() -> impl Strategy<Value = Since> {
+    (any::<u32>(), any::<u64>(), source()).prop_map(|(count, at, from)| Since { count, at, from })
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let via = prop_oneof!["[0-9a-f]{8}".prop_map(Via::Device), any::<u32>().prop_map(|left| Via::Backup { left })];
+    prop_oneof![
+        (via, option::of(since())).prop_map(|(via, since)| Outcome::Accepted { via, since }),
+        any::<u64>().prop_map(|next_in| Outcome::Used { next_in }),
+        (any::<u32>(), option::of(any::<u64>())).prop_map(|(fails, wait_until)| Outcome::Wrong { fails, wait_until }),
+        any::<u64>().prop_map(|until| Outcome::Waiting { until }),
+        Just(Outcome::NotACode),
+    ]
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    let device = (name(), kind(), algorithm(), digits(), any::<u64>(), option::of(any::<u64>())).prop_map(
+        |(name, kind, algorithm, digits, created, last_used)| {
+            let (algorithm, digits) = (algorithm.name(), digits.get());
+            DeviceStatus { name, kind, algorithm, digits, created, last_used }
+        },
+    );
+    let net = any::<[u8; 8]>().prop_map(|bytes| LaneKey::Net(Network::V6(bytes)));
+    let lane = prop_oneof![Just(LaneKey::Local), Just(LaneKey::Door), Just(LaneKey::Other), net];
+    let wait = (lane, any::<u32>(), any::<u64>()).prop_map(|(lane, failures, until)| Wait { lane, failures, until });
+    let backup = (any::<u32>(), any::<u32>()).prop_map(|(left, of)| BackupStatus { left, of });
+    (any::<bool>(), vec(device, 0..=5), option::of(backup), option::of(since()), vec(wait, 0..=11)).prop_map(
+        |(enrolled, devices, backup_codes, failures, waits)| Status {
+            enrolled,
+            devices,
+            backup_codes,
+            failures,
+            waits,
+        },
+    )
+}
+
+fn refusal() -> impl Strategy<Value = ManageError> {
+    let denied =
+        [Denied::NotYours, Denied::PolicyOff, Denied::NotSelf, Denied::NoLogin, Denied::ShortKey, Denied::Required];
+    prop_oneof![
+        prop::sample::select(denied.to_vec()).prop_map(ManageError::Denied),
+        option::of(any::<i64>()).prop_map(|clock_off| ManageError::WrongCode { clock_off }),
+        (any::<u64>(), any::<bool>()).prop_map(|(retry_after, used)| ManageError::CodeRefused { retry_after, used }),
+        Just(ManageError::AlreadyEnrolled),
+        Just(ManageError::NotEnrolled),
+        Just(ManageError::UsedCode),
+        Just(ManageError::CodeNeeded),
+        Just(ManageError::NoRandom),
+        Just(ManageError::Door(DoorError::Garbled)),
+        Just(ManageError::Door(DoorError::Fault)),
+    ]
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    let codes = vec("[0-9a-z-]{19}".prop_map(zeroize::Zeroizing::new), 0..=20);
+    prop_oneof![
+        option::of(digits()).prop_map(Reply::Preview),
+        option::of((outcome(), any::<u64>())).prop_map(Reply::Verdict),
+        status().prop_map(Reply::Status),
+        codes.prop_map(Reply::Done),
+        refusal().prop_map(Reply::Refused),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_request_is_read_as_it_was_written(request in request()) {
+        let printed = request.print();
+        prop_assert!(printed.len() <= MAX, "{}", printed.len());
+        let read = Request::parse(printed.as_bytes());
+        prop_assert!(read.is_ok(), "{:?}", *printed);
+        // Codes and keys are not compared but by what is written of them.
+        prop_assert_eq!(read.expect("read").print(), printed);
+    }
+
+    #[test]
+    fn a_reply_is_read_as_it_was_written(reply in reply()) {
+        let printed = reply.print();
+        prop_assert!(printed.len() <= MAX, "{}", printed.len());
+        prop_assert_eq!(Reply::parse(printed.as_bytes()), Ok(reply));
+    }
+
+    #[test]
+    fn half_a_message_is_none(request in request(), reply in reply(), cut in any::<prop::sample::Index>()) {
+        let (request, reply) = (request.print(), reply.print());
+        prop_assert!(Request::parse(&request.as_bytes()[..cut.index(request.len())]).is_err());
+        prop_assert!(Reply::parse(&reply.as_bytes()[..cut.index(reply.len())]).is_err());
+    }
+
+    #[test]
+    fn nothing_stirs_at_any_bytes(bytes in vec(any::<u8>(), 0..600)) {
+        prop_assert!(Request::parse(&bytes).is_err());
+        prop_assert!(Reply::parse(&bytes).is_err());
+    }
+}
+
+#[test]
+fn what_is_no_request() {
+    let whole = "pam_totp 1\nverify\nuser alice\ncode 123456\nfrom local\n\n";
+    assert!(Request::parse(whole.as_bytes()).is_ok());
+    let wrong = [
+        ("pam_totp 1", "pam_totp 2"),
+        ("verify", "Verify"),
+        ("verify", "verify "),
+        ("verify", "unlock"),
+        ("user alice\n", ""),
+        ("user alice", "user alice bob"),
+        ("user alice", "user alice\nuser bob"),
+        ("user alice", "user al%69ce"),
+        ("user alice", "user alice%0"),
+        ("user alice", "user alic\u{e9}"),
+        ("user alice", "user %FF"),
+        ("code 123456\n", ""),
+        ("code 123456", "code 123456\ncode 654321"),
+        ("code 123456", "code 123 456"),
+        ("from local", "from here"),
+        ("from local", "from local\nuid 0"),
+        ("from local\n\n", "from local\n"),
+        ("from local\n\n", "from local\n\n\n"),
+        ("\n", "\r\n"),
+        ("123456", &"1".repeat(MAX_CODE + 1)),
+        ("alice", &"a".repeat(257)),
+    ];
+    for (part, other) in wrong {
+        let request = whole.replacen(part, other, 1);
+        assert!(Request::parse(request.as_bytes()).is_err(), "{request:?}");
+    }
+    let padded = format!("{}\n{}\n", whole.trim_end(), "x\n".repeat(2_048));
+    assert!(Request::parse(padded.as_bytes()).is_err());
+}
+
+#[test]
+fn an_answer_that_is_too_long_for_a_code_goes_as_none() {
+    let request = Request {
+        user: "alice".into(),
+        ask: Ask::Verify { code: Answer::new(&[b'1'; 512]), from: Source::Local, service: None },
+    };
+    assert_eq!(*request.print(), "pam_totp 1\nverify\nuser alice\ncode \nfrom local\n\n");
+}
+
+#[test]
+fn what_is_wrong_with_roots_files_stays_with_root() {
+    let missing = ManageError::Store(StoreError::Missing("/var/lib/pam_totp/secrets".into()));
+    assert_eq!(*Reply::Refused(missing).print(), "pam_totp 1\nrefused fault\n\n");
+}
