@@ -1,4 +1,4 @@
-# make             the module and the program
+# make             the module and the programs
 # make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
 # make torture     fuzzes the two readers and breaks the heart on purpose, to see that a test notices (an hour)
@@ -13,11 +13,12 @@ TRIPLET = $(shell gcc -print-multiarch 2>/dev/null)
 
 MODULE = target/module/release/libpam_totp.so
 PROGRAM = target/release/pam-totp
+DAEMON = target/release/pam-totpd
 SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 
 DEMO_NEEDS = iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
-CHECK_NEEDS = $(DEMO_NEEDS) binutils faketime libpam-modules man-db oathtool pamtester python3-pil sshpass strace sudo tmux \
-    valgrind zbar-tools
+CHECK_NEEDS = $(DEMO_NEEDS) binutils faketime libpam-modules man-db oathtool pamtester python3-pil sshpass strace sudo \
+    systemd tmux valgrind zbar-tools
 # Applications that log in by PAM, and who logs into them.
 CHECK_NEEDS += chromium cockpit-bridge cockpit-system cockpit-ws curl dbus-daemon rsync vsftpd
 
@@ -27,7 +28,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 MAKEFLAGS += --no-print-directory
 
 .PHONY: all check demo torture install uninstall
-all: $(MODULE) $(PROGRAM)
+all: $(MODULE) $(PROGRAM) $(DAEMON)
 
 # Both say where to build: CARGO_TARGET_DIR may be set to another place.
 # cargo leaves a file that it finds fresh as old as it was; touched, `sudo make install` needs no cargo.
@@ -37,6 +38,10 @@ $(MODULE): $(SOURCES)
 
 $(PROGRAM): $(SOURCES)
 	cargo build --release --locked --no-default-features --features cli --bins --target-dir target
+	@touch $@
+
+# Built with it.
+$(DAEMON): $(PROGRAM)
 	@touch $@
 
 # What drives Chromium in the tests. The last that npm writes is its own copy of the lock.
@@ -79,7 +84,7 @@ torture:
 	cargo mutants $(PURE:%=-f src/%.rs) -- --locked --lib --test promises -- heart:: record:: rfc:: throttle::
 
 install: all
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' scripts/install '$(MODULE)' '$(PROGRAM)'
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' scripts/install '$(MODULE)' '$(PROGRAM)' '$(DAEMON)'
 
 uninstall:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' scripts/uninstall

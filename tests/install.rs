@@ -74,6 +74,11 @@ fn puts_each_thing_where_it_belongs() {
     for (path, mode) in [
         (MODULE, 0o644),
         ("/usr/bin/pam-totp", 0o755),
+        ("/usr/sbin/pam-totpd", 0o755),
+        ("/usr/lib/systemd/system/pam-totpd.socket", 0o644),
+        ("/usr/lib/systemd/system/pam-totpd@.service", 0o644),
+        ("/usr/lib/systemd/system/pam-totpd-root.socket", 0o644),
+        ("/usr/lib/systemd/system/pam-totpd-root@.service", 0o644),
         (POLICY, 0o644),
         ("/usr/lib/tmpfiles.d/pam_totp.conf", 0o644),
         ("/usr/share/doc/pam_totp/LICENSE-MIT", 0o644),

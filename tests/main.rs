@@ -44,5 +44,6 @@ mod su;
 mod sudo;
 mod support;
 mod transfers;
+mod units;
 mod vsftpd;
 mod wire;

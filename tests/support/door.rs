@@ -23,14 +23,23 @@ pub struct Door {
 impl Door {
     /// With the clock of pam-totpd stopped at `time`: callers have no say in it.
     pub fn open(time: u64) -> Self {
+        Self::with(time, |time| {
+            let mut daemon = Command::new(DAEMON);
+            daemon.envs(clock(time));
+            daemon
+        })
+    }
+
+    /// Served by another command.
+    pub fn with(time: u64, daemon: impl Fn(u64) -> Command + Clone + Send + 'static) -> Self {
         let door = Self { time: Arc::new(AtomicU64::new(time)) };
         for (path, mode) in [(VERIFY, 0o666), (ROOT, 0o600)] {
             let listener = UnixListener::bind(path).unwrap_or_else(|error| panic!("{path}: {error}"));
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets a mode");
-            let time = door.time.clone();
+            let (time, daemon) = (door.time.clone(), daemon.clone());
             thread::spawn(move || {
                 for connection in listener.incoming() {
-                    serve(connection.expect("a connection"), time.load(Ordering::SeqCst));
+                    serve(connection.expect("a connection"), daemon(time.load(Ordering::SeqCst)));
                 }
             });
         }
@@ -49,9 +58,8 @@ impl Door {
     }
 }
 
-fn serve(connection: UnixStream, time: u64) {
-    let mut daemon = Command::new(DAEMON);
-    let mut child = daemon.stdin(OwnedFd::from(connection)).envs(clock(time)).spawn().expect("pam-totpd starts");
+fn serve(connection: UnixStream, mut daemon: Command) {
+    let mut child = daemon.stdin(OwnedFd::from(connection)).spawn().expect("pam-totpd starts");
     thread::spawn(move || child.wait());
 }
 
