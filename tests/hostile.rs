@@ -16,7 +16,7 @@ use pam_totp::desk::{Desk, Local};
 use pam_totp::enrollment::{Device, Kind};
 use pam_totp::manage::{self, By, Change, ManageError, Proof};
 use pam_totp::otp::{Algorithm, Digits, hotp, step};
-use pam_totp::policy::{Policy, Unenrolled};
+use pam_totp::policy::{Policy, SelfService, Unenrolled};
 use pam_totp::preview::{Login, Preview, Standing};
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::Source;

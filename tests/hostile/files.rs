@@ -255,7 +255,9 @@ fn an_unusable_policy_is_the_strictest_one() {
         let fault = desk.policy_fault().expect(reason);
         assert!(fault.contains(reason), "{fault}");
         assert!(fault.contains(place.config().to_str().unwrap()), "{fault}");
-        assert_eq!(*desk.policy(), Policy { unenrolled: Some(Unenrolled::Deny), ..Policy::default() });
+        let nothing = SelfService { enroll: false, replace: false, remove: false, backup_codes: false };
+        let strictest = Policy { unenrolled: Some(Unenrolled::Deny), self_service: Some(nothing), ..Policy::default() };
+        assert_eq!(*desk.policy(), strictest);
         assert!(matches!(desk.preview(&login(Some(USER), true)), Preview::Ask(_)), "{reason}");
     }
 }
