@@ -1,8 +1,9 @@
 //! The documents: what is there, they say, and what they say is so.
 
 use crate::support::artifacts;
+use crate::support::codes::fresh_code;
 use crate::support::sshd::{KEYBOARD_INTERACTIVE, Sshd, prompt, ssh};
-use crate::support::system::{PASSWORD, System, User, throw_away};
+use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use crate::support::terminal::Terminal;
 use pam_totp::pam::options::Options;
 use pam_totp::policy::Policy;
@@ -12,6 +13,8 @@ use std::path::Path;
 use std::process::Command;
 
 const README: &str = include_str!("../README.md");
+const HOST: &str = "## Put it on a host";
+const ROLL_OUT: &str = "## Roll it out";
 
 /// A man page as people read it, a line a paragraph. That it renders without a warning is part of it.
 fn page(name: &str) -> String {
@@ -105,7 +108,7 @@ fn every_command_and_option_of_the_program_is_in_page_and_readme() {
     let mut words: BTreeSet<String> = commands.iter().map(|&command| command.to_owned()).collect();
     for text in commands.iter().map(|&command| help(&[command])).chain([top.clone()]) {
         let options = text.split_whitespace().filter(|word| word.starts_with("--"));
-        words.extend(options.map(|option| option.trim_end_matches([',', '.', '\'']).to_owned()));
+        words.extend(options.map(|option| option.trim_end_matches([',', '.', ':', '\'']).to_owned()));
     }
     assert!(words.contains("--no-code"), "{words:?}");
     for word in words {
@@ -117,11 +120,11 @@ fn every_command_and_option_of_the_program_is_in_page_and_readme() {
 /// The line of a stack or of sshd_config that stands in a line, be it in the middle of a command.
 fn configuration(line: &str) -> Option<&str> {
     let first = line.split_whitespace().next()?;
-    if first.ends_with("Authentication") || first == "auth" {
+    if first.ends_with("Authentication") || first == "auth" || first == "account" && line.contains("pam_totp.so") {
         return Some(line).filter(|line| !line.contains("[argument"));
     }
     let module = line.find("pam_totp.so")?;
-    let from = line[..module].rfind("auth ")?;
+    let from = ["auth ", "account "].iter().filter_map(|kind| line[..module].rfind(kind)).max()?;
     line[from..].split(['\'', '`']).next()
 }
 
@@ -143,21 +146,27 @@ fn the_lines_for_pam_and_sshd_are_those_of_the_examples() {
     }
 }
 
-/// The commands of one step, as they are pasted: the block of the README that holds `mark`.
-fn pasted(system: &System, mark: &str) {
-    let blocks = README.split("\n```sh\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+/// The commands of one step, as they are pasted: the block of a section that holds `mark`.
+fn pasted(system: &System, section: &str, mark: &str) -> String {
+    let blocks = section.split("\n```sh\n").skip(1).filter_map(|rest| rest.split("\n```").next());
     let found: Vec<&str> = blocks.filter(|block| block.contains(mark)).collect();
     let [block] = found[..] else { panic!("not one block with {mark}: {found:?}") };
-    system.runs(Command::new("/bin/bash").args(["-euc", block]));
+    let output = system.runs(Command::new("/bin/bash").args(["-euc", block]).current_dir("/root"));
+    String::from_utf8(output.stdout).expect("commands print text")
+}
+
+/// A host as the README finds it: our files are there, and nothing is asked yet.
+fn installed(system: &System) {
+    fs::create_dir_all("/run/sshd").expect("/run/sshd");
+    system.runs(Command::new("ssh-keygen").arg("-A"));
+    system.file("/etc/security/pam_totp.toml", include_str!("../packaging/pam_totp.toml"));
+    system.file("/etc/sudoers", "Defaults lecture = never\nroot ALL=(ALL:ALL) ALL\nALL ALL=(ALL:ALL) ALL\n");
 }
 
 #[test]
 fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
     throw_away(|system| {
-        fs::create_dir_all("/run/sshd").expect("/run/sshd");
-        system.runs(Command::new("ssh-keygen").arg("-A"));
-        system.file("/etc/security/pam_totp.toml", include_str!("../packaging/pam_totp.toml"));
-        system.file("/etc/sudoers", "Defaults lecture = never\nroot ALL=(ALL:ALL) ALL\nALL ALL=(ALL:ALL) ALL\n");
+        installed(system);
         let (alice, bob, carol) = (system.enrolled("alice"), system.enrolled("bob"), system.user("carol"));
         let sudo = |user: &User| {
             let mut command = user.command("/usr/bin/sudo");
@@ -167,7 +176,7 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
             terminal
         };
 
-        pasted(system, "00-pam_totp.conf");
+        pasted(system, section(HOST), "00-pam_totp.conf");
         let drop_in = fs::read_to_string("/etc/ssh/sshd_config.d/00-pam_totp.conf").expect("the drop-in");
         assert_eq!(drop_in, KEYBOARD_INTERACTIVE);
         let _server = Sshd::start(system, &drop_in);
@@ -176,12 +185,12 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
         client.answers(&prompt("alice", "Verification code: "), &alice.code());
         client.sees("in as alice");
 
-        pasted(system, "tee -a /etc/pam.d/common-auth");
+        pasted(system, section(HOST), "tee -a /etc/pam.d/common-auth");
         let mut terminal = sudo(&bob);
         terminal.answers("Verification code: ", &bob.code());
         terminal.sees("root");
 
-        pasted(system, "1i unenrolled");
+        pasted(system, section(HOST), "1i unenrolled");
         sudo(&carol).sees("root");
 
         // The way back in for everybody, also if it was a typo in the policy that let nobody in.
@@ -191,4 +200,79 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
         system.runs(Command::new("/bin/bash").args(["-euc", rescue.expect("a command that switches it off")]));
         sudo(&bob).sees("root");
     });
+}
+
+#[test]
+fn the_roll_out_of_the_readme_has_people_enroll_at_a_login() {
+    throw_away(|system| {
+        installed(system);
+        system.user("carol");
+        system.user("alice");
+        system.runs(Command::new("usermod").args(["-aG", "sudo", "alice"]));
+        let section = section(ROLL_OUT);
+        pasted(system, section, "policy check draft.toml");
+        pasted(system, self::section(HOST), "00-pam_totp.conf");
+        let _server = Sshd::start(system, KEYBOARD_INTERACTIVE);
+        let after_password = |name: &str| {
+            let mut client = ssh(name, &[]);
+            client.answers(&prompt(name, "Password: "), PASSWORD);
+            client
+        };
+        after_password("carol").sees("in as carol");
+        let seen = pasted(system, section, "list --unenrolled --group sudo");
+        assert!(seen.contains("carol") && seen.contains("alice: pass (enabled = false)"), "{seen}");
+        let said = pasted(system, section, "policy enable");
+        assert!(said.contains("These stacks ask for a code: sshd.") && said.contains("nobody is refused"), "{said}");
+
+        // Whatever the date is today, it is not over.
+        let policy = fs::read_to_string("/etc/security/pam_totp.toml").expect("the policy");
+        assert!(policy.contains("enroll_by = 2027-01-31"), "{policy}");
+        system.policy(&policy.replace("2027-01-31", "9999-12-31"));
+        let mut carol = after_password("carol");
+        carol.sees("Until 9999-12-31 23:59 UTC you may put this off: press Enter.");
+        carol.answers("Verification code: ", "");
+        carol.sees("in as carol");
+
+        let enrolls = || {
+            let mut alice = after_password("alice");
+            let before = alice.sees("Account: alice at Example Hosting");
+            assert!(!before.contains("put this off"), "{before}");
+            alice.sees("Key:     ");
+            let key = alice.sees("\n").replace([' ', '\r'], "");
+            alice.answers("Verification code: ", &fresh_code(&key));
+            alice.answers("Press Enter when you have written them down: ", "");
+            alice.sees("in as alice");
+        };
+        enrolls();
+        system.runs(Command::new("pam-totp").args(["remove", "alice"]));
+        enrolls();
+    });
+}
+
+#[test]
+fn the_help_desk_of_the_readme_can_do_what_its_table_says() {
+    throw_away(|system| {
+        system.user("bob");
+        let table = section(ROLL_OUT).lines().filter(|line| line.starts_with('|'));
+        let commands: Vec<&str> = table.flat_map(|line| line.split('`').filter(|c| c.contains(" bob"))).collect();
+        assert!(commands.len() >= 5, "{commands:?}");
+        for command in commands {
+            system.reads(Command::new("pam-totp").args(["set", "--no-code", "--replace", "bob"]), &format!("{KEY}\n"));
+            if command.starts_with("pam-totp enroll") {
+                let mut terminal = Terminal::run(shell(command));
+                terminal.sees("Key:     ");
+                let key = terminal.sees("\n").replace([' ', '\r'], "");
+                terminal.answers("Verification code: ", &fresh_code(&key));
+                assert_eq!(terminal.ends().1, 0);
+            } else {
+                system.runs(&mut shell(command));
+            }
+        }
+    });
+}
+
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("/bin/bash");
+    shell.args(["-euc", command]);
+    shell
 }

@@ -82,6 +82,9 @@ fn puts_each_thing_where_it_belongs() {
         (POLICY, 0o644),
         ("/usr/lib/tmpfiles.d/pam_totp.conf", 0o644),
         ("/usr/share/doc/pam_totp/LICENSE-MIT", 0o644),
+        ("/usr/share/man/man1/pam-totp.1", 0o644),
+        ("/usr/share/man/man5/pam_totp.toml.5", 0o644),
+        ("/usr/share/man/man8/pam_totp.8", 0o644),
         ("/usr/share/bash-completion/completions/pam-totp", 0o644),
         ("/usr/share/zsh/site-functions/_pam-totp", 0o644),
         ("/usr/share/fish/vendor_completions.d/pam-totp.fish", 0o644),
@@ -176,12 +179,15 @@ fn the_example_policy_says_what_counts_without_it() {
     let default = Policy::default();
     assert_eq!(policy.prompt(), default.prompt());
     assert_eq!(policy.unenrolled, Some(Unenrolled::Deny));
-    assert!(policy.issuer.is_some());
+    assert!(policy.issuer.is_some() && policy.enroll_by.is_some());
+    let all = Policy { unenrolled: Some(Unenrolled::Allow), ..Policy::default() }.self_service();
+    assert_eq!(policy.self_service, Some(all), "the example names every right");
     let [required, exempt] = [&policy.rules.require, &policy.rules.exempt].map(|rules| &rules[0]);
     assert!(required.groups.is_some() && exempt.users.is_some() && exempt.services.is_some());
     assert!(exempt.networks.is_some() && exempt.ssh_auth.is_some());
     assert_eq!(policy.remember.as_ref().map(|remember| remember.hours), Some(12));
     let silent = Policy { issuer: None, unenrolled: None, prompt: None, support: None, ..policy };
+    let silent = Policy { enroll_by: None, self_service: None, ..silent };
     assert_eq!(Policy { rules: default.rules.clone(), remember: None, ..silent }, default);
 }
 
