@@ -59,6 +59,20 @@ fn fields(value: &dyn std::fmt::Debug) -> BTreeSet<String> {
 }
 
 #[test]
+fn every_page_can_be_read_and_is_named_by_another() {
+    let folder = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man")).expect("the pages");
+    let names = folder.map(|entry| entry.expect("a page").file_name().into_string().expect("UTF-8"));
+    let pages: Vec<(String, String)> = names.map(|name| (name.clone(), page(&name))).collect();
+    assert!(pages.len() >= 3, "{pages:?}");
+    for (name, _) in &pages {
+        let (title, section) = name.rsplit_once('.').expect("a section");
+        let title = format!("{title}({section})");
+        let mut others = pages.iter().filter(|(other, _)| other != name);
+        assert!(others.any(|(_, text)| text.contains(&title)), "no page leads to {title}");
+    }
+}
+
+#[test]
 fn every_argument_of_the_module_is_in_page_and_readme() {
     let (page, table) = (page("pam_totp.8"), section("## Module arguments"));
     let arguments = fields(&Options::default());

@@ -85,6 +85,7 @@ fn puts_each_thing_where_it_belongs() {
         ("/usr/share/man/man1/pam-totp.1", 0o644),
         ("/usr/share/man/man5/pam_totp.toml.5", 0o644),
         ("/usr/share/man/man8/pam_totp.8", 0o644),
+        ("/usr/share/man/man8/pam-totpd.8", 0o644),
         ("/usr/share/bash-completion/completions/pam-totp", 0o644),
         ("/usr/share/zsh/site-functions/_pam-totp", 0o644),
         ("/usr/share/fish/vendor_completions.d/pam-totp.fish", 0o644),
