@@ -105,7 +105,7 @@ fn every_command_and_option_of_the_program_is_in_page_and_readme() {
     let mut words: BTreeSet<String> = commands.iter().map(|&command| command.to_owned()).collect();
     for text in commands.iter().map(|&command| help(&[command])).chain([top.clone()]) {
         let options = text.split_whitespace().filter(|word| word.starts_with("--"));
-        words.extend(options.map(|option| option.trim_end_matches([',', '.', '\'']).to_owned()));
+        words.extend(options.map(|option| option.trim_end_matches([',', '.', ':', '\'']).to_owned()));
     }
     assert!(words.contains("--no-code"), "{words:?}");
     for word in words {

@@ -181,7 +181,7 @@ fn the_example_policy_says_what_counts_without_it() {
     assert!(required.groups.is_some() && exempt.users.is_some() && exempt.services.is_some());
     assert!(exempt.networks.is_some() && exempt.ssh_auth.is_some());
     assert_eq!(policy.remember.as_ref().map(|remember| remember.hours), Some(12));
-    let silent = Policy { issuer: None, unenrolled: None, prompt: None, support: None, ..policy };
+    let silent = Policy { issuer: None, self_service: None, unenrolled: None, prompt: None, support: None, ..policy };
     assert_eq!(Policy { rules: default.rules.clone(), remember: None, ..silent }, default);
 }
 
