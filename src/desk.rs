@@ -255,7 +255,11 @@ impl Desk for Front {
     }
 
     fn preview(&self, login: &Login<'_>) -> Preview {
-        preview::preview(&self.local.store, self.policy(), login, |name| self.is_enrolled(name)).0
+        match preview::preview(&self.local.store, self.policy(), login, |name| self.is_enrolled(name)).0 {
+            // What a program without root has proved it could not store: `pam-totp enroll` is for that.
+            Preview::Enroll { account, .. } if self.is_for_owners() => Preview::Ask(Standing::Unenrolled(account)),
+            preview => preview,
+        }
     }
 
     fn digits(&self, standing: &Standing) -> Digits {

@@ -109,6 +109,20 @@ fn it_asks_for_the_password_too_and_takes_both_in_one_field() {
 }
 
 #[test]
+fn a_locker_enrolls_nobody_as_it_could_not_store_what_he_proves() {
+    throw_away(|system| {
+        let _door = Door::open(T);
+        application::build(system);
+        let bob = system.user("bob");
+        system.policy("unenrolled = \"enroll\"\n");
+        let output = system.tries(&mut locker(&bob, false, &[SERVICE, "bob"]), &format!("{}\n", code(T)));
+        let said = Said::read(&output);
+        assert_eq!(said.codes, [AUTH_ERR], "{output:?}");
+        assert!(!format!("{output:?}").contains("Key:"), "{output:?}");
+    });
+}
+
+#[test]
 fn without_a_door_nobody_unlocks_and_the_log_says_how_to_open_one() {
     throw_away(|system| {
         application::build(system);

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use nix::errno::Errno;
 use pam_totp::policy::Unenrolled;
 use pam_totp::preview::{Login, Preview, Reason, Standing};
 use pam_totp::rules::{By, Ruling};
+use pam_totp::store::StoreError;
 
 use super::people::{by_name, desk};
 use super::policy::{Explain, source};
@@ -24,6 +26,12 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
         nullok: stack.iter().flatten().any(|stack| stack.nullok),
         remembers: true,
     };
+    // Who may not look is told so; he has not asked what happens to a host that is broken.
+    if let (Preview::Ask(Standing::Faulty(error @ StoreError::Io(_, Errno::EACCES | Errno::EPERM))), _) =
+        desk.explain(&login)
+    {
+        return Err(error.into());
+    }
     let (decision, rule) = match (&stack, desk.explain(&login)) {
         (Some(None), _) => ("pass", format!("the stack of {} does not name pam_totp.so", login.service)),
         (_, (Preview::Ignore(Reason::Remembered), _)) => ("pass", "[remember]".into()),
