@@ -50,14 +50,6 @@ impl Digits {
     pub fn get(self) -> usize {
         usize::from(self.0)
     }
-
-    fn modulus(self) -> u32 {
-        match self.0 {
-            6 => 1_000_000,
-            7 => 10_000_000,
-            _ => 100_000_000,
-        }
-    }
 }
 
 /// A code as the user reads it: ASCII digits with leading zeros. Wiped, never printed.
@@ -82,12 +74,12 @@ impl Code {
 /// HOTP(K, C), RFC 4226 section 5.3.
 pub fn hotp(key: &[u8], counter: u64, algorithm: Algorithm, digits: Digits) -> Code {
     let message = counter.to_be_bytes();
-    let number = match algorithm {
+    let mut rest = match algorithm {
         Algorithm::Sha1 => truncate::<Hmac<Sha1>>(key, &message),
         Algorithm::Sha256 => truncate::<Hmac<Sha256>>(key, &message),
         Algorithm::Sha512 => truncate::<Hmac<Sha512>>(key, &message),
     };
-    let mut rest = number.checked_rem(digits.modulus()).unwrap_or_default();
+    // The last digits of the number are the number modulo 10^digits.
     let mut code = Code { text: [b'0'; 8], len: digits.0 };
     for place in code.text.iter_mut().take(digits.get()).rev() {
         let digit = u8::try_from(rest % 10).unwrap_or_default();

@@ -36,7 +36,7 @@ impl Limits {
         if fails >= MANY {
             return LONG_WAIT.max(self.longest_wait);
         }
-        let factor = 1_u64.checked_shl(doublings).filter(|_| doublings < 32).unwrap_or(u64::MAX);
+        let factor = 1_u64.checked_shl(doublings).unwrap_or(u64::MAX);
         self.first_wait.saturating_mul(factor).min(self.longest_wait)
     }
 }

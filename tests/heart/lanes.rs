@@ -162,6 +162,26 @@ fn the_policy_sets_the_waits() {
 }
 
 #[test]
+fn a_policy_that_allows_more_ends_the_waits_that_it_would_not_start() {
+    let mut user = User::with_phone();
+    user.fails(6, NOW);
+    user.limits.free = 6;
+    assert!(accepted(&user.types(user.code(NOW, 0), NOW)));
+}
+
+#[test]
+fn no_number_of_failures_overflows_a_wait() {
+    let mut user = User { limits: Limits { free: 1, first_wait: 3_600, longest_wait: 86_400 }, ..User::with_phone() };
+    user.fails(1, NOW);
+    for fails in [32, 33, 63, 64, 65, 66, 99, u32::MAX] {
+        let lane = &mut user.record.lanes[0];
+        (lane.fails, lane.until) = (fails - 1, 0);
+        let expected = Outcome::Wrong { fails, wait_until: Some(NOW + 86_400) };
+        assert_eq!(user.decide(user.wrong(NOW).as_bytes(), NOW).outcome, expected);
+    }
+}
+
+#[test]
 fn wrong_codes_are_told_once_at_the_next_login_from_wherever_they_came() {
     let mut user = User { limits: FREE, ..User::with_phone() };
     user.from(Source::Unknown).fails(2, NOW);
