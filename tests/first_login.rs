@@ -138,6 +138,30 @@ fn without_the_password_nothing_is_left_behind() {
 }
 
 #[test]
+fn a_key_of_ones_own_making_is_no_credential() {
+    throw_away(|system| {
+        enrolls(system, "");
+        crate::sudo::prepare(system);
+        // A code in the password's place: whoever has none must not get in by one that he makes himself.
+        let code_or_password = "auth sufficient pam_totp.so nodelay\n@include common-auth\n";
+        let account = "@include common-account\naccount required pam_totp.so\nsession required pam_permit.so\n";
+        system.stack("sudo", &format!("{code_or_password}{account}"));
+        let bob = system.user("bob");
+        let mut command = bob.command("sudo");
+        command.args(["id", "-un"]);
+        let mut terminal = Terminal::run(command);
+        let key = key(&mut terminal);
+        terminal.answers("Verification code: ", &fresh_code(&key));
+        terminal.answers("[sudo] password for bob: ", "a thief's guess");
+        // sudo asks all anew.
+        terminal.sees("Verification code: ");
+        terminal.presses_control('c');
+        assert_ne!(terminal.ends().1, 0);
+        assert!(!is_enrolled("bob"));
+    });
+}
+
+#[test]
 fn without_the_account_line_nothing_is_ever_stored() {
     throw_away(|system| {
         enrolls(system, "");

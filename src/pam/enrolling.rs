@@ -40,12 +40,11 @@ pub fn prove(
                 return refuse(host, items, account, "the key could not be kept for the account line");
             }
             host.log(Level::Info, &format!("enrolling: {} has proved a new key", words::clean(&account.name)));
-            Exit::Success
+            no_credential(options)
         }
         Ok(None) => {
             host.log(Level::Notice, &format!("enrolling: {} put it off", words::clean(&account.name)));
-            // As for everybody of whom no code is due: the key was the credential.
-            if options.after_publickey { Exit::Success } else { Exit::Ignore }
+            no_credential(options)
         }
         Err(Refused::CannotShow) => refuse(host, items, account, "this program cannot show a key"),
         Err(Refused::NotProved) => refuse(host, items, account, "no code proved the new key"),
@@ -55,6 +54,12 @@ pub fn prove(
             Exit::ConversationFailed
         }
     }
+}
+
+/// A stranger, too, proves a key that he was just shown: as for everybody of whom no code is due, something else must
+/// let him in. With after=publickey something has.
+fn no_credential(options: &Options) -> Exit {
+    if options.after_publickey { Exit::Success } else { Exit::Ignore }
 }
 
 /// The `account` half: stores what was proved, and shows the backup codes in the one moment in which that can be.
