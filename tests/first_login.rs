@@ -162,6 +162,32 @@ fn a_key_of_ones_own_making_is_no_credential() {
 }
 
 #[test]
+fn what_a_stranger_proved_before_is_not_stored_with_the_owners_password() {
+    throw_away(|system| {
+        enrolls(system, "enroll_by = 9999-12-31\n");
+        // The line after the substack runs after a wrong password too, and login tries again with the same handle.
+        let stack = "auth substack common-auth\nauth required pam_totp.so nodelay\n\
+                     account required pam_unix.so\naccount required pam_totp.so\nsession required pam_permit.so\n";
+        system.stack("login", stack);
+        system.without_delays();
+        system.user("bob");
+        let mut console = Terminal::run(Command::new("/bin/login"));
+        console.answers("throwaway login: ", "bob");
+        console.answers("Password: ", "a stranger's guess");
+        let key = key(&mut console);
+        console.answers("Verification code: ", &fresh_code(&key));
+        console.sees("Login incorrect");
+        console.answers("throwaway login: ", "bob");
+        console.answers("Password: ", PASSWORD);
+        console.answers("Verification code: ", "");
+        console.sees("bob@throwaway");
+        console.types("exit");
+        console.ends();
+        assert!(!is_enrolled("bob"), "bob put it off");
+    });
+}
+
+#[test]
 fn without_the_account_line_nothing_is_ever_stored() {
     throw_away(|system| {
         enrolls(system, "");

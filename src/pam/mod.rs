@@ -40,6 +40,8 @@ impl PamHooks for PamTotp {
 }
 
 fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Exit {
+    // login and sudo try again with the same handle: what was proved beside a wrong password is not stored with a right one.
+    drop(ffi::take_pending(pamh));
     let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
     let desk = Front::open(options.config.as_deref());
     flow::login(&mut PamHost::new(pamh, flags & PAM_SILENT != 0), &desk, &options)
