@@ -376,8 +376,21 @@ fn a_door_that_does_not_answer_is_waited_for_no_longer_than_a_login_may_take() {
         assert!(start.elapsed() < PATIENCE / 3, "{:?}", start.elapsed());
         system.log.line("pam-totpd did not answer in time");
         drop(silent);
+        // A door with too many callers hangs up on this one, whether it has heard the question or not.
+        for hears in [true, false] {
+            fs::remove_file(VERIFY).expect("removes the last one");
+            let listener = door_of(system);
+            let hangs_up = std::thread::spawn(move || {
+                let (mut caller, _) = listener.accept().expect("a caller");
+                let mut request = vec![0; if hears { 4_096 } else { 1 }];
+                caller.read(&mut request).expect("a question")
+            });
+            assert_eq!(only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(T)), AUTH_ERR);
+            hangs_up.join().expect("hangs up");
+        }
+        assert_eq!(system.log.count("pam-totpd hung up: try again; should it last, the host's log says why"), 2);
         // An answer that is cut off, or of another version, or to another question.
-        for answer in ["", "pam_totp 1\nstanding 6\n", "pam_totp 2\nstanding 6\n\n", "pam_totp 1\ndone\n\n"] {
+        for answer in ["pam_totp 1\nstanding 6\n", "pam_totp 2\nstanding 6\n\n", "pam_totp 1\ndone\n\n"] {
             fs::remove_file(VERIFY).expect("removes the last one");
             let listener = door_of(system);
             let answers = std::thread::spawn(move || {

@@ -96,8 +96,11 @@ fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
     let deadline = Instant::now().checked_add(bound).ok_or(DoorError::Late)?;
     let request = Request { user: name.to_owned(), ask };
     let mut stream = open(if Uid::effective().is_root() { ROOT } else { VERIFY })?;
-    stream.write_all(request.print().as_bytes()).map_err(|e| late_or_garbled(&e))?;
-    let bytes = read(&mut stream, deadline).map_err(|e| late_or_garbled(&e))?;
+    stream.write_all(request.print().as_bytes()).map_err(|e| late_or_gone(&e))?;
+    let bytes = read(&mut stream, deadline).map_err(|e| late_or_gone(&e))?;
+    if bytes.is_empty() {
+        return Err(DoorError::HungUp);
+    }
     Reply::parse(&bytes).map_err(|Malformed| DoorError::Garbled)
 }
 
@@ -144,9 +147,9 @@ pub(super) fn read(stream: &mut UnixStream, deadline: Instant) -> std::io::Resul
     Ok(bytes)
 }
 
-fn late_or_garbled(error: &std::io::Error) -> DoorError {
+fn late_or_gone(error: &std::io::Error) -> DoorError {
     match error.kind() {
         std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => DoorError::Late,
-        _ => DoorError::Garbled,
+        _ => DoorError::HungUp,
     }
 }

@@ -17,6 +17,8 @@ pub enum DoorError {
     NotRoot,
     /// No whole answer in time.
     Late,
+    /// The connection ended before an answer: too many callers, or a pam-totpd that does not start.
+    HungUp,
     /// An answer, or a request, that is none; of another version perhaps.
     Garbled,
     /// A right answer to another question: this caller may not ask this.
@@ -32,6 +34,7 @@ impl DoorError {
             Self::Closed => "nobody answers at the door to root's files: `systemctl enable --now pam-totpd.socket`",
             Self::NotRoot => "behind the door's socket is not root: refusing to tell it anything",
             Self::Late => "pam-totpd did not answer in time: try again",
+            Self::HungUp => "pam-totpd hung up: try again; should it last, the host's log says why",
             Self::Garbled => "pam-totpd speaks another version: restart this service",
             Self::NotForYou => "pam-totpd answers only for the caller's own account",
             Self::Fault => "pam-totpd cannot use the store or the policy: the host's log says why",
