@@ -1,13 +1,15 @@
 //! The caller's side of the door: one question, one answer, and no longer than a login may take.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{PeerCredentials, SendTimeout};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, setsockopt, socket};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, getsockopt, send, setsockopt, socket,
+};
 use nix::sys::time::TimeVal;
 use nix::unistd::Uid;
 use zeroize::Zeroizing;
@@ -96,7 +98,7 @@ fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
     let deadline = Instant::now().checked_add(bound).ok_or(DoorError::Late)?;
     let request = Request { user: name.to_owned(), ask };
     let mut stream = open(if Uid::effective().is_root() { ROOT } else { VERIFY })?;
-    stream.write_all(request.print().as_bytes()).map_err(|e| late_or_gone(&e))?;
+    write(&stream, request.print().as_bytes()).map_err(|e| late_or_gone(&e))?;
     let bytes = read(&mut stream, deadline).map_err(|e| late_or_gone(&e))?;
     if bytes.is_empty() {
         return Err(DoorError::HungUp);
@@ -120,6 +122,19 @@ fn open(path: &str) -> Result<UnixStream, DoorError> {
         Ok(peer) if peer.uid() == 0 => Ok(UnixStream::from(fd)),
         _ => Err(DoorError::NotRoot),
     }
+}
+
+/// Before Rust 1.89 the standard library lets SIGPIPE kill the program that we are in where the other side has gone;
+/// a screen locker that dies unlocks.
+fn write(stream: &UnixStream, mut bytes: &[u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        match send(stream.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
+            Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Reads until the other side is done.
