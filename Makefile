@@ -17,8 +17,8 @@ DAEMON = target/release/pam-totpd
 SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 
 DEMO_NEEDS = iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
-CHECK_NEEDS = $(DEMO_NEEDS) binutils faketime libpam-modules man-db oathtool pamtester python3-pil sshpass strace sudo \
-    systemd tmux valgrind zbar-tools
+CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils libfaketime libpam-modules man-db oathtool python3-pil strace sudo systemd tmux \
+    valgrind zbar-tools
 # Applications that log in by PAM, and who logs into them.
 CHECK_NEEDS += chromium cockpit-bridge cockpit-system cockpit-ws curl dbus-daemon rsync vsftpd
 
