@@ -16,9 +16,9 @@ PROGRAM = target/release/pam-totp
 DAEMON = target/release/pam-totpd
 SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 
-DEMO_NEEDS = iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
-CHECK_NEEDS = $(DEMO_NEEDS) binutils faketime libpam-modules man-db oathtool pamtester python3-pil sshpass strace sudo \
-    systemd tmux valgrind zbar-tools
+DEMO_NEEDS = gcc iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
+CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils libfaketime libpam-modules man-db oathtool python3-pil strace sudo systemd tmux \
+    valgrind zbar-tools
 # Applications that log in by PAM, and who logs into them.
 CHECK_NEEDS += chromium cockpit-bridge cockpit-system cockpit-ws curl dbus-daemon rsync vsftpd
 
@@ -57,7 +57,7 @@ check:
 	@command -v npm >/dev/null || scripts/need nodejs npm
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
-	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny@0.20.2
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked --debug cargo-deny@0.20.2
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --lib --no-default-features --features module -- -D warnings
