@@ -243,6 +243,14 @@ fn one_to_five_devices() {
 }
 
 #[test]
+fn faults_and_codes_say_what_they_are_and_no_more() {
+    assert_eq!(changed("uid = 1000", "uid = -1").unwrap_err().to_string(), "not an enrollment at line 3, column 7");
+    assert_eq!(changed("digits = 6", "digits = 5").unwrap_err().to_string(), "digits must be 6 to 8");
+    let codes = Enrollment::parse(RIGHT.as_bytes()).unwrap().backup_codes.unwrap();
+    assert_eq!(format!("{codes:?}"), "BackupCodes(set1, 1)");
+}
+
+#[test]
 fn twenty_backup_codes_at_most() {
     let hash = "\"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA\"";
     let hashes = |count: usize| vec![hash; count].join(", ");
