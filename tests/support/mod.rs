@@ -20,7 +20,7 @@ pub mod terminal;
 pub mod tmux;
 
 /// Longer than anything takes that a test waits for, delays after refusals and a busy machine included.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits for what nobody announces.
 pub fn until(what: &str, holds: impl Fn() -> bool) {
