@@ -202,16 +202,11 @@ pub fn apply(
     by: By<'_>,
     change: Change<'_>,
 ) -> Result<Codes, ManageError> {
-    // Both stretchings take milliseconds, so they come before the lock.
+    // Stretching takes milliseconds, so it comes before the lock.
     let current = match by {
         By::Owner(Some(code)) => verify::stretch(store, account, code)?,
         _ => None,
     };
-    let wanted = match &change {
-        Change::Set { backup_codes, .. } | Change::BackupCodes(backup_codes) => *backup_codes,
-        Change::Remove => 0,
-    };
-    let (set, codes) = new_codes(wanted)?;
     let enrolled = store.is_enrolled(&account.name)?;
     match &change {
         Change::Set { replace, .. } => may_set(by, *replace, enrolled)?,
@@ -220,13 +215,14 @@ pub fn apply(
     }
     let transaction = Transaction { locked: store.lock(&account.name)?, store, policy, account, by, current };
     match change {
-        Change::Set { device, proof, replace, .. } => transaction.set(device, &proof, replace, set)?,
-        Change::BackupCodes(_) => transaction.renew(set)?,
-        Change::Remove => transaction.remove()?,
+        Change::Set { device, proof, replace, backup_codes } => transaction.set(device, &proof, replace, backup_codes),
+        Change::BackupCodes(count) => transaction.renew(count),
+        Change::Remove => transaction.remove(),
     }
-    Ok(codes)
 }
 
+/// Only once the change is proved, though under the lock: to make a set costs many times what a request costs, and
+/// everybody may send requests.
 fn new_codes(count: u8) -> Result<(Option<BackupCodes>, Codes), ManageError> {
     if count == 0 {
         return Ok((None, Codes::new()));
@@ -274,19 +270,14 @@ impl Transaction<'_> {
         }
     }
 
-    fn set(
-        mut self,
-        device: Device,
-        proof: &Proof<'_>,
-        replace: bool,
-        backup_codes: Option<BackupCodes>,
-    ) -> Result<(), ManageError> {
+    fn set(mut self, device: Device, proof: &Proof<'_>, replace: bool, count: u8) -> Result<Codes, ManageError> {
         // Looked at again under the lock: two programs may enroll at once.
         may_set(self.by, replace, self.store.is_enrolled(&self.account.name)?)?;
         let record = self.locked.record()?.unwrap_or_default();
         // The new key first: a slip there must not use up the old one's code.
         let line = prove(self.policy, self.account, &device, proof, &record)?;
         self.authorize()?;
+        let (backup_codes, codes) = new_codes(count)?;
         let mut record = self.locked.record()?.unwrap_or_default();
         // A file that cannot be read is replaced too: that is how root mends it.
         let old = self.store.enrollment_of(&self.account.name).ok().flatten();
@@ -301,25 +292,29 @@ impl Transaction<'_> {
         // A crash before this leaves codes that count as used, and that nobody was shown.
         record.backup = unused;
         record.trusts.clear();
-        Ok(self.locked.commit(&record)?)
+        self.locked.commit(&record)?;
+        Ok(codes)
     }
 
-    fn renew(mut self, backup_codes: Option<BackupCodes>) -> Result<(), ManageError> {
+    fn renew(mut self, count: u8) -> Result<Codes, ManageError> {
         let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
         self.authorize()?;
+        let (backup_codes, codes) = new_codes(count)?;
         let mut record = self.locked.record()?.unwrap_or_default();
         let unused = backup_codes.as_ref().map(|set| BackupState { id: set.id.clone(), used: 0 });
         let renewed = Enrollment { backup_codes, ..enrollment };
         self.locked.replace_secret(&renewed)?;
         attempt::heal(&renewed, &mut record, clock::now(), self.policy.window);
         record.backup = unused;
-        Ok(self.locked.commit(&record)?)
+        self.locked.commit(&record)?;
+        Ok(codes)
     }
 
-    fn remove(mut self) -> Result<(), ManageError> {
+    fn remove(mut self) -> Result<Codes, ManageError> {
         self.authorize()?;
         forget_trusts(&mut self.locked)?;
-        Ok(self.locked.remove_secret()?)
+        self.locked.remove_secret()?;
+        Ok(Codes::new())
     }
 }
 

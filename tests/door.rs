@@ -164,6 +164,29 @@ fn enrolls(system: &System, user: &User, key: &str) -> String {
 }
 
 #[test]
+fn no_codes_are_made_for_who_has_proved_nothing() {
+    throw_away(|system| {
+        // Codes are made of random bytes: where there are none, an answer tells whether they were to be made.
+        let _door = Door::with(T, |time| {
+            let mut strace = Command::new("strace");
+            strace.args(["-o", "/dev/null", "-e", "inject=getrandom:error=EIO"]);
+            for (name, value) in application::clock(time) {
+                strace.args(["-E", &format!("{name}={value}")]);
+            }
+            strace.arg("/usr/sbin/pam-totpd");
+            strace
+        });
+        let alice = system.enrolled("alice");
+        let codes = "backup-codes\nuser alice\ncount 20";
+        assert_eq!(asks(system, &alice, codes), "refused code-needed");
+        assert_eq!(asks(system, &alice, &format!("{codes}\ncurrent {}", wrong())), "refused current-wrong 0");
+        let unproved = requests("alice", &wrong())[5].replace("replace", "count 20\nreplace");
+        assert_eq!(asks(system, &alice, &unproved), "refused current-wrong 0");
+        assert_eq!(asks(system, &alice, &format!("{codes}\ncurrent {}", code(T))), "refused no-random");
+    });
+}
+
+#[test]
 fn a_first_enrollment_needs_the_right_a_shell_and_a_long_key() {
     throw_away(|system| {
         let _door = Door::open(T);
