@@ -128,6 +128,13 @@ fn who_takes_the_factor_off_everybody_keeps_his_own() {
         assert_eq!(terminal.ends().1, 1);
         assert_eq!(listed(system, &[]), ["alice", "bob", "carol"]);
 
+        let mut nobody = Command::new("pam-totp");
+        nobody.env("SUDO_UID", "4242").args(["remove", "--all", "--yes"]);
+        let output = system.tries(&mut nobody, "");
+        assert_eq!(output.status.code(), Some(5), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("no account has your uid 4242"), "{output:?}");
+        assert_eq!(listed(system, &[]), ["alice", "bob", "carol"]);
+
         system.file("/etc/sudoers.d/carol", "carol ALL=(ALL) NOPASSWD: ALL\n");
         let carol = User { name: "carol" };
         let mut sudo = carol.command("sudo");

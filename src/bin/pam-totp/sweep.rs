@@ -45,9 +45,11 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
 }
 
 fn all(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failure> {
-    let own = person().account;
-    let names: Vec<String> =
-        desk(config)?.store()?.names()?.into_iter().filter(|name| Some(name) != own.as_ref()).collect();
+    // A directory that does not answer would cost the person behind this his own factor.
+    let person = person();
+    let unknown = || Failure::host(format!("no account has your {person}, so yours cannot be kept: name the users"));
+    let own = person.account.as_ref().ok_or_else(unknown)?;
+    let names: Vec<String> = desk(config)?.store()?.names()?.into_iter().filter(|name| name != own).collect();
     let question = format!("Take the factor off {} users?", names.len());
     if !names.is_empty() && !yes && !agrees(&question, json)? {
         return Ok(unchanged());
