@@ -188,7 +188,11 @@ fn a_name_that_looks_like_an_option_is_a_name() {
         system.runs(Command::new("cp").args(["-p", "--", "secrets/bob.toml", "secrets/--all.toml"]).current_dir(STORE));
         assert_eq!(listed(system, &[]), ["--all", "bob"]);
         // userdel itself looks its users up, and no name service gives such a one out: this is what it would run.
-        system.runs(Command::new(format!("{HOOKS}/pam_totp")).env("ACTION", "userdel").env("SUBJECT", "--all"));
+        // And so it would where root has come by su, which leaves it the PATH of a user.
+        system.runs(Command::new("install").args(["-D", "-m", "755", "/bin/true", "/tmp/trap/pam-totp"]));
+        let mut hook = Command::new(format!("{HOOKS}/pam_totp"));
+        let path = "/tmp/trap:/usr/local/bin:/usr/bin:/bin";
+        system.runs(hook.env("ACTION", "userdel").env("SUBJECT", "--all").env("PATH", path));
         assert_eq!(listed(system, &[]), ["bob"]);
         assert_eq!(kept("--all"), (false, false));
     });
