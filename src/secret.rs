@@ -3,7 +3,7 @@
 use std::fmt;
 
 use base32::Alphabet::Rfc4648;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// RFC 4226 R6: at least 128 bits; what we accept from users and administrators.
 pub const MIN_BYTES: usize = 16;
@@ -131,9 +131,4 @@ impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Answer")
     }
-}
-
-/// Wipes a buffer in place; for buffers that other crates own.
-pub fn wipe(buffer: &mut [u8]) {
-    buffer.zeroize();
 }

@@ -1,7 +1,7 @@
 //! The vectors of the standards, and the one spelling of keys that is understood.
 
 use pam_totp::otp::{Algorithm, Digits, hotp, step};
-use pam_totp::secret::{KeyError, MIN_BYTES, Secret};
+use pam_totp::secret::{Answer, KeyError, MIN_BYTES, Secret};
 
 const KEY: &[u8] = b"1234567890123456789012345678901234567890123456789012345678901234";
 
@@ -90,11 +90,25 @@ fn keys_have_bounds() {
     assert_eq!(of(MIN_BYTES).long_enough(), Ok(()));
     assert_eq!(Secret::from_base32(&of(128).to_base32()), Ok(of(128)));
     assert_eq!(Secret::from_base32(&of(129).to_base32()), Err(KeyError::TooLong));
-    assert_eq!(Secret::from_base32(&"A".repeat(1_000_000)), Err(KeyError::TooLong));
+    let spaced = |length| format!("{:>length$}", *of(128).to_base32());
+    assert_eq!(Secret::from_base32(&spaced(512)), Ok(of(128)));
+    assert_eq!(Secret::from_base32(&spaced(513)), Err(KeyError::TooLong));
 }
 
 #[test]
-fn keys_never_print() {
+fn a_refused_key_says_what_a_key_is() {
+    let told = [KeyError::NotBase32, KeyError::TooShort, KeyError::TooLong].map(|error| error.to_string());
+    let expected = [
+        "the key is not base32 (letters A to Z, digits 2 to 7)",
+        "the key is too short: 128 bits (26 characters) at least",
+        "the key is too long: 1024 bits at most",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn keys_and_answers_never_print() {
+    assert_eq!(format!("{:?}", Answer::new(b"123456")), "Answer");
     let key = Secret::from_base32("JBSWY3DPEHPK3PXP").unwrap();
     assert_eq!(format!("{key:?}"), "Secret");
     assert_eq!(*key.to_groups(), "JBSW Y3DP EHPK 3PXP");
