@@ -10,6 +10,7 @@ use crate::backup::{BackupCodes, MAX_CODES, MAX_ITERATIONS};
 use crate::date::Utc;
 use crate::otp::{Algorithm, Digits};
 use crate::secret::Secret;
+use crate::words::deceives;
 
 /// More devices than this do not fit the state record while they are being replaced.
 pub const MAX_DEVICES: usize = 5;
@@ -267,7 +268,7 @@ fn name(name: String) -> Result<String, Broken> {
 
 /// Up to 64 bytes that show as they are.
 pub fn valid_device_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && !name.chars().any(char::is_control)
+    (1..=64).contains(&name.len()) && !name.chars().any(deceives)
 }
 
 fn encode(bytes: &[u8]) -> String {

@@ -6,10 +6,11 @@ use zeroize::Zeroizing;
 
 use crate::enrollment::{Device, Kind};
 use crate::otp::{Algorithm, Digits};
+use crate::words::deceives;
 
 /// An issuer or account that fits an otpauth label: printable, without a colon, 1 to 128 bytes.
 pub fn valid_label(text: &str) -> bool {
-    (1..=128).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c == ':')
+    (1..=128).contains(&text.len()) && !text.chars().any(|c| deceives(c) || c == ':')
 }
 
 /// `otpauth://totp/ISSUER:ACCOUNT?secret=...&issuer=ISSUER`; algorithm, digits and period only where they are not
@@ -79,7 +80,7 @@ mod tests {
     #[test]
     fn labels() {
         assert!(valid_label("my host"));
-        for bad in ["", "a:b", "a\nb", &"x".repeat(129)] {
+        for bad in ["", "a:b", "a\nb", "a\u{202e}b", &"x".repeat(129)] {
             assert!(!valid_label(bad));
         }
     }

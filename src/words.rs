@@ -7,10 +7,18 @@ use crate::source::Source;
 use crate::state::Since;
 use crate::verify::Verdict;
 
+/// Does this letter show as something else than itself? Control characters write lines of their own; the invisible and
+/// the direction marks of Unicode turn what stands beside them into another text.
+pub fn deceives(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// Foreign text in a log: control characters and spaces replaced, so that nobody writes lines or words of ours.
 pub fn clean(text: &str) -> String {
     let mut out: String =
-        text.chars().take(128).map(|c| if c.is_control() || c.is_whitespace() { '?' } else { c }).collect();
+        text.chars().take(128).map(|c| if deceives(c) || c.is_whitespace() { '?' } else { c }).collect();
     if text.chars().nth(128).is_some() {
         out.push_str("...");
     }
@@ -215,6 +223,7 @@ mod tests {
     #[test]
     fn foreign_text_makes_no_lines_and_no_words() {
         assert_eq!(clean("bob\nroot user=x\u{1b}[2J\u{2028}"), "bob?root?user=x?[2J?");
+        assert_eq!(clean("bo\u{202e}b\u{200b}"), "bo?b?");
         assert_eq!(clean(&"x".repeat(200)).len(), 131);
         let failure = log::Failure { uid: 0, euid: 0, tty: "ssh", ruser: "", rhost: "192.0.2.4", user: Some("bob x") };
         assert_eq!(
