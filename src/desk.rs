@@ -11,7 +11,7 @@ use crate::clock;
 use crate::door::{DoorError, client};
 use crate::manage::{self, By, Change, Codes, ManageError, Pending, Proof};
 use crate::otp::Digits;
-use crate::policy::{BadPolicy, PATH, Policy};
+use crate::policy::{BadPolicy, PATH, Policy, Unenrolled};
 use crate::preview::{self, Login, Preview, Standing};
 use crate::rules::Ruling;
 use crate::secret::Answer;
@@ -298,8 +298,10 @@ pub fn may(caller: u32, account: &Account, deed: Deed<'_>, policy: &Policy) -> R
         _ => false,
     };
     let required = match deed {
+        // Where those without a factor are refused, taking it off would lock its owner out.
         Deed::Remove => {
-            policy.rules.require_anywhere(&account.name, |groups| account::groups_among(account, groups).ok())
+            matches!(policy.unenrolled, None | Some(Unenrolled::Deny))
+                || policy.rules.require_anywhere(&account.name, |groups| account::groups_among(account, groups).ok())
         }
         _ => false,
     };

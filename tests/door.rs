@@ -86,6 +86,7 @@ fn a_user_asks_for_nobody_but_himself() {
 fn a_name_of_a_shared_uid_is_its_owners_too() {
     throw_away(|system| {
         let _door = Door::open(T);
+        system.policy(ALLOW);
         let alice = system.user("alice");
         let id = system.runs(alice.command("id").arg("-u"));
         let uid = String::from_utf8(id.stdout).expect("a number");
@@ -224,22 +225,27 @@ fn a_first_enrollment_needs_the_right_a_shell_and_a_long_key() {
 }
 
 #[test]
-fn whom_a_rule_requires_to_have_a_factor_keeps_it() {
+fn who_must_have_a_factor_keeps_it() {
     throw_away(|system| {
         let door = Door::open(T);
         let (alice, bob) = (system.enrolled("alice"), system.enrolled("bob"));
         system.runs(Command::new("groupadd").arg("staff2"));
         system.runs(Command::new("gpasswd").args(["-a", "alice", "staff2"]));
         let remove = |name: &str, time| format!("remove\nuser {name}\ncurrent {}", code(time));
-        system.policy("[[require]]\ngroups = [\"staff2\"]\nservices = [\"sshd\"]\n");
+        // Where those without a factor are refused, who takes it off locks himself out.
+        for deny in ["", "unenrolled = \"deny\"\n"] {
+            system.policy(deny);
+            assert_eq!(asks(system, &bob, &remove("bob", T)), "refused required");
+        }
+        system.policy(&format!("{ALLOW}[[require]]\ngroups = [\"staff2\"]\nservices = [\"sshd\"]\n"));
         assert_eq!(asks(system, &alice, &remove("alice", T)), "refused required");
         assert_eq!(asks(system, &bob, &remove("bob", T)), "done");
-        system.policy("[[require]]\nusers = [\"alice\"]\n");
+        system.policy(&format!("{ALLOW}[[require]]\nusers = [\"alice\"]\n"));
         assert_eq!(asks(system, &alice, &remove("alice", T)), "refused required");
         let replace = format!("key {OTHER_KEY}\ncode {}\nreplace\ncurrent {}", code_at(OTHER_KEY, T), code(T));
         let replace = format!("set\nuser alice\ndevice totp 30 SHA1 6 phone\n{replace}");
         assert_eq!(asks(system, &alice, &replace), "done", "another one for it");
-        system.policy("");
+        system.policy(ALLOW);
         door.at(T + 30);
         let remove = format!("remove\nuser alice\ncurrent {}", code_at(OTHER_KEY, T + 30));
         assert_eq!(asks(system, &alice, &remove), "done");
@@ -311,6 +317,7 @@ fn two_hundred_connections_close_the_door_to_nobody() {
     throw_away(|system| {
         let door = Door::open(T);
         application::build(system);
+        system.policy(ALLOW);
         let (alice, mallory) = (system.enrolled("alice"), system.user("mallory"));
         let script = "
 import socket, sys
@@ -347,6 +354,7 @@ print('all gone', flush=True)
 fn a_socket_that_is_not_roots_is_told_nothing() {
     throw_away(|system| {
         application::build(system);
+        system.policy(ALLOW);
         let (alice, mallory) = (system.enrolled("alice"), system.user("mallory"));
         let script = "
 import os, socket, sys
