@@ -18,11 +18,15 @@ fn answer(browser: &mut Browser, password: &str, code: &str) {
     log_in(browser, password, code);
 }
 
-/// Answers both prompts, one after the other as Cockpit asks.
-fn log_in(browser: &mut Browser, password: &str, code: &str) {
+fn give_password(browser: &mut Browser, password: &str) {
     browser.types("User name", "alice");
     browser.types("Password", password);
     browser.clicks("Log in");
+}
+
+/// Answers both prompts, one after the other as Cockpit asks.
+fn log_in(browser: &mut Browser, password: &str, code: &str) {
+    give_password(browser, password);
     browser.types("Verification code:", code);
     browser.takes_picture("cockpit-code");
     browser.clicks("Log in");
@@ -158,9 +162,7 @@ fn key(page: &str) -> String {
 /// Enrolls at the login, as far as the account phase.
 fn enroll(browser: &mut Browser, password: &str) -> String {
     browser.visits(URL);
-    browser.types("User name", "alice");
-    browser.types("Password", password);
-    browser.clicks("Log in");
+    give_password(browser, password);
     browser.sees("Account: alice at ACME");
     let key = key(&browser.reads());
     browser.takes_picture("cockpit-enroll");
