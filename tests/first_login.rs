@@ -10,6 +10,14 @@ use std::process::Command;
 const SSHD: &str = include_str!("../pam.d/sshd");
 const LOGIN: &str = include_str!("../pam.d/login");
 
+/// Like Cockpit's stock file: the line after the substack runs after a wrong password too.
+const SUBSTACK: &str = "auth substack common-auth
+auth required pam_totp.so nodelay
+account required pam_unix.so
+account required pam_totp.so
+session required pam_permit.so
+";
+
 fn is_enrolled(name: &str) -> bool {
     fs::exists(format!("/var/lib/pam_totp/secrets/{name}.toml")).expect("a folder")
 }
@@ -121,10 +129,7 @@ fn at_sudo_too() {
 fn without_the_password_nothing_is_left_behind() {
     throw_away(|system| {
         enrolls(system, "");
-        // Like Cockpit's stock file: the line after the substack runs after a wrong password too.
-        let stack = "auth substack common-auth\nauth required pam_totp.so nodelay\n\
-                     account required pam_unix.so\naccount required pam_totp.so\nsession required pam_permit.so\n";
-        system.stack("sshd", stack);
+        system.stack("sshd", SUBSTACK);
         system.user("bob");
         let _sshd = Sshd::start(system, KEYBOARD_INTERACTIVE);
         let mut client = ssh("bob", &["-o", "NumberOfPasswordPrompts=1"]);
@@ -165,10 +170,8 @@ fn a_key_of_ones_own_making_is_no_credential() {
 fn what_a_stranger_proved_before_is_not_stored_with_the_owners_password() {
     throw_away(|system| {
         enrolls(system, "enroll_by = 9999-12-31\n");
-        // The line after the substack runs after a wrong password too, and login tries again with the same handle.
-        let stack = "auth substack common-auth\nauth required pam_totp.so nodelay\n\
-                     account required pam_unix.so\naccount required pam_totp.so\nsession required pam_permit.so\n";
-        system.stack("login", stack);
+        // login tries again with the same handle.
+        system.stack("login", SUBSTACK);
         system.without_delays();
         system.user("bob");
         let mut console = Terminal::run(Command::new("/bin/login"));

@@ -4,7 +4,7 @@ use crate::support::network::{
     ELSEWHERE, HOST, NEIGHBOR, OFFICE, answers_and_is_refused, gets_in, gets_in_by_code, gets_in_by_password, is_asked,
     ssh, start,
 };
-use crate::support::sshd::{KEYBOARD_INTERACTIVE, key_pair};
+use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE, key_pair};
 use crate::support::system::{KEY, System, User, throw_away};
 use std::process::Command;
 
@@ -76,9 +76,7 @@ fn after_a_key_a_remembered_address_is_let_in() {
         prepare(system, include_str!("../pam.d/sshd-publickey"));
         let alice = system.enrolled("alice");
         let key = key_pair(system, &alice);
-        let drop_in = "AuthenticationMethods publickey,keyboard-interactive:pam\n\
-                       KbdInteractiveAuthentication yes\nPasswordAuthentication no\n";
-        let _server = start(system, drop_in);
+        let _server = start(system, KEY_AND_CODE);
         let client = |user: &User| ssh(OFFICE, user.name, &["-i", &key]);
         let mut first = client(&alice);
         first.answers("Verification code: ", &alice.code());

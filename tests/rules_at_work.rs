@@ -5,7 +5,7 @@ use crate::support::network::{
     ELSEWHERE, HOST, OFFICE, answers_and_is_refused, gets_in, gets_in_by_code, gets_in_by_password, is_asked, ssh,
     start,
 };
-use crate::support::sshd::{KEYBOARD_INTERACTIVE, key_pair};
+use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE, key_pair};
 use crate::support::strace::{Call, calls, failing_at};
 use crate::support::system::{System, User, throw_away};
 use std::process::{Command, Output};
@@ -15,10 +15,6 @@ const T: u64 = 1_800_000_000;
 
 const PASSWORD_THEN_CODE: &str = include_str!("../pam.d/sshd");
 const KEY_THEN_CODE: &str = include_str!("../pam.d/sshd-publickey");
-const KEY_AND_CODE: &str = "AuthenticationMethods publickey,keyboard-interactive:pam
-KbdInteractiveAuthentication yes
-PasswordAuthentication no
-";
 const EVERYWHERE: &str = "[[exempt]]\nnetworks = [\"0.0.0.0/0\", \"::/0\"]\n";
 
 fn group(system: &System, name: &str, members: &[&User]) {

@@ -1,6 +1,6 @@
 //! Logins over SSH: Debian's sshd, the real client.
 
-use crate::support::sshd::{KEYBOARD_INTERACTIVE, ONCE, Sshd, connections, key_pair, prompt, ssh};
+use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE, ONCE, Sshd, connections, key_pair, prompt, ssh};
 use crate::support::system::{PASSWORD, User, throw_away};
 use crate::support::terminal::Terminal;
 use crate::support::until;
@@ -11,10 +11,6 @@ const PASSWORD_THEN_CODE: &str = include_str!("../pam.d/sshd");
 const KEY_THEN_CODE: &str = include_str!("../pam.d/sshd-publickey");
 const ONE_FIELD: &str = include_str!("../pam.d/sshd-one-field");
 
-const KEY_AND_CODE: &str = "AuthenticationMethods publickey,keyboard-interactive:pam
-KbdInteractiveAuthentication yes
-PasswordAuthentication no
-";
 const PASSWORD_METHOD: &str = "KbdInteractiveAuthentication no\nPasswordAuthentication yes\n";
 
 /// The line that everything looks for that reads logs.

@@ -10,6 +10,12 @@ use std::process::Command;
 /// What the README asks for: one prompt after the other, and no method that bypasses them.
 pub const KEYBOARD_INTERACTIVE: &str = "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n";
 
+/// What it takes for key and code: without the first line sshd asks for one of the two.
+pub const KEY_AND_CODE: &str = "AuthenticationMethods publickey,keyboard-interactive:pam
+KbdInteractiveAuthentication yes
+PasswordAuthentication no
+";
+
 pub struct Sshd {
     _server: Server,
 }
