@@ -43,7 +43,7 @@ fn code() -> impl Strategy<Value = Answer> {
 }
 
 fn name() -> impl Strategy<Value = String> {
-    "[^\\p{C}]{1,16}"
+    "[^\\p{C}\\p{Zl}\\p{Zp}]{1,16}"
 }
 
 fn count() -> impl Strategy<Value = u8> {
@@ -202,6 +202,16 @@ fn what_is_no_request() {
     for (part, other) in wrong {
         let request = whole.replacen(part, other, 1);
         assert!(Request::parse(request.as_bytes()).is_err(), "{request:?}");
+    }
+    // A name that shows as another deceives whoever reads the list, and its own user too.
+    let set = |name: &str| {
+        let key = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+        format!("pam_totp 1\nset\nuser alice\ndevice totp 30 SHA1 6 {name}\nkey {key}\ncode 123456\n\n")
+    };
+    assert!(Request::parse(set("phone").as_bytes()).is_ok());
+    // U+202E and U+2028, as the wire spells them.
+    for name in ["ph%E2%80%AEone", "ph%E2%80%A8one", "ph%0Aone", ""] {
+        assert!(Request::parse(set(name).as_bytes()).is_err(), "{name}");
     }
     let padded = format!("{}\n{}\n", whole.trim_end(), "x\n".repeat(2_048));
     assert!(Request::parse(padded.as_bytes()).is_err());
