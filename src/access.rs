@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::account::Account;
+use crate::manage::Place;
 use crate::policy::Policy;
 use crate::secret::Secret;
 
@@ -16,12 +17,29 @@ pub enum Deed<'a> {
     Look,
     /// A first enrollment with this key.
     Enroll(&'a Secret),
-    /// Another key for the one that is there.
+    /// A further device, with this key.
+    Add(&'a Secret),
+    /// Another key for one that is there.
     Replace(&'a Secret),
+    /// To follow a device whose clock or counter has run away.
+    Resync,
     /// A new set of backup codes.
     BackupCodes,
+    /// To take one device of several off.
+    RemoveDevice,
     /// To take the factor off.
     Remove,
+}
+
+impl<'a> Deed<'a> {
+    /// What it is to put a device with this key into its place.
+    pub fn set(place: &Place, key: &'a Secret) -> Self {
+        match place {
+            Place::First => Self::Enroll(key),
+            Place::Beside => Self::Add(key),
+            Place::InsteadOf(_) => Self::Replace(key),
+        }
+    }
 }
 
 /// Why not.
@@ -77,17 +95,19 @@ pub fn may(caller: u32, subject: Subject<'_>, deed: Deed<'_>, policy: &Policy) -
     match deed {
         Deed::Look => Ok(()),
         Deed::BackupCodes => unless(rights.backup_codes, Denied::NotSelf),
+        Deed::RemoveDevice => unless(rights.remove, Denied::NotSelf),
+        Deed::Resync => unless(rights.replace, Denied::NotSelf),
         Deed::Remove => {
             unless(rights.remove, Denied::NotSelf)?;
             unless(!subject.required, Denied::Required)
         }
-        Deed::Enroll(_) | Deed::Replace(_) if !policy.enabled => Err(Denied::PolicyOff),
+        Deed::Enroll(_) | Deed::Add(_) | Deed::Replace(_) if !policy.enabled => Err(Denied::PolicyOff),
         Deed::Enroll(key) => {
             unless(rights.enroll, Denied::NotSelf)?;
             unless(caller != 0 && subject.logs_in, Denied::NoLogin)?;
             unless(key.long_enough().is_ok(), Denied::ShortKey)
         }
-        Deed::Replace(key) => {
+        Deed::Add(key) | Deed::Replace(key) => {
             unless(rights.replace, Denied::NotSelf)?;
             unless(key.long_enough().is_ok(), Denied::ShortKey)
         }
@@ -111,6 +131,7 @@ mod tests {
         let (long, short) = (Secret::from_bytes(vec![7; 16].into()), Secret::from_bytes(vec![7; 15].into()));
         let (enroll, replace) = (Deed::Enroll(&long), Deed::Replace(&long));
         let own = [enroll, replace, Deed::BackupCodes, Deed::Remove];
+        let (add, further) = (Deed::Add(&long), [Deed::Add(&long), Deed::Resync, Deed::RemoveDevice]);
 
         let usual = Policy { unenrolled: Some(Unenrolled::Allow), ..Policy::default() };
         let deny = Policy { unenrolled: Some(Unenrolled::Deny), ..Policy::default() };
@@ -129,23 +150,23 @@ mod tests {
         };
         for account in [&alice, &other_name] {
             is(ALICE, account, Deed::Look, &usual, yes);
-            own.iter().for_each(|deed| is(ALICE, account, *deed, &usual, yes));
+            own.iter().chain(&further).for_each(|deed| is(ALICE, account, *deed, &usual, yes));
         }
         for stranger in [&bob, &root] {
             is(ALICE, stranger, Deed::Look, &usual, not_yours);
-            own.iter().for_each(|deed| is(ALICE, stranger, *deed, &usual, not_yours));
+            own.iter().chain(&further).for_each(|deed| is(ALICE, stranger, *deed, &usual, not_yours));
         }
         // Root looks at everybody and changes nobody.
         is(0, &alice, Deed::Look, &usual, yes);
-        own.iter().for_each(|deed| is(0, &alice, *deed, &usual, not_yours));
+        own.iter().chain(&further).for_each(|deed| is(0, &alice, *deed, &usual, not_yours));
         is(0, &root, enroll, &usual, no(Denied::NoLogin));
         is(0, &root, Deed::Remove, &usual, yes);
         // What the policy says.
         for policy in [&deny, &Policy::default()] {
             is(ALICE, &alice, enroll, policy, not_self);
-            own[1..].iter().for_each(|deed| is(ALICE, &alice, *deed, policy, yes));
+            own[1..].iter().chain(&further).for_each(|deed| is(ALICE, &alice, *deed, policy, yes));
         }
-        own.iter().for_each(|deed| is(ALICE, &alice, *deed, &Policy::strictest(b""), not_self));
+        own.iter().chain(&further).for_each(|deed| is(ALICE, &alice, *deed, &Policy::strictest(b""), not_self));
         let each = [
             (&only_enroll, enroll),
             (&only_replace, replace),
@@ -155,7 +176,17 @@ mod tests {
         for (policy, right) in each {
             own.iter().for_each(|deed| is(ALICE, &alice, *deed, policy, if *deed == right { yes } else { not_self }));
         }
+        // A further device and a run-away one go with the right to another key, one of several with that to none.
+        for (policy, rights) in [
+            (&only_replace, [yes, yes, not_self]),
+            (&only_remove, [not_self, not_self, yes]),
+            (&only_enroll, [not_self; 3]),
+            (&only_codes, [not_self; 3]),
+        ] {
+            further.iter().zip(rights).for_each(|(deed, right)| is(ALICE, &alice, *deed, policy, right));
+        }
         is(ALICE, &alice, enroll, &off, policy_off);
+        is(ALICE, &alice, add, &off, policy_off);
         is(ALICE, &alice, replace, &off, policy_off);
         is(ALICE, &alice, Deed::Remove, &off, yes);
         // Who never logs in, and what is no key.
@@ -165,7 +196,9 @@ mod tests {
         let required = Subject { account: &alice, logs_in: true, required: true };
         let refused = own.map(|deed| may(ALICE, required, deed, &usual));
         assert_eq!(refused, [yes, yes, yes, no(Denied::Required)]);
+        assert_eq!(further.map(|deed| may(ALICE, required, deed, &usual)), [yes; 3], "one of several is not the last");
         is(ALICE, &alice, Deed::Enroll(&short), &usual, no(Denied::ShortKey));
         is(ALICE, &alice, Deed::Replace(&short), &usual, no(Denied::ShortKey));
+        is(ALICE, &alice, Deed::Add(&short), &usual, no(Denied::ShortKey));
     }
 }

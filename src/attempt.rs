@@ -15,7 +15,7 @@ use crate::state::{BackupState, DeviceState, LaneKey, Record, Since};
 use crate::throttle::{self, Limits};
 
 /// RFC 6238 section 6: a device's clock is followed this many steps away from ours, and no further.
-const MAX_DRIFT: u64 = 4;
+pub(crate) const MAX_DRIFT: i8 = 4;
 /// RFC 4226 section 7.4: codes of a token that were shown but not typed.
 const LOOK_AHEAD: u64 = 10;
 /// A token further ahead than that proves itself with two consecutive codes.
@@ -104,10 +104,7 @@ pub fn heal(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64)
         if record.device(&device.id).is_some() {
             continue;
         }
-        let last = match device.kind {
-            Kind::Totp { period } => Some(furthest(now, period, window)),
-            Kind::Hotp { .. } => None,
-        };
+        let last = furthest(device, now, window);
         record.set_device(DeviceState { id: device.id.clone(), last, drift: None, at: None, pending: None });
         healed = true;
     }
@@ -118,20 +115,21 @@ pub fn heal(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64)
             healed = true;
         }
     }
-    // Lines of devices that are gone make room only where it is needed.
-    let enrolled = |id: &str| enrollment.devices.iter().any(|d| d.id == id);
-    if healed && record.devices.len() > crate::enrollment::MAX_DEVICES {
-        record.devices.retain(|d| enrolled(&d.id));
-    }
+    record.make_room(|id| enrollment.devices.iter().any(|device| device.id == id));
     healed
+}
+
+/// Is this a token whose state was lost? No code of it counts: which ones were used cannot be known.
+pub fn counter_lost(device: &Device, record: &Record) -> bool {
+    let lost = record.device(&device.id).is_none_or(|line| line.last.is_none());
+    lost && matches!(device.kind, Kind::Hotp { .. })
 }
 
 /// Brings steps that lie in the future (a snapshot, a clock that went back) to where a lost state would be: the
 /// next code counts within three minutes, and no step that can have been used by now comes back.
 pub fn bring_back(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64) {
     for device in &enrollment.devices {
-        let Kind::Totp { period } = device.kind else { continue };
-        let furthest = furthest(now, period, window);
+        let Some(furthest) = furthest(device, now, window) else { continue };
         let ahead = |line: &&mut DeviceState| line.id == device.id && line.last.is_some_and(|last| last > furthest);
         if let Some(line) = record.devices.iter_mut().find(ahead) {
             line.last = Some(furthest);
@@ -140,9 +138,9 @@ pub fn bring_back(enrollment: &Enrollment, record: &mut Record, now: u64, window
     }
 }
 
-/// The highest step that can have been accepted until now.
-fn furthest(now: u64, period: u32, window: u64) -> u64 {
-    step(now, period).saturating_add(MAX_DRIFT).saturating_add(window)
+/// The highest step that can have been accepted until now; a counter cannot be known.
+fn furthest(device: &Device, now: u64, window: u64) -> Option<u64> {
+    Some(device.step(now)?.saturating_add_signed(MAX_DRIFT.into()).saturating_add(window))
 }
 
 /// Judges one answer. `record` must be healed.
@@ -214,9 +212,9 @@ impl Attempt<'_> {
         let mut verdict = Verdict::Wrong;
         for device in &self.enrollment.devices {
             let Some(line) = record.devices.iter_mut().find(|l| l.id == device.id) else { continue };
-            let this = match device.kind {
-                Kind::Totp { period } => self.try_totp(device, period, line, code),
-                Kind::Hotp { .. } => self.try_hotp(device, line, code),
+            let this = match device.step(self.now) {
+                Some(clock) => self.try_totp(device, clock, line, code),
+                None => self.try_hotp(device, line, code),
             };
             // No early end: every device costs its time.
             verdict = match (verdict, this) {
@@ -228,17 +226,16 @@ impl Attempt<'_> {
         verdict
     }
 
-    fn try_totp(&self, device: &Device, period: u32, line: &mut DeviceState, code: &[u8]) -> Verdict {
-        let clock = step(self.now, period);
+    fn try_totp(&self, device: &Device, clock: u64, line: &mut DeviceState, code: &[u8]) -> Verdict {
         let (centre, reach) = match line.drift {
             Some(drift) => (clock.saturating_add_signed(drift.into()), self.window),
-            None => (clock, self.window.saturating_add(MAX_DRIFT)),
+            None => (clock, self.window.saturating_add_signed(MAX_DRIFT.into())),
         };
         let Some(matched) = search(device, centre.saturating_sub(reach), centre.saturating_add(reach), code) else {
             return Verdict::Wrong;
         };
         if line.last.is_some_and(|last| matched <= last) {
-            return Verdict::Used { next_in: self.next_in(line, period) };
+            return Verdict::Used { next_in: self.next_in(device, line) };
         }
         line.last = Some(matched);
         line.drift = Some(drift(matched, clock));
@@ -247,9 +244,10 @@ impl Attempt<'_> {
     }
 
     /// Seconds until the device shows a step beyond the last one; 0 where it does.
-    fn next_in(&self, line: &DeviceState, period: u32) -> u64 {
-        let drift = i64::from(line.drift.unwrap_or_default());
-        let next = line.last.unwrap_or_default().saturating_add(1).saturating_add_signed(drift.saturating_neg());
+    fn next_in(&self, device: &Device, line: &DeviceState) -> u64 {
+        let Kind::Totp { period } = device.kind else { return 0 };
+        let ahead = i64::from(line.drift.unwrap_or_default()).saturating_add(device.skew.into());
+        let next = line.last.unwrap_or_default().saturating_add(1).saturating_add_signed(ahead.saturating_neg());
         let begins = next.saturating_mul(u64::from(period));
         begins.saturating_sub(self.now)
     }
@@ -284,11 +282,10 @@ impl Attempt<'_> {
     pub fn clock_off(&self) -> Option<i64> {
         let code = self.code()?;
         self.enrollment.devices.iter().fold(None, |found, device| {
-            let Kind::Totp { period } = device.kind else { return found };
-            let clock = step(self.now, period);
-            let from = clock.saturating_sub(CLOCK_SEARCH);
-            let matched = search(device, from, clock.saturating_add(CLOCK_SEARCH), &code);
-            found.or(matched.map(|m| steps_ahead(m, clock).saturating_mul(period.into())))
+            let (Kind::Totp { period }, Some(shown)) = (device.kind, device.step(self.now)) else { return found };
+            let from = shown.saturating_sub(CLOCK_SEARCH);
+            let matched = search(device, from, shown.saturating_add(CLOCK_SEARCH), &code);
+            found.or(matched.map(|m| steps_ahead(m, step(self.now, period)).saturating_mul(period.into())))
         })
     }
 
@@ -296,7 +293,9 @@ impl Attempt<'_> {
         let back = |device: &Device| {
             let Kind::Totp { period } = device.kind else { return None };
             let last = record.device(&device.id)?.last?;
-            last.checked_sub(furthest(self.now, period, self.window)).filter(|s| *s > 0)?.checked_mul(u64::from(period))
+            last.checked_sub(furthest(device, self.now, self.window)?)
+                .filter(|s| *s > 0)?
+                .checked_mul(u64::from(period))
         };
         self.enrollment.devices.iter().filter_map(back).max()
     }
@@ -316,10 +315,10 @@ fn search(device: &Device, from: u64, to: u64, typed: &[u8]) -> Option<u64> {
 
 /// Steps that a device is ahead of the clock, bounded.
 fn drift(matched: u64, clock: u64) -> i8 {
-    let bound = i64::try_from(MAX_DRIFT).unwrap_or_default();
+    let bound = i64::from(MAX_DRIFT);
     i8::try_from(steps_ahead(matched, clock).clamp(bound.saturating_neg(), bound)).unwrap_or_default()
 }
 
-fn steps_ahead(matched: u64, clock: u64) -> i64 {
+pub(crate) fn steps_ahead(matched: u64, clock: u64) -> i64 {
     i64::try_from(i128::from(matched).saturating_sub(i128::from(clock))).unwrap_or_default()
 }

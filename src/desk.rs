@@ -9,7 +9,7 @@ use crate::access::{self, Deed, Subject};
 use crate::account::{self, Account};
 use crate::clock;
 use crate::door::{DoorError, client};
-use crate::manage::{self, By, Change, Codes, ManageError, Pending, Proof};
+use crate::manage::{self, By, Change, Codes, ManageError, Pending, Place, Proof};
 use crate::otp::Digits;
 use crate::policy::{BadPolicy, PATH, Policy, Unenrolled};
 use crate::preview::{self, Login, Preview, Standing};
@@ -133,7 +133,7 @@ impl Desk for Local {
 
     fn enroll(&self, pending: Pending, backup_codes: u8) -> Result<Codes, ManageError> {
         let Pending { account, device, line } = pending;
-        let change = Change::Set { device, proof: Proof::Before(line), replace: false, backup_codes };
+        let change = Change::Set { device, proof: Proof::Before(line), place: Place::First, backup_codes };
         manage::apply(self.store.as_ref().map_err(Clone::clone)?, &self.policy, &account, By::Root, change)
     }
 

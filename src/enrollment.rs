@@ -8,14 +8,18 @@ use zeroize::Zeroizing;
 
 use crate::backup::{BackupCodes, MAX_CODES, MAX_ITERATIONS};
 use crate::date::Utc;
-use crate::otp::{Algorithm, Digits};
+use crate::otp::{self, Algorithm, Digits};
 use crate::secret::Secret;
 use crate::words::deceives;
 
 /// More devices than this do not fit the state record while they are being replaced.
 pub const MAX_DEVICES: usize = 5;
-/// The version that we read and write.
-const VERSION: i64 = 1;
+/// The versions that we read. Written is the lowest one that can hold the content: 2 where a device has a skew.
+const VERSIONS: std::ops::RangeInclusive<i64> = 1..=2;
+/// RFC 6238 section 6: steps that two consecutive codes may move a device's clock away from ours.
+pub const MAX_SKEW: i8 = 20;
+/// Seconds a code may last, for a device that is enrolled here; imported ones may differ.
+pub const PERIODS: std::ops::RangeInclusive<u32> = 15..=120;
 
 /// What kind of one-time code a device makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +61,19 @@ pub struct Device {
     pub algorithm: Algorithm,
     /// Digits of a code.
     pub digits: Digits,
+    /// TOTP: steps that its clock is ahead of ours, as two consecutive codes have shown; drift counts from there.
+    /// Kept here and not in the state, so that a lost state cannot forget which steps can have been used.
+    pub skew: i8,
     /// Seconds since 1970.
     pub created: u64,
+}
+
+impl Device {
+    /// The step that its clock shows at `now`, but for drift; an HOTP device has no clock.
+    pub fn step(&self, now: u64) -> Option<u64> {
+        let Kind::Totp { period } = self.kind else { return None };
+        Some(otp::step(now, period).saturating_add_signed(self.skew.into()))
+    }
 }
 
 /// A user's factor.
@@ -119,6 +134,7 @@ struct DeviceTable {
     digits: u8,
     period: Option<u32>,
     counter: Option<u64>,
+    skew: Option<i8>,
     created: Datetime,
 }
 
@@ -147,13 +163,14 @@ impl Enrollment {
     pub fn parse(bytes: &[u8]) -> Result<Self, Broken> {
         let text = std::str::from_utf8(bytes).map_err(|_| broken("not UTF-8"))?;
         let file: File = toml::from_str(text).map_err(|e| match toml::from_str(text) {
-            Ok(AnyVersion { version }) if version > VERSION => Broken::NEWER,
+            Ok(AnyVersion { version }) if version > *VERSIONS.end() => Broken::NEWER,
             _ => Broken { at: position(text, &e), what: "not an enrollment" },
         })?;
         match file.version {
-            VERSION => {}
-            later if later > VERSION => return Err(Broken::NEWER),
-            _ => return Err(broken("there is no such version")),
+            later if later > *VERSIONS.end() => return Err(Broken::NEWER),
+            version if !VERSIONS.contains(&version) => return Err(broken("there is no such version")),
+            1 if file.device.iter().any(|d| d.skew.is_some()) => return Err(broken("version 1 has no skew")),
+            _ => {}
         }
         if file.device.is_empty() || file.device.len() > MAX_DEVICES {
             return Err(broken("one to five devices are allowed"));
@@ -181,7 +198,8 @@ impl Enrollment {
     }
 
     fn print_to(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "version = {VERSION}\nuser = {}\nuid = {}", Quoted(&self.user), self.uid)?;
+        let version = if self.devices.iter().any(|d| d.skew != 0) { 2 } else { 1 };
+        writeln!(out, "version = {version}\nuser = {}\nuid = {}", Quoted(&self.user), self.uid)?;
         for device in &self.devices {
             writeln!(out, "\n[[device]]\nid = {}\nname = {}", Quoted(&device.id), Quoted(&device.name))?;
             match device.kind {
@@ -190,6 +208,9 @@ impl Enrollment {
             }
             writeln!(out, "secret = \"{}\"", *device.secret.to_base32())?;
             writeln!(out, "algorithm = \"{}\"\ndigits = {}", device.algorithm.name(), device.digits.get())?;
+            if device.skew != 0 {
+                writeln!(out, "skew = {}", device.skew)?;
+            }
             writeln!(out, "created = {}", Utc::from_epoch(device.created))?;
         }
         if let Some(set) = &self.backup_codes {
@@ -229,6 +250,10 @@ fn device(table: DeviceTable) -> Result<Device, Broken> {
     };
     let fault = broken("a device needs type \"totp\" with a period of 1 to 3600 or \"hotp\" with a counter");
     let kind = kind.filter(|kind| kind.is_valid()).ok_or(fault)?;
+    let skew = table.skew.unwrap_or_default();
+    if skew.unsigned_abs() > MAX_SKEW.unsigned_abs() || (skew != 0 && matches!(kind, Kind::Hotp { .. })) {
+        return Err(broken("a skew is at most 20 steps, of a TOTP device"));
+    }
     Ok(Device {
         id: identifier(table.id)?,
         name: name(table.name)?,
@@ -236,6 +261,7 @@ fn device(table: DeviceTable) -> Result<Device, Broken> {
         secret: Secret::from_base32(&table.secret).map_err(|_| broken("a secret is not base32"))?,
         algorithm: Algorithm::from_name(&table.algorithm).ok_or(broken("an algorithm is unknown"))?,
         digits: Digits::new(table.digits).ok_or(broken("digits must be 6 to 8"))?,
+        skew,
         created: epoch(&table.created)?,
     })
 }

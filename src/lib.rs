@@ -39,6 +39,7 @@ pub mod status;
 pub mod verify;
 
 pub mod attempt;
+pub mod resync;
 pub mod throttle;
 
 pub mod backup;

@@ -3,6 +3,9 @@
 //! Each commits in this order: the state that serves old and new, then the secret, then the state pruned. A crash
 //! anywhere leaves the old or the new secret and a state that fits both.
 
+mod devices;
+mod upkeep;
+
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -18,6 +21,7 @@ use crate::enrollment::{Device, Enrollment, Kind};
 use crate::otp::{Algorithm, Digits};
 use crate::policy::Policy;
 use crate::random::{self, NoRandom};
+use crate::resync::{self, Shown};
 use crate::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::source::Source;
 use crate::state::{BackupState, DeviceState, Record};
@@ -25,6 +29,11 @@ use crate::store::{Locked, Store, StoreError};
 use crate::throttle::Limits;
 use crate::verify;
 use crate::words::user;
+
+pub use devices::Place;
+use devices::{named_mut, placed, without};
+use upkeep::forget_trusts;
+pub use upkeep::{forget, remove, rename, unlock};
 
 /// Why nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +44,26 @@ pub enum ManageError {
     AlreadyEnrolled,
     /// There is no factor.
     NotEnrolled,
+    /// There is a device of that name.
+    DeviceExists,
+    /// There is no device of that name.
+    NoSuchDevice,
+    /// There are several devices, and it was not said which.
+    WhichDevice,
+    /// More devices than a record holds.
+    TooManyDevices,
+    /// The last device goes with the factor, and not by its name.
+    OnlyDevice,
+    /// Codes of another length than those of the other devices.
+    OtherDigits,
+    /// Another device has this key.
+    SameKey,
+    /// Two codes that no device shows one after the other.
+    NotConsecutive,
+    /// The token's counter was lost, and codes cannot bring it back.
+    NoCounter,
+    /// A counter for a device that has none.
+    NotHotp,
     /// The code does not prove the key.
     WrongCode {
         /// Seconds that the phone's clock is ahead of the host's, if that explains it.
@@ -88,6 +117,22 @@ impl fmt::Display for ManageError {
         match self {
             Self::Store(error) => error.fmt(f),
             Self::AlreadyEnrolled => f.write_str("already enrolled: --replace makes a new key and voids the old one"),
+            Self::DeviceExists => f.write_str("there is a device of that name: --replace voids its key"),
+            Self::NoSuchDevice => f.write_str("there is no device of that name: `pam-totp status` shows them"),
+            Self::WhichDevice => f.write_str("there are several devices: say which with --device NAME"),
+            Self::TooManyDevices => f.write_str("five devices are the most: remove one, or --replace it"),
+            Self::OnlyDevice => {
+                f.write_str("that is the only device: `remove` without --device takes off the factor and all")
+            }
+            Self::OtherDigits => f.write_str("all devices of a user have codes of the same number of digits"),
+            Self::SameKey => f.write_str("another device of this user has this key: make a new one"),
+            Self::NotConsecutive => f.write_str(
+                "these are not two codes in a row, or they are too far off: wait for the next two and type both",
+            ),
+            Self::NoCounter => {
+                f.write_str("the token's counter was lost: root sets it with `pam-totp resync USER --counter N`")
+            }
+            Self::NotHotp => f.write_str("only a token of type hotp has a counter"),
             Self::NotEnrolled => f.write_str("not enrolled"),
             Self::WrongCode { .. } => f.write_str("The security code is invalid."),
             Self::UsedCode => f.write_str("This code was already used. Take the next one."),
@@ -118,21 +163,40 @@ pub enum By<'a> {
 
 /// A change of one user's factor.
 pub enum Change<'a> {
-    /// This device and no other.
+    /// A new device.
     Set {
         /// The new device.
         device: Device,
         /// How its key is known to be in the phone.
         proof: Proof<'a>,
-        /// Void the one that is there.
-        replace: bool,
-        /// How many backup codes to make with it; 0 for none.
+        /// Where it goes.
+        place: Place,
+        /// How many backup codes to make with it. With none, a device beside others leaves theirs, and any other
+        /// takes them away.
         backup_codes: u8,
     },
     /// A new set of so many backup codes; the old one is void.
     BackupCodes(u8),
     /// Take the factor off.
     Remove,
+    /// Take one device of several off.
+    RemoveDevice(String),
+    /// Follow a device to where two consecutive codes show it: of this name, or whichever it is.
+    Resync {
+        /// The device.
+        device: Option<String>,
+        /// A code.
+        first: &'a Answer,
+        /// The next one.
+        second: &'a Answer,
+    },
+    /// Put a token's counter here, or leave it where it is if that is further.
+    Counter {
+        /// The token, if there are several.
+        device: Option<String>,
+        /// The next counter.
+        counter: u64,
+    },
 }
 
 /// New backup codes, in the one moment in which they can be shown.
@@ -173,6 +237,7 @@ pub fn device_of(secret: Secret, name: &str, now: u64) -> Device {
         secret,
         algorithm: Algorithm::Sha1,
         digits: Digits::SIX,
+        skew: 0,
         created: now,
     }
 }
@@ -209,15 +274,18 @@ pub fn apply(
     };
     let enrolled = store.is_enrolled(&account.name)?;
     match &change {
-        Change::Set { replace, .. } => may_set(by, *replace, enrolled)?,
-        Change::BackupCodes(_) | Change::Remove if !enrolled => return Err(ManageError::NotEnrolled),
+        Change::Set { place, .. } => may_set(by, place, enrolled)?,
+        _ if !enrolled => return Err(ManageError::NotEnrolled),
         _ => {}
     }
     let transaction = Transaction { locked: store.lock(&account.name)?, store, policy, account, by, current };
     match change {
-        Change::Set { device, proof, replace, backup_codes } => transaction.set(device, &proof, replace, backup_codes),
+        Change::Set { device, proof, place, backup_codes } => transaction.set(device, &proof, &place, backup_codes),
         Change::BackupCodes(count) => transaction.renew(count),
         Change::Remove => transaction.remove(),
+        Change::RemoveDevice(name) => transaction.remove_device(&name),
+        Change::Resync { device, first, second } => transaction.resync(device.as_deref(), first, second),
+        Change::Counter { device, counter } => transaction.set_counter(device.as_deref(), counter),
     }
 }
 
@@ -232,11 +300,11 @@ fn new_codes(count: u8) -> Result<(Option<BackupCodes>, Codes), ManageError> {
     Ok((Some(set), codes))
 }
 
-/// To an owner a replacement and a first enrollment are two rights, so he must say which it is.
-fn may_set(by: By<'_>, replace: bool, enrolled: bool) -> Result<(), ManageError> {
-    match by {
-        _ if enrolled && !replace => Err(ManageError::AlreadyEnrolled),
-        By::Owner(_) if replace && !enrolled => Err(ManageError::NotEnrolled),
+/// To an owner a first enrollment is another right than a further device, so he must say which it is.
+fn may_set(by: By<'_>, place: &Place, enrolled: bool) -> Result<(), ManageError> {
+    match (by, place) {
+        (_, Place::First) if enrolled => Err(ManageError::AlreadyEnrolled),
+        (By::Owner(_), Place::Beside | Place::InsteadOf(_)) if !enrolled => Err(ManageError::NotEnrolled),
         _ => Ok(()),
     }
 }
@@ -270,30 +338,42 @@ impl Transaction<'_> {
         }
     }
 
-    fn set(mut self, device: Device, proof: &Proof<'_>, replace: bool, count: u8) -> Result<Codes, ManageError> {
+    fn set(mut self, device: Device, proof: &Proof<'_>, place: &Place, count: u8) -> Result<Codes, ManageError> {
         // Looked at again under the lock: two programs may enroll at once.
-        may_set(self.by, replace, self.store.is_enrolled(&self.account.name)?)?;
+        may_set(self.by, place, self.store.is_enrolled(&self.account.name)?)?;
         let record = self.locked.record()?.unwrap_or_default();
         // The new key first: a slip there must not use up the old one's code.
         let line = prove(self.policy, self.account, &device, proof, &record)?;
+        let (old_devices, old_codes) = self.old(place)?.map_or_else(Default::default, |e| (e.devices, e.backup_codes));
+        let devices = placed(old_devices, device, place)?;
         self.authorize()?;
-        let (backup_codes, codes) = new_codes(count)?;
+        let (new_codes, shown) = new_codes(count)?;
         let mut record = self.locked.record()?.unwrap_or_default();
-        // A file that cannot be read is replaced too: that is how root mends it.
-        let old = self.store.enrollment_of(&self.account.name).ok().flatten();
-        record.devices.retain(|line| old.iter().any(|e| e.devices.iter().any(|d| d.id == line.id)));
+        // The lines of keys that are void stay while there is room: set again, they do not get used codes back.
         record.set_device(line);
+        record.make_room(|id| devices.iter().any(|device| device.id == id));
         self.locked.commit(&record)?;
-        let id = device.id.clone();
+        let unused = new_codes.as_ref().map(|set| BackupState { id: set.id.clone(), used: 0 });
+        let keeps_codes = *place == Place::Beside && new_codes.is_none();
+        let backup_codes = if keeps_codes { old_codes } else { new_codes };
         let (user, uid) = (self.account.name.clone(), self.account.uid);
-        let unused = backup_codes.as_ref().map(|set| BackupState { id: set.id.clone(), used: 0 });
-        self.locked.replace_secret(&Enrollment { user, uid, devices: vec![device], backup_codes })?;
-        record.devices.retain(|line| line.id == id);
+        self.locked.replace_secret(&Enrollment { user, uid, devices, backup_codes })?;
         // A crash before this leaves codes that count as used, and that nobody was shown.
-        record.backup = unused;
+        if !keeps_codes {
+            record.backup = unused;
+        }
         record.trusts.clear();
         self.locked.commit(&record)?;
-        Ok(codes)
+        Ok(shown)
+    }
+
+    /// What a new device finds. A file that cannot be used is replaced whole: that is how root mends it.
+    fn old(&self, place: &Place) -> Result<Option<Enrollment>, ManageError> {
+        match (self.locked.enrollment(self.account), place) {
+            (Err(error @ (StoreError::Io(..) | StoreError::Newer(_))), _) => Err(error.into()),
+            (Err(_), Place::InsteadOf(None)) => Ok(None),
+            (old, _) => Ok(old?),
+        }
     }
 
     fn renew(mut self, count: u8) -> Result<Codes, ManageError> {
@@ -315,6 +395,75 @@ impl Transaction<'_> {
         forget_trusts(&mut self.locked)?;
         self.locked.remove_secret()?;
         Ok(Codes::new())
+    }
+
+    fn remove_device(mut self, name: &str) -> Result<Codes, ManageError> {
+        let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
+        let devices = without(enrollment.devices.clone(), name)?;
+        self.authorize()?;
+        forget_trusts(&mut self.locked)?;
+        self.locked.replace_secret(&Enrollment { devices, ..enrollment })?;
+        Ok(Codes::new())
+    }
+
+    fn resync(mut self, name: Option<&str>, first: &Answer, second: &Answer) -> Result<Codes, ManageError> {
+        // Looked for before, so that a slip uses up no code, and again after: that code may have been a later one.
+        self.find(name, first, second)?;
+        self.authorize()?;
+        let (mut enrollment, mut record, found, line) = self.find(name, first, second)?;
+        record.set_device(line);
+        self.locked.commit(&record)?;
+        if let Some(device) = enrollment.devices.iter_mut().find(|d| d.id == found.id && d.skew != found.skew) {
+            *device = found;
+            self.locked.replace_secret(&enrollment)?;
+        }
+        Ok(Codes::new())
+    }
+
+    /// The device that shows these two codes one after the other.
+    fn find(
+        &mut self,
+        name: Option<&str>,
+        first: &Answer,
+        second: &Answer,
+    ) -> Result<(Enrollment, Record, Device, DeviceState), ManageError> {
+        let (enrollment, record, now) = self.healed()?;
+        let named = |device: &&Device| name.is_none_or(|name| device.name == name);
+        let mut error = if enrollment.devices.iter().any(|d| named(&d)) {
+            ManageError::NotConsecutive
+        } else {
+            ManageError::NoSuchDevice
+        };
+        for device in enrollment.devices.iter().filter(named) {
+            let Some(line) = record.device(&device.id) else { continue };
+            match resync::resync(device, line, first, second, now) {
+                Shown::Here(device, line) => return Ok((enrollment, record, *device, line)),
+                Shown::Used => error = ManageError::UsedCode,
+                Shown::NoCounter if error == ManageError::NotConsecutive => error = ManageError::NoCounter,
+                Shown::NoCounter | Shown::Nowhere => {}
+            }
+        }
+        Err(error)
+    }
+
+    fn set_counter(mut self, name: Option<&str>, counter: u64) -> Result<Codes, ManageError> {
+        let (mut enrollment, mut record, _) = self.healed()?;
+        let device = named_mut(&mut enrollment.devices, name)?;
+        let Kind::Hotp { start } = device.kind else { return Err(ManageError::NotHotp) };
+        // Healed, so it has one.
+        let line = record.device(&device.id).cloned().ok_or(ManageError::NotHotp)?;
+        let last = Some(counter.max(line.last.unwrap_or(start)));
+        record.set_device(DeviceState { last, pending: None, ..line });
+        self.locked.commit(&record)?;
+        Ok(Codes::new())
+    }
+
+    fn healed(&mut self) -> Result<(Enrollment, Record, u64), ManageError> {
+        let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
+        let mut record = self.locked.record()?.unwrap_or_default();
+        let now = clock::now();
+        attempt::heal(&enrollment, &mut record, now, self.policy.window);
+        Ok((enrollment, record, now))
     }
 }
 
@@ -359,77 +508,4 @@ fn prove(
         (Outcome::Used { .. }, _) => Err(ManageError::UsedCode),
         _ => Err(ManageError::WrongCode { clock_off: attempt.clock_off() }),
     }
-}
-
-/// Takes the factor off; works when the account is gone and when the file is unusable.
-pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {
-    if !store.is_enrolled(name)? {
-        return Err(ManageError::NotEnrolled);
-    }
-    let mut locked = store.lock(name)?;
-    forget_trusts(&mut locked)?;
-    Ok(locked.remove_secret()?)
-}
-
-/// Takes away all that is kept under a name that no account has any more.
-pub fn forget(store: &Store, name: &str) -> Result<(), ManageError> {
-    if !store.keeps(name)? {
-        return Err(ManageError::NotEnrolled);
-    }
-    Ok(store.lock(name)?.forget()?)
-}
-
-fn forget_trusts(locked: &mut Locked<'_>) -> Result<(), StoreError> {
-    match locked.record()? {
-        Some(record) if !record.trusts.is_empty() => locked.commit(&Record { trusts: Vec::new(), ..record }),
-        _ => Ok(()),
-    }
-}
-
-/// Clears waits, and brings back a state that lies in the future.
-pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<(), ManageError> {
-    if !store.is_enrolled(name)? {
-        return Err(ManageError::NotEnrolled);
-    }
-    let mut locked = store.lock(name)?;
-    let enrollment = locked.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
-    let mut record = locked.record()?.unwrap_or_default();
-    let now = clock::now();
-    attempt::heal(&enrollment, &mut record, now, policy.window);
-    attempt::bring_back(&enrollment, &mut record, now, policy.window);
-    for lane in &mut record.lanes {
-        (lane.fails, lane.last, lane.until) = (0, 0, 0);
-        lane.seen = lane.seen.min(now);
-    }
-    record.trusts.clear();
-    Ok(locked.commit(&record)?)
-}
-
-/// Moves a factor to an account, or ties it to the account's present uid where the names are the same.
-pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError> {
-    if !store.is_enrolled(old)? {
-        return Err(ManageError::NotEnrolled);
-    }
-    if old != new.name && store.is_enrolled(&new.name)? {
-        return Err(ManageError::AlreadyEnrolled);
-    }
-    let moved = |enrollment: Enrollment| Enrollment { user: new.name.clone(), uid: new.uid, ..enrollment };
-    if old == new.name {
-        let locked = store.lock(old)?;
-        let enrollment = locked.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
-        return Ok(locked.replace_secret(&moved(enrollment))?);
-    }
-    // Always in the same order, so that two renamings cannot wait for each other.
-    let (first, second) = if old < new.name.as_str() { (old, new.name.as_str()) } else { (new.name.as_str(), old) };
-    let (first, second) = (store.lock(first)?, store.lock(second)?);
-    let (mut from, mut to) = if old < new.name.as_str() { (first, second) } else { (second, first) };
-    if store.is_enrolled(&new.name)? {
-        return Err(ManageError::AlreadyEnrolled);
-    }
-    let enrollment = from.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
-    let record = from.record()?;
-    to.record()?;
-    to.commit(&record.unwrap_or_default())?;
-    to.replace_secret(&moved(enrollment))?;
-    Ok(from.remove_secret()?)
 }

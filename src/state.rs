@@ -4,6 +4,7 @@
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
+use crate::attempt::MAX_DRIFT;
 use crate::source::{Network, Source};
 
 /// Bytes of a slot: one block of the file system, so that one failed block cannot take both.
@@ -18,8 +19,6 @@ pub const MAX_NETWORKS: usize = 8;
 pub const MAX_TRUSTS: usize = 8;
 /// Bytes of unknown lines that are carried along.
 const MAX_OTHER: usize = 512;
-/// Beyond this a drift is no drift.
-const MAX_DRIFT: i8 = 4;
 
 /// What is remembered of a user between logins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -220,6 +219,14 @@ impl Record {
         match self.devices.iter_mut().find(|d| d.id == line.id) {
             Some(old) => *old = line,
             None => self.devices.push(line),
+        }
+    }
+
+    /// Lines of devices that are gone make room, the oldest first, where there are more than a record holds.
+    pub fn make_room(&mut self, enrolled: impl Fn(&str) -> bool) {
+        while self.devices.len() > MAX_DEVICES {
+            let Some(gone) = self.devices.iter().position(|line| !enrolled(&line.id)) else { return };
+            self.devices.remove(gone);
         }
     }
 

@@ -31,6 +31,8 @@ pub struct DeviceStatus {
     pub algorithm: &'static str,
     /// Digits of a code.
     pub digits: usize,
+    /// TOTP: steps that its clock is ahead of ours, as `resync` found; drift is not in it.
+    pub skew: i8,
     /// Seconds since 1970.
     pub created: u64,
     /// Seconds since 1970, once it was used.
@@ -72,6 +74,7 @@ impl Status {
             kind: device.kind,
             algorithm: device.algorithm.name(),
             digits: device.digits.get(),
+            skew: device.skew,
             created: device.created,
             last_used: record.device(&device.id).and_then(|line| line.at),
         });

@@ -64,6 +64,7 @@ mod tests {
             secret: Secret::from_base32("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP").unwrap(),
             algorithm: Algorithm::Sha1,
             digits: Digits::SIX,
+            skew: 0,
             created: 0,
         };
         let uri = otpauth(&device, "ACME & Söhne", "alice@host");

@@ -20,6 +20,8 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The state was lost and has been made anew.
     pub healed: bool,
+    /// A token is out of service until root gives its counter.
+    pub counter_lost: bool,
     /// Seconds that the host's clock went back since a code was last accepted.
     pub clock_back: Option<u64>,
     /// Seconds that the device's clock is ahead of ours, if that explains a wrong code.
@@ -59,6 +61,7 @@ pub fn judge(
     let now = clock::now();
     let mut record = found.unwrap_or_default();
     let healed = attempt::heal(enrollment, &mut record, now, policy.window);
+    let counter_lost = enrollment.devices.iter().any(|device| attempt::counter_lost(device, &record));
     let attempt =
         Attempt { enrollment, answer, stretched, source, now, window: policy.window, limits: policy.throttle };
     let mut decision = attempt::decide(&attempt, &record);
@@ -71,7 +74,7 @@ pub fn judge(
     }
     let wrong = matches!(decision.outcome, Outcome::Wrong { .. });
     let clock_off = if wrong { attempt.clock_off() } else { None };
-    Ok(Verdict { outcome: decision.outcome, healed, clock_back: decision.clock_back, clock_off, now })
+    Ok(Verdict { outcome: decision.outcome, healed, counter_lost, clock_back: decision.clock_back, clock_off, now })
 }
 
 /// The work of a wrong code, for somebody who has no factor.
@@ -103,6 +106,7 @@ fn nobody() -> Enrollment {
         secret: Secret::from_bytes(vec![0; GENERATED_BYTES].into()),
         algorithm: Algorithm::Sha1,
         digits: Digits::SIX,
+        skew: 0,
         created: 0,
     };
     Enrollment { user: String::new(), uid: u32::MAX, devices: vec![device], backup_codes: None }

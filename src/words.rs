@@ -198,6 +198,11 @@ pub mod log {
                  backup codes count as used"
             ));
         }
+        if verdict.counter_lost {
+            notes.push(format!(
+                "a token of {user} is out of service, as its counter was lost: `pam-totp resync {user} --counter N`"
+            ));
+        }
         if let Some(ahead) = verdict.clock_off {
             let off = clocks_differ(ahead);
             notes.push(format!(

@@ -71,9 +71,12 @@ prop_compose! {
         kind in kind(),
         key in vec(any::<u8>(), 1..=128),
         algorithm in prop::sample::select(vec![Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]),
+        skew in -20_i8..=20,
         created in 0_u64..=253_402_300_799,
     ) -> Device {
-        Device { id: String::new(), name, kind, secret: Secret::from_bytes(key.into()), algorithm, digits, created }
+        let secret = Secret::from_bytes(key.into());
+        let skew = if matches!(kind, Kind::Totp { .. }) { skew } else { 0 };
+        Device { id: String::new(), name, kind, secret, algorithm, digits, skew, created }
     }
 }
 
@@ -259,11 +262,31 @@ fn twenty_backup_codes_at_most() {
     assert_eq!(changed(hash, &hashes(21)).unwrap_err().what, "the backup codes are damaged");
 }
 
+/// The lowest version that can hold the content: who goes back to an older pam_totp keeps all but what it cannot know.
+#[test]
+fn a_skew_needs_the_second_version_and_nothing_else_does() {
+    let skewed = |to: &str| changed("digits = 6", to).map(|enrollment| enrollment.devices[0].skew);
+    assert_eq!(skewed("digits = 6\nskew = 3").unwrap_err().what, "version 1 has no skew");
+    let second = RIGHT.replacen("version = 1", "version = 2", 1);
+    let parse =
+        |skew: &str| Enrollment::parse(second.replacen("digits = 6", &format!("digits = 6{skew}"), 1).as_bytes());
+    for (text, skew, version) in [("", 0, 1), ("\nskew = 0", 0, 1), ("\nskew = 20", 20, 2), ("\nskew = -20", -20, 2)] {
+        let enrollment = parse(text).unwrap();
+        assert_eq!(enrollment.devices[0].skew, skew);
+        assert!(enrollment.print().starts_with(&format!("version = {version}\n")), "{text}");
+    }
+    for wrong in ["\nskew = 21", "\nskew = -21", "\nskew = -128"] {
+        assert_eq!(parse(wrong).unwrap_err().what, "a skew is at most 20 steps, of a TOTP device", "{wrong}");
+    }
+    let token = second.replacen("counter = 7", "counter = 7\nskew = 1", 1);
+    assert_eq!(Enrollment::parse(token.as_bytes()).unwrap_err().what, "a skew is at most 20 steps, of a TOTP device");
+}
+
 #[test]
 fn a_later_version_is_not_taken_for_a_damaged_file() {
-    for to in ["version = 2", "version = 9223372036854775807", "version = 2\nrealm = \"x\""] {
+    for to in ["version = 3", "version = 9223372036854775807", "version = 3\nrealm = \"x\""] {
         assert_eq!(changed("version = 1", to), Err(Broken::NEWER), "{to}");
     }
-    let passkeys = "version = 2\nuser = \"alice\"\npasskey = [{ id = 5 }]\n";
+    let passkeys = "version = 3\nuser = \"alice\"\npasskey = [{ id = 5 }]\n";
     assert_eq!(Enrollment::parse(passkeys.as_bytes()), Err(Broken::NEWER));
 }

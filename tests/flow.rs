@@ -313,7 +313,7 @@ fn enrolled() -> Standing {
 }
 
 fn verdict(outcome: Outcome) -> Verdict {
-    Verdict { outcome, healed: false, clock_back: None, clock_off: None, now: NOW }
+    Verdict { outcome, healed: false, counter_lost: false, clock_back: None, clock_off: None, now: NOW }
 }
 
 fn accepted() -> Outcome {

@@ -18,6 +18,7 @@ mod counter;
 mod lanes;
 mod lost;
 mod once;
+mod resync;
 
 /// The beginning of a step of 30 s.
 const NOW: u64 = 1_800_000_000;
@@ -110,6 +111,7 @@ fn device(n: u8, kind: Kind) -> Device {
         secret: Secret::from_bytes(vec![n; 20].into()),
         algorithm: Algorithm::Sha1,
         digits: Digits::SIX,
+        skew: 0,
         created: 0,
     }
 }
@@ -121,7 +123,7 @@ fn code(device: &Device, counter: u64) -> String {
 
 fn clock(device: &Device, now: u64) -> u64 {
     let Kind::Totp { period } = device.kind else { panic!("{} has no clock", device.id) };
-    now / u64::from(period)
+    (now / u64::from(period)).strict_add_signed(device.skew.into())
 }
 
 fn accepted(outcome: &Outcome) -> bool {

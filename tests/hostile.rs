@@ -86,7 +86,8 @@ impl Place {
 
     fn enrolls(&self, account: &Account, key: u8, replace: bool) -> Result<(), ManageError> {
         let store = self.store().map_err(ManageError::Store)?;
-        let change = Change::Set { device: device(key), proof: Proof::None, replace, backup_codes: 0 };
+        let place = if replace { manage::Place::InsteadOf(None) } else { manage::Place::First };
+        let change = Change::Set { device: device(key), proof: Proof::None, place, backup_codes: 0 };
         manage::apply(&store, &Policy::default(), account, By::Root, change).map(drop)
     }
 
@@ -139,6 +140,7 @@ fn device(key: u8) -> Device {
         secret,
         algorithm: Algorithm::Sha1,
         digits: Digits::SIX,
+        skew: 0,
         created: 0,
     }
 }

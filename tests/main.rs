@@ -10,6 +10,7 @@ mod cockpit;
 mod confdir;
 mod counts;
 mod demo;
+mod devices;
 mod disks;
 mod docs;
 mod door;

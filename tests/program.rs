@@ -73,7 +73,7 @@ fn a_panel_generates_sets_verifies_and_removes() {
         assert_eq!(key.len(), 32);
         let uri = format!("otpauth://totp/ACME%20Inc:bob?secret={key}&issuer=ACME%20Inc");
         let expected = json!({ "version": 1, "user": "bob", "secret": key, "uri": uri, "issuer": "ACME Inc",
-                               "account": "bob" });
+                               "account": "bob", "warnings": [] });
         assert_eq!(made, expected);
         assert_eq!(files("bob"), (None, None), "generate stored something");
 
@@ -90,7 +90,7 @@ fn a_panel_generates_sets_verifies_and_removes() {
             (exit, set),
             (
                 0,
-                json!({ "version": 1, "user": "bob", "enrolled": true, "proved": true,
+                json!({ "version": 1, "user": "bob", "enrolled": true, "proved": true, "warnings": [],
                                "backup_codes": [] })
             )
         );
@@ -300,7 +300,11 @@ fn an_enrollment_at_the_terminal_is_stored_after_a_right_code_only() {
         let before = files("bob");
         let (exit, stdout, stderr) = program(system, &["enroll", "bob"], "");
         assert_eq!((exit, stdout.as_str()), (1, ""));
-        assert_eq!(stderr, "pam-totp: bob is already enrolled: --replace makes a new key and voids the old one\n");
+        assert_eq!(
+            stderr,
+            "pam-totp: bob is already enrolled: --replace makes a new key and voids the old one, \
+                             --device NAME adds another device\n"
+        );
         let mut again = Terminal::run({
             let mut command = Command::new("pam-totp");
             command.args(["enroll", "bob", "--replace", "--qr", "none"]);

@@ -6,7 +6,7 @@ use pam_totp::door::DoorError;
 use pam_totp::door::message::MAX;
 use pam_totp::door::wire::{Ask, MAX_CODE, NewDevice, Reply, Request};
 use pam_totp::enrollment::Kind;
-use pam_totp::manage::ManageError;
+use pam_totp::manage::{ManageError, Place};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::{Network, Source};
@@ -26,7 +26,16 @@ fn source() -> impl Strategy<Value = Source> {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    let totp = (1_u32..=3_600).prop_map(|period| Kind::Totp { period });
+    kind_of(1..=3_600)
+}
+
+/// What an owner may enroll: no code that lasts for an hour.
+fn new_kind() -> impl Strategy<Value = Kind> {
+    kind_of(15..=120)
+}
+
+fn kind_of(periods: std::ops::RangeInclusive<u32>) -> impl Strategy<Value = Kind> {
+    let totp = periods.prop_map(|period| Kind::Totp { period });
     prop_oneof![totp, (0_u64..0xffff_ffff).prop_map(|start| Kind::Hotp { start })]
 }
 
@@ -52,7 +61,7 @@ fn count() -> impl Strategy<Value = u8> {
 
 fn new_device() -> impl Strategy<Value = NewDevice> {
     let key = vec(any::<u8>(), 1..=128).prop_map(|bytes| Secret::from_bytes(bytes.into()));
-    (name(), kind(), algorithm(), digits(), key).prop_map(|(name, kind, algorithm, digits, secret)| NewDevice {
+    (name(), new_kind(), algorithm(), digits(), key).prop_map(|(name, kind, algorithm, digits, secret)| NewDevice {
         name,
         kind,
         algorithm,
@@ -61,16 +70,22 @@ fn new_device() -> impl Strategy<Value = NewDevice> {
     })
 }
 
+fn place() -> impl Strategy<Value = Place> {
+    prop_oneof![Just(Place::First), Just(Place::Beside), option::of(name()).prop_map(Place::InsteadOf)]
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let ask = prop_oneof![
         Just(()).prop_map(|()| Ask::Preview),
         Just(()).prop_map(|()| Ask::Status),
         (code(), source(), option::of(name())).prop_map(|(code, from, service)| Ask::Verify { code, from, service }),
-        (new_device(), code(), any::<bool>(), count(), option::of(code())).prop_map(
-            |(device, code, replace, backup_codes, current)| Ask::Set { device, code, replace, backup_codes, current }
+        (new_device(), code(), place(), count(), option::of(code())).prop_map(
+            |(device, code, place, backup_codes, current)| Ask::Set { device, code, place, backup_codes, current }
         ),
+        (option::of(name()), code(), code(), option::of(code()))
+            .prop_map(|(device, first, second, current)| Ask::Resync { device, first, second, current }),
         (count(), option::of(code())).prop_map(|(count, current)| Ask::BackupCodes { count, current }),
-        option::of(code()).prop_map(|current| Ask::Remove { current }),
+        (option::of(name()), option::of(code())).prop_map(|(device, current)| Ask::Remove { device, current }),
     ];
     ("\\PC{0,64}|[\\x00-\\x7f]{0,255}", ask).prop_map(|(user, ask)| Request { user, ask })
 }
@@ -91,10 +106,10 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 fn status() -> impl Strategy<Value = Status> {
-    let device = (name(), kind(), algorithm(), digits(), any::<u64>(), option::of(any::<u64>())).prop_map(
-        |(name, kind, algorithm, digits, created, last_used)| {
+    let device = (name(), kind(), algorithm(), digits(), any::<i8>(), any::<u64>(), option::of(any::<u64>())).prop_map(
+        |(name, kind, algorithm, digits, skew, created, last_used)| {
             let (algorithm, digits) = (algorithm.name(), digits.get());
-            DeviceStatus { name, kind, algorithm, digits, created, last_used }
+            DeviceStatus { name, kind, algorithm, digits, skew, created, last_used }
         },
     );
     let net = any::<[u8; 8]>().prop_map(|bytes| LaneKey::Net(Network::V6(bytes)));
@@ -121,6 +136,15 @@ fn refusal() -> impl Strategy<Value = ManageError> {
         (any::<u64>(), any::<bool>()).prop_map(|(retry_after, used)| ManageError::CodeRefused { retry_after, used }),
         Just(ManageError::AlreadyEnrolled),
         Just(ManageError::NotEnrolled),
+        Just(ManageError::DeviceExists),
+        Just(ManageError::NoSuchDevice),
+        Just(ManageError::WhichDevice),
+        Just(ManageError::TooManyDevices),
+        Just(ManageError::OnlyDevice),
+        Just(ManageError::OtherDigits),
+        Just(ManageError::SameKey),
+        Just(ManageError::NotConsecutive),
+        Just(ManageError::NoCounter),
         Just(ManageError::UsedCode),
         Just(ManageError::CodeNeeded),
         Just(ManageError::NoRandom),

@@ -48,7 +48,7 @@ pub fn verify(account: &Account, login: &Login<'_>, answer: &Answer) -> Result<O
     match ask(&account.name, Ask::Verify { code: answer.clone(), from: login.source, service }, LOGIN)? {
         Reply::Verdict(None) => Ok(None),
         Reply::Verdict(Some((outcome, now))) => {
-            Ok(Some(Verdict { outcome, healed: false, clock_back: None, clock_off: None, now }))
+            Ok(Some(Verdict { outcome, healed: false, counter_lost: false, clock_back: None, clock_off: None, now }))
         }
         other => Err(beside(other)),
     }
@@ -67,15 +67,21 @@ pub fn status(account: &Account) -> Result<Status, ManageError> {
 pub fn apply(account: &Account, current: Option<&Answer>, change: Change<'_>) -> Result<Codes, ManageError> {
     let current = current.cloned();
     let ask_this = match change {
-        Change::Set { device, proof: Proof::Code(code), replace, backup_codes } => {
+        Change::Set { device, proof: Proof::Code(code), place, backup_codes } => {
             let (name, kind, algorithm, digits) = (device.name, device.kind, device.algorithm, device.digits);
             let device = NewDevice { name, kind, algorithm, digits, secret: device.secret };
-            Ask::Set { device, code: code.clone(), replace, backup_codes, current }
+            Ask::Set { device, code: code.clone(), place, backup_codes, current }
         }
-        // Root alone stores a key unproved.
-        Change::Set { proof: Proof::None | Proof::Before(_), .. } => return Err(crate::access::Denied::NotSelf.into()),
+        // Root alone stores a key unproved, or sets a counter.
+        Change::Set { proof: Proof::None | Proof::Before(_), .. } | Change::Counter { .. } => {
+            return Err(crate::access::Denied::NotSelf.into());
+        }
         Change::BackupCodes(count) => Ask::BackupCodes { count, current },
-        Change::Remove => Ask::Remove { current },
+        Change::Remove => Ask::Remove { device: None, current },
+        Change::RemoveDevice(name) => Ask::Remove { device: Some(name), current },
+        Change::Resync { device, first, second } => {
+            Ask::Resync { device, first: first.clone(), second: second.clone(), current }
+        }
     };
     match ask(&account.name, ask_this, CHANGE)? {
         Reply::Done(codes) => Ok(codes),

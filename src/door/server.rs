@@ -16,7 +16,7 @@ use crate::account::{self, Account};
 use crate::clock;
 use crate::desk::{self, Desk, Local};
 use crate::enrollment::Device;
-use crate::manage::{self, By, Change, ManageError, Proof};
+use crate::manage::{self, By, Change, ManageError, Place, Proof};
 use crate::preview::{Login, Standing};
 use crate::secret::Answer;
 use crate::source::Source;
@@ -63,13 +63,22 @@ impl Clerk<'_> {
             Ask::Preview => self.preview(&account),
             Ask::Verify { code, from, service } => self.verify(&account, &code, from, service.as_deref()),
             Ask::Status => self.status(&account),
-            Ask::Set { device, code, replace, backup_codes, current } => {
-                self.set(&account, device, &code, replace, backup_codes, current.as_ref())
+            Ask::Set { device, code, place, backup_codes, current } => {
+                self.set(&account, device, &code, place, backup_codes, current.as_ref())
             }
             Ask::BackupCodes { count, current } => {
                 self.change(&account, Deed::BackupCodes, Change::BackupCodes(count), current.as_ref())
             }
-            Ask::Remove { current } => self.change(&account, Deed::Remove, Change::Remove, current.as_ref()),
+            Ask::Remove { device: None, current } => {
+                self.change(&account, Deed::Remove, Change::Remove, current.as_ref())
+            }
+            Ask::Remove { device: Some(name), current } => {
+                self.change(&account, Deed::RemoveDevice, Change::RemoveDevice(name), current.as_ref())
+            }
+            Ask::Resync { device, first, second, current } => {
+                let change = Change::Resync { device, first: &first, second: &second };
+                self.change(&account, Deed::Resync, change, current.as_ref())
+            }
         };
         result.unwrap_or_else(|error| self.refuse(&account.name, error))
     }
@@ -128,16 +137,16 @@ impl Clerk<'_> {
         account: &Account,
         new: NewDevice,
         code: &Answer,
-        replace: bool,
+        place: Place,
         backup_codes: u8,
         current: Option<&Answer>,
     ) -> Result<Reply, ManageError> {
         let key = new.secret.clone();
         let NewDevice { name, kind, algorithm, digits, secret } = new;
         let (id, created) = (manage::device_id(&secret), clock::now());
-        let device = Device { id, name, kind, secret, algorithm, digits, created };
-        let deed = if replace { Deed::Replace(&key) } else { Deed::Enroll(&key) };
-        self.change(account, deed, Change::Set { device, proof: Proof::Code(code), replace, backup_codes }, current)
+        let device = Device { id, name, kind, secret, algorithm, digits, skew: 0, created };
+        let deed = Deed::set(&place, &key);
+        self.change(account, deed, Change::Set { device, proof: Proof::Code(code), place, backup_codes }, current)
     }
 
     fn change(
@@ -153,8 +162,11 @@ impl Clerk<'_> {
         let done = match deed {
             Deed::Look => "looked at",
             Deed::Enroll(_) => "enrolled",
+            Deed::Add(_) => "added a device for",
             Deed::Replace(_) => "enrolled anew",
+            Deed::Resync => "resynchronized a device of",
             Deed::BackupCodes => "made new backup codes for",
+            Deed::RemoveDevice => "removed a device of",
             Deed::Remove => "removed the factor of",
         };
         self.log(&format!("{done} {}", clean(&account.name)));

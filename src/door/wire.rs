@@ -9,8 +9,8 @@ use super::message::{Fields, Malformed, Message, decoded, encoded, maybe, or_non
 use crate::access::Denied;
 use crate::attempt::{Outcome, Via};
 use crate::backup::{MAX_CODES, MIN_CODES};
-use crate::enrollment::{Kind, valid_device_name};
-use crate::manage::{Codes, ManageError};
+use crate::enrollment::{Kind, PERIODS, valid_device_name};
+use crate::manage::{Codes, ManageError, Place};
 use crate::otp::{Algorithm, Digits};
 use crate::secret::{Answer, Secret};
 use crate::source::Source;
@@ -52,8 +52,8 @@ pub enum Ask {
         device: NewDevice,
         /// The code that proves it.
         code: Answer,
-        /// Whether there is an old one, to be voided.
-        replace: bool,
+        /// Where it goes.
+        place: Place,
         /// How many backup codes to make with it.
         backup_codes: u8,
         /// A code of the old one.
@@ -66,9 +66,22 @@ pub enum Ask {
         /// A code of the present device.
         current: Option<Answer>,
     },
-    /// Take the factor off.
+    /// Take the factor off, or one device of several.
     Remove {
+        /// The device's name.
+        device: Option<String>,
         /// A code of the present device.
+        current: Option<Answer>,
+    },
+    /// Follow a device that has run away.
+    Resync {
+        /// Its name.
+        device: Option<String>,
+        /// A code of it.
+        first: Answer,
+        /// The next one.
+        second: Answer,
+        /// A code that counts.
         current: Option<Answer>,
     },
 }
@@ -121,14 +134,20 @@ impl Request {
             "set" => Ask::Set {
                 device: fields.new_device()?,
                 code: fields.code("code")?.ok_or(Malformed)?,
-                replace: fields.take::<0>("replace")?.is_some(),
+                place: fields.place()?,
                 backup_codes: fields.count()?.unwrap_or_default(),
                 current: fields.code("current")?,
             },
             "backup-codes" => {
                 Ask::BackupCodes { count: fields.count()?.ok_or(Malformed)?, current: fields.code("current")? }
             }
-            "remove" => Ask::Remove { current: fields.code("current")? },
+            "remove" => Ask::Remove { device: fields.name("of")?, current: fields.code("current")? },
+            "resync" => Ask::Resync {
+                device: fields.name("of")?,
+                first: fields.code("code")?.ok_or(Malformed)?,
+                second: fields.code("next")?.ok_or(Malformed)?,
+                current: fields.code("current")?,
+            },
             _ => return Err(Malformed),
         };
         fields.end()?;
@@ -144,6 +163,7 @@ impl Request {
             Ask::Set { .. } => "set",
             Ask::BackupCodes { .. } => "backup-codes",
             Ask::Remove { .. } => "remove",
+            Ask::Resync { .. } => "resync",
         };
         let mut out = Message::new(verb);
         out.field("user", &[&encoded(self.user.as_bytes())]);
@@ -157,11 +177,16 @@ impl Request {
                     out.field("service", &[&encoded(service.as_bytes())]);
                 }
             }
-            Ask::Set { device, code, replace, backup_codes, current } => {
+            Ask::Set { device, code, place, backup_codes, current } => {
                 out.new_device(device);
                 out.code("code", Some(code));
-                if *replace {
-                    out.field("replace", &[]);
+                match place {
+                    Place::First => {}
+                    Place::Beside => out.field("beside", &[]),
+                    Place::InsteadOf(name) => {
+                        out.field("replace", &[]);
+                        out.name("of", name.as_deref());
+                    }
                 }
                 out.field("count", &[&backup_codes.to_string()]);
                 out.code("current", current.as_ref());
@@ -170,7 +195,16 @@ impl Request {
                 out.field("count", &[&count.to_string()]);
                 out.code("current", current.as_ref());
             }
-            Ask::Remove { current } => out.code("current", current.as_ref()),
+            Ask::Remove { device, current } => {
+                out.name("of", device.as_deref());
+                out.code("current", current.as_ref());
+            }
+            Ask::Resync { device, first, second, current } => {
+                out.name("of", device.as_deref());
+                out.code("code", Some(first));
+                out.code("next", Some(second));
+                out.code("current", current.as_ref());
+            }
         }
         out.end()
     }
@@ -247,9 +281,18 @@ fn outcome_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Outcome, Malf
 }
 
 /// Each refusal that says all by its name.
-const REFUSALS: [(&str, ManageError); 13] = [
+const REFUSALS: [(&str, ManageError); 22] = [
     ("enrolled", ManageError::AlreadyEnrolled),
     ("not-enrolled", ManageError::NotEnrolled),
+    ("device-exists", ManageError::DeviceExists),
+    ("no-device", ManageError::NoSuchDevice),
+    ("which-device", ManageError::WhichDevice),
+    ("too-many", ManageError::TooManyDevices),
+    ("only-device", ManageError::OnlyDevice),
+    ("other-digits", ManageError::OtherDigits),
+    ("same-key", ManageError::SameKey),
+    ("not-consecutive", ManageError::NotConsecutive),
+    ("no-counter", ManageError::NoCounter),
     ("used", ManageError::UsedCode),
     ("code-needed", ManageError::CodeNeeded),
     ("no-random", ManageError::NoRandom),
@@ -286,10 +329,11 @@ fn refusal_from(words: &[&str]) -> Result<ManageError, Malformed> {
 fn status_message(status: &Status) -> Message {
     let mut out = Message::new(if status.enrolled { "status enrolled" } else { "status none" });
     for device in &status.devices {
-        let DeviceStatus { name, kind, algorithm, digits, created, last_used } = device;
+        let DeviceStatus { name, kind, algorithm, digits, skew, created, last_used } = device;
         let (kind, parameter) = kind_words(*kind);
-        let (digits, created) = (digits.to_string(), created.to_string());
-        let words = [kind, &parameter, algorithm, &digits, &created, &or_none(*last_used), &encoded(name.as_bytes())];
+        let (digits, skew, created) = (digits.to_string(), skew.to_string(), created.to_string());
+        let (last_used, name) = (or_none(*last_used), encoded(name.as_bytes()));
+        let words = [kind, &parameter, algorithm, &digits, &skew, &created, &last_used, &name];
         out.field("device", &words);
     }
     if let Some(BackupStatus { left, of }) = status.backup_codes {
@@ -309,6 +353,12 @@ impl Message {
         if let Some(code) = code {
             let bytes = if code.as_bytes().len() > MAX_CODE { b"" } else { code.as_bytes() };
             self.field(keyword, &[&encoded(bytes)]);
+        }
+    }
+
+    fn name(&mut self, keyword: &str, name: Option<&str>) {
+        if let Some(name) = name {
+            self.field(keyword, &[&encoded(name.as_bytes())]);
         }
     }
 
@@ -338,12 +388,30 @@ impl Fields<'_> {
         if allowed { Ok(Some(count)) } else { Err(Malformed) }
     }
 
+    fn name(&mut self, keyword: &str) -> Result<Option<String>, Malformed> {
+        self.take(keyword)?.map(|[word]| device_name(word)).transpose()
+    }
+
+    fn place(&mut self) -> Result<Place, Malformed> {
+        Ok(match (self.take::<0>("beside")?, self.take::<0>("replace")?) {
+            (None, None) => Place::First,
+            (Some(_), None) => Place::Beside,
+            (None, Some(_)) => Place::InsteadOf(self.name("of")?),
+            (Some(_), Some(_)) => return Err(Malformed),
+        })
+    }
+
     fn new_device(&mut self) -> Result<NewDevice, Malformed> {
         let [kind, parameter, algorithm, digits, name] = self.one("device")?;
         let [key] = self.one("key")?;
+        let kind = kind_from(kind, parameter)?;
+        // Codes that last for an hour are root's to allow.
+        if matches!(kind, Kind::Totp { period } if !PERIODS.contains(&period)) {
+            return Err(Malformed);
+        }
         Ok(NewDevice {
             name: device_name(name)?,
-            kind: kind_from(kind, parameter)?,
+            kind,
             algorithm: Algorithm::from_name(algorithm).ok_or(Malformed)?,
             digits: self::digits(digits)?,
             secret: Secret::from_base32(key).map_err(|_| Malformed)?,
@@ -356,12 +424,13 @@ impl Fields<'_> {
     }
 
     fn status(&mut self, enrolled: bool) -> Result<Status, Malformed> {
-        let device = |[kind, parameter, algorithm, digits, created, last_used, name]: [&str; 7]| {
+        let device = |[kind, parameter, algorithm, digits, skew, created, last_used, name]: [&str; 8]| {
             Ok(DeviceStatus {
                 name: device_name(name)?,
                 kind: kind_from(kind, parameter)?,
                 algorithm: Algorithm::from_name(algorithm).ok_or(Malformed)?.name(),
                 digits: self::digits(digits)?.get(),
+                skew: parsed(skew)?,
                 created: parsed(created)?,
                 last_used: maybe(last_used)?,
             })

@@ -168,6 +168,10 @@ fn the_log_alone_learns_of_losses_and_clocks() {
         "state of alice was lost and is made anew: codes of the next three minutes are refused, \
          backup codes count as used",
     );
+    told(
+        &|verdict| verdict.counter_lost = true,
+        "a token of alice is out of service, as its counter was lost: `pam-totp resync alice --counter N`",
+    );
     for (off, words) in [(90, "90 s ahead of"), (-600, "600 s behind")] {
         told(
             &|verdict| verdict.clock_off = Some(off),

@@ -63,9 +63,10 @@ fn lines_of_devices_that_are_gone_make_room_only_where_it_is_needed() {
     };
     assert_eq!(heals(5, 5, 5), (false, 10, 5), "nothing was lost");
     assert_eq!(heals(1, 0, 1), (true, 2, 1), "room for both");
-    assert_eq!(heals(4, 3, 1), (true, 5, 1), "just enough room");
-    assert_eq!(heals(5, 4, 1), (true, 5, 0));
-    assert_eq!(heals(5, 0, 5), (true, 5, 0));
+    assert_eq!(heals(5, 4, 1), (true, 6, 1));
+    assert_eq!(heals(5, 0, 5), (true, 10, 5), "just enough room");
+    assert_eq!(heals(5, 3, 6), (true, 10, 5), "one goes");
+    assert_eq!(heals(5, 0, 8), (true, 10, 5));
 }
 
 #[test]

@@ -22,11 +22,12 @@ enum Event {
 
 fn user() -> impl Strategy<Value = User> {
     let algorithms = vec![Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
-    let one = (prop::sample::select(algorithms), prop::sample::select(vec![1_u32, 30, 60, 3_600]));
+    let skews = prop_oneof![3 => Just(0), 1 => -20_i8..=20];
+    let one = (prop::sample::select(algorithms), prop::sample::select(vec![1_u32, 30, 60, 3_600]), skews);
     (6_u8..=8, vec(one, 1..=3), 0_u64..=3).prop_map(|(digits, devices, window)| {
-        let devices = (0..).zip(devices).map(|(n, (algorithm, period))| {
+        let devices = (0..).zip(devices).map(|(n, (algorithm, period, skew))| {
             let digits = Digits::new(digits).unwrap();
-            Device { algorithm, digits, ..device(n, Kind::Totp { period }) }
+            Device { algorithm, digits, skew, ..device(n, Kind::Totp { period }) }
         });
         User { window, limits: FREE, ..User::with(devices.collect()) }
     })

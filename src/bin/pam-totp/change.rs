@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use pam_totp::account;
-use pam_totp::desk::{Desk, Local};
-use pam_totp::manage::{self, ManageError};
+use pam_totp::desk::{Desk, Front, Local};
+use pam_totp::manage::{self, Change, ManageError};
+use pam_totp::store::StoreError;
 use pam_totp::words::clean;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +16,14 @@ use super::report::{Failure, PARTLY, Report};
 pub fn remove(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
     let desk = desk(config)?;
     each(users, "removed the factor of", |user| manage::remove(desk.store()?, user))
+}
+
+/// Takes one device of several off.
+pub fn remove_device(desk: &Front, users: &[String], device: &str) -> Result<Report, Failure> {
+    each(users, &format!("removed the device {} of", clean(device)), |user| {
+        let account = account::by_name(user).map_err(|_| StoreError::NoAccounts)?.ok_or(ManageError::NotEnrolled)?;
+        desk.apply(&account, None, Change::RemoveDevice(device.to_owned())).map(|_| ())
+    })
 }
 
 /// Clears waits and a future state.

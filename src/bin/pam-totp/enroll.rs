@@ -9,17 +9,19 @@ use pam_totp::clock;
 use pam_totp::desk::{Desk, Front};
 use pam_totp::enrollment::{Device, valid_device_name};
 use pam_totp::hostname::hostname;
-use pam_totp::manage::{self, Change, Codes, ManageError, Proof};
+use pam_totp::manage::{self, Change, Codes, ManageError, Place, Proof};
 use pam_totp::qr::{self, Size, Style};
 use pam_totp::random;
 use pam_totp::secret::{GENERATED_BYTES, Secret};
 use pam_totp::uri;
 use zeroize::Zeroizing;
 
+use super::form;
 use super::input::Input;
 use super::own::{self, current_code, log_if_root};
 use super::people::{by_name, front, whom};
 use super::report::{Failure, Report};
+use super::target::{Target, USUAL_NAME, digits_of, for_user};
 use super::{BackupCodes, Enroll, Generate, Label, Qr, Set};
 
 /// How often a wrong code may be mended before the key is thrown away.
@@ -33,20 +35,20 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
     let account = whom(arguments.user.as_deref(), "enroll")?;
     own::check(&desk, &account)?;
     let mut input = Input::new(false)?;
-    let device = new_device(new_key()?, &arguments.device)?;
-    said_in_advance(&desk, &account, &device.secret, arguments.replace)?;
+    let target = Target::of(&desk, &account, arguments.device.as_deref(), arguments.replace, &mut input)?;
+    let device = arguments.form.shape(new_device(new_key()?, &target.name)?, target.digits)?;
+    desk.may(&account, Deed::set(&target.place, &device.secret))?;
+    warn(&form::warnings(&device, true));
     show(&device, &label(&desk, &arguments.label, &account)?, arguments.qr)?;
     for attempt in 1.. {
         let code = input.code("Verification code: ")?;
         // Last, because it is good for seconds, and not used up by a slip in the other one.
-        let current = (arguments.replace && desk.is_for_owners())
-            .then(|| current_code(&desk, &account, Deed::Replace(&device.secret), &mut input))
-            .transpose()?;
+        let current = target.current(&desk, &account, &device.secret, &mut input)?;
         let change = Change::Set {
             device: device.clone(),
             proof: Proof::Code(&code),
-            replace: arguments.replace,
-            backup_codes: arguments.backup_codes,
+            place: target.place.clone(),
+            backup_codes: arguments.backup_codes.unwrap_or(target.usual_codes),
         };
         match desk.apply(&account, current.as_ref(), change) {
             Err(error) if input.asks && attempt < TRIES && is_a_slip(&error) => {
@@ -54,23 +56,12 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
             }
             result => {
                 let codes = result.map_err(|error| for_user(&account, error))?;
-                log_enrolled(&desk, &account, arguments.replace, "proved by a code");
+                log_enrolled(&desk, &account, &target.place, "proved by a code");
                 return Ok(Report::new(format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes))));
             }
         }
     }
     unreachable!("the last try returns")
-}
-
-/// Said before anybody scans a code in vain; an unreadable store says so here too.
-fn said_in_advance(desk: &Front, account: &Account, key: &Secret, replace: bool) -> Result<(), Failure> {
-    let enrolled = desk.is_enrolled(&account.name)?;
-    match replace {
-        false if enrolled => return Err(for_user(account, ManageError::AlreadyEnrolled)),
-        true if !enrolled && desk.is_for_owners() => return Err(ManageError::NotEnrolled.into()),
-        _ => {}
-    }
-    Ok(desk.may(account, if replace { Deed::Replace(key) } else { Deed::Enroll(key) })?)
 }
 
 /// Another code may do: these change nothing, and nobody has to wait.
@@ -124,7 +115,11 @@ pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, F
     let desk = front(config)?;
     let account = whom(arguments.user.as_deref(), "generate")?;
     let (issuer, name) = label(&desk, &arguments.label, &account)?;
-    let device = new_device(new_key()?, "phone")?;
+    let enrolled = desk.status(&account).ok().filter(|status| status.enrolled);
+    let digits = enrolled.and_then(|status| digits_of(&status));
+    let device = arguments.form.shape(new_device(new_key()?, USUAL_NAME)?, digits)?;
+    let warnings = form::warnings(&device, true);
+    warn(&warnings);
     let (secret, uri) = (device.secret.to_base32(), uri::otpauth(&device, &issuer, &name));
     let text =
         format!("Issuer:  {issuer}\nAccount: {name}\nKey:     {}\nURI:     {}", *device.secret.to_groups(), *uri);
@@ -133,7 +128,8 @@ pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, F
         .with("secret", secret.as_str())
         .with("uri", uri.as_str())
         .with("issuer", issuer)
-        .with("account", name))
+        .with("account", name)
+        .with("warnings", warnings))
 }
 
 /// Stores a key that came from elsewhere.
@@ -146,34 +142,34 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     let key = std::str::from_utf8(&key).ok().map_or(Err(pam_totp::secret::KeyError::NotBase32), Secret::from_base32);
     let key = key.and_then(|key| key.long_enough().map(|()| key));
     let key = key.map_err(|error| Failure::bad_input("bad_key", error.to_string()))?;
-    let device = new_device(key, &arguments.device)?;
-    let (key, replace, backup_codes) = (device.secret.clone(), arguments.replace, arguments.backup_codes);
-    let deed = if replace { Deed::Replace(&key) } else { Deed::Enroll(&key) };
-    desk.may(&account, deed)?;
+    if arguments.device.is_none() && !arguments.replace {
+        // Who may not enroll at all hears that first, whether or not there is a door.
+        desk.may(&account, Deed::Enroll(&key))?;
+    }
+    let target = Target::of(&desk, &account, arguments.device.as_deref(), arguments.replace, &mut input)?;
+    let device = arguments.form.shape(new_device(key, &target.name)?, target.digits)?;
+    let key = device.secret.clone();
+    desk.may(&account, Deed::set(&target.place, &key))?;
+    let warnings = form::warnings(&device, !arguments.no_code);
+    warn(&warnings);
     let code = if arguments.no_code { None } else { Some(input.code("Verification code: ")?) };
-    let current =
-        (replace && desk.is_for_owners()).then(|| current_code(&desk, &account, deed, &mut input)).transpose()?;
+    let current = target.current(&desk, &account, &key, &mut input)?;
     let proof = code.as_ref().map_or(Proof::None, Proof::Code);
-    let change = Change::Set { device, proof, replace, backup_codes };
+    let place = target.place.clone();
+    let change = Change::Set { device, proof, place, backup_codes: arguments.backup_codes };
     let codes = desk.apply(&account, current.as_ref(), change).map_err(|error| for_user(&account, error))?;
-    log_enrolled(&desk, &account, arguments.replace, if arguments.no_code { "not proved" } else { "proved by a code" });
+    log_enrolled(&desk, &account, &target.place, if arguments.no_code { "not proved" } else { "proved by a code" });
     let text = format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes));
     let report = Report::new(text).with("user", account.name).with("enrolled", true);
-    Ok(with_codes(report.with("proved", !arguments.no_code), &codes))
+    Ok(with_codes(report.with("proved", !arguments.no_code).with("warnings", warnings), &codes))
 }
 
-fn for_user(account: &Account, error: ManageError) -> Failure {
-    match error {
-        ManageError::AlreadyEnrolled => {
-            let failure = Failure::from(error);
-            Failure { message: format!("{} is {}", account.name, failure.message), ..failure }
-        }
-        error => error.into(),
-    }
-}
-
-fn log_enrolled(desk: &Front, account: &Account, replace: bool, how: &str) {
-    let word = if replace { "enrolled anew" } else { "enrolled" };
+fn log_enrolled(desk: &Front, account: &Account, place: &Place, how: &str) {
+    let word = match place {
+        Place::First => "enrolled",
+        Place::Beside => "added a device for",
+        Place::InsteadOf(_) => "enrolled anew",
+    };
     log_if_root(desk, &format!("{word} {}, {how}", pam_totp::words::clean(&account.name)));
 }
 
@@ -186,14 +182,23 @@ fn enrolled_text(desk: &Front, account: &Account) -> String {
     }
 }
 
+/// On stderr, also where stdout carries JSON: there they are a field as well.
+fn warn(warnings: &[String]) {
+    warnings.iter().for_each(|warning| eprintln!("pam-totp: {warning}"));
+}
+
 fn new_key() -> Result<Secret, Failure> {
     random::bytes(GENERATED_BYTES).map(Secret::from_bytes).map_err(|error| Failure::host(error.to_string()))
 }
 
+/// A name that a device may have.
+pub fn valid_name(name: &str) -> Result<(), Failure> {
+    let fault = || Failure::bad_input("bad_name", "a device's name has 1 to 64 printable characters");
+    if valid_device_name(name) { Ok(()) } else { Err(fault()) }
+}
+
 fn new_device(secret: Secret, name: &str) -> Result<Device, Failure> {
-    if !valid_device_name(name) {
-        return Err(Failure::bad_input("bad_name", "a device's name has 1 to 64 printable characters"));
-    }
+    valid_name(name)?;
     Ok(manage::device_of(secret, name, clock::now()))
 }
 

@@ -39,12 +39,17 @@ impl Input {
 
     /// A code; on a terminal people see what they type, it is good for seconds and for once.
     pub fn code(&mut self, prompt: &str) -> Result<Answer, Failure> {
+        Ok(Answer::new(&self.visible(prompt, "code")?))
+    }
+
+    /// A line that may be seen.
+    pub fn visible(&mut self, prompt: &str, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
         if self.asks {
             let mut out = io::stdout();
             let shown = out.write_all(prompt.as_bytes()).and_then(|()| out.flush());
             shown.map_err(|e| Failure::host(format!("stdout: {e}")))?;
         }
-        Ok(Answer::new(&self.line("code")?))
+        self.line(what)
     }
 
     fn line(&mut self, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {

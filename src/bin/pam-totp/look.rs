@@ -154,7 +154,8 @@ impl Standing {
         let mut lines = vec![format!("{user} is enrolled.")];
         for device in &self.status.devices {
             let used = device.last_used.map_or("never".into(), moment);
-            lines.push(format!("  {}: since {}, last used {used}", device.name, moment(device.created)));
+            let (form, since) = (form(device), moment(device.created));
+            lines.push(format!("  {}: since {since}, last used {used}{form}", device.name));
         }
         if let Some(codes) = self.status.backup_codes {
             lines.push(format!("  backup codes: {} of {} left", codes.left, codes.of));
@@ -189,5 +190,27 @@ fn device(device: &DeviceStatus) -> Value {
         "period": period,
         "created_at": device.created,
         "last_used_at": device.last_used,
+        "skew_steps": device.skew,
     })
+}
+
+/// What is not as every app makes it.
+fn form(device: &DeviceStatus) -> String {
+    let mut words = Vec::new();
+    match device.kind {
+        Kind::Totp { period: 30 } => {}
+        Kind::Totp { period } => words.push(format!("{period} s")),
+        Kind::Hotp { .. } => words.push("by counter".into()),
+    }
+    if device.digits != 6 {
+        words.push(format!("{} digits", device.digits));
+    }
+    if device.algorithm != "SHA1" {
+        words.push(device.algorithm.into());
+    }
+    if let (true, Kind::Totp { period }) = (device.skew != 0, device.kind) {
+        let off = i64::from(device.skew).saturating_mul(period.into());
+        words.push(format!("its clock is {} this host's", words::clocks_differ(off)));
+    }
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }

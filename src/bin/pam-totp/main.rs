@@ -9,6 +9,7 @@ mod change;
 mod edit;
 mod enroll;
 mod explain;
+mod form;
 mod input;
 mod list;
 mod look;
@@ -16,9 +17,11 @@ mod own;
 mod people;
 mod policy;
 mod report;
+mod resync;
 mod rollout;
 mod stacks;
 mod sweep;
+mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +31,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, setrlimit};
 
+use form::Form;
 use pam_totp::backup::{MAX_CODES, MIN_CODES, USUAL_CODES};
 use report::{Failure, Report};
 
@@ -66,6 +70,8 @@ enum Command {
     List(list::List),
     /// Take the factor off; works when the account is gone.
     Remove(sweep::Remove),
+    /// Follow a device whose clock or counter has run away: two codes in a row, read from stdin, show where it is.
+    Resync(resync::Resync),
     /// Clear waits, and a state that lies in the future after a wrong clock.
     Unlock(Users),
     /// Move a factor to a renamed account, or tie it to an account that was made anew.
@@ -107,18 +113,20 @@ struct Enroll {
     user: Option<String>,
     #[command(flatten)]
     label: Label,
-    /// What to call the phone or token.
-    #[arg(long, value_name = "NAME", default_value = "phone")]
-    device: String,
+    #[command(flatten)]
+    form: Form,
+    /// What to call the phone or token: a further one where the user has others [default: phone].
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
     /// How to draw the QR code.
     #[arg(long, value_enum, default_value = "auto")]
     qr: Qr,
-    /// Void the key and the backup codes that the user has.
+    /// Void the key of --device, or of the only one, and the backup codes.
     #[arg(long)]
     replace: bool,
-    /// How many backup codes to make: 0, or 2 to 20.
-    #[arg(long, value_name = "N", default_value_t = USUAL_CODES, value_parser = none_or_a_set)]
-    backup_codes: u8,
+    /// How many backup codes to make: 0, or 2 to 20 [default: 10; for a further device 0, and the codes stay].
+    #[arg(long, value_name = "N", value_parser = none_or_a_set)]
+    backup_codes: Option<u8>,
 }
 
 #[derive(Args)]
@@ -146,19 +154,23 @@ struct Generate {
     user: Option<String>,
     #[command(flatten)]
     label: Label,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Args)]
 struct Set {
     /// For whom.
     user: String,
-    /// What to call the phone or token.
-    #[arg(long, value_name = "NAME", default_value = "phone")]
-    device: String,
+    #[command(flatten)]
+    form: Form,
+    /// What to call the phone or token: a further one where the user has others [default: phone].
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
     /// Store the key unproved.
     #[arg(long)]
     no_code: bool,
-    /// Void the key and the backup codes that the user has.
+    /// Void the key of --device, or of the only one, and the backup codes.
     #[arg(long)]
     replace: bool,
     /// How many backup codes to make: 0, or 2 to 20.
@@ -221,6 +233,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Status { user } => look::status(config, user.as_deref()),
         Command::List(arguments) => list::list(config, &arguments),
         Command::Remove(arguments) => sweep::remove(config, &arguments, cli.json),
+        Command::Resync(arguments) => resync::resync(config, &arguments, cli.json),
         Command::Unlock(users) => change::unlock(config, &users.users),
         Command::Rename { old, new } => change::rename(config, &old, &new),
         Command::Policy(command) => policy::run(config, command, cli.json),

@@ -49,15 +49,18 @@ pub fn status(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
 }
 
 /// Takes his own factor off, with a code of what is taken off. Answers as root's `remove` does.
-pub fn remove(desk: &Front, users: &[String], json: bool) -> Result<Report, Failure> {
+pub fn remove(desk: &Front, users: &[String], device: Option<&str>, json: bool) -> Result<Report, Failure> {
     let name = match users {
         [] => whom(None, "remove")?.name,
         [name] => name.clone(),
         _ => return Err(Failure::usage("without root you look after your own factor alone")),
     };
-    match take_off(desk, &name, json) {
+    match take_off(desk, &name, device, json) {
         Ok(()) => {
-            let text = format!("{} is not enrolled any more.", clean(&name));
+            let text = match device {
+                Some(device) => format!("{device} is no device of {} any more.", clean(&name)),
+                None => format!("{} is not enrolled any more.", clean(&name)),
+            };
             Ok(Report::new(text).with("modified", vec![name]).with("failed", Map::new()))
         }
         Err(failure) if failure.exit == USAGE => Err(failure),
@@ -69,10 +72,14 @@ pub fn remove(desk: &Front, users: &[String], json: bool) -> Result<Report, Fail
     }
 }
 
-fn take_off(desk: &Front, name: &str, json: bool) -> Result<(), Failure> {
+fn take_off(desk: &Front, name: &str, device: Option<&str>, json: bool) -> Result<(), Failure> {
     let account = by_name(name)?;
     check(desk, &account)?;
-    let current = current_code(desk, &account, Deed::Remove, &mut Input::new(json)?)?;
-    desk.apply(&account, Some(&current), Change::Remove)?;
+    let (deed, change) = match device {
+        Some(device) => (Deed::RemoveDevice, Change::RemoveDevice(device.to_owned())),
+        None => (Deed::Remove, Change::Remove),
+    };
+    let current = current_code(desk, &account, deed, &mut Input::new(json)?)?;
+    desk.apply(&account, Some(&current), change)?;
     Ok(())
 }

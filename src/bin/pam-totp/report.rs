@@ -88,6 +88,11 @@ impl Failure {
         Self::new("not_permitted", NOT_PERMITTED, format!("You are not authorized to modify {name}"))
     }
 
+    /// The caller may not do that.
+    pub fn not_permitted(message: impl Into<String>) -> Self {
+        Self::new("not_permitted", NOT_PERMITTED, message)
+    }
+
     /// The host cannot do it.
     pub fn host(message: impl Into<String>) -> Self {
         Self::new("host", HOST, message)
@@ -145,6 +150,16 @@ impl From<ManageError> for Failure {
             ManageError::Store(error) => error.into(),
             ManageError::AlreadyEnrolled => Self::new("already_enrolled", NO, message),
             ManageError::NotEnrolled => Self::new("not_enrolled", NO, message),
+            ManageError::DeviceExists => Self::new("device_exists", NO, message),
+            ManageError::NoSuchDevice => Self::new("no_such_device", NO, message),
+            ManageError::WhichDevice => Self::new("which_device", USAGE, message),
+            ManageError::TooManyDevices => Self::new("too_many_devices", NO, message),
+            ManageError::OnlyDevice => Self::new("only_device", NO, message),
+            ManageError::OtherDigits => Self::new("other_digits", USAGE, message),
+            ManageError::SameKey => Self::new("same_key", USAGE, message),
+            ManageError::NotConsecutive => Self::new("wrong_code", NO, message),
+            ManageError::NoCounter => Self::new("no_counter", NO, message),
+            ManageError::NotHotp => Self::new("no_counter", USAGE, message),
             ManageError::WrongCode { clock_off } => {
                 let clock = clock_off.map_or(String::new(), |off| format!("\n{}", clock_hint(off)));
                 Self::new("wrong_code", NO, message + &clock)

@@ -8,6 +8,7 @@ use pam_totp::desk::Local;
 use pam_totp::manage;
 
 use super::accounts::{self, Orphan};
+use super::enroll::valid_name;
 use super::input::agrees;
 use super::people::{desk, front, person};
 use super::report::{Failure, NO, Report};
@@ -17,6 +18,9 @@ use super::{change, list, own};
 pub struct Remove {
     /// Whom; without root yourself. With --orphans: only those of them whose account is gone or was made anew.
     users: Vec<String>,
+    /// Only this device; the user keeps the others.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["orphans", "all"])]
+    device: Option<String>,
     /// Every factor without an account, or enrolled by another uid.
     #[arg(long)]
     orphans: bool,
@@ -33,12 +37,16 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
     match arguments {
         Remove { all: true, yes, .. } => all(config, *yes, json),
         Remove { orphans: true, users, yes, .. } => orphans(config, users, *yes, json),
-        Remove { users, .. } => {
+        Remove { users, device, .. } => {
             let desk = front(config)?;
+            device.as_deref().map_or(Ok(()), valid_name)?;
             match users.as_slice() {
-                users if desk.is_for_owners() => own::remove(&desk, users, json),
+                users if desk.is_for_owners() => own::remove(&desk, users, device.as_deref(), json),
                 [] => Err(Failure::usage("Say whose: `remove alice`, `remove --orphans` or `remove --all`")),
-                users => change::remove(config, users),
+                users => match device {
+                    Some(device) => change::remove_device(&desk, users, device),
+                    None => change::remove(config, users),
+                },
             }
         }
     }

@@ -1,0 +1,89 @@
+//! What kind of codes a new device makes, and which apps can make them.
+
+use clap::{Args, ValueEnum};
+use pam_totp::enrollment::{Device, Kind, PERIODS};
+use pam_totp::otp::{Algorithm, Digits};
+
+use super::report::Failure;
+
+#[derive(Args)]
+pub struct Form {
+    /// By the clock (RFC 6238), or by a counter, for tokens with a button (RFC 4226).
+    #[arg(long = "type", value_enum, default_value = "totp")]
+    kind: KindName,
+    /// Digits of a code: 6 to 8 [default: those of the user's other devices, else 6].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(6..=8))]
+    digits: Option<u8>,
+    /// The hash under the code.
+    #[arg(long, value_enum, ignore_case = true, default_value = "SHA1")]
+    algorithm: Hash,
+    /// Seconds that a code of type totp lasts: 15 to 120 [default: 30].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(15..=120))]
+    period: Option<u32>,
+    /// The next counter of a token of type hotp [default: 0].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..u64::from(u32::MAX)))]
+    counter: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KindName {
+    Totp,
+    Hotp,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Hash {
+    #[value(name = "SHA1")]
+    Sha1,
+    #[value(name = "SHA256")]
+    Sha256,
+    #[value(name = "SHA512")]
+    Sha512,
+}
+
+const USUAL_PERIOD: u32 = 30;
+
+impl Form {
+    /// The device in this form; `digits`: those of the user's other devices.
+    pub fn shape(&self, device: Device, digits: Option<Digits>) -> Result<Device, Failure> {
+        debug_assert!(PERIODS.contains(&USUAL_PERIOD));
+        let kind = match (self.kind, self.period, self.counter) {
+            (KindName::Totp, period, None) => Kind::Totp { period: period.unwrap_or(USUAL_PERIOD) },
+            (KindName::Totp, _, Some(_)) => return Err(Failure::usage("--counter is for --type hotp")),
+            (KindName::Hotp, None, counter) => Kind::Hotp { start: counter.unwrap_or_default() },
+            (KindName::Hotp, Some(_), _) => return Err(Failure::usage("--period is for --type totp")),
+        };
+        let algorithm = match self.algorithm {
+            Hash::Sha1 => Algorithm::Sha1,
+            Hash::Sha256 => Algorithm::Sha256,
+            Hash::Sha512 => Algorithm::Sha512,
+        };
+        let digits = self.digits.and_then(Digits::new).or(digits).unwrap_or(Digits::SIX);
+        Ok(Device { kind, algorithm, digits, ..device })
+    }
+}
+
+/// What apps are known to get wrong: they take the QR code, and show codes that are never right.
+pub fn warnings(device: &Device, proved: bool) -> Vec<String> {
+    let mut what = Vec::new();
+    if device.algorithm != Algorithm::Sha1 {
+        what.push(format!("{} (Authy, Duo and Microsoft Authenticator take it for SHA1)", device.algorithm.name()));
+    }
+    if device.digits != Digits::SIX {
+        what.push(format!("{} digits", device.digits.get()));
+    }
+    match device.kind {
+        Kind::Totp { period: USUAL_PERIOD } => {}
+        Kind::Totp { period } => what.push(format!("a period of {period} s")),
+        Kind::Hotp { .. } => what.push("a counter instead of the clock".into()),
+    }
+    if what.is_empty() {
+        return Vec::new();
+    }
+    let end = if proved {
+        "A right code proves that this one can."
+    } else {
+        "Without a code nobody knows whether this one can: the next login may refuse its user."
+    };
+    vec![format!("Not every app can do this: {}. {end}", what.join(", "))]
+}

@@ -1,0 +1,54 @@
+//! `resync`: where a device stands that has run away.
+
+use std::path::Path;
+
+use clap::Args;
+use pam_totp::access::Deed;
+use pam_totp::manage::Change;
+use pam_totp::words::clean;
+
+use super::enroll::valid_name;
+use super::input::Input;
+use super::own::{self, current_code, log_if_root};
+use super::people::{front, whom};
+use super::report::{Failure, Report};
+
+#[derive(Args)]
+pub struct Resync {
+    /// Whose; without it your own.
+    user: Option<String>,
+    /// The device, where the codes of several could be meant.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Asks for no codes and sets the next counter of a token of type hotp, never back. For root.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..u64::from(u32::MAX)))]
+    counter: Option<u64>,
+}
+
+/// Finds the device by two codes in a row, or sets its counter.
+pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<Report, Failure> {
+    let desk = front(config)?;
+    let account = whom(arguments.user.as_deref(), "resync")?;
+    own::check(&desk, &account)?;
+    let device = arguments.device.clone();
+    device.as_deref().map_or(Ok(()), valid_name)?;
+    let done = |what: &str| {
+        let name = clean(&account.name);
+        log_if_root(&desk, &format!("{what} of {name}"));
+        Report::new(format!("{name} can log in with the next code.")).with("user", account.name.clone())
+    };
+    if let Some(counter) = arguments.counter {
+        if desk.is_for_owners() {
+            return Err(Failure::not_permitted("only root may set a counter: type two codes in a row instead"));
+        }
+        desk.apply(&account, None, Change::Counter { device, counter })?;
+        return Ok(done("set the counter of a token").with("resynchronized", true));
+    }
+    let mut input = Input::new(json)?;
+    desk.may(&account, Deed::Resync)?;
+    let first = input.code("A code of the device: ")?;
+    let second = input.code("The next code that it shows: ")?;
+    let current = desk.is_for_owners().then(|| current_code(&desk, &account, Deed::Resync, &mut input)).transpose()?;
+    desk.apply(&account, current.as_ref(), Change::Resync { device, first: &first, second: &second })?;
+    Ok(done("resynchronized a device").with("resynchronized", true))
+}

@@ -1,0 +1,123 @@
+//! Which of a user's devices a new key is for.
+
+use pam_totp::access::Deed;
+use pam_totp::account::Account;
+use pam_totp::backup::USUAL_CODES;
+use pam_totp::desk::Front;
+use pam_totp::enrollment::MAX_DEVICES;
+use pam_totp::manage::{ManageError, Place};
+use pam_totp::otp::Digits;
+use pam_totp::secret::{Answer, Secret};
+use pam_totp::status::Status;
+
+use super::input::Input;
+use super::own::current_code;
+use super::report::Failure;
+
+/// What a device is called of which nobody says it.
+pub const USUAL_NAME: &str = "phone";
+
+/// The place of a new device, known before anybody scans a code in vain.
+pub struct Target {
+    pub place: Place,
+    /// What the device is called if it replaces none.
+    pub name: String,
+    /// Those of the devices that stay.
+    pub digits: Option<Digits>,
+    /// Backup codes where nobody says how many.
+    pub usual_codes: u8,
+}
+
+impl Target {
+    /// Of the words of a call; asks which one is meant only where somebody can be asked.
+    pub fn of(
+        desk: &Front,
+        account: &Account,
+        device: Option<&str>,
+        replace: bool,
+        input: &mut Input,
+    ) -> Result<Self, Failure> {
+        let status = status(desk, account, device.is_none() && replace)?;
+        let names: Vec<&str> = status.devices.iter().map(|device| device.name.as_str()).collect();
+        let known = |name: &str| names.contains(&name);
+        let place = match (status.enrolled, replace, device) {
+            (false, true, _) if desk.is_for_owners() => return Err(ManageError::NotEnrolled.into()),
+            (false, true, _) => Place::InsteadOf(None),
+            (false, false, _) => Place::First,
+            (true, false, None) => return Err(for_user(account, ManageError::AlreadyEnrolled)),
+            (true, false, Some(name)) if known(name) => return Err(with_names(ManageError::DeviceExists, &names)),
+            (true, false, Some(_)) if names.len() >= MAX_DEVICES => {
+                return Err(with_names(ManageError::TooManyDevices, &names));
+            }
+            (true, false, Some(_)) => Place::Beside,
+            (true, true, None) if names.len() > 1 => Place::InsteadOf(Some(which(&names, input)?)),
+            (true, true, None) => Place::InsteadOf(None),
+            (true, true, Some(name)) if known(name) => Place::InsteadOf(Some(name.to_owned())),
+            (true, true, Some(_)) => return Err(with_names(ManageError::NoSuchDevice, &names)),
+        };
+        let stays = matches!(place, Place::Beside) || names.len() > 1;
+        let keeps_codes = matches!(place, Place::Beside) && status.backup_codes.is_some();
+        Ok(Self {
+            name: device.unwrap_or(USUAL_NAME).to_owned(),
+            digits: if stays { digits_of(&status) } else { None },
+            usual_codes: if keeps_codes { 0 } else { USUAL_CODES },
+            place,
+        })
+    }
+
+    /// The code by which a user proves what he has, where he has something.
+    pub fn current(
+        &self,
+        desk: &Front,
+        account: &Account,
+        key: &Secret,
+        input: &mut Input,
+    ) -> Result<Option<Answer>, Failure> {
+        let proves = desk.is_for_owners() && self.place != Place::First;
+        proves.then(|| current_code(desk, account, Deed::set(&self.place, key), input)).transpose()
+    }
+}
+
+/// The digits that the devices of a user share.
+pub fn digits_of(status: &Status) -> Option<Digits> {
+    Digits::new(u8::try_from(status.devices.first()?.digits).ok()?)
+}
+
+/// A store that cannot be read says so here; a factor that cannot be used is no hindrance where it is replaced whole.
+fn status(desk: &Front, account: &Account, mends: bool) -> Result<Status, Failure> {
+    if !desk.is_enrolled(&account.name)? {
+        return Ok(Status::default());
+    }
+    match desk.status(account) {
+        Err(_) if mends && !desk.is_for_owners() => Ok(Status { enrolled: true, ..Status::default() }),
+        status => Ok(status?),
+    }
+}
+
+fn which(names: &[&str], input: &mut Input) -> Result<String, Failure> {
+    if !input.asks {
+        return Err(with_names(ManageError::WhichDevice, names));
+    }
+    let answer = input.visible(&format!("Which device ({})? ", names.join(", ")), "device")?;
+    match std::str::from_utf8(&answer) {
+        Ok(name) if names.contains(&name) => Ok(name.to_owned()),
+        _ => Err(with_names(ManageError::NoSuchDevice, names)),
+    }
+}
+
+fn with_names(error: ManageError, names: &[&str]) -> Failure {
+    let failure = Failure::from(error);
+    Failure { message: format!("{} ({})", failure.message, names.join(", ")), ..failure }
+}
+
+/// With the name of whom it is about.
+pub fn for_user(account: &Account, error: ManageError) -> Failure {
+    match error {
+        ManageError::AlreadyEnrolled => {
+            let failure = Failure::from(error);
+            let message = format!("{} is {}, --device NAME adds another device", account.name, failure.message);
+            Failure { message, ..failure }
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,84 @@
+//! What root does to a factor without touching its keys: takes it off, clears waits, moves it, forgets it.
+
+use super::ManageError;
+use crate::account::Account;
+use crate::attempt;
+use crate::clock;
+use crate::enrollment::Enrollment;
+use crate::policy::Policy;
+use crate::state::Record;
+use crate::store::{Locked, Store, StoreError};
+
+/// Takes the factor off; works when the account is gone and when the file is unusable.
+pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {
+    if !store.is_enrolled(name)? {
+        return Err(ManageError::NotEnrolled);
+    }
+    let mut locked = store.lock(name)?;
+    forget_trusts(&mut locked)?;
+    Ok(locked.remove_secret()?)
+}
+
+/// Takes away all that is kept under a name that no account has any more.
+pub fn forget(store: &Store, name: &str) -> Result<(), ManageError> {
+    if !store.keeps(name)? {
+        return Err(ManageError::NotEnrolled);
+    }
+    Ok(store.lock(name)?.forget()?)
+}
+
+/// An address that was trusted is not, once another factor is there.
+pub(super) fn forget_trusts(locked: &mut Locked<'_>) -> Result<(), StoreError> {
+    match locked.record()? {
+        Some(record) if !record.trusts.is_empty() => locked.commit(&Record { trusts: Vec::new(), ..record }),
+        _ => Ok(()),
+    }
+}
+
+/// Clears waits, and brings back a state that lies in the future.
+pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<(), ManageError> {
+    if !store.is_enrolled(name)? {
+        return Err(ManageError::NotEnrolled);
+    }
+    let mut locked = store.lock(name)?;
+    let enrollment = locked.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
+    let mut record = locked.record()?.unwrap_or_default();
+    let now = clock::now();
+    attempt::heal(&enrollment, &mut record, now, policy.window);
+    attempt::bring_back(&enrollment, &mut record, now, policy.window);
+    for lane in &mut record.lanes {
+        (lane.fails, lane.last, lane.until) = (0, 0, 0);
+        lane.seen = lane.seen.min(now);
+    }
+    record.trusts.clear();
+    Ok(locked.commit(&record)?)
+}
+
+/// Moves a factor to an account, or ties it to the account's present uid where the names are the same.
+pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError> {
+    if !store.is_enrolled(old)? {
+        return Err(ManageError::NotEnrolled);
+    }
+    if old != new.name && store.is_enrolled(&new.name)? {
+        return Err(ManageError::AlreadyEnrolled);
+    }
+    let moved = |enrollment: Enrollment| Enrollment { user: new.name.clone(), uid: new.uid, ..enrollment };
+    if old == new.name {
+        let locked = store.lock(old)?;
+        let enrollment = locked.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
+        return Ok(locked.replace_secret(&moved(enrollment))?);
+    }
+    // Always in the same order, so that two renamings cannot wait for each other.
+    let (first, second) = if old < new.name.as_str() { (old, new.name.as_str()) } else { (new.name.as_str(), old) };
+    let (first, second) = (store.lock(first)?, store.lock(second)?);
+    let (mut from, mut to) = if old < new.name.as_str() { (first, second) } else { (second, first) };
+    if store.is_enrolled(&new.name)? {
+        return Err(ManageError::AlreadyEnrolled);
+    }
+    let enrollment = from.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
+    let record = from.record()?;
+    to.record()?;
+    to.commit(&record.unwrap_or_default())?;
+    to.replace_secret(&moved(enrollment))?;
+    Ok(from.remove_secret()?)
+}
