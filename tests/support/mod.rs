@@ -9,6 +9,7 @@ pub mod browser;
 pub mod cockpit;
 pub mod codes;
 pub mod door;
+pub mod effort;
 pub mod network;
 pub mod program;
 pub mod server;
