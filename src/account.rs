@@ -1,9 +1,14 @@
-//! Accounts: the only place that asks NSS.
+//! Accounts: the only place that asks NSS. Of another system's disk only its files are read.
+
+mod files;
 
 use std::ffi::CString;
 
 use nix::errno::Errno;
-use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use nix::unistd::{self, Gid, Uid, User, getgrouplist};
+
+use crate::disk;
+pub use files::{entries as in_files, entry};
 
 /// An account of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +19,24 @@ pub struct Account {
     pub uid: u32,
     /// Its primary group.
     pub gid: u32,
+}
+
+/// An account and what starts when it logs in.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The account.
+    pub account: Account,
+    /// Its shell; empty for `/bin/sh`.
+    pub shell: String,
+}
+
+/// A group of this host.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its id.
+    pub gid: u32,
+    /// Whom it lists: not those whose own group it is.
+    pub members: Vec<String>,
 }
 
 /// NSS could not answer. Never taken for "no such user".
@@ -34,17 +57,53 @@ pub fn by_name(name: &str) -> Result<Option<Account>, Unavailable> {
     if !is_looked_up(name) {
         return Ok(None);
     }
-    User::from_name(name).map(|user| user.map(account)).map_err(|_| Unavailable)
+    Ok(find(|| User::from_name(name), |account| account.name == name)?.map(|entry| entry.account))
 }
 
 /// The account of a uid, if there is one.
 pub fn by_uid(uid: u32) -> Result<Option<Account>, Unavailable> {
-    User::from_uid(Uid::from_raw(uid)).map(|user| user.map(account)).map_err(|_| Unavailable)
+    Ok(find(|| User::from_uid(Uid::from_raw(uid)), |account| account.uid == uid)?.map(|entry| entry.account))
+}
+
+fn find(
+    by_nss: impl Fn() -> nix::Result<Option<User>>,
+    is_it: impl Fn(&Account) -> bool,
+) -> Result<Option<Entry>, Unavailable> {
+    if disk::is_entered() {
+        return Ok(files::entries()?.into_iter().find(|entry| is_it(&entry.account)));
+    }
+    by_nss().map(|user| user.map(Entry::from)).map_err(|_| Unavailable)
+}
+
+/// The group of a name, if there is one.
+pub fn group(name: &str) -> Result<Option<Group>, Unavailable> {
+    if disk::is_entered() {
+        return files::group(name);
+    }
+    let found = unistd::Group::from_name(name).map_err(|_| Unavailable)?;
+    Ok(found.map(|group| Group { gid: group.gid.as_raw(), members: group.mem }))
 }
 
 /// Which of these groups the account is in. A group that is not found counts as a failure: the C library also says
 /// so when a service could not be asked.
 pub fn groups_among(account: &Account, names: &[&str]) -> Result<Vec<String>, Unavailable> {
+    let ids = group_ids(account)?;
+    let mut groups = Vec::new();
+    for name in names {
+        // By name, and not each of the user's groups by its id: a directory may take long for each of hundreds.
+        let group = group(name)?.ok_or(Unavailable)?;
+        if ids.contains(&group.gid) || group.members.contains(&account.name) {
+            groups.push((*name).to_owned());
+        }
+    }
+    Ok(groups)
+}
+
+/// In files a group lists its members, or is the account's own.
+fn group_ids(account: &Account) -> Result<Vec<u32>, Unavailable> {
+    if disk::is_entered() {
+        return Ok(vec![account.gid]);
+    }
     let name = CString::new(account.name.as_str()).map_err(|_| Unavailable)?;
     Errno::clear();
     let ids = getgrouplist(&name, Gid::from_raw(account.gid)).map_err(|_| Unavailable)?;
@@ -52,23 +111,15 @@ pub fn groups_among(account: &Account, names: &[&str]) -> Result<Vec<String>, Un
     if matches!(Errno::last(), Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) {
         return Err(Unavailable);
     }
-    let mut groups = Vec::new();
-    for name in names {
-        // By name, and not each of the user's groups by its id: a directory may take long for each of hundreds.
-        let group = Group::from_name(name).ok().flatten().ok_or(Unavailable)?;
-        if ids.contains(&group.gid) || group.mem.contains(&account.name) {
-            groups.push((*name).to_owned());
-        }
-    }
-    Ok(groups)
+    Ok(ids.into_iter().map(Gid::as_raw).collect())
 }
 
 /// Has it a login shell? Nobody logs in to a service's account, and nobody but root shall enroll for one.
 pub fn has_login_shell(account: &Account) -> Result<bool, Unavailable> {
-    let user = User::from_name(&account.name).map_err(|_| Unavailable)?;
-    let shell = user.map(|user| user.shell).unwrap_or_default();
+    let entry = find(|| User::from_name(&account.name), |found| found.name == account.name)?;
+    let shell = entry.map(|entry| entry.shell).unwrap_or_default();
     let listed = SHELLS.into_iter().find_map(|path| std::fs::read_to_string(path).ok());
-    Ok(is_login_shell(shell.to_str().unwrap_or_default(), listed.as_deref().unwrap_or(SHELL)))
+    Ok(is_login_shell(&shell, listed.as_deref().unwrap_or(SHELL)))
 }
 
 /// The administrator's list, else the distribution's.
@@ -83,8 +134,11 @@ fn is_login_shell(shell: &str, listed: &str) -> bool {
     !refuses && listed.lines().any(|line| line.trim_end() == shell)
 }
 
-fn account(user: User) -> Account {
-    Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
+impl From<User> for Entry {
+    fn from(user: User) -> Self {
+        let account = Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() };
+        Self { account, shell: user.shell.to_string_lossy().into_owned() }
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use nix::unistd::Uid;
 use crate::access::{self, Deed, Subject};
 use crate::account::{self, Account};
 use crate::clock;
+use crate::disk;
 use crate::door::{DoorError, client};
 use crate::manage::{self, By, Change, Codes, ManageError, Pending, Place, Proof};
 use crate::otp::Digits;
@@ -162,7 +163,8 @@ impl Desk for Local {
 /// Does it here, and where the files are out of this process's reach, at the door.
 pub struct Front {
     local: Local,
-    /// pam-totpd serves the installation's own store by the installation's own policy, and nothing else.
+    /// pam-totpd serves the installation's own store by the installation's own policy, and nothing else; never
+    /// another system's disk.
     has_door: bool,
 }
 
@@ -170,7 +172,7 @@ impl Front {
     /// Reads the policy and opens the store.
     pub fn open(config: Option<&Path>) -> Self {
         let local = Local::open(config);
-        let has_door = config.is_none() && local.policy.has_default_store();
+        let has_door = config.is_none() && local.policy.has_default_store() && !disk::is_entered();
         // Where this process alone sees the disk read-only, one who can write goes before `/run`.
         let store = local.store.map(|store| store.continuing(!has_door));
         Self { local: Local { store, ..local }, has_door }

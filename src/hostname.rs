@@ -1,7 +1,15 @@
 //! This host's own name: the issuer that apps show where the policy names none.
 
-/// `None` where the kernel has none, or one that no app could show.
+use crate::{disk, uri};
+
+/// `None` where there is none, or one that no app could show. That of another system's disk stands in its own file.
 pub fn hostname() -> Option<String> {
-    let name = nix::unistd::gethostname().ok()?.into_string().ok()?;
-    crate::uri::valid_label(&name).then_some(name)
+    let name = if disk::is_entered() { in_file()? } else { nix::unistd::gethostname().ok()?.into_string().ok()? };
+    uri::valid_label(&name).then_some(name)
+}
+
+fn in_file() -> Option<String> {
+    let text = std::fs::read_to_string("/etc/hostname").ok()?;
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.next().map(str::to_owned)
 }

@@ -58,6 +58,7 @@ pub mod words;
 
 pub mod account;
 pub mod clock;
+pub mod disk;
 pub mod hostname;
 pub mod interfaces;
 pub mod random;

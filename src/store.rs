@@ -16,6 +16,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::lstat;
 
 use crate::account::Account;
+use crate::disk;
 use crate::door::DoorError;
 use crate::enrollment::{Broken, Enrollment};
 use crate::state::{self, Found, Record, SLOT};
@@ -108,7 +109,8 @@ impl Store {
         let (secrets, state) = (root.join("secrets"), root.join("state"));
         check_directory(&secrets, Writers::OwnerAlone)?;
         check_directory(&state, Writers::OwnerAlone)?;
-        let run = (root == Path::new(crate::policy::STORE)).then(|| PathBuf::from(RUN));
+        // Under another system's root `/run` is empty, or this host's own, bound there for a chroot.
+        let run = (root == Path::new(crate::policy::STORE) && !disk::is_entered()).then(|| PathBuf::from(RUN));
         Ok(Self { secrets, state, run, continues: true })
     }
 

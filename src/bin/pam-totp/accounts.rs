@@ -1,10 +1,10 @@
-//! Every account of this host, as the name service lists them.
+//! Every account of this host, as the name service lists them, or of the disk that is worked on.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use nix::unistd::Group;
-use pam_totp::account::{self, Account, Unavailable};
+use pam_totp::account::{self, Account, Entry, Group, Unavailable};
+use pam_totp::disk;
 use pam_totp::words::clean;
 
 use super::report::Failure;
@@ -19,6 +19,10 @@ pub struct Line {
 }
 
 impl Line {
+    fn named(Entry { account, shell }: Entry) -> (String, Self) {
+        (account.name.clone(), Self { account, shell })
+    }
+
     /// An empty shell is /bin/sh.
     pub fn has_login_shell(&self) -> bool {
         !NO_SHELL.contains(&self.shell.rsplit('/').next().unwrap_or_default())
@@ -27,6 +31,10 @@ impl Line {
 
 /// All accounts by name. A directory that does not list its accounts leaves them out: who is missing here may exist.
 pub fn all() -> Result<BTreeMap<String, Line>, Failure> {
+    if disk::is_entered() {
+        let entries = account::in_files().map_err(|_| Failure::host("that disk's /etc/passwd could not be read"))?;
+        return Ok(entries.into_iter().map(Line::named).collect());
+    }
     let fault = |what: String| Failure::host(format!("`getent passwd` {what}: the accounts could not be listed"));
     // The one loop over all accounts without unsafe code; it reads what nsswitch.conf says.
     let output = Command::new("/usr/bin/getent").arg("passwd").stdin(Stdio::null()).output();
@@ -35,7 +43,7 @@ pub fn all() -> Result<BTreeMap<String, Line>, Failure> {
         return Err(fault(format!("failed: {}", output.status)));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().filter_map(line).collect())
+    Ok(text.lines().filter_map(account::entry).map(Line::named).collect())
 }
 
 /// An account among all, or looked up by name where the listing lacks it. One look-up after the other takes time that
@@ -45,14 +53,6 @@ pub fn named(name: &str, accounts: &BTreeMap<String, Line>) -> Result<Option<Acc
         Some(line) => Ok(Some(line.account.clone())),
         None => account::by_name(name),
     }
-}
-
-fn line(line: &str) -> Option<(String, Line)> {
-    let mut fields = line.split(':');
-    let (name, uid, gid) = (fields.next()?, fields.nth(1)?, fields.next()?);
-    let shell = fields.nth(2)?.to_owned();
-    let account = Account { name: name.to_owned(), uid: uid.parse().ok()?, gid: gid.parse().ok()? };
-    Some((name.to_owned(), Line { account, shell }))
 }
 
 /// Who is in a group, be it his own or one that lists him.
@@ -67,13 +67,13 @@ impl Members {
 
     /// A group that does not exist is nobody's.
     pub fn find(group: &str) -> Result<Option<Self>, Failure> {
-        let found = Group::from_name(group).map_err(|e| Failure::host(format!("the groups: {}", e.desc())))?;
+        let found = account::group(group).map_err(|_| Failure::host("the groups could not be looked up"))?;
         Ok(found.map(Self))
     }
 
     pub fn has(&self, name: &str, accounts: &BTreeMap<String, Line>) -> bool {
-        self.0.mem.iter().any(|member| member == name)
-            || accounts.get(name).is_some_and(|line| line.account.gid == self.0.gid.as_raw())
+        self.0.members.iter().any(|member| member == name)
+            || accounts.get(name).is_some_and(|line| line.account.gid == self.0.gid)
     }
 }
 

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 
+use nix::sys::signal::{SigSet, Signal};
+use pam_totp::disk;
 use pam_totp::secret::{Answer, MAX_ANSWER};
 use zeroize::Zeroizing;
 
@@ -33,7 +35,18 @@ impl Input {
         if !self.asks {
             return self.line(what);
         }
-        let line = rpassword::prompt_password(prompt).map_err(|e| Failure::usage(format!("no {what}: {e}")))?;
+        if disk::is_entered() {
+            // There is no /dev/tty there, or one that is not what it seems.
+            return Err(Failure::usage(format!("with --root the {what} is not asked for: give it on stdin")));
+        }
+        // At Control-C rpassword raises the signal while the terminal is still silent: it waits for the echo.
+        let interrupt = SigSet::from(Signal::SIGINT);
+        let held = interrupt.thread_block();
+        let line = rpassword::prompt_password(prompt);
+        if held.is_ok() {
+            let _ = interrupt.thread_unblock();
+        }
+        let line = line.map_err(|e| Failure::usage(format!("no {what}: {e}")))?;
         Ok(Zeroizing::new(line.into_bytes()))
     }
 

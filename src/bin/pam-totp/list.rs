@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::Args;
 use pam_totp::account::Account;
 use pam_totp::desk::Local;
+use pam_totp::disk;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::words::clean;
 use serde_json::{Value, json};
@@ -39,6 +40,7 @@ pub fn list(config: Option<&Path>, arguments: &List) -> Result<Report, Failure> 
     let mut found = Found::default();
     let accounts = accounts::all()?;
     if arguments.orphans {
+        can_tell_orphans()?;
         let group = arguments.group.as_deref().map(Members::of).transpose()?;
         for (name, orphan) in orphans(store, store.names()?, &accounts)? {
             if group.as_ref().is_none_or(|group| group.has(&name, &accounts)) {
@@ -84,6 +86,12 @@ fn names(desk: &Local, accounts: &BTreeMap<String, Line>, arguments: &List) -> R
             && group.as_ref().is_none_or(|group| group.has(name, accounts))
     };
     Ok(people.into_iter().filter(passes).collect())
+}
+
+/// Not from a disk alone: there every account of a directory looks gone.
+pub fn can_tell_orphans() -> Result<(), Failure> {
+    let why = "--orphans cannot be told with --root: accounts of a directory are not known there and would look gone";
+    if disk::is_entered() { Err(Failure::usage(why)) } else { Ok(()) }
 }
 
 /// Those of `names` whose factor has no owner.

@@ -18,6 +18,7 @@ mod people;
 mod policy;
 mod report;
 mod resync;
+mod rescue;
 mod rollout;
 mod stacks;
 mod sweep;
@@ -42,6 +43,9 @@ struct Cli {
     /// Use this policy instead of /etc/security/pam_totp.toml.
     #[arg(long, global = true, value_name = "PATH")]
     config: Option<PathBuf>,
+    /// Work on the system whose disk is mounted there; --config is a path on it.
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// Print one JSON object, also for errors; never ask.
     #[arg(long, global = true)]
     json: bool,
@@ -221,6 +225,9 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Report, Failure> {
     let config = cli.config.as_deref();
+    if let Some(directory) = &cli.root {
+        rescue::enter(directory)?;
+    }
     match cli.command {
         Command::Enroll(_) if cli.json => {
             Err(Failure::usage("`enroll` asks for a code; with --json use `generate`, then `set`"))

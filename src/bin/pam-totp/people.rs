@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::{Mutex, OnceLock};
 
 use nix::unistd::Uid;
 use pam_totp::account::{self, Account};
 use pam_totp::desk::{Front, Local};
+use pam_totp::disk;
 use pam_totp::words::clean;
-use syslog::{Facility, Formatter3164};
+use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
 use super::report::Failure;
 
@@ -33,6 +35,7 @@ pub fn front(config: Option<&Path>) -> Result<Front, Failure> {
 pub fn whom(name: Option<&str>, command: &str) -> Result<Account, Failure> {
     match name {
         Some(name) => by_name(name),
+        None if disk::is_entered() => Err(Failure::usage("Say for whom: with --root nobody is there yourself")),
         None => match sudo_user() {
             Some(user) => {
                 let user = clean(&user);
@@ -54,6 +57,9 @@ pub fn by_name(name: &str) -> Result<Account, Failure> {
 }
 
 fn unavailable() -> Failure {
+    if disk::is_entered() {
+        return Failure::host("that disk's /etc/passwd could not be read: is all of that system mounted?");
+    }
     Failure::host("the accounts could not be looked up: see /etc/nsswitch.conf and the services behind it")
 }
 
@@ -69,19 +75,49 @@ pub fn log_change(what: &str) {
     }
 }
 
-/// Logs a line as it is.
+/// Logs a line as it is, behind the name of the disk that it is about.
 pub fn log(text: &str) -> Result<(), syslog::Error> {
-    let formatter = Formatter3164 {
+    match REMEMBERED.get() {
+        None => logger()?.notice(text),
+        Some(Remembered { disk, log, .. }) => match log.lock() {
+            Ok(mut log) => log.as_mut().map_err(|_| no_log())?.notice(format!("--root {disk}: {text}")),
+            Err(_) => Err(no_log()),
+        },
+    }
+}
+
+type Log = Logger<LoggerBackend, Formatter3164>;
+
+fn no_log() -> syslog::Error {
+    std::io::Error::from(std::io::ErrorKind::NotFound).into()
+}
+
+/// Made anew for each line: the crate does not connect again after the daemon was restarted.
+fn logger() -> Result<Log, syslog::Error> {
+    syslog::unix(Formatter3164 {
         facility: Facility::LOG_AUTHPRIV,
         hostname: None,
         process: "pam-totp".into(),
         pid: std::process::id(),
-    };
-    // Made anew for each line: the crate does not connect again after the daemon was restarted.
-    syslog::unix(formatter)?.notice(text)
+    })
+}
+
+/// What this system has to say of a change to another one's disk.
+struct Remembered {
+    disk: String,
+    person: Person,
+    log: Mutex<Result<Log, syslog::Error>>,
+}
+
+static REMEMBERED: OnceLock<Remembered> = OnceLock::new();
+
+/// Looks the person up and opens the log while this system can be seen.
+pub fn remember(disk: &str) {
+    REMEMBERED.get_or_init(|| Remembered { disk: disk.to_owned(), person: person(), log: Mutex::new(logger()) });
 }
 
 /// The person behind this process.
+#[derive(Clone)]
 pub struct Person {
     uid: u32,
     /// The name, where the uid has one.
@@ -90,6 +126,9 @@ pub struct Person {
 
 /// The login's uid, which su and sudo do not change; else what sudo says; else our own.
 pub fn person() -> Person {
+    if let Some(Remembered { person, .. }) = REMEMBERED.get() {
+        return person.clone();
+    }
     let loginuid = std::fs::read_to_string("/proc/self/loginuid").ok();
     let loginuid = loginuid.and_then(|text| text.trim().parse::<u32>().ok()).filter(|uid| *uid != u32::MAX);
     let sudo = std::env::var("SUDO_UID").ok().and_then(|text| text.parse::<u32>().ok());

@@ -21,7 +21,8 @@ pub const NO: u8 = 1;
 pub const USAGE: u8 = 2;
 const NO_SUCH_USER: u8 = 3;
 const NOT_PERMITTED: u8 = 4;
-const HOST: u8 = 5;
+/// The host's fault.
+pub const HOST: u8 = 5;
 /// Some of the users, not all.
 pub const PARTLY: u8 = 6;
 
@@ -79,7 +80,12 @@ impl Failure {
 
     /// No such account.
     pub fn no_such_user(name: &str) -> Self {
-        Self::new("no_such_user", NO_SUCH_USER, format!("there is no user {}", pam_totp::words::clean(name)))
+        let mut message = format!("there is no user {}", pam_totp::words::clean(name));
+        if pam_totp::disk::is_entered() {
+            message += " in that disk's /etc/passwd, and accounts of a directory are not known there: \
+                        `list`, `status`, `unlock` and `remove` work on all who are enrolled";
+        }
+        Self::new("no_such_user", NO_SUCH_USER, message)
     }
 
     /// The caller may not do that to this user.

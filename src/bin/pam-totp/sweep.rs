@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::desk::Local;
+use pam_totp::disk;
 use pam_totp::manage;
 
 use super::accounts::{self, Orphan};
@@ -53,11 +54,9 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
 }
 
 fn all(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failure> {
-    // A directory that does not answer would cost the person behind this his own factor.
-    let person = person();
-    let unknown = || Failure::host(format!("no account has your {person}, so yours cannot be kept: name the users"));
-    let own = person.account.as_ref().ok_or_else(unknown)?;
-    let names: Vec<String> = desk(config)?.store()?.names()?.into_iter().filter(|name| name != own).collect();
+    let own = own_name()?;
+    let names = desk(config)?.store()?.names()?;
+    let names: Vec<String> = names.into_iter().filter(|name| Some(name) != own.as_ref()).collect();
     let question = format!("Take the factor off {} users?", names.len());
     if !names.is_empty() && !yes && !agrees(&question, json)? {
         return Ok(unchanged());
@@ -65,8 +64,22 @@ fn all(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failure> 
     change::remove(config, &names)
 }
 
+/// Whose factor is kept; on another system's disk nobody's is one's own.
+fn own_name() -> Result<Option<String>, Failure> {
+    if disk::is_entered() {
+        return Ok(None);
+    }
+    // A directory that does not answer would cost the person behind this his own factor.
+    let person = person();
+    match person.account {
+        Some(name) => Ok(Some(name)),
+        None => Err(Failure::host(format!("no account has your {person}, so yours cannot be kept: name the users"))),
+    }
+}
+
 /// With names there is nothing to ask: they say whom. That is how the removal of an account calls this.
 fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
+    list::can_tell_orphans()?;
     let desk: Local = desk(config)?;
     let store = desk.store()?;
     let found = match users {
