@@ -45,8 +45,16 @@ mod tests {
         let alice = entry("alice:x:1001:1002:Alice,,,:/home/alice:/bin/bash").unwrap();
         assert_eq!((alice.account.uid, alice.account.gid, alice.shell.as_str()), (1001, 1002, "/bin/bash"));
         assert_eq!(entry("bob:x:1:1::/:").unwrap().shell, "");
-        for line in ["", "+", "+::::::", "+bob:x:1:1::/:/bin/sh", "-bob:x:1:1::/:/bin/sh", "#a:x:1:1::/:", "a:x:1", "a:x:b:1::/:/"]
-        {
+        for line in [
+            "",
+            "+",
+            "+::::::",
+            "+bob:x:1:1::/:/bin/sh",
+            "-bob:x:1:1::/:/bin/sh",
+            "#a:x:1:1::/:",
+            "a:x:1",
+            "a:x:b:1::/:/",
+        ] {
             assert!(entry(line).is_none(), "{line}");
         }
         let (name, group) = group_of("sudo:x:27:alice,bob").unwrap();

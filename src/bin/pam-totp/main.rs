@@ -1,7 +1,7 @@
 //! pam-totp: people enroll with it, administrators run the host with it, panels script it.
 //!
 //! Thin over the library: arguments in, one transaction, one report out.
-#![deny(unsafe_code)]
+#![deny(unsafe_code, clippy::undocumented_unsafe_blocks)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a program of its own, not inside a host")]
 
 mod accounts;
@@ -14,15 +14,17 @@ mod input;
 mod list;
 mod look;
 mod own;
+mod pam_app;
 mod people;
 mod policy;
 mod report;
-mod resync;
 mod rescue;
+mod resync;
 mod rollout;
 mod stacks;
 mod sweep;
 mod target;
+mod try_stack;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +67,8 @@ enum Command {
     BackupCodes(BackupCodes),
     /// Check one code, read from stdin, exactly as a login would: it is used up, or counted.
     Verify(Verify),
+    /// Run a PAM stack as a login would, prompt by prompt, and say what it answers; opens no session.
+    Try(try_stack::Try),
     /// Show what a user has enrolled, when it was last used, and whether he has to wait.
     Status {
         /// Whose; without it your own.
@@ -225,8 +229,10 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Report, Failure> {
     let config = cli.config.as_deref();
-    if let Some(directory) = &cli.root {
-        rescue::enter(directory)?;
+    match (&cli.root, &cli.command) {
+        (Some(_), Command::Try(_)) => return Err(Failure::usage("`try` runs this system's own PAM: not with --root")),
+        (Some(directory), _) => rescue::enter(directory)?,
+        (None, _) => {}
     }
     match cli.command {
         Command::Enroll(_) if cli.json => {
@@ -237,6 +243,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Set(arguments) => enroll::set(config, &arguments, cli.json),
         Command::BackupCodes(arguments) => enroll::backup_codes(config, &arguments, cli.json),
         Command::Verify(arguments) => look::verify(config, &arguments, cli.json),
+        Command::Try(arguments) => try_stack::run(&arguments, cli.json),
         Command::Status { user } => look::status(config, user.as_deref()),
         Command::List(arguments) => list::list(config, &arguments),
         Command::Remove(arguments) => sweep::remove(config, &arguments, cli.json),

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 const STACKS: &str = "/etc/pam.d";
+/// Where else libpam looks for the stack of a service: what a distribution keeps out of /etc.
+const VENDORS: [&str; 2] = ["/usr/lib/pam.d", "/usr/etc/pam.d"];
 /// Files that include each other in a circle end.
 const DEPTH: u32 = 8;
 
@@ -32,6 +34,11 @@ pub fn naming_us() -> Vec<Stack> {
 pub fn of(service: &str) -> Option<Stack> {
     let file = if Path::new(STACKS).join(service).exists() { service } else { "other" };
     found(file.to_owned(), DEPTH)
+}
+
+/// Has a service a stack of its own?
+pub fn has_file(service: &str) -> bool {
+    [STACKS].into_iter().chain(VENDORS).any(|folder| Path::new(folder).join(service).exists())
 }
 
 fn found(service: String, depth: u32) -> Option<Stack> {
