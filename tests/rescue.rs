@@ -179,7 +179,7 @@ fn nothing_of_that_disk_is_run_here() {
         enrolls(system, "zoe");
         on_disk(system, &["policy", "explain", "zoe"], "");
         on_disk(system, &["list", "--required", "--group", "staff"], "");
-        assert_eq!(error_code(system, &["--root", "/mnt", "remove", "nobody-there"], "").0, 3);
+        assert_eq!(program(system, &["--root", "/mnt", "remove", "nobody-there"], "").0, 3);
         assert!(!Path::new("/mnt/loaded").exists() && !Path::new("/loaded").exists());
 
         let trace = "/tmp/trace";

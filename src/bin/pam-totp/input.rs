@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use pam_totp::disk;
 use pam_totp::secret::{Answer, MAX_ANSWER};
 use zeroize::Zeroizing;
@@ -40,12 +40,9 @@ impl Input {
             return Err(Failure::usage(format!("with --root the {what} is not asked for: give it on stdin")));
         }
         // At Control-C rpassword raises the signal while the terminal is still silent: it waits for the echo.
-        let interrupt = SigSet::from(Signal::SIGINT);
-        let held = interrupt.thread_block();
+        let before = SigSet::from(Signal::SIGINT).thread_swap_mask(SigmaskHow::SIG_BLOCK);
         let line = rpassword::prompt_password(prompt);
-        if held.is_ok() {
-            let _ = interrupt.thread_unblock();
-        }
+        let _ = before.and_then(|before| before.thread_set_mask());
         let line = line.map_err(|e| Failure::usage(format!("no {what}: {e}")))?;
         Ok(Zeroizing::new(line.into_bytes()))
     }
