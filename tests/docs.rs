@@ -45,11 +45,12 @@ fn says(text: &str, word: &str) -> bool {
     })
 }
 
-/// The section of the README under a heading, to the next one of its level.
+/// The section of the README under a heading, to the next one of its level or above.
 fn section(heading: &str) -> &'static str {
     let level = heading.split(' ').next().expect("a heading begins with #");
     let after = README.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading}")).1;
-    after.split(&format!("\n{level} ")).next().expect("a split has a first part")
+    let ends = (1..=level.len()).filter_map(|level| after.find(&format!("\n{} ", "#".repeat(level))));
+    &after[..ends.min().unwrap_or(after.len())]
 }
 
 /// The names of a struct's fields, those of structs in it too.
@@ -213,6 +214,36 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
             README.split('`').find(|code| code.ends_with("echo 'enabled = false' >/etc/security/pam_totp.toml"));
         system.runs(Command::new("/bin/bash").args(["-euc", rescue.expect("a command that switches it off")]));
         sudo(&bob).sees("root");
+    });
+}
+
+#[test]
+fn the_rescue_of_the_readme_switches_it_off_on_the_mounted_disk() {
+    throw_away(|system| {
+        installed(system);
+        system.enrolled("alice");
+        // The disk is a copy of what counts of this system, with the program where `make install` puts it.
+        let disk = Path::new("/srv/disk");
+        for folder in ["etc/security", "var/lib", "usr/local/bin"] {
+            fs::create_dir_all(disk.join(folder)).expect("a folder");
+        }
+        let copies = [("/etc/passwd", "etc"), ("/var/lib/pam_totp", "var/lib"), ("/usr/bin/pam-totp", "usr/local/bin")];
+        for (from, to) in copies {
+            system.runs(Command::new("cp").args(["-a", from]).arg(disk.join(to)));
+        }
+        fs::copy("/etc/security/pam_totp.toml", disk.join("etc/security/pam_totp.toml")).expect("a policy");
+        system.runs(Command::new("pam-totp").args(["remove", "alice"]));
+
+        let section = section("### From a rescue system");
+        let mounted = section.replace("mount /dev/sda1 ", "mount --bind /srv/disk ");
+        assert_ne!(mounted, section);
+        let said = pasted(system, &mounted, "policy disable");
+        assert!(said.contains("The policy is off"), "{said}");
+        let policy = |root: &str| fs::read_to_string(format!("{root}/etc/security/pam_totp.toml")).expect("a policy");
+        assert!(policy("/mnt").contains("\nenabled = false\n") && !policy("").contains("\nenabled = false\n"));
+        let said = pasted(system, &mounted, "unlock alice");
+        assert_eq!(said, "alice: done\nalice: done\n");
+        assert!(!Path::new("/srv/disk/var/lib/pam_totp/secrets/alice.toml").exists());
     });
 }
 
