@@ -3,6 +3,9 @@
 //! Whatever is known of this host and not of that disk asks [`is_entered`] and keeps out: the name service, the
 //! door, the records in `/run`, the hostname.
 
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -54,4 +57,16 @@ pub fn enter(directory: &Path) -> Result<(), NotEntered> {
 /// Is `/` another system's disk?
 pub fn is_entered() -> bool {
     ENTERED.load(Ordering::Relaxed)
+}
+
+/// The text of a file of that disk. Whatever else than a file is there is not waited for.
+pub fn read(path: &str) -> io::Result<String> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mut file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -9,7 +9,7 @@ pub fn hostname() -> Option<String> {
 }
 
 fn in_file() -> Option<String> {
-    let text = std::fs::read_to_string("/etc/hostname").ok()?;
+    let text = disk::read("/etc/hostname").ok()?;
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.next().map(str::to_owned)
 }

@@ -263,6 +263,11 @@ fn what_is_no_disk_of_a_system_is_refused() {
         for command in [["status"].as_slice(), &["try", "sshd", "zoe"], &["generate"]] {
             assert_eq!(error_code(system, &[&["--root", "/mnt"], command].concat(), ""), (2, "usage".into()));
         }
+        // What is no file there is not waited for.
+        fs::remove_file("/mnt/etc/passwd").expect("a file");
+        system.runs(Command::new("mkfifo").arg("/mnt/etc/passwd"));
+        assert_eq!(error_code(system, &["--root", "/mnt", "list"], ""), (5, "host".into()));
+        assert_eq!(error_code(system, &["--root", "/mnt", "generate", "zoe"], ""), (5, "host".into()));
         // A folder without a system on it: nothing is made there.
         fs::create_dir("/tmp/empty").expect("a folder");
         assert_eq!(error_code(system, &["--root", "/tmp/empty", "list"], "").0, 5);

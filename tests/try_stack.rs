@@ -1,6 +1,6 @@
 //! `pam-totp try`: what a login would come to, found out by making it and stopping at the door.
 
-use crate::support::codes::fresh_codes;
+use crate::support::codes::{fresh_code, fresh_codes};
 use crate::support::program::{error_code, object, program};
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use crate::support::terminal::Terminal;
@@ -145,6 +145,44 @@ fn rules_by_network_can_be_tried() {
         assert_eq!(exit, 0, "{out}");
         system.log.line("accepted code of alice from 198.51.100.7");
         assert_eq!(error_code(system, &["try", "sshd", "alice", "--from", "a.example"], "").0, 2);
+    });
+}
+
+#[test]
+fn a_stack_for_key_and_code_can_be_tried_as_if_the_key_had_come() {
+    host(|system, alice| {
+        system.stack("sshd", include_str!("../pam.d/sshd-publickey"));
+        let code = alice.code();
+        let (exit, out, _) = program(system, &["try", "sshd", "alice"], &format!("{code}\n"));
+        assert_eq!(exit, 1, "{out}");
+        let arguments = ["try", "sshd", "alice", "--ssh-auth", "publickey"];
+        let (exit, out, _) = program(system, &arguments, &format!("{code}\n"));
+        assert_eq!(exit, 0, "{out}");
+        for word in ["", "a b", "publickey\nx"] {
+            let refused = error_code(system, &["try", "sshd", "alice", "--ssh-auth", word], "");
+            assert_eq!(refused, (2, "usage".into()), "{word:?}");
+        }
+        let other_policy = ["--config", "/etc/security/pam_totp.toml", "try", "sshd", "alice"];
+        assert_eq!(error_code(system, &other_policy, ""), (2, "usage".into()));
+    });
+}
+
+#[test]
+fn who_must_enroll_enrolls() {
+    host(|system, _| {
+        system.user("carol");
+        system.policy("unenrolled = \"enroll\"\n");
+        let mut terminal = at_terminal(&["sshd", "carol"]);
+        terminal.answers("Password: ", PASSWORD);
+        terminal.sees("Key:     ");
+        let key = terminal.sees("\n").replace([' ', '\r'], "");
+        // The drawing, in its colors.
+        terminal.sees("\u{1b}[0;38;5;16;48;5;231m");
+        terminal.answers("asks, hidden: Verification code: ", &fresh_code(&key));
+        terminal.answers("asks, shown:  Press Enter when you have written them down: ", "");
+        let (screen, exit) = terminal.ends();
+        assert_eq!(exit, 0, "{screen}");
+        assert!(program(system, &["status", "carol"], "").1.contains("carol is enrolled."));
     });
 }
 

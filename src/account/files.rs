@@ -4,6 +4,7 @@
 //! that disk into this process, which is root here, and the modules that are loaded already know this host's accounts.
 
 use super::{Account, Entry, Group, Unavailable};
+use crate::disk;
 
 /// Every account.
 pub fn entries() -> Result<Vec<Entry>, Unavailable> {
@@ -16,8 +17,7 @@ pub fn group(name: &str) -> Result<Option<Group>, Unavailable> {
 }
 
 fn read(path: &str) -> Result<String, Unavailable> {
-    let bytes = std::fs::read(path).map_err(|_| Unavailable)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    disk::read(path).map_err(|_| Unavailable)
 }
 
 /// An account's line; those that start with `+` or `-` speak of a directory.

@@ -231,6 +231,9 @@ fn run(cli: Cli) -> Result<Report, Failure> {
     let config = cli.config.as_deref();
     match (&cli.root, &cli.command) {
         (Some(_), Command::Try(_)) => return Err(Failure::usage("`try` runs this system's own PAM: not with --root")),
+        _ if config.is_some() && matches!(cli.command, Command::Try(_)) => {
+            return Err(Failure::usage("`try` takes the policy that the stack names: not with --config"));
+        }
         (Some(directory), _) => rescue::enter(directory)?,
         (None, _) => {}
     }

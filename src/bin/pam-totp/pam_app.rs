@@ -47,6 +47,7 @@ unsafe extern "C" {
         pamh: *mut *mut Handle,
     ) -> c_int;
     fn pam_set_item(pamh: *mut Handle, item: c_int, value: *const c_void) -> c_int;
+    fn pam_putenv(pamh: *mut Handle, pair: *const c_char) -> c_int;
     fn pam_authenticate(pamh: *mut Handle, flags: c_int) -> c_int;
     fn pam_acct_mgmt(pamh: *mut Handle, flags: c_int) -> c_int;
     fn pam_strerror(pamh: *mut Handle, code: c_int) -> *const c_char;
@@ -120,6 +121,13 @@ impl<'a> Stack<'a> {
     pub fn set(&mut self, item: Item, value: &CStr) -> Result<(), Answer> {
         // SAFETY: the handle is alive; these items are NUL-terminated strings, which libpam copies.
         let code = unsafe { pam_set_item(self.pamh, item as c_int, value.as_ptr().cast()) };
+        if code == PAM_SUCCESS { Ok(()) } else { Err(self.answer(code)) }
+    }
+
+    /// pam_putenv: `NAME=value`, in the environment of the login, not of this process.
+    pub fn put(&mut self, pair: &CStr) -> Result<(), Answer> {
+        // SAFETY: the handle is alive; the pair is NUL-terminated, and libpam copies it.
+        let code = unsafe { pam_putenv(self.pamh, pair.as_ptr()) };
         if code == PAM_SUCCESS { Ok(()) } else { Err(self.answer(code)) }
     }
 

@@ -27,6 +27,9 @@ pub struct Try {
     /// The literal address that the login comes from [default: this host].
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
+    /// How ssh knew the user before, as the first word of SSH_AUTH_INFO_0: publickey.
+    #[arg(long, value_name = "METHOD")]
+    ssh_auth: Option<String>,
 }
 
 /// Longest name of a service.
@@ -36,14 +39,13 @@ const PAM_NEW_AUTHTOK_REQD: c_int = 12;
 
 /// Runs `auth`, and after a success `account`.
 pub fn run(arguments: &Try, json: bool) -> Result<Report, Failure> {
-    let Try { service, user, from } = arguments;
-    let service = service_name(service)?;
-    let user = user_name(user.as_deref(), &service)?;
-    source(from.as_deref())?;
+    let service = service_name(&arguments.service)?;
+    let user = user_name(arguments.user.as_deref(), &service)?;
+    let given = given(arguments)?;
     let mut talk = Talk { input: Input::new(json)?, json, heard: Vec::new(), failure: None };
     let stack = if stacks::has_file(&service) { service.as_str() } else { "other" };
     talk.says(&announced(&service, stack));
-    let (auth, account) = login(&service, &user, from.as_deref(), &mut talk)?;
+    let (auth, account) = login(&service, &user, &given, &mut talk)?;
     let Talk { heard, failure, .. } = talk;
     if let Some(failure) = failure {
         return Err(failure);
@@ -96,16 +98,41 @@ fn announced(service: &str, stack: &str) -> String {
     lines.join("\n")
 }
 
-fn login(service: &str, user: &str, from: Option<&str>, talk: &mut Talk) -> Result<(Answer, Option<Answer>), Failure> {
-    let fault = |answer: Answer| Failure::host(format!("libpam: {}", answer.words));
-    let text = |text: &str| CString::new(text).map_err(|_| Failure::usage("a name has a NUL inside"));
-    let mut stack = Stack::start(&text(service)?, &text(user)?, talk).map_err(fault)?;
+/// What a login program tells libpam beside the names.
+struct Given {
+    items: Vec<(Item, CString)>,
+    /// `NAME=value`
+    environment: Option<CString>,
+}
+
+fn given(arguments: &Try) -> Result<Given, Failure> {
+    let Try { from, ssh_auth, .. } = arguments;
+    source(from.as_deref())?;
+    let method = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if ssh_auth.as_ref().is_some_and(|word| word.is_empty() || !word.chars().all(method)) {
+        return Err(Failure::usage("--ssh-auth needs the name of a method of ssh, such as publickey"));
+    }
     let tty = ttyname(io::stdin()).ok().and_then(|tty| tty.into_os_string().into_string().ok());
-    let items = [(Item::Tty, tty), (Item::Ruser, person().account), (Item::Rhost, from.map(str::to_owned))];
-    for (item, value) in items {
-        if let Some(value) = value {
-            stack.set(item, &text(&value)?).map_err(fault)?;
-        }
+    let items = [(Item::Tty, tty), (Item::Ruser, person().account), (Item::Rhost, from.clone())];
+    let items = items.into_iter().filter_map(|(item, value)| Some(text(&value?).map(|value| (item, value))));
+    // As sshd has it: the method, and what it saw.
+    let environment = ssh_auth.as_ref().map(|word| text(&format!("SSH_AUTH_INFO_0={word} (tried)\n"))).transpose()?;
+    Ok(Given { items: items.collect::<Result<_, _>>()?, environment })
+}
+
+fn text(text: &str) -> Result<CString, Failure> {
+    CString::new(text).map_err(|_| Failure::usage("a name has a NUL inside"))
+}
+
+/// What `auth` answered, and after a success `account`.
+fn login(service: &str, user: &str, given: &Given, talk: &mut Talk) -> Result<(Answer, Option<Answer>), Failure> {
+    let fault = |answer: Answer| Failure::host(format!("libpam: {}", answer.words));
+    let mut stack = Stack::start(&text(service)?, &text(user)?, talk).map_err(fault)?;
+    for (item, value) in &given.items {
+        stack.set(*item, value).map_err(fault)?;
+    }
+    if let Some(pair) = &given.environment {
+        stack.put(pair).map_err(fault)?;
     }
     let auth = stack.authenticate();
     let account = (auth.code == PAM_SUCCESS).then(|| stack.account());
