@@ -67,7 +67,8 @@ enum Command {
     BackupCodes(BackupCodes),
     /// Check one code, read from stdin, exactly as a login would: it is used up, or counted.
     Verify(Verify),
-    /// Run a PAM stack as a login would, prompt by prompt, and say what it answers; opens no session.
+    /// Run a PAM stack as a login would, prompt by prompt, and say what it answers; opens no session. A code is used
+    /// up, a wrong one counted.
     Try(try_stack::Try),
     /// Show what a user has enrolled, when it was last used, and whether he has to wait.
     Status {

@@ -17,7 +17,6 @@ use super::policy::source;
 use super::report::{Failure, HOST, NO, Report};
 use super::stacks;
 
-/// A code is used up and a wrong one counted, as by any login.
 #[derive(Args)]
 pub struct Try {
     /// The PAM service, as in /etc/pam.d.
