@@ -137,7 +137,8 @@ fn a_login_by_verify_is_judged_and_counted_like_any_other() {
         assert_eq!(status["waits"][0]["lane"], "other");
         assert_eq!((&status["failures"]["count"], &status["failures"]["from"]), (&json!(6), &json!("203.0.113.9")));
         let ok = verify(&bob.code(), &["--service", "panel"]);
-        let expected = json!({ "version": 1, "user": "bob", "accepted": true, "reason": "ok", "retry_after": 0 });
+        let expected = json!({ "version": 1, "user": "bob", "accepted": true, "reason": "ok", "retry_after": 0,
+                               "via": "code" });
         assert_eq!(ok, (0, expected), "the stranger's wait is not the host's");
         system.log.line("panel: accepted code of bob from local");
         assert_eq!(

@@ -7,6 +7,7 @@ use pam_totp::policy::Unenrolled;
 use pam_totp::preview::{Login, Preview, Reason, Standing};
 use pam_totp::rules::{By, Ruling};
 use pam_totp::store::StoreError;
+use pam_totp::words::clean;
 
 use super::people::{by_name, desk};
 use super::policy::{Explain, source};
@@ -17,7 +18,11 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
     let desk = desk(config)?;
     let account = by_name(&arguments.user)?;
     let source = source(arguments.from.as_deref())?;
-    let stack = arguments.service.as_deref().map(stacks::of);
+    let service = arguments.service.as_deref();
+    let stack = service.map(stacks::of);
+    // A name that no stack has is that of a program which asks for the code itself, by `verify`: to it "pass" would be
+    // an open door. Nothing but its own word says that it is a program of PAM's at all.
+    let stack = stack.filter(|stack| stack.is_some() || service.is_some_and(stacks::has_file));
     let login = Login {
         name: Some(&account.name),
         service: arguments.service.as_deref().unwrap_or_default(),
@@ -41,10 +46,15 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
         (_, (Preview::Ask(_), ruling)) => ("refuse", by(ruling)),
         (_, (Preview::Enroll { .. }, ruling)) => ("enroll", by(ruling)),
     };
-    Ok(Report::new(format!("{}: {decision} ({rule})", account.name))
+    let no_stack = service.filter(|_| stack.is_none()).map_or(String::new(), |service| {
+        let service = clean(service);
+        format!("\nThere is no /etc/pam.d/{service}: so it is where {service} asks by itself, with `pam-totp verify`.")
+    });
+    Ok(Report::new(format!("{}: {decision} ({rule}){no_stack}", account.name))
         .with("user", account.name)
         .with("decision", decision)
-        .with("rule", rule))
+        .with("rule", rule)
+        .with("stack", stack.as_ref().map(Option::is_some)))
 }
 
 /// As it stands in the policy; rules count from 1.

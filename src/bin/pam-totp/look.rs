@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use pam_totp::account::{self, Account};
-use pam_totp::attempt::Outcome;
+use pam_totp::attempt::{Outcome, Via};
 use pam_totp::clock;
-use pam_totp::desk::Desk;
+use pam_totp::desk::{Desk, Front};
 use pam_totp::enrollment::Kind;
+use pam_totp::hostname::hostname;
+use pam_totp::preview::{self, Login};
 use pam_totp::status::{DeviceStatus, Status};
 use pam_totp::store::{Store, StoreError};
 use pam_totp::verify::{self, Verdict};
@@ -26,8 +28,17 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
     let account = by_name(&arguments.user)?;
     let source = source(arguments.from.as_deref())?;
     let code = Input::new(json)?.code("Verification code: ")?;
+    let login = Login {
+        name: Some(&account.name),
+        service: arguments.service.as_deref().unwrap_or_default(),
+        source,
+        ssh_auth: "",
+        nullok: false,
+        remembers: true,
+    };
+    let memory = preview::memory(desk.policy(), &login, &account);
     let verdict = desk.store().and_then(|store| match store.is_enrolled(&account.name)? {
-        true => verify::verify(store, desk.policy(), &account, source, &code, None),
+        true => verify::verify(store, desk.policy(), &account, source, &code, memory.as_ref()),
         // The lock would leave a state file behind for somebody who never enrolled.
         false => Ok(None),
     });
@@ -57,17 +68,25 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
 
 fn judged(account: &Account, verdict: &Verdict) -> Report {
     let left = |until: u64| until.saturating_sub(verdict.now);
-    match &verdict.outcome {
-        Outcome::Accepted { .. } => answer(account, "ok", 0, "The code is right.".into()),
+    let report = match &verdict.outcome {
+        Outcome::Accepted { via: Via::Device(_), .. } => {
+            answer(account, "ok", 0, "The code is right.".into()).with("via", "code")
+        }
+        Outcome::Accepted { via: Via::Backup { left }, .. } => {
+            let text = format!("The backup code is right. {}", words::user::backup_codes_left(*left));
+            answer(account, "ok", 0, text).with("via", "backup_code").with("backup_codes_left", *left)
+        }
         Outcome::Used { next_in } => answer(account, "used", *next_in, words::user::used(*next_in)).exiting(NO),
         Outcome::Waiting { until } | Outcome::Wrong { wait_until: Some(until), .. } => {
             let reason = if matches!(verdict.outcome, Outcome::Waiting { .. }) { "waiting" } else { "wrong" };
             answer(account, reason, left(*until), words::user::too_many(left(*until))).exiting(NO)
         }
         Outcome::Wrong { wait_until: None, .. } | Outcome::NotACode => {
-            answer(account, "wrong", 0, "The security code is invalid.".into()).exiting(NO)
+            answer(account, "wrong", 0, words::user::wrong_code(verdict.clock_off)).exiting(NO)
         }
-    }
+    };
+    // Nearly always it is a clock, and whoever counts only wrong codes never finds out.
+    verdict.clock_off.into_iter().fold(report, |report, ahead| report.with("clock_off", ahead))
 }
 
 fn answer(account: &Account, reason: &str, retry_after: u64, text: String) -> Report {
@@ -81,9 +100,11 @@ fn answer(account: &Account, reason: &str, retry_after: u64, text: String) -> Re
 /// What one user has.
 pub fn status(config: Option<&Path>, user: Option<&str>) -> Result<Report, Failure> {
     let desk = front(config)?;
-    if desk.is_for_owners() {
-        return own::status(&desk, user);
-    }
+    let report = if desk.is_for_owners() { own::status(&desk, user)? } else { any_status(&desk, user)? };
+    Ok(report.with("issuer", desk.policy().issuer.clone().or_else(hostname)))
+}
+
+fn any_status(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
     let store = desk.store()?;
     let name = match user {
         // Of an account that is gone there may still be a factor to look at.

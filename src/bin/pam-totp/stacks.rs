@@ -32,13 +32,13 @@ pub fn naming_us() -> Vec<Stack> {
 /// The stack of a service with what it includes; `None` where it does not name us. A service without a file of its
 /// own has that of `other`.
 pub fn of(service: &str) -> Option<Stack> {
-    let file = if Path::new(STACKS).join(service).exists() { service } else { "other" };
+    let file = if has_file(service) { service } else { "other" };
     found(file.to_owned(), DEPTH)
 }
 
 /// Has a service a stack of its own?
 pub fn has_file(service: &str) -> bool {
-    [STACKS].into_iter().chain(VENDORS).any(|folder| Path::new(folder).join(service).exists())
+    [STACKS].into_iter().chain(VENDORS).any(|folder| Path::new(folder).join(service).is_file())
 }
 
 fn found(service: String, depth: u32) -> Option<Stack> {
