@@ -1,4 +1,4 @@
-//! A QR code drawn for a terminal.
+//! A QR code drawn for a terminal, and for the programs as a picture.
 //!
 //! The drawing is the key in another shape, so it wipes itself as keys do.
 
@@ -6,6 +6,9 @@ use std::fmt;
 
 use qrcode::{Color, EcLevel, QrCode};
 use zeroize::Zeroizing;
+
+#[cfg(feature = "cli")]
+pub mod picture;
 
 // Both colors are said, from the fixed part of the 256-color palette: a scanner needs dark on light, quiet zone
 // included, and only what is not left to the theme is so on every theme. Each starts with a reset, for a terminal
@@ -94,9 +97,7 @@ impl std::error::Error for QrError {}
 
 /// Draws `uri` for a window of `size` in which `reserved_rows` are needed for other things; no size is no limit.
 pub fn draw(uri: &str, style: Style, size: Option<Size>, reserved_rows: u16) -> Result<Drawing, QrError> {
-    let code = QrCode::with_error_correction_level(uri, EcLevel::L).map_err(|_| QrError::TooLong)?;
-    let width = code.width();
-    let modules = Zeroizing::new(code.into_colors().into_iter().map(|c| c == Color::Dark).collect::<Vec<bool>>());
+    let (modules, width) = modules(uri)?;
     let rows_of_modules: Vec<&[bool]> = modules.chunks_exact(width.max(1)).collect();
 
     let mut refused = QrError::TooLong;
@@ -109,6 +110,13 @@ pub fn draw(uri: &str, style: Style, size: Option<Size>, reserved_rows: u16) -> 
         }
     }
     Err(refused)
+}
+
+/// The code's modules row by row, and how many a row has; `true` is a dark one.
+fn modules(uri: &str) -> Result<(Zeroizing<Vec<bool>>, usize), QrError> {
+    let code = QrCode::with_error_correction_level(uri, EcLevel::L).map_err(|_| QrError::TooLong)?;
+    let width = code.width();
+    Ok((Zeroizing::new(code.into_colors().into_iter().map(|c| c == Color::Dark).collect()), width))
 }
 
 fn fits(columns: u16, rows: u16, size: Option<Size>) -> Result<(), QrError> {

@@ -20,6 +20,7 @@ use super::form;
 use super::input::Input;
 use super::own::{self, current_code, log_if_root};
 use super::people::{by_name, front, whom};
+use super::picture::Picture;
 use super::report::{Failure, Report};
 use super::target::{Target, USUAL_NAME, digits_of, for_user};
 use super::{BackupCodes, Enroll, Generate, Label, Qr, Set};
@@ -39,7 +40,14 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
     let device = arguments.form.shape(new_device(new_key()?, &target.name)?, target.digits)?;
     desk.may(&account, Deed::set(&target.place, &device.secret))?;
     warn(&form::warnings(&device, true));
-    show(&device, &label(&desk, &arguments.label, &account)?, arguments.qr)?;
+    let label = label(&desk, &arguments.label, &account)?;
+    // Taken away again with a key that is not stored.
+    let picture = arguments.qr_file.as_ref().map(|file| file.write(&uri::otpauth(&device, &label.0, &label.1)));
+    let picture = picture.transpose()?;
+    show(&device, &label, arguments.qr)?;
+    if let Some(picture) = &picture {
+        println!("{}", picture.words());
+    }
     for attempt in 1.. {
         let code = input.code("Verification code: ")?;
         // Last, because it is good for seconds, and not used up by a slip in the other one.
@@ -56,6 +64,7 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
             }
             result => {
                 let codes = result.map_err(|error| for_user(&account, error))?;
+                picture.map(Picture::keep);
                 log_enrolled(&desk, &account, &target.place, "proved by a code");
                 return Ok(Report::new(format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes))));
             }
@@ -121,15 +130,23 @@ pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, F
     let warnings = form::warnings(&device, true);
     warn(&warnings);
     let (secret, uri) = (device.secret.to_base32(), uri::otpauth(&device, &issuer, &name));
-    let text =
+    let drawing = arguments.qr.of(&uri)?;
+    let picture = arguments.qr_file.as_ref().map(|file| file.write(&uri)).transpose()?;
+    let mut text =
         format!("Issuer:  {issuer}\nAccount: {name}\nKey:     {}\nURI:     {}", *device.secret.to_groups(), *uri);
-    Ok(Report::new(text)
+    for more in picture.iter().map(Picture::words).chain(drawing.iter().map(|(_, drawn)| drawn.trim_end().to_owned())) {
+        text.push('\n');
+        text.push_str(&more);
+    }
+    let report = Report::new(text)
         .with("user", account.name)
         .with("secret", secret.as_str())
         .with("uri", uri.as_str())
         .with("issuer", issuer)
         .with("account", name)
-        .with("warnings", warnings))
+        .with("warnings", warnings);
+    let report = drawing.iter().fold(report, |report, (field, drawn)| report.with(field, drawn.as_str()));
+    Ok(picture.map(Picture::keep).into_iter().fold(report, |report, path| report.with("qr_file", path)))
 }
 
 /// Stores a key that came from elsewhere.

@@ -16,6 +16,7 @@ mod look;
 mod own;
 mod pam_app;
 mod people;
+mod picture;
 mod policy;
 mod report;
 mod rescue;
@@ -59,6 +60,9 @@ struct Cli {
 enum Command {
     /// Make a key, show it, and store it once a code proves that it is in the phone.
     Enroll(Enroll),
+    /// `enroll --replace`, as panels call it.
+    #[command(hide = true)]
+    Reconfigure(Enroll),
     /// Print a new key and its URI; nothing is stored.
     Generate(Generate),
     /// Store a key: the key is read from the first line of stdin, a code that proves it from the second.
@@ -78,6 +82,7 @@ enum Command {
     /// Show every enrolled user, or those that a filter names.
     List(list::List),
     /// Take the factor off; works when the account is gone.
+    #[command(alias = "disable")]
     Remove(sweep::Remove),
     /// Follow a device whose clock or counter has run away: two codes in a row, read from stdin, show where it is.
     Resync(resync::Resync),
@@ -130,6 +135,9 @@ struct Enroll {
     /// How to draw the QR code.
     #[arg(long, value_enum, default_value = "auto")]
     qr: Qr,
+    /// Draw it into a new file too: a .png or .svg.
+    #[arg(long, value_name = "FILE", value_parser = picture::NewFile::parse)]
+    qr_file: Option<picture::NewFile>,
     /// Void the key of --device, or of the only one, and the backup codes.
     #[arg(long)]
     replace: bool,
@@ -165,6 +173,12 @@ struct Generate {
     label: Label,
     #[command(flatten)]
     form: Form,
+    /// Draw the QR code too.
+    #[arg(long, value_enum, default_value = "none")]
+    qr: picture::Drawing,
+    /// Draw it into a new file: a .png or .svg.
+    #[arg(long, value_name = "FILE", value_parser = picture::NewFile::parse)]
+    qr_file: Option<picture::NewFile>,
 }
 
 #[derive(Args)]
@@ -239,10 +253,11 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         (None, _) => {}
     }
     match cli.command {
-        Command::Enroll(_) if cli.json => {
+        Command::Enroll(_) | Command::Reconfigure(_) if cli.json => {
             Err(Failure::usage("`enroll` asks for a code; with --json use `generate`, then `set`"))
         }
         Command::Enroll(arguments) => enroll::enroll(config, &arguments),
+        Command::Reconfigure(arguments) => enroll::enroll(config, &Enroll { replace: true, ..arguments }),
         Command::Generate(arguments) => enroll::generate(config, &arguments),
         Command::Set(arguments) => enroll::set(config, &arguments, cli.json),
         Command::BackupCodes(arguments) => enroll::backup_codes(config, &arguments, cli.json),
