@@ -31,6 +31,7 @@ mod login;
 mod mistakes;
 mod names;
 mod owners;
+mod panels;
 mod picture;
 mod policy;
 mod program;
