@@ -53,6 +53,48 @@ fn section(heading: &str) -> &'static str {
     &after[..ends.min().unwrap_or(after.len())]
 }
 
+/// The anchor that a heading gets on a page of Markdown.
+fn anchor(heading: &str) -> String {
+    let letters = heading.trim_start_matches(['#', ' ']).to_lowercase();
+    letters
+        .chars()
+        .filter_map(|c| if c == ' ' { Some('-') } else { (c.is_alphanumeric() || c == '-').then_some(c) })
+        .collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for document in ["README.md", "SECURITY.md", "docs/panels.md"] {
+        let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = read(&root.join(document));
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (file, place) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { document.into() } else { Path::new(document).with_file_name(file) };
+            assert!(root.join(&target).exists(), "{document}: {link}");
+            let there = || read(&root.join(&target)).lines().any(|line| line.starts_with('#') && anchor(line) == place);
+            assert!(place.is_empty() || there(), "{document}: {link}");
+        }
+    }
+}
+
+#[test]
+fn each_of_the_wishes_is_answered_by_something_that_is_there() {
+    let rows: Vec<&str> =
+        section("## What people miss elsewhere").lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert_eq!(rows.len(), 25);
+    let output = Command::new(artifacts::program()).arg("--help").output().expect("it starts");
+    let help = String::from_utf8(output.stdout).expect("help is text");
+    for (number, row) in (1..).zip(rows) {
+        assert!(row.starts_with(&format!("| {number} | ")) && row.matches(" | ").count() == 2, "{row}");
+        let commands = row.split("`pam-totp ").skip(1).filter_map(|rest| rest.split([' ', '`']).next());
+        for command in commands {
+            assert!(help.contains(&format!("\n  {command} ")), "{row}");
+        }
+    }
+}
+
 /// The names of a struct's fields, those of structs in it too.
 fn fields(value: &dyn std::fmt::Debug) -> BTreeSet<String> {
     let names = |line: &str| Some(line.trim().split_once(": ")?.0.to_owned());

@@ -82,6 +82,8 @@ fn puts_each_thing_where_it_belongs() {
         (POLICY, 0o644),
         ("/usr/lib/tmpfiles.d/pam_totp.conf", 0o644),
         ("/usr/share/doc/pam_totp/LICENSE-MIT", 0o644),
+        ("/usr/share/doc/pam_totp/docs/panels.md", 0o644),
+        ("/usr/share/doc/pam_totp/examples/panel_login.py", 0o644),
         ("/usr/share/man/man1/pam-totp.1", 0o644),
         ("/usr/share/man/man5/pam_totp.toml.5", 0o644),
         ("/usr/share/man/man8/pam_totp.8", 0o644),

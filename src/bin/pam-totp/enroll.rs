@@ -41,12 +41,12 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
     desk.may(&account, Deed::set(&target.place, &device.secret))?;
     warn(&form::warnings(&device, true));
     let label = label(&desk, &arguments.label, &account)?;
-    // Taken away again with a key that is not stored.
+    // Taken away again with a key that is refused.
     let picture = arguments.qr_file.as_ref().map(|file| file.write(&uri::otpauth(&device, &label.0, &label.1)));
     let picture = picture.transpose()?;
     show(&device, &label, arguments.qr)?;
     if let Some(picture) = &picture {
-        println!("{}", picture.words());
+        writeln!(std::io::stdout(), "{}", picture.words()).map_err(|e| Failure::host(format!("stdout: {e}")))?;
     }
     for attempt in 1.. {
         let code = input.code("Verification code: ")?;
