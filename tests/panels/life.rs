@@ -272,14 +272,14 @@ fn disable_and_reconfigure_are_other_words_for_remove_and_enroll_replace() {
         let secret = || std::fs::read_to_string("/var/lib/pam_totp/secrets/alice.toml").ok();
         assert!(secret().is_some_and(|secret| secret.contains(KEY)));
         let mut command = Command::new("pam-totp");
-        command.args(["reconfigure", "alice", "--qr", "none", "--device", "new phone", "--backup-codes", "0"]);
+        command.args(["reconfigure", "alice", "--qr", "none", "--device", "phone", "--backup-codes", "0"]);
         let mut terminal = Terminal::run(command);
         terminal.sees("Key:     ");
         let key = terminal.sees("\n").replace([' ', '\r'], "");
         terminal.answers("Verification code: ", &fresh_code(&key));
         assert_eq!(terminal.ends().1, 0);
         let stored = secret().expect("a secret");
-        assert!(stored.contains(&key) && !stored.contains(KEY) && stored.contains("new phone"), "{stored}");
+        assert!(stored.contains(&key) && !stored.contains(KEY), "{stored}");
         let (exit, said, _) = program(system, &["disable", "alice"], "");
         assert_eq!((exit, said.as_str(), secret()), (0, "alice: done\n", None));
         let (_, help, _) = program(system, &["--help"], "");
