@@ -124,6 +124,12 @@ fn a_service_without_a_stack_is_judged_by_the_policy_alone() {
         let said = system.runs(Command::new("pam-totp").args(["policy", "explain", "alice", "--service", "form"]));
         let said = String::from_utf8(said.stdout).expect("UTF-8");
         assert!(said.contains("There is no /etc/pam.d/form"), "{said}");
+        // Some distributions keep theirs out of /etc.
+        fs::create_dir_all("/usr/lib/pam.d").expect("a folder");
+        system.file("/usr/lib/pam.d/vendors", "auth required pam_unix.so\n");
+        assert_eq!(explained("vendors"), ("pass".into(), Some(false)));
+        system.file("/usr/lib/pam.d/vendors", "auth requisite pam_totp.so\n");
+        assert_eq!(explained("vendors"), ("ask".into(), Some(true)));
         // Who runs a service that has no file has that of `other`.
         system.file("/etc/pam.d/other", "auth required pam_totp.so nullok\n");
         assert_eq!(explained("form"), ("ask".into(), Some(true)));

@@ -38,7 +38,12 @@ pub fn of(service: &str) -> Option<Stack> {
 
 /// Has a service a stack of its own?
 pub fn has_file(service: &str) -> bool {
-    [STACKS].into_iter().chain(VENDORS).any(|folder| Path::new(folder).join(service).is_file())
+    folders().any(|folder| folder.join(service).is_file())
+}
+
+/// In the order in which libpam takes the first one that is there.
+fn folders() -> impl Iterator<Item = &'static Path> {
+    [STACKS].into_iter().chain(VENDORS).map(Path::new)
 }
 
 fn found(service: String, depth: u32) -> Option<Stack> {
@@ -49,7 +54,7 @@ fn found(service: String, depth: u32) -> Option<Stack> {
 
 /// For each line of ours: does it have nullok?
 fn read(file: &str, depth: u32, lines: &mut Vec<bool>) {
-    let text = fs::read_to_string(Path::new(STACKS).join(file)).unwrap_or_default();
+    let text = folders().find_map(|folder| fs::read_to_string(folder.join(file)).ok()).unwrap_or_default();
     for line in text.replace("\\\n", " ").lines() {
         let line = line.split('#').next().unwrap_or_default();
         let mut words = words(line).into_iter();
