@@ -30,6 +30,9 @@
 #[cfg(feature = "module")]
 pub mod pam;
 
+#[cfg(feature = "cli")]
+pub mod doctor;
+
 pub mod access;
 pub mod desk;
 pub mod door;
@@ -45,6 +48,7 @@ pub mod throttle;
 pub mod backup;
 pub mod date;
 pub mod enrollment;
+pub mod options;
 pub mod otp;
 pub mod policy;
 pub mod qr;
@@ -63,3 +67,8 @@ pub mod hostname;
 pub mod interfaces;
 pub mod random;
 pub mod store;
+
+/// Of this package: the module and the programs of one installation have the same.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Stands in the module's file, so that it can be told which one it is without running any of it.
+pub const VERSION_MARK: &str = concat!("pam_totp module ", env!("CARGO_PKG_VERSION"), "\0");

@@ -1,5 +1,7 @@
 //! The only code that touches our files: safe opening, the bounded lock, the two slots, the atomic replacement.
 
+#[cfg(feature = "cli")]
+pub mod audit;
 mod files;
 mod policy;
 

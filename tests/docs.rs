@@ -5,7 +5,7 @@ use crate::support::codes::fresh_code;
 use crate::support::sshd::{KEYBOARD_INTERACTIVE, Sshd, prompt, ssh};
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use crate::support::terminal::Terminal;
-use pam_totp::pam::options::Options;
+use pam_totp::options::Options;
 use pam_totp::policy::Policy;
 use std::collections::BTreeSet;
 use std::fs;

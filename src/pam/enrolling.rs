@@ -16,7 +16,7 @@ use crate::uri;
 use crate::words::{self, user};
 
 use super::flow::{ConversationFailed, Exit, Host, Items, Level, Tone, log_failure};
-use super::options::Options;
+use crate::options::Options;
 
 /// How often a wrong code may be mended before the key is thrown away.
 const TRIES: u32 = 3;

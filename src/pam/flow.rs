@@ -12,7 +12,7 @@ use crate::verify::Verdict;
 use crate::words::{self, log, user};
 
 use super::enrolling;
-use super::options::Options;
+use crate::options::Options;
 
 /// Microseconds that PAM waits after a failure, give or take a quarter: as pam_unix does.
 const FAIL_DELAY: u32 = 2_000_000;

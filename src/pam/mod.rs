@@ -5,7 +5,6 @@ pub mod enrolling;
 pub mod ffi;
 pub mod flow;
 pub mod host;
-pub mod options;
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
@@ -17,9 +16,9 @@ use pam::module::{PamHandle, PamHooks};
 use pam::pam_hooks;
 
 use crate::desk::Front;
+use crate::options::Options;
 use flow::Exit;
 use host::PamHost;
-use options::Options;
 
 struct PamTotp;
 pam_hooks!(PamTotp);
@@ -74,6 +73,8 @@ static HOOK: Once = Once::new();
 /// The default hook writes to the host's descriptor 2 and obeys RUST_BACKTRACE, which the caller sets.
 fn silence_panics() {
     HOOK.call_once(|| {
+        // Nothing else reads it here, and what nobody reads is not linked.
+        std::hint::black_box(crate::VERSION_MARK);
         set_hook(Box::new(|info| {
             let Some(location) = info.location() else { return };
             PANIC_LINE.store(location.line(), Ordering::Relaxed);

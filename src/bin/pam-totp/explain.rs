@@ -19,7 +19,8 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
     let account = by_name(&arguments.user)?;
     let source = source(arguments.from.as_deref())?;
     let service = arguments.service.as_deref();
-    let stack = service.map(stacks::of);
+    let files = stacks::files();
+    let stack = service.map(|service| files.stack_of(service));
     // A name that no stack has is that of a program which asks for the code itself, by `verify`: to it "pass" would be
     // an open door. Nothing but its own word says that it is a program of PAM's at all.
     let stack = stack.filter(|stack| stack.is_some() || service.is_some_and(stacks::has_file));

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod change;
+mod doctor;
 mod edit;
 mod enroll;
 mod explain;
@@ -98,6 +99,8 @@ enum Command {
     /// Show, check and switch what this host asks of its users.
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Look whether this host is in order, and say how to mend what is not; exit 1 on a fault.
+    Doctor,
     /// Show or set the name that apps show beside the account.
     Issuer {
         /// The new one; "" for the hostname.
@@ -270,6 +273,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Unlock(users) => change::unlock(config, &users.users),
         Command::Rename { old, new } => change::rename(config, &old, &new),
         Command::Policy(command) => policy::run(config, command, cli.json),
+        Command::Doctor => Ok(doctor::doctor(config)),
         Command::Issuer { name } => policy::issuer(config, name.as_deref()),
         Command::Completions { shell } => Ok(completions(shell)),
     }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pam_totp::desk::{Desk, Local};
+use pam_totp::doctor::stacks::Stack;
 use pam_totp::policy::{Policy, Unenrolled};
 use pam_totp::rules::{By, Facts, Ruling, decide};
 use pam_totp::source::Source;
 
 use super::accounts::{Line, Members};
 use super::report::Failure;
-use super::stacks::{self, Stack};
+use super::stacks;
 
 /// What sshd may have seen succeed: nothing, or all there is.
 const SHOWN: [&str; 2] = ["", "publickey\npassword\nkeyboard-interactive\nhostbased\ngssapi-with-mic"];
@@ -33,7 +34,7 @@ impl<'a> Rollout<'a> {
         let groups = named.into_iter().map(|name| Ok((name.clone(), Members::find(name)?)));
         let groups = groups.collect::<Result<Vec<_>, Failure>>()?;
         let enrolled = desk.store()?.names()?.into_iter().collect();
-        Ok(Self { accounts, enrolled, stacks: stacks::naming_us(), policy, groups })
+        Ok(Self { accounts, enrolled, stacks: stacks::files().naming_us(), policy, groups })
     }
 
     /// Who can log in.

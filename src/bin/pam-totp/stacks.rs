@@ -1,96 +1,30 @@
-//! Which PAM stacks of this host name us.
+//! The files of this host's PAM stacks.
 
 use std::fs;
 use std::path::Path;
 
-const STACKS: &str = "/etc/pam.d";
-/// Where else libpam looks for the stack of a service: what a distribution keeps out of /etc.
-const VENDORS: [&str; 2] = ["/usr/lib/pam.d", "/usr/etc/pam.d"];
-/// Files that include each other in a circle end.
-const DEPTH: u32 = 8;
+use pam_totp::disk;
+use pam_totp::doctor::stacks::{Files, STACKS};
 
-/// A stack that asks us for `auth`.
-pub struct Stack {
-    pub service: String,
-    /// Each of its lines that name us has `nullok`.
-    pub nullok: bool,
-}
+/// In the order in which libpam takes the first one that is there; the last two are what a distribution keeps out of /etc.
+const FOLDERS: [&str; 3] = [STACKS, "/usr/lib/pam.d", "/usr/etc/pam.d"];
 
-/// The stacks that name us, be it by what they include.
-pub fn naming_us() -> Vec<Stack> {
-    let mut services: Vec<String> = fs::read_dir(STACKS)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        // What package managers and editors leave beside a stack is none; no service has a dot in its name there.
-        .filter(|name| !name.contains('.') && !name.ends_with('~'))
-        .collect();
-    services.sort();
-    services.into_iter().filter_map(|service| found(service, DEPTH)).collect()
-}
-
-/// The stack of a service with what it includes; `None` where it does not name us. A service without a file of its
-/// own has that of `other`.
-pub fn of(service: &str) -> Option<Stack> {
-    let file = if has_file(service) { service } else { "other" };
-    found(file.to_owned(), DEPTH)
+/// All of them; what cannot be read is left out.
+pub fn files() -> Files {
+    let mut files = Files::default();
+    for folder in FOLDERS {
+        for path in fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let Some((name, path)) = name.zip(path.to_str()) else { continue };
+            if let Ok(text) = disk::read(path) {
+                files.add(name, path, &text);
+            }
+        }
+    }
+    files
 }
 
 /// Has a service a stack of its own?
 pub fn has_file(service: &str) -> bool {
-    folders().any(|folder| folder.join(service).is_file())
-}
-
-/// In the order in which libpam takes the first one that is there.
-fn folders() -> impl Iterator<Item = &'static Path> {
-    [STACKS].into_iter().chain(VENDORS).map(Path::new)
-}
-
-fn found(service: String, depth: u32) -> Option<Stack> {
-    let mut nullok = Vec::new();
-    read(&service, depth, &mut nullok);
-    (!nullok.is_empty()).then(|| Stack { service, nullok: nullok.iter().all(|nullok| *nullok) })
-}
-
-/// For each line of ours: does it have nullok?
-fn read(file: &str, depth: u32, lines: &mut Vec<bool>) {
-    let text = folders().find_map(|folder| fs::read_to_string(folder.join(file)).ok()).unwrap_or_default();
-    for line in text.replace("\\\n", " ").lines() {
-        let line = line.split('#').next().unwrap_or_default();
-        let mut words = words(line).into_iter();
-        let (first, control) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let included = match (first, control) {
-            ("@include", file) => Some(file),
-            (_, "include" | "substack") if is_auth(first) => words.next(),
-            _ => None,
-        };
-        match included {
-            Some(file) if depth > 0 => read(file, depth - 1, lines),
-            None if is_auth(first) && words.next().is_some_and(is_us) => lines.push(words.any(|word| word == "nullok")),
-            _ => {}
-        }
-    }
-}
-
-fn is_auth(word: &str) -> bool {
-    word.strip_prefix('-').unwrap_or(word).eq_ignore_ascii_case("auth")
-}
-
-fn is_us(module: &str) -> bool {
-    module.rsplit('/').next() == Some("pam_totp.so")
-}
-
-/// Words, where one in brackets may hold blanks.
-fn words(line: &str) -> Vec<&str> {
-    let (mut words, mut rest) = (Vec::new(), line.trim_start());
-    while !rest.is_empty() {
-        let end = match rest.strip_prefix('[') {
-            Some(inner) => inner.find(']').map_or(rest.len(), |end| end + 2),
-            None => rest.find(char::is_whitespace).unwrap_or(rest.len()),
-        };
-        let (word, after) = rest.split_at(end);
-        words.push(word);
-        rest = after.trim_start();
-    }
-    words
+    FOLDERS.iter().any(|folder| Path::new(folder).join(service).is_file())
 }

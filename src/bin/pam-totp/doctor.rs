@@ -1,0 +1,204 @@
+//! `doctor`: is this host in order, and which lines mend what is not.
+
+mod ask;
+mod gather;
+
+use std::path::Path;
+
+use nix::unistd::Uid;
+use pam_totp::account;
+use pam_totp::clock::now;
+use pam_totp::desk::{Desk, Local};
+use pam_totp::doctor::judge::{self, Circumstances};
+use pam_totp::doctor::stacks::{Files, Kind, Line, lines};
+use pam_totp::doctor::{Finding, Level, host, quoted, sshd, store};
+use pam_totp::otp;
+use pam_totp::policy::PATH;
+use pam_totp::state::Record;
+use pam_totp::store::audit::{Flaw, FlawKind, audit};
+use pam_totp::store::{Store, StoreError, read_policy};
+use pam_totp::words::clean;
+use serde_json::{Value, json};
+
+use super::accounts;
+use super::report::{NO, Report};
+use super::rollout::Rollout;
+use super::stacks;
+
+pub fn doctor(config: Option<&Path>) -> Report {
+    let (desk, files) = (Local::open(config), stacks::files());
+    let mut findings = vec![host::clock(&gather::clock())];
+    findings.extend(host::ahead(&ahead(&desk)));
+    findings.extend(kept(&desk));
+    findings.extend(gather::labels().map(|stat| host::labels(&stat)));
+    findings.extend(policies(config, &desk, &files));
+    findings.extend(host::module(&gather::module(), pam_totp::VERSION));
+    findings.extend(no_such_module(&files));
+    let circumstances = circumstances(&desk);
+    findings.extend(judge::judge(&files, &circumstances));
+    findings.extend(servers(&desk, &files));
+    findings.extend(host::door(&gather::door(&files, &desk.policy().store)));
+    if !Uid::effective().is_root() {
+        let what = "without root keys, records, sshd's settings and the processes of others could not be looked at";
+        findings.push(Finding::warning("doctor", "needs_root", what).mended_by(["sudo pam-totp doctor"]));
+    }
+    report(&findings)
+}
+
+/// Folders, keys and records.
+fn kept(desk: &Local) -> Vec<Finding> {
+    let mut flaws = audit(&desk.policy().store);
+    if let Ok(opened) = desk.store() {
+        flaws.extend(opened.names().unwrap_or_default().iter().filter_map(|name| strange(opened, name)));
+    }
+    let mut findings: Vec<Finding> = flaws.iter().map(store::judge).collect();
+    findings.extend(desk.store().ok().and_then(orphans));
+    if findings.is_empty() {
+        findings.push(Finding::fine("store", "folders, keys and records are as they were left"));
+    }
+    findings
+}
+
+/// A factor that another uid enrolled.
+fn strange(store: &Store, name: &str) -> Option<Flaw> {
+    let account = account::by_name(name).ok().flatten().filter(|account| account.name == name)?;
+    match store.enrollment(&account) {
+        // One that names another user was seen already.
+        Err(error @ StoreError::NotTheirs(..)) if store.enrollment_of(name).ok()??.user == name => {
+            let StoreError::NotTheirs(path, _) = &error else { return None };
+            Some(Flaw { path: path.clone(), user: Some(name.to_owned()), kind: FlawKind::Refused(error) })
+        }
+        _ => None,
+    }
+}
+
+/// Factors without an account.
+fn orphans(store: &Store) -> Option<Finding> {
+    let accounts = accounts::all().ok()?;
+    let gone = |name: &String| accounts::named(name, &accounts).is_ok_and(|account| account.is_none());
+    let names: Vec<String> = store.names().ok()?.into_iter().filter(gone).collect();
+    let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
+    let what = format!("{} factors are of accounts that do not exist ({})", names.len(), some.join(", "));
+    let all: String = names.iter().map(|name| format!(" {}", quoted(name))).collect();
+    let fix = [format!("pam-totp remove{all}")];
+    (!names.is_empty()).then(|| Finding::warning("store", "orphans", what).mended_by(fix))
+}
+
+/// Whose last code lies further ahead of the clock than any phone's could.
+fn ahead(desk: &Local) -> Vec<String> {
+    let Ok(store) = desk.store() else { return Vec::new() };
+    let window = desk.policy().window;
+    let mut names = store.names().unwrap_or_default();
+    names.retain(|name| is_ahead(store, name, window).unwrap_or(false));
+    names
+}
+
+fn is_ahead(store: &Store, name: &str, window: u64) -> Option<bool> {
+    let (enrollment, record): (_, Record) = (store.enrollment_of(name).ok()??, store.peek(name).ok()??);
+    Some(enrollment.devices.iter().any(|device| {
+        let last = record.devices.iter().find(|line| line.id == device.id).and_then(|line| line.last);
+        let pam_totp::enrollment::Kind::Totp { period } = device.kind else { return false };
+        last.is_some_and(|last| last > otp::step(now(), period) + 4 + window)
+    }))
+}
+
+/// The host's policy, and those that stacks name.
+fn policies(config: Option<&Path>, desk: &Local, files: &Files) -> Vec<Finding> {
+    let path = config.unwrap_or(Path::new(PATH));
+    let text = read_policy(path).ok().flatten().unwrap_or_default();
+    let mut findings = store::policy(path, &text, desk.policy(), desk.fault());
+    let mut others: Vec<_> = our_lines(files).into_iter().filter_map(|line| line.options().ok()?.config).collect();
+    others.sort();
+    others.dedup();
+    for other in others {
+        if let Some(fault) = Local::open(Some(&other)).fault() {
+            let look = format!("pam-totp --config {} policy check", quoted(&other.display().to_string()));
+            findings.push(Finding::fault("policy", "other_policy", fault.to_string()).mended_by([look]));
+        }
+    }
+    findings
+}
+
+/// Each line that names us, once.
+fn our_lines(files: &Files) -> Vec<Line> {
+    let mut found: Vec<Line> = Vec::new();
+    for service in files.own() {
+        for kind in [Kind::Auth, Kind::Account] {
+            found.extend(lines(&files.chain(service, kind)).filter(|line| line.is_ours()).cloned());
+        }
+    }
+    found.sort_by_key(Line::place);
+    found.dedup();
+    found
+}
+
+/// Lines that name a module by a path where there is none.
+fn no_such_module(files: &Files) -> Vec<Finding> {
+    let gone =
+        our_lines(files).into_iter().filter(|line| line.module.starts_with('/') && !Path::new(&line.module).exists());
+    let finding = |line: Line| {
+        let what = format!("{}: {} does not exist: the line refuses everybody", line.place(), clean(&line.module));
+        let fix = format!("sed -i 's#{}#pam_totp.so#' {}", line.module, quoted(&line.path));
+        Finding::fault("module", "module_path", what).mended_by([fix])
+    };
+    gone.map(finding).collect()
+}
+
+fn circumstances(desk: &Local) -> Circumstances {
+    let policy = desk.policy();
+    let all_enrolled = accounts::all().ok().is_some_and(|accounts| {
+        let rollout = Rollout::of(desk, &accounts);
+        rollout.is_ok_and(|rollout| rollout.people().all(|name| rollout.enrolled.contains(name)))
+    });
+    Circumstances { enabled: policy.enabled, unenrolled: policy.unenrolled, all_enrolled }
+}
+
+/// sshd and sudo, where they are installed and their stacks name us.
+fn servers(desk: &Local, files: &Files) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if Path::new("/usr/sbin/sshd").exists() && Uid::effective().is_root() {
+        let root_enrolled = desk.store().and_then(|store| store.is_enrolled("root")).unwrap_or(false);
+        let facts = gather::sshd(root_enrolled);
+        let service = facts.settings.as_deref().map_or("sshd", sshd::service);
+        findings.extend(judge::shape(files, service).into_iter().flat_map(|shape| sshd::judge(&facts, shape)));
+    }
+    if Path::new("/usr/bin/sudo").exists() && judge::shape(files, "sudo").is_some() && Uid::effective().is_root() {
+        findings.extend(host::sudo(&gather::sudo(files)));
+    }
+    findings
+}
+
+fn report(findings: &[Finding]) -> Report {
+    let mut lines: Vec<String> = Vec::new();
+    let mut subjects: Vec<&str> = Vec::new();
+    for finding in findings {
+        if !subjects.contains(&finding.about) {
+            subjects.push(finding.about);
+        }
+    }
+    for subject in subjects {
+        lines.push(subject.to_owned());
+        let mut own: Vec<&Finding> = findings.iter().filter(|finding| finding.about == subject).collect();
+        own.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        for finding in own {
+            lines.push(format!("  {:<8} {}", finding.level.word(), finding.message));
+            lines.extend(finding.fix.iter().map(|line| format!("      {line}")));
+        }
+    }
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    let (faults, warnings) = (count(Level::Fault), count(Level::Warning));
+    lines.push(match faults + warnings {
+        0 => "This host is in order.".into(),
+        _ => format!(
+            "faults: {faults}, warnings: {warnings}. Paste what mends one into a root shell, and run this again."
+        ),
+    });
+    let objects: Vec<Value> = findings.iter().map(object).collect();
+    let report = Report::new(lines.join("\n")).with("findings", objects);
+    if faults > 0 { report.exiting(NO) } else { report }
+}
+
+fn object(finding: &Finding) -> Value {
+    let Finding { level, about, code, message, fix } = finding;
+    json!({ "level": level.word(), "about": about, "code": code, "message": message, "fix": fix })
+}

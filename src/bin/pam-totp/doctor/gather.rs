@@ -1,0 +1,186 @@
+//! What the doctor looks at: files, processes, and what other programs say.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::Uid;
+use pam_totp::account;
+use pam_totp::doctor::host::{Clock, Door, Module, ModuleFile, Socket, Stale, Sudo, version_in};
+use pam_totp::doctor::judge;
+use pam_totp::doctor::sshd::Sshd;
+use pam_totp::doctor::stacks::{Files, Kind, lines};
+use pam_totp::door::client;
+
+use super::ask::ask;
+
+/// What sets clocks, as the kernel shortens their names.
+const TIME_DAEMONS: [&str; 5] = ["systemd-timesyn", "chronyd", "ntpd", "openntpd", "ptp4l"];
+/// Not even the largest module is longer.
+const MAX_MODULE: u64 = 64 << 20;
+
+/// Each process: its folder in /proc and its name.
+fn processes() -> Vec<(u32, String)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| Some((pid, fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())))
+        .collect()
+}
+
+pub fn clock() -> Clock {
+    let said =
+        |program, arguments: &[&str]| ask(program, arguments).filter(|said| said.succeeded).map(|said| said.stdout);
+    let mut daemons: Vec<String> = processes().into_iter().map(|process| process.1).collect();
+    daemons.retain(|name| TIME_DAEMONS.contains(&name.as_str()));
+    daemons.sort();
+    daemons.dedup();
+    let runs = |name: &str| daemons.iter().any(|daemon| daemon == name);
+    Clock {
+        timedatectl: said("timedatectl", &["show"]),
+        chronyc: if runs("chronyd") { said("chronyc", &["-n", "tracking"]) } else { None },
+        ntpq: if runs("ntpd") { said("ntpq", &["-c", "rv"]) } else { None },
+        timesync_mark: Path::new("/run/systemd/timesync/synchronized").exists(),
+        daemons,
+    }
+}
+
+/// Folders of modules: those of this machine's own architecture first.
+fn module_folders() -> Vec<PathBuf> {
+    let triplets = |folder: &str| -> Vec<PathBuf> {
+        let mut found: Vec<PathBuf> =
+            fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        found.sort_by_key(|path| {
+            !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(std::env::consts::ARCH))
+        });
+        found
+    };
+    let parents = ["/usr/lib", "/lib"].into_iter().flat_map(triplets);
+    let parents = parents.chain(["/usr/lib64", "/lib64", "/usr/lib", "/lib"].map(PathBuf::from));
+    parents.map(|parent| parent.join("security")).filter(|folder| folder.is_dir()).collect()
+}
+
+pub fn module() -> Module {
+    let folders = module_folders();
+    let folder = folders.iter().find(|folder| folder.join("pam_unix.so").exists());
+    let folder = folder.and_then(|folder| folder.canonicalize().ok());
+    let own = folder.as_ref().map(|folder| folder.join("pam_totp.so"));
+    let local = ["/usr/local/lib/security", "/usr/local/lib64/security"].map(PathBuf::from);
+    let elsewhere = folders.iter().chain(&local).map(|folder| folder.join("pam_totp.so"));
+    let elsewhere = elsewhere.filter(|path| path.canonicalize().is_ok_and(|path| Some(path) != own));
+    Module {
+        file: own.as_deref().and_then(module_file),
+        folder: folder.map(|folder| folder.display().to_string()),
+        elsewhere: elsewhere.map(|path| path.display().to_string()).collect(),
+        stale: processes().into_iter().filter_map(stale).collect(),
+    }
+}
+
+fn module_file(path: &Path) -> Option<ModuleFile> {
+    let metadata = fs::metadata(path).ok().filter(|metadata| metadata.is_file() && metadata.len() < MAX_MODULE)?;
+    let (uid, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    // The loader runs what it loads: nothing that others than root could have written.
+    let loads = if uid == 0 && mode & 0o022 == 0 { loads(path) } else { None };
+    Some(ModuleFile { uid, mode, loads, version: fs::read(path).ok().and_then(|bytes| version_in(&bytes)) })
+}
+
+/// Are all its libraries and symbols there?
+fn loads(path: &Path) -> Option<Result<(), String>> {
+    let said = ask("ldd", &["-r", path.to_str()?])?;
+    let both = format!("{}\n{}", said.stdout, said.stderr);
+    let bad = both.lines().find(|line| line.contains("not found") || line.contains("undefined symbol"));
+    Some(match bad {
+        Some(line) => Err(line.trim().to_owned()),
+        None if said.succeeded => Ok(()),
+        None => Err(both.trim().lines().last().unwrap_or_default().trim().to_owned()),
+    })
+}
+
+fn stale((pid, name): (u32, String)) -> Option<Stale> {
+    let maps = fs::read(format!("/proc/{pid}/maps")).ok()?;
+    let maps = String::from_utf8_lossy(&maps);
+    maps.lines().find(|line| line.contains("/pam_totp.so") && line.ends_with(" (deleted)"))?;
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let unit = groups.lines().find_map(|line| line.rsplit('/').next().filter(|unit| unit.ends_with(".service")));
+    Some(Stale { name, pid, unit: unit.filter(|unit| !unit.starts_with("user@")).map(ToOwned::to_owned) })
+}
+
+/// The labels of our folders and files; `None` on hosts without SELinux.
+pub fn labels() -> Option<String> {
+    if !Path::new("/sys/fs/selinux/enforce").exists() {
+        return None;
+    }
+    let folders = ["/var/lib/pam_totp/secrets", "/var/lib/pam_totp/state", "/run/pam_totp/state"];
+    let inside = folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    let paths: Vec<String> = inside.map(|entry| entry.path().display().to_string()).collect();
+    let paths: Vec<&str> = folders.into_iter().chain(paths.iter().map(String::as_str)).collect();
+    let chunks = paths.chunks(500);
+    let said = chunks.filter_map(|paths| ask("stat", &[&["-c", "%C %n", "--"], paths].concat()));
+    Some(said.map(|said| said.stdout).collect())
+}
+
+pub fn sshd(root_enrolled: bool) -> Sshd {
+    let settings = match ask("sshd", &["-T"]) {
+        Some(said) if said.succeeded => Ok(said.stdout),
+        Some(said) => Err(said.stderr.trim().to_owned()),
+        None => Err("it did not answer".into()),
+    };
+    let main = fs::read_to_string("/etc/ssh/sshd_config").unwrap_or_default();
+    let word = |line: &str| line.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+    let includes = main.lines().any(|line| word(line) == "include" && line.contains("sshd_config.d"));
+    let matches =
+        numbered(&config_files("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d"), |line| word(line) == "match");
+    Sshd { settings, includes, matches, root_enrolled }
+}
+
+fn config_files(main: &str, folder: &str) -> Vec<PathBuf> {
+    let inside = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = inside.collect();
+    files.sort();
+    files.insert(0, main.into());
+    files
+}
+
+/// `FILE:LINE` of the lines that are meant.
+fn numbered(files: &[PathBuf], meant: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let lines = (1..).zip(text.lines()).filter(|(_, line)| meant(line));
+        found.extend(lines.map(|(number, _): (usize, _)| format!("{}:{number}", file.display())));
+    }
+    found
+}
+
+pub fn sudo(files: &Files) -> Sudo {
+    let steps = files.chain("sudo", Kind::Auth);
+    let explains = lines(&steps).filter(|line| line.is_ours()).any(|line| line.options().is_ok_and(|o| o.explain));
+    let is_free = |line: &str| line.split('#').next().is_some_and(|line| line.contains("NOPASSWD"));
+    Sudo {
+        version: ask("sudo", &["-V"]).map(|said| said.stdout).unwrap_or_default(),
+        nopasswd: numbered(&config_files("/etc/sudoers", "/etc/sudoers.d"), is_free),
+        explains,
+    }
+}
+
+pub fn door(files: &Files, store: &Path) -> Door {
+    let socket = |path| fs::symlink_metadata(path).ok().map(|m| Socket { uid: m.uid(), mode: m.mode() & 0o7777 });
+    let needed_by =
+        files.naming_us().into_iter().map(|stack| stack.service).filter(|name| judge::runs_without_root(name));
+    let (verify, root) = (socket("/run/pam_totp/verify.sock"), socket("/run/pam_totp/root.sock"));
+    let own = account::by_uid(Uid::effective().as_raw()).ok().flatten();
+    let there = if Uid::effective().is_root() { root } else { verify };
+    let answer = own.filter(|_| there.is_some()).map(|account| client::preview(&account.name).map(|_| ()));
+    Door { verify, root, answer, needed_by: needed_by.collect(), read_only: is_read_only(store) }
+}
+
+/// The mount that a folder is in.
+fn is_read_only(folder: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (place, options) = (fields.next()?, fields.nth(1)?);
+        folder.starts_with(place).then(|| (place.len(), options.split(',').any(|option| option == "ro")))
+    });
+    // Of two on one place the later one is seen.
+    mounts.max_by_key(|mount| mount.0).is_some_and(|mount| mount.1)
+}

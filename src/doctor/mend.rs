@@ -1,0 +1,348 @@
+//! How to mend a stack: changes are tried in thought, and the first that mends it and harms no other stack is shown. Pure.
+
+use super::judge::{Circumstances, ills, is_credential, opens};
+use super::quoted;
+use super::run::distance;
+use super::stacks::{Action, Control, Files, Kind, Line, STACKS, Step, What};
+
+/// One change of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Edit {
+    path: String,
+    at: (usize, usize),
+    put: Put,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Put {
+    Instead(String),
+    Behind(String),
+    Comment,
+}
+
+impl Edit {
+    fn instead(old: &Line, new: &Line) -> Self {
+        Self { path: old.path.clone(), at: old.at, put: Put::Instead(new.print()) }
+    }
+
+    fn behind(line: &Line, text: &str) -> Self {
+        Self { path: line.path.clone(), at: line.at, put: Put::Behind(text.to_owned()) }
+    }
+
+    fn comment(line: &Line) -> Self {
+        Self { path: line.path.clone(), at: line.at, put: Put::Comment }
+    }
+
+    /// As a command of sed's.
+    fn command(&self) -> String {
+        let (first, last) = self.at;
+        let range = if first == last { first.to_string() } else { format!("{first},{last}") };
+        let text = |text: &str| text.replace('\\', "\\\\");
+        match &self.put {
+            Put::Instead(line) => format!("{range}c\\{}", text(line)),
+            Put::Behind(line) if last == 0 => format!("1i\\{}", text(line)),
+            Put::Behind(line) => format!("{last}a\\{}", text(line)),
+            Put::Comment => format!("{range}s/^/#/"),
+        }
+    }
+}
+
+/// The lines that mend this of a service; none where nothing that is known would.
+pub fn mend(files: &Files, service: &str, code: &str, circumstances: &Circumstances) -> Vec<String> {
+    let steps = files.chain(service, Kind::Auth);
+    let patient = Patient { files, service, steps: &steps };
+    let before: Vec<&str> = ills(files, service, circumstances).iter().map(|ill| ill.code).collect();
+    let helps = |edits: &Vec<Edit>| {
+        let Some(mended) = applied(files, edits).filter(|_| !edits.is_empty()) else { return false };
+        let after = ills(&mended, service, circumstances);
+        let is_better = after.iter().all(|ill| ill.code != code && before.contains(&ill.code));
+        is_better && files.own().all(|other| harmless(files, &mended, other))
+    };
+    let candidates = patient.candidates(code);
+    match candidates.iter().find(|edits| helps(edits)) {
+        Some(edits) => shell(edits),
+        None if patient.asks_nobody() => Vec::new(),
+        None => patient.taken_out(),
+    }
+}
+
+/// Whoever got in gets in, and nobody else does.
+fn harmless(before: &Files, after: &Files, service: &str) -> bool {
+    let ((known, anybody), (known_then, anybody_then)) = (opens(before, service), opens(after, service));
+    let same_users = known.len() != known_then.len() || known.iter().zip(&known_then).all(|(was, is)| !was || *is);
+    same_users && (anybody || !anybody_then)
+}
+
+/// The files with the changes, from the last line up.
+fn applied(files: &Files, edits: &[Edit]) -> Option<Files> {
+    let mut files = files.clone();
+    // What goes behind the same line keeps its order.
+    let mut edits: Vec<&Edit> = edits.iter().rev().collect();
+    edits.sort_by_key(|edit| std::cmp::Reverse(edit.at.1));
+    for edit in edits {
+        let text = files.text_mut(&edit.path)?;
+        let mut lines: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
+        let (first, last) = edit.at;
+        match &edit.put {
+            Put::Instead(line) => drop(lines.splice(first.checked_sub(1)?..last, [line.clone()])),
+            Put::Behind(line) => lines.insert(last.min(lines.len()), line.clone()),
+            Put::Comment => lines.get_mut(first.checked_sub(1)?..last)?.iter_mut().for_each(|line| line.insert(0, '#')),
+        }
+        *text = lines.join("\n");
+        text.push('\n');
+    }
+    Some(files)
+}
+
+/// One command for each file; sed counts the lines as they were.
+fn shell(edits: &[Edit]) -> Vec<String> {
+    let mut paths: Vec<&str> = edits.iter().map(|edit| edit.path.as_str()).collect();
+    paths.dedup();
+    let command = |path: &&str| {
+        let commands = edits.iter().filter(|edit| edit.path == **path);
+        let commands: String = commands.map(|edit| format!(" -e {}", quoted(&edit.command()))).collect();
+        format!("sed -i{commands} {}", quoted(path))
+    };
+    paths.sort_unstable();
+    paths.dedup();
+    paths.iter().map(command).collect()
+}
+
+struct Patient<'a> {
+    files: &'a Files,
+    service: &'a str,
+    steps: &'a [Step],
+}
+
+impl<'a> Patient<'a> {
+    fn lines(&self) -> impl Iterator<Item = (usize, &'a Line)> {
+        self.steps.iter().enumerate().filter_map(|(at, step)| Some((at, step.line()?)))
+    }
+
+    fn ours(&self) -> impl Iterator<Item = (usize, &'a Line)> {
+        self.lines().filter(|(_, line)| line.is_ours())
+    }
+
+    fn asks_nobody(&self) -> bool {
+        self.ours().next().is_none()
+    }
+
+    /// The least change first.
+    fn candidates(&self, code: &str) -> Vec<Vec<Edit>> {
+        match code {
+            "missing_include" => vec![self.without_missing()],
+            "bad_word" => vec![self.readable()],
+            "bad_argument" => vec![self.understood()],
+            "nullok" => vec![self.without("nullok")],
+            "use_first_pass" => vec![self.without("use_first_pass")],
+            "after_publickey" => vec![self.without("after=publickey")],
+            "explain" => vec![self.without("explain")],
+            "no_account" => self.with_account(),
+            "asked_twice" => self.asking_once(),
+            "forward_pass" | "forward_pass_order" => self.forwarding(),
+            _ => self.rearranged(),
+        }
+    }
+
+    fn rearranged(&self) -> Vec<Vec<Edit>> {
+        let (ours, first) = (self.required(|line| line.is_ours()), self.first_without_explain());
+        let (jumps, denies) = (self.jumping(), self.commented("pam_deny.so", true));
+        let credentials = self.required(is_credential);
+        let both = |one: &[Edit], other: &[Edit]| [one, other].concat();
+        let mut candidates = vec![
+            ours.clone(),
+            credentials.clone(),
+            both(&credentials, &denies),
+            self.commented("pam_permit.so", false),
+            self.commented("pam_faillock.so", false),
+            self.with_argument("after=publickey"),
+            jumps.clone(),
+            both(&jumps, &denies),
+            both(&ours, &credentials),
+            both(&both(&ours, &credentials), &denies),
+            self.moved_last(),
+        ];
+        if !self.lines().any(|(_, line)| is_credential(line)) {
+            candidates.push(self.behind_passwords());
+        }
+        candidates.push(first);
+        candidates
+    }
+
+    /// Where nothing else is known: our lines of the service's own file, so that it asks for no code.
+    fn taken_out(&self) -> Vec<String> {
+        shell(&self.ours().map(|(_, line)| Edit::comment(line)).collect::<Vec<_>>())
+    }
+
+    fn changed(&self, change: impl Fn(&mut Line)) -> Vec<Edit> {
+        let account = self.files.chain(self.service, Kind::Account);
+        let lines = self.steps.iter().chain(&account).filter_map(Step::line).filter(|line| line.is_ours());
+        let changed = lines.filter_map(|line| {
+            let mut new = line.clone();
+            change(&mut new);
+            (new != *line).then(|| Edit::instead(line, &new))
+        });
+        let mut edits: Vec<Edit> = changed.collect();
+        edits.dedup();
+        edits
+    }
+
+    fn without(&self, word: &str) -> Vec<Edit> {
+        self.changed(|line| line.arguments.retain(|argument| argument != word))
+    }
+
+    fn with_argument(&self, word: &str) -> Vec<Edit> {
+        if !self.service.starts_with("sshd") {
+            return Vec::new();
+        }
+        self.changed(|line| line.arguments.insert(0, word.to_owned()))
+    }
+
+    /// Without the arguments that are not understood, each by itself; else without the one that contradicts another.
+    fn understood(&self) -> Vec<Edit> {
+        let alone = |line: &Line, argument: &String| Line { arguments: vec![argument.clone()], ..line.clone() };
+        self.changed(|line| {
+            let whole = line.clone();
+            line.arguments.retain(|argument| alone(&whole, argument).options().is_ok());
+            if line.options().is_err() {
+                line.arguments.retain(|argument| argument != "use_first_pass");
+            }
+        })
+    }
+
+    fn readable(&self) -> Vec<Edit> {
+        let account: Vec<Step> = self.files.chain(self.service, Kind::Account);
+        let is_account = |line: &Line| account.iter().filter_map(Step::line).any(|other| other.at == line.at);
+        self.changed(|line| {
+            let account =
+                line.kind_word.to_ascii_lowercase().starts_with("ac") || (line.has_kind() && is_account(line));
+            if !line.has_kind() {
+                line.kind_word = if account { "account" } else { "auth" }.into();
+            }
+            if !line.control.is_understood {
+                line.control = Control::read(if account { "required" } else { "requisite" });
+            }
+        })
+    }
+
+    fn without_missing(&self) -> Vec<Edit> {
+        let account = self.files.chain(self.service, Kind::Account);
+        let mut edits: Vec<Edit> = self.steps.iter().chain(&account).filter_map(missing).map(Edit::comment).collect();
+        edits.dedup();
+        edits
+    }
+
+    fn required(&self, which: impl Fn(&Line) -> bool) -> Vec<Edit> {
+        let loose = |line: &&Line| {
+            matches!(line.control.action("auth_err"), Action::Ignore | Action::Ok)
+                || line.control.action("success") == Action::Done
+        };
+        let lines = self.lines().map(|(_, line)| line).filter(|line| which(line)).filter(loose);
+        lines.map(|line| Edit::instead(line, &Line { control: Control::read("requisite"), ..line.clone() })).collect()
+    }
+
+    /// What ends the stack before us jumps to us instead.
+    fn jumping(&self) -> Vec<Edit> {
+        let Some((target, _)) = self.ours().next() else { return Vec::new() };
+        let enders = self.lines().take_while(|(at, _)| *at < target);
+        let enders = enders.filter(|(_, line)| line.control.action("success") == Action::Done && is_credential(line));
+        let jumps = enders.filter_map(|(at, line)| {
+            let control = match distance(self.steps, at, target)? {
+                0 => Control::read("requisite"),
+                count => Control::read(&format!("[success={count} new_authtok_reqd={count} default=ignore]")),
+            };
+            Some(Edit::instead(line, &Line { control, ..line.clone() }))
+        });
+        jumps.collect()
+    }
+
+    fn commented(&self, module: &str, own: bool) -> Vec<Edit> {
+        let lines = self.lines().map(|(_, line)| line).filter(|line| line.module_name() == module);
+        lines.filter(|line| !own || line.path == self.path()).map(Edit::comment).collect()
+    }
+
+    fn moved_last(&self) -> Vec<Edit> {
+        let ours: Vec<&Line> = self.ours().map(|(_, line)| line).collect();
+        let last =
+            self.last_line(|line| line.kind_word.trim_start_matches('-') == "auth" || line.kind_word == "@include");
+        let (Some(our), Some(last)) = (ours.first(), last.filter(|last| !ours.contains(&last))) else {
+            return Vec::new();
+        };
+        let moved = Line { control: Control::read("requisite"), ..(*our).clone() };
+        ours.iter().map(|line| Edit::comment(line)).chain([Edit::behind(&last, &moved.print())]).collect()
+    }
+
+    /// Asked first, the code is told nothing of.
+    fn first_without_explain(&self) -> Vec<Edit> {
+        let ours: Vec<&Line> = self.ours().map(|(_, line)| line).collect();
+        let Some(our) = ours.first() else { return Vec::new() };
+        let mut first = (*our).clone();
+        first.control = Control::read("requisite");
+        first.arguments.retain(|argument| argument != "explain");
+        let top = Edit { path: self.path(), at: (0, 0), put: Put::Behind(first.print()) };
+        ours.iter().map(|line| Edit::comment(line)).chain([top]).collect()
+    }
+
+    fn behind_passwords(&self) -> Vec<Edit> {
+        vec![Edit { path: self.path(), at: (0, 0), put: Put::Behind("@include common-auth".into()) }]
+    }
+
+    /// All of our lines but one; rather that of the service than one that others share.
+    fn asking_once(&self) -> Vec<Vec<Edit>> {
+        let mut lines: Vec<&Line> = self.ours().map(|(_, line)| line).collect();
+        lines.sort_by_key(|line| (line.path != self.path(), std::cmp::Reverse(line.at)));
+        let all = |count| lines.iter().take(count).map(|line| Edit::comment(line)).collect::<Vec<_>>();
+        let singles = lines.iter().map(|line| vec![Edit::comment(line)]);
+        singles.chain((2..lines.len()).map(all)).collect()
+    }
+
+    fn with_account(&self) -> Vec<Vec<Edit>> {
+        const LINE: &str = "account    required     pam_totp.so";
+        let Some((_, auth)) = self.ours().next() else { return Vec::new() };
+        let shared = auth.path.replace("-auth", "-account");
+        let is_account = |line: &Line| {
+            line.kind_word.trim_start_matches('-') == "account"
+                || (line.kind_word == "@include" && line.control.text.ends_with("-account"))
+        };
+        let end = self.files.length(&shared);
+        let in_shared =
+            end.map(|end| vec![Edit { path: shared.clone(), at: (end, end), put: Put::Behind(LINE.into()) }]);
+        let own = self.last_line(is_account).map(|line| vec![Edit::behind(&line, LINE)]);
+        let at_end = self.files.length(&self.path());
+        let at_end = at_end.map(|end| vec![Edit { path: self.path(), at: (end, end), put: Put::Behind(LINE.into()) }]);
+        let candidates = if shared == auth.path { [None, own, at_end] } else { [in_shared, own, at_end] };
+        candidates.into_iter().flatten().collect()
+    }
+
+    fn forwarding(&self) -> Vec<Vec<Edit>> {
+        const LINE: &str = "auth requisite pam_totp.so";
+        let split = |line: &Line| line.options().is_ok_and(|options| options.forward_pass);
+        let Some((_, forward)) = self.ours().find(|(_, line)| split(line)) else { return Vec::new() };
+        let judges: Vec<Edit> =
+            self.ours().filter(|(_, line)| !split(line)).map(|(_, line)| Edit::comment(line)).collect();
+        let check = self.lines().filter(|(_, line)| is_credential(line)).last().map(|(_, line)| line);
+        let last = self.last_line(|line| line.kind_word == "auth" || line.kind_word == "@include");
+        let behind = |line: &Line| [judges.clone(), vec![Edit::behind(line, LINE)]].concat();
+        let password = Edit::behind(forward, "auth requisite pam_unix.so use_first_pass");
+        let mut candidates: Vec<Vec<Edit>> =
+            check.into_iter().filter(|line| line.path == self.path()).map(behind).collect();
+        candidates.extend(last.as_ref().map(behind));
+        candidates.extend([vec![password.clone()], vec![password, Edit::behind(forward, LINE)]]);
+        candidates
+    }
+
+    fn path(&self) -> String {
+        self.files.path(self.service).unwrap_or_else(|| format!("{STACKS}/{}", self.service))
+    }
+
+    fn last_line(&self, which: impl Fn(&Line) -> bool) -> Option<Line> {
+        self.files.lines_of(self.service).into_iter().filter(which).last()
+    }
+}
+
+fn missing(step: &Step) -> Option<&Line> {
+    match &step.what {
+        What::Missing(line) => Some(line),
+        _ => None,
+    }
+}

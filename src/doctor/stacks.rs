@@ -1,0 +1,452 @@
+//! The files of /etc/pam.d, read as libpam reads them: text to the chain of modules that a service runs. Pure.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+
+use crate::options::{BadOption, Options};
+
+/// Where the stacks are.
+pub const STACKS: &str = "/etc/pam.d";
+/// Our file.
+pub const MODULE: &str = "pam_totp.so";
+/// What stacks of the distributions share, beside Debian's `common-*`.
+const SHARED: [&str; 8] = [
+    "fingerprint-auth",
+    "password-auth",
+    "postlogin",
+    "smartcard-auth",
+    "system-auth",
+    "system-local-login",
+    "system-login",
+    "system-remote-login",
+];
+/// What libpam allows: files that include each other in a circle end.
+const DEPTH: usize = 16;
+
+/// What a line is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Who are you.
+    Auth,
+    /// May you.
+    Account,
+    /// A session, or a new password: none of ours.
+    Other,
+}
+
+/// What libpam does with a module's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// As if the line were not there.
+    Ignore,
+    /// Counts, unless something failed before.
+    Ok,
+    /// The same, and the stack ends there.
+    Done,
+    /// Fails, and goes on.
+    Bad,
+    /// Fails, and the stack ends there.
+    Die,
+    /// Forgets what was before.
+    Reset,
+    /// Leaves out so many lines.
+    Jump(usize),
+}
+
+/// The second word of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// As it is written.
+    pub text: String,
+    actions: Vec<(String, Action)>,
+    /// libpam refuses everybody by a line that it cannot read.
+    pub is_understood: bool,
+}
+
+/// A line of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The path of the file that it is in.
+    pub path: String,
+    /// Its first and last line there, from 1.
+    pub at: (usize, usize),
+    /// Its first word.
+    pub kind_word: String,
+    /// Its second.
+    pub control: Control,
+    /// Its module.
+    pub module: String,
+    /// The module's arguments, without the brackets around those with blanks.
+    pub arguments: Vec<String>,
+}
+
+/// A step of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// How many substacks it is in.
+    pub level: usize,
+    /// What is done.
+    pub what: What,
+}
+
+/// What libpam does at a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Asks a module.
+    Module(Line),
+    /// Enters a substack, which counts as one line for jumps around it.
+    Substack,
+    /// Refuses: an included file is not there.
+    Missing(Line),
+}
+
+/// A service that asks us for `auth`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Its name.
+    pub service: String,
+    /// Each of its lines that name us has `nullok`.
+    pub nullok: bool,
+}
+
+#[derive(Clone, Debug)]
+struct File {
+    path: String,
+    text: String,
+}
+
+/// Every file of the host's stacks.
+#[derive(Clone, Debug, Default)]
+pub struct Files(BTreeMap<String, File>);
+
+impl Files {
+    /// Adds a file; the first one of a name counts.
+    pub fn add(&mut self, name: &str, path: &str, text: &str) {
+        self.0.entry(name.to_owned()).or_insert_with(|| File { path: path.to_owned(), text: text.to_owned() });
+    }
+
+    /// The text of the file with this path, to be changed.
+    pub fn text_mut(&mut self, path: &str) -> Option<&mut String> {
+        self.0.values_mut().find(|file| file.path == path).map(|file| &mut file.text)
+    }
+
+    /// Where a service's own file is.
+    pub fn path(&self, service: &str) -> Option<String> {
+        self.0.get(service).map(|file| file.path.clone())
+    }
+
+    /// How many lines the file with this path has.
+    pub fn length(&self, path: &str) -> Option<usize> {
+        self.0.values().find(|file| file.path == path).map(|file| file.text.lines().count())
+    }
+
+    /// The lines of a service's own file.
+    pub fn lines_of(&self, service: &str) -> Vec<Line> {
+        self.0.get(service).map(|file| parse(&file.path, &file.text)).unwrap_or_default()
+    }
+
+    /// The services. What package managers and editors leave beside a stack is none; no service has a dot in its name
+    /// there.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str).filter(|name| !name.contains('.') && !name.ends_with('~'))
+    }
+
+    /// Those of them that programs run by that name, and not only by what they include.
+    pub fn own(&self) -> impl Iterator<Item = &str> {
+        self.services().filter(|name| !SHARED.contains(name) && !name.starts_with("common-"))
+    }
+
+    /// The steps of a service. One without a file of its own has that of `other`.
+    pub fn chain(&self, service: &str, kind: Kind) -> Vec<Step> {
+        let name = if self.0.contains_key(service) { service } else { "other" };
+        let mut steps = Vec::new();
+        self.follow(name, kind, true, 0, DEPTH, &mut steps);
+        steps
+    }
+
+    /// Those that name us, be it by what they include.
+    pub fn naming_us(&self) -> Vec<Stack> {
+        self.own().filter_map(|service| self.stack_of(service)).collect()
+    }
+
+    /// That of a service; `None` where it does not name us.
+    pub fn stack_of(&self, service: &str) -> Option<Stack> {
+        let steps = self.chain(service, Kind::Auth);
+        let mut ours = lines(&steps).filter(|line| line.is_ours()).peekable();
+        ours.peek()?;
+        let nullok = ours.all(|line| line.arguments.iter().any(|argument| argument == "nullok"));
+        Some(Stack { service: service.to_owned(), nullok })
+    }
+
+    /// `all`: lines of each kind count, as by `@include`; else those of `kind`, as by `include`.
+    fn follow(&self, name: &str, kind: Kind, all: bool, level: usize, depth: usize, steps: &mut Vec<Step>) {
+        let Some(file) = self.0.get(name.strip_prefix("/etc/pam.d/").unwrap_or(name)) else { return };
+        for line in parse(&file.path, &file.text) {
+            let included = match line.kind_word.as_str() {
+                "@include" => Some((line.control.text.clone(), all, level)),
+                _ if !line.is_for(kind, all) => continue,
+                _ => match line.control.text.as_str() {
+                    "include" => Some((line.module.clone(), false, level)),
+                    "substack" => Some((line.module.clone(), false, level.saturating_add(1))),
+                    _ => None,
+                },
+            };
+            match included {
+                None => steps.push(Step { level, what: What::Module(line) }),
+                Some((name, ..)) if depth == 0 || !self.has(&name) => {
+                    steps.push(Step { level, what: What::Missing(line) });
+                }
+                Some((name, all, inner)) => {
+                    if inner > level {
+                        steps.push(Step { level, what: What::Substack });
+                    }
+                    self.follow(&name, kind, all, inner, depth.saturating_sub(1), steps);
+                }
+            }
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name.strip_prefix("/etc/pam.d/").unwrap_or(name))
+    }
+}
+
+/// The modules among steps.
+pub fn lines(steps: &[Step]) -> impl Iterator<Item = &Line> {
+    steps.iter().filter_map(Step::line)
+}
+
+impl Step {
+    /// The module's line, if there is one.
+    pub fn line(&self) -> Option<&Line> {
+        match &self.what {
+            What::Module(line) => Some(line),
+            _ => None,
+        }
+    }
+}
+
+impl Line {
+    /// The module without its folder.
+    pub fn module_name(&self) -> &str {
+        self.module.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Does it name us?
+    pub fn is_ours(&self) -> bool {
+        self.module_name() == MODULE
+    }
+
+    /// What our module makes of the arguments.
+    pub fn options(&self) -> Result<Options, BadOption> {
+        let arguments: Vec<CString> =
+            self.arguments.iter().filter_map(|text| CString::new(text.as_str()).ok()).collect();
+        Options::parse(&arguments.iter().map(CString::as_c_str).collect::<Vec<_>>())
+    }
+
+    /// Is it a word that libpam knows?
+    pub fn has_kind(&self) -> bool {
+        ["auth", "account", "session", "password"].contains(&self.plain_kind().as_str())
+    }
+
+    /// `/etc/pam.d/sshd:4`
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.path, self.at.0)
+    }
+
+    /// As it should stand in its file.
+    pub fn print(&self) -> String {
+        let arguments = self.arguments.iter().map(|argument| match argument.contains([' ', '\t', ']']) {
+            true => format!(" [{}]", argument.replace(']', "\\]")),
+            false => format!(" {argument}"),
+        });
+        format!("{} {} {}{}", self.kind_word, self.control.text, self.module, arguments.collect::<String>())
+    }
+
+    fn plain_kind(&self) -> String {
+        self.kind_word.strip_prefix('-').unwrap_or(&self.kind_word).to_ascii_lowercase()
+    }
+
+    /// A word that is no kind makes a line of `auth` that refuses.
+    fn is_for(&self, kind: Kind, all: bool) -> bool {
+        match self.plain_kind().as_str() {
+            "auth" => kind == Kind::Auth,
+            "account" => kind == Kind::Account,
+            "session" | "password" => kind == Kind::Other,
+            _ => kind == Kind::Auth || !all,
+        }
+    }
+}
+
+impl Control {
+    /// Reads the word, or the actions in brackets.
+    pub fn read(text: &str) -> Self {
+        let fixed = |actions: &[(&str, Action)]| Self {
+            text: text.to_owned(),
+            actions: actions.iter().map(|(answer, action)| ((*answer).to_owned(), *action)).collect(),
+            is_understood: true,
+        };
+        let (ok, ignore) = (("success", Action::Ok), ("ignore", Action::Ignore));
+        match text.to_ascii_lowercase().as_str() {
+            "required" => fixed(&[ok, ignore, ("default", Action::Bad)]),
+            "requisite" => fixed(&[ok, ignore, ("default", Action::Die)]),
+            "sufficient" => fixed(&[("success", Action::Done), ("default", Action::Ignore)]),
+            "optional" => fixed(&[ok, ("default", Action::Ignore)]),
+            "include" | "substack" => fixed(&[]),
+            _ => {
+                let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+                let actions = inner.and_then(|inner| inner.split_whitespace().map(action).collect::<Option<Vec<_>>>());
+                let is_understood = actions.as_ref().is_some_and(|actions| !actions.is_empty());
+                Self { text: text.to_owned(), actions: actions.unwrap_or_default(), is_understood }
+            }
+        }
+    }
+
+    /// What this answer leads to. An answer that is not named, and without a default, fails.
+    pub fn action(&self, answer: &str) -> Action {
+        let named = |name| self.actions.iter().find(|action| action.0 == name).map(|action| action.1);
+        named(answer).or_else(|| named("default")).unwrap_or(Action::Bad)
+    }
+}
+
+fn action(word: &str) -> Option<(String, Action)> {
+    let (answer, action) = word.split_once('=')?;
+    let action = match action {
+        "ignore" => Action::Ignore,
+        "ok" => Action::Ok,
+        "done" => Action::Done,
+        "bad" => Action::Bad,
+        "die" => Action::Die,
+        "reset" => Action::Reset,
+        number => Action::Jump(number.parse().ok()?),
+    };
+    let is_name = !answer.is_empty() && answer.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    is_name.then(|| (answer.to_owned(), action))
+}
+
+/// The lines of a file; a backslash at the end of one goes on in the next.
+fn parse(path: &str, text: &str) -> Vec<Line> {
+    let (mut lines, mut whole, mut first) = (Vec::new(), String::new(), 1);
+    for (number, physical) in (1_usize..).zip(text.lines()) {
+        if whole.is_empty() {
+            first = number;
+        }
+        let said = physical.split('#').next().unwrap_or_default().trim_end();
+        if let Some(part) = said.strip_suffix('\\') {
+            whole.push_str(part);
+            whole.push(' ');
+            continue;
+        }
+        whole.push_str(said);
+        lines.extend(line(path, (first, number), &whole));
+        whole.clear();
+    }
+    lines
+}
+
+fn line(path: &str, at: (usize, usize), text: &str) -> Option<Line> {
+    let mut words = words(text).into_iter();
+    let kind_word = words.next()?.to_owned();
+    let control = Control::read(words.next().unwrap_or_default());
+    let module = words.next().unwrap_or_default().to_owned();
+    let bare = |word: &str| match word.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']').unwrap_or(inner).replace("\\]", "]"),
+        None => word.to_owned(),
+    };
+    Some(Line { path: path.to_owned(), at, kind_word, control, module, arguments: words.map(bare).collect() })
+}
+
+/// Words, where one in brackets may hold blanks.
+fn words(line: &str) -> Vec<&str> {
+    let (mut words, mut rest) = (Vec::new(), line.trim_start());
+    while !rest.is_empty() {
+        let end = if rest.starts_with('[') { bracket(rest) } else { rest.find(char::is_whitespace) };
+        let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+        words.push(word);
+        rest = after.trim_start();
+    }
+    words
+}
+
+/// Behind the bracket that closes the first one.
+fn bracket(text: &str) -> Option<usize> {
+    let mut before = ' ';
+    for (at, letter) in text.char_indices() {
+        if letter == ']' && before != '\\' {
+            return at.checked_add(1);
+        }
+        before = letter;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(texts: &[(&str, &str)]) -> Files {
+        let mut files = Files::default();
+        for (name, text) in texts {
+            files.add(name, &format!("{STACKS}/{name}"), text);
+        }
+        files
+    }
+
+    fn modules(steps: &[Step]) -> Vec<(usize, String)> {
+        steps.iter().filter_map(|step| Some((step.level, step.line()?.module.clone()))).collect()
+    }
+
+    #[test]
+    fn a_chain_has_what_is_included() {
+        let files = files(&[
+            ("a", "auth required x.so\n@include b\nauth substack c\nauth include d # not e\n-auth optional y.so\n"),
+            (
+                "b",
+                "account required no.so\nauth [success=1 \\\n default=ignore] b.so one [two three] [fo\\]ur]\n@include c",
+            ),
+            ("c", "auth required c.so\nsession required s.so\n"),
+            ("d", "#auth required never.so \\\nauth required d.so\n"),
+        ]);
+        let steps = files.chain("a", Kind::Auth);
+        let expected = [(0, "x.so"), (0, "b.so"), (0, "c.so"), (1, "c.so"), (0, "d.so"), (0, "y.so")];
+        assert_eq!(modules(&steps), expected.map(|(level, name)| (level, name.to_owned())));
+        let b = lines(&steps).nth(1).unwrap();
+        assert_eq!((b.at, b.place()), ((2, 3), "/etc/pam.d/b:2".into()));
+        assert_eq!(b.arguments, ["one", "two three", "fo]ur"]);
+        assert_eq!((b.control.action("success"), b.control.action("user_unknown")), (Action::Jump(1), Action::Ignore));
+        assert_eq!(
+            b.print().split_whitespace().collect::<Vec<_>>().join(" "),
+            "auth [success=1 default=ignore] b.so one [two three] [fo\\]ur]"
+        );
+        assert_eq!(modules(&files.chain("a", Kind::Account)), [(0, "no.so".to_owned())]);
+    }
+
+    #[test]
+    fn circles_and_missing_files_end() {
+        let files = files(&[("a", "@include a\nauth include gone\n")]);
+        let steps = files.chain("a", Kind::Auth);
+        assert!(steps.iter().all(|step| matches!(step.what, What::Missing(_))) && !steps.is_empty());
+        assert!(files.chain("nobody", Kind::Auth).is_empty());
+    }
+
+    #[test]
+    fn what_libpam_cannot_read_is_not_understood() {
+        for bad in ["requird", "[success=ok", "[success]", "[success=often]", "[]", ""] {
+            assert!(!Control::read(bad).is_understood, "{bad}");
+        }
+        assert!(Control::read("Required").is_understood);
+    }
+
+    #[test]
+    fn who_names_us_is_told_by_every_line() {
+        let files = files(&[
+            ("sshd", "auth required pam_unix.so\n@include common-auth\n"),
+            ("common-auth", "auth required /lib/security/pam_totp.so nullok\n"),
+            ("su", "auth required pam_totp.so nullok\nauth required pam_totp.so\n"),
+            ("vi", "auth required pam_unix.so\n"),
+            ("sshd.dpkg-old", "auth required pam_totp.so\n"),
+        ]);
+        let named: Vec<_> = files.naming_us().into_iter().map(|stack| (stack.service, stack.nullok)).collect();
+        assert_eq!(named, [("sshd".to_owned(), true), ("su".to_owned(), false)]);
+    }
+}

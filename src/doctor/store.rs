@@ -1,0 +1,152 @@
+//! Folders, keys and records: what the store refuses, in its own words, and how to mend it.
+
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::{Finding, quoted};
+use crate::desk::PolicyFault;
+use crate::policy::{Policy, STORE};
+use crate::store::StoreError;
+use crate::store::audit::{Flaw, FlawKind, Form};
+use crate::words::clean;
+
+const ABOUT: &str = "store";
+const POLICY: &str = "policy";
+
+/// What to do about a flaw.
+pub fn judge(flaw: &Flaw) -> Finding {
+    let path = quoted(&flaw.path.display().to_string());
+    let aside = || [format!("mv {path} /root/")];
+    match &flaw.kind {
+        FlawKind::LeftOver => {
+            let what = format!("{}: a change was killed and left this behind; it may hold a key", shown(&flaw.path));
+            Finding::warning(ABOUT, "left_over", what).mended_by([format!("rm {path}")])
+        }
+        FlawKind::Foreign => {
+            let what = format!("{}: nothing of pam_totp has such a name: see who put it there", shown(&flaw.path));
+            Finding::warning(ABOUT, "foreign", what).mended_by(aside())
+        }
+        FlawKind::Lost => {
+            let what = format!(
+                "{}: no valid record: the next login makes it anew, up to three minutes late",
+                shown(&flaw.path)
+            );
+            Finding::warning(ABOUT, "lost_record", what).mended_by(aside())
+        }
+        FlawKind::Refused(error) => refused(flaw, error, &path),
+    }
+}
+
+fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
+    let fault = |code| Finding::fault(ABOUT, code, error.to_string());
+    match (error, &flaw.user) {
+        (StoreError::Io(_, Errno::EACCES | Errno::EPERM), _) => {
+            Finding::warning(ABOUT, "needs_root", format!("{}: only root can look at this", shown(&flaw.path)))
+        }
+        // An empty folder over one that is not mounted would say that nobody is enrolled.
+        (StoreError::Missing(_), _) => {
+            let mode = if flaw.path.ends_with("pam_totp") { "755" } else { "700" };
+            fault("missing").mended_by([
+                "mount -a".to_owned(),
+                format!("[ -d {path} ] || install -d -o root -g root -m {mode} {path}"),
+            ])
+        }
+        (StoreError::Newer(_), _) => fault("newer").mended_by(INSTALL),
+        (StoreError::NotTheirs(..), Some(user)) => {
+            fault("not_theirs").mended_by([format!("pam-totp rename {0} {0}", quoted(user))])
+        }
+        (StoreError::Broken(..), Some(user)) => fault("damaged").mended_by(again(user)),
+        (StoreError::Unsafe(..), user) => fault("unsafe").mended_by(match (flaw.form(), user) {
+            (Some(Form::Folder), None) => owned_folder(&flaw.path, path),
+            (Some(Form::File), _) => vec![format!("chown root:root {path}"), format!("chmod 600 {path}")],
+            (Some(Form::Linked), _) => {
+                vec![
+                    format!("cp -p {path} {path}.one && mv {path}.one {path}"),
+                    format!("chown root:root {path}"),
+                    format!("chmod 600 {path}"),
+                ]
+            }
+            (Some(Form::Odd | Form::Folder), Some(user)) if flaw.path.extension().is_some() => again(user),
+            _ => vec![format!("mv {path} /root/")],
+        }),
+        _ => fault("refused"),
+    }
+}
+
+/// A new key in place of one that cannot be used.
+fn again(user: &str) -> Vec<String> {
+    vec![format!("pam-totp enroll {} --replace", quoted(user))]
+}
+
+fn owned_folder(folder: &Path, path: &str) -> Vec<String> {
+    let inner = folder.ends_with("secrets") || folder.ends_with("state");
+    vec![format!("chown root:root {path}"), format!("chmod {} {path}", if inner { "700" } else { "go-w" })]
+}
+
+/// In the folder that the sources are in.
+pub const INSTALL: [&str; 1] = ["make install   # in the folder of pam_totp's sources"];
+
+/// A path as it may be printed.
+fn shown(path: &Path) -> String {
+    clean(&path.display().to_string())
+}
+
+/// The policy, or why it is not in force.
+pub fn policy(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFault>) -> Vec<Finding> {
+    let file = quoted(&path.display().to_string());
+    match fault {
+        Some(PolicyFault::Text(_, bad)) => {
+            let what =
+                format!("{}: {bad}: until it is mended all is on, and those without a factor are refused", shown(path));
+            let line = bad.at.map_or(1, |at| at.0);
+            vec![Finding::fault(POLICY, "policy_text", what).mended_by(mended(text, line, &file))]
+        }
+        Some(PolicyFault::File(error)) => {
+            let fix = [format!("chown root:root {file}"), format!("chmod 644 {file}")];
+            vec![
+                Finding::fault(POLICY, "policy_file", format!("{error}: the strictest policy is in force"))
+                    .mended_by(fix),
+            ]
+        }
+        Some(fault) => vec![Finding::fault(POLICY, "policy_absent", fault.to_string())],
+        None => in_force(path, policy, &file),
+    }
+}
+
+/// A line that stands by itself may go, as its default is the strict one. Part of a rule must be read by a person:
+/// without it the rule may exempt everybody.
+fn mended(text: &[u8], line: usize, file: &str) -> Vec<String> {
+    let text = String::from_utf8_lossy(text);
+    let above = text.lines().take(line).any(|line| line.trim_start().starts_with('['));
+    let mut lines: Vec<&str> = text.lines().collect();
+    if let Some(bad) = line.checked_sub(1).and_then(|at| lines.get_mut(at)) {
+        *bad = "";
+    }
+    if !above && Policy::parse(lines.join("\n").as_bytes()).is_ok() {
+        return vec![format!("sed -i '{line}s/^/#/' {file}"), "pam-totp policy check".into()];
+    }
+    vec![format!("\"${{EDITOR:-vi}}\" +{line} {file} && pam-totp policy check")]
+}
+
+fn in_force(path: &Path, policy: &Policy, file: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !policy.enabled {
+        let what = format!("{}: enabled = false: nobody is asked for a code", shown(path));
+        findings.push(Finding::warning(POLICY, "policy_off", what).mended_by(["pam-totp policy enable"]));
+    }
+    if !policy.has_default_store() {
+        let (store, shown) = (quoted(&policy.store.display().to_string()), shown(&policy.store));
+        let what =
+            format!("the keys are in {shown}: pam-totpd does not serve them, and a read-only disk refuses everybody");
+        let lines = [
+            format!("cp -a {store}/secrets {store}/state {STORE}/"),
+            format!("sed -i 's/^[[:blank:]]*store[[:blank:]]*=/#&/' {file}"),
+        ];
+        findings.push(Finding::warning(POLICY, "other_store", what).mended_by(lines));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::fine(POLICY, "can be read, and is on"));
+    }
+    findings
+}

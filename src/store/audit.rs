@@ -1,0 +1,140 @@
+//! Everything that lies in the store, looked at as a login would look at it; nothing is changed.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+
+use super::files::{Writers, check_directories, check_directory, io_error, open_checked};
+use super::{RUN, Store, StoreError, read_slots, user_name};
+use crate::state::Found;
+
+/// What is not as it was left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// Where.
+    pub path: PathBuf,
+    /// Whose file it is, where it is a user's.
+    pub user: Option<String>,
+    /// What it is.
+    pub kind: FlawKind,
+}
+
+/// How a file or folder can be off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlawKind {
+    /// A login refuses it.
+    Refused(StoreError),
+    /// A record without a valid slot: the next login makes it anew.
+    Lost,
+    /// What a change that was killed left behind; it holds a key.
+    LeftOver,
+    /// Nothing of ours.
+    Foreign,
+}
+
+/// What the file or folder is, for who mends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A folder.
+    Folder,
+    /// A file with one name.
+    File,
+    /// A file that has other names as well.
+    Linked,
+    /// A link, a pipe, or what else is neither.
+    Odd,
+}
+
+impl Flaw {
+    /// What is there now; `None`: nothing.
+    pub fn form(&self) -> Option<Form> {
+        let metadata = std::fs::symlink_metadata(&self.path).ok()?;
+        Some(match metadata.file_type() {
+            kind if kind.is_dir() => Form::Folder,
+            kind if kind.is_file() && metadata.nlink() == 1 => Form::File,
+            kind if kind.is_file() => Form::Linked,
+            _ => Form::Odd,
+        })
+    }
+}
+
+/// The flaws of the store under `root`, and of what continues it.
+pub fn audit(root: &Path) -> Vec<Flaw> {
+    let (secrets, state) = (root.join("secrets"), root.join("state"));
+    let mut flaws = Vec::new();
+    folder(&mut flaws, check_directories(root, Writers::Trusted), root);
+    let mut states = vec![(state.clone(), check_directory(&state, Writers::OwnerAlone))];
+    if root == Path::new(crate::policy::STORE) {
+        let run = PathBuf::from(RUN);
+        folder(&mut flaws, run.parent().map_or(Ok(()), |run| check_directories(run, Writers::Trusted)), &run);
+        states.push((run.clone(), check_directory(&run, Writers::OwnerAlone)));
+    }
+    if folder(&mut flaws, check_directory(&secrets, Writers::OwnerAlone), &secrets) {
+        let store = Store { secrets: secrets.clone(), state, run: None, continues: false };
+        each(&mut flaws, &secrets, |path, file| secret(&store, path, file));
+    }
+    for (path, checked) in states {
+        if folder(&mut flaws, checked, &path) {
+            each(&mut flaws, &path, record);
+        }
+    }
+    flaws
+}
+
+/// Is it in order?
+fn folder(flaws: &mut Vec<Flaw>, checked: Result<(), StoreError>, path: &Path) -> bool {
+    let Err(error) = checked else { return true };
+    // It may be one of the folders above that is refused.
+    let path = match &error {
+        StoreError::Missing(path) | StoreError::Unsafe(path, _) | StoreError::Io(path, _) => path.clone(),
+        _ => path.to_owned(),
+    };
+    let flaw = Flaw { path, user: None, kind: FlawKind::Refused(error) };
+    if !flaws.contains(&flaw) {
+        flaws.push(flaw);
+    }
+    false
+}
+
+fn each(flaws: &mut Vec<Flaw>, folder: &Path, look: impl Fn(&Path, &str) -> Option<Flaw>) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let kind = FlawKind::Refused(io_error(folder, &error));
+            return flaws.push(Flaw { path: folder.to_owned(), user: None, kind });
+        }
+    };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    flaws.extend(paths.iter().filter_map(|path| look(path, path.file_name()?.to_str().unwrap_or_default())));
+}
+
+fn secret(store: &Store, path: &Path, file: &str) -> Option<Flaw> {
+    let Some(user) = file.strip_suffix(".toml").and_then(user_name) else {
+        let ours = file.strip_prefix('.').and_then(|file| file.strip_suffix(".toml.new")).and_then(user_name);
+        let kind = if ours.is_some() { FlawKind::LeftOver } else { FlawKind::Foreign };
+        return Some(Flaw { path: path.to_owned(), user: ours, kind });
+    };
+    let error = match store.enrollment_of(&user) {
+        Ok(Some(enrollment)) if enrollment.user != user => StoreError::NotTheirs(path.to_owned(), "names another user"),
+        Ok(_) => return None,
+        Err(error) => error,
+    };
+    Some(Flaw { path: path.to_owned(), user: Some(user), kind: FlawKind::Refused(error) })
+}
+
+fn record(path: &Path, file: &str) -> Option<Flaw> {
+    let Some(user) = user_name(file) else {
+        return Some(Flaw { path: path.to_owned(), user: None, kind: FlawKind::Foreign });
+    };
+    let found = open_checked(path, OFlag::O_RDONLY, Writers::OwnerAlone);
+    let found = found.and_then(|opened| opened.map_or(Ok(Found::Nothing), |(file, _)| read_slots(&file, path)));
+    let kind = match found {
+        Ok(Found::Valid(_)) => return None,
+        Ok(Found::Nothing) => FlawKind::Lost,
+        Ok(Found::Newer) => FlawKind::Refused(StoreError::Newer(path.to_owned())),
+        Err(error) => FlawKind::Refused(error),
+    };
+    Some(Flaw { path: path.to_owned(), user: Some(user), kind })
+}
