@@ -13,6 +13,7 @@ mod demo;
 mod devices;
 mod disks;
 mod docs;
+mod doctor;
 mod door;
 mod enrollment;
 mod face;

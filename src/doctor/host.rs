@@ -32,8 +32,10 @@ pub fn clock(clock: &Clock) -> Finding {
         [] => "by nothing that runs here".to_owned(),
         daemons => format!("by {}", daemons.join(", ")),
     };
-    let mend =
-        ["command -v chronyd ntpd >/dev/null || apt-get install -y systemd-timesyncd", "timedatectl set-ntp true"];
+    let mend = [
+        "ls /lib/systemd/systemd-timesyncd /usr/sbin/chronyd /usr/sbin/ntpd 2>/dev/null | grep -q . || apt-get install -y systemd-timesyncd",
+        "timedatectl set-ntp true",
+    ];
     match synchronized(clock) {
         Some(true) => Finding::fine(CLOCK, format!("synchronized, {by}")),
         Some(false) => {
@@ -299,7 +301,9 @@ pub fn door(door: &Door) -> Vec<Finding> {
     }
     if door.verify.is_none() && door.root.is_none() {
         let who = match () {
-            () if !door.needed_by.is_empty() => Some(format!("{} run without root", door.needed_by.join(", "))),
+            () if !door.needed_by.is_empty() => {
+                Some(format!("{} cannot open the files themselves", door.needed_by.join(", ")))
+            }
             () if door.read_only => Some("the disk with the keys is read-only".to_owned()),
             () => None,
         };

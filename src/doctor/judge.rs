@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::modules::{FACTORS, SILENT, beside, is_credential, is_password, is_plain, runs_without_root};
 use super::run::{Answer, Run, run};
-use super::stacks::{Action, Files, Kind, Line, MODULE, Step, What};
+use super::stacks::{Action, Files, Kind, Line, Step, What};
 use super::{Finding, Level, mend};
 use crate::options::Options;
 use crate::policy::Unenrolled;
@@ -11,79 +12,6 @@ use crate::words::clean;
 
 /// Under which these findings are read.
 pub const ABOUT: &str = "stacks";
-
-/// Modules that know the user by a password.
-const PASSWORDS: [&str; 16] = [
-    "pam_unix.so",
-    "pam_sss.so",
-    "pam_ldap.so",
-    "pam_winbind.so",
-    "pam_krb5.so",
-    "pam_userdb.so",
-    "pam_pwdfile.so",
-    "pam_mysql.so",
-    "pam_pgsql.so",
-    "pam_radius_auth.so",
-    "pam_tacplus.so",
-    "pam_systemd_home.so",
-    "pam_himmelblau.so",
-    "pam_oslogin_login.so",
-    "pam_unix2.so",
-    "pam_vas3.so",
-];
-/// Modules that know the user by something else.
-const FACTORS: [&str; 11] = [
-    "pam_fprintd.so",
-    "pam_u2f.so",
-    "pam_yubico.so",
-    "pam_ssh_agent_auth.so",
-    "pam_pkcs11.so",
-    "pam_p11.so",
-    "pam_google_authenticator.so",
-    "pam_oath.so",
-    "pam_duo.so",
-    "pam_howdy.so",
-    "pam_cockpit_cert.so",
-];
-/// Modules that give no opinion on who it is.
-const SILENT: [&str; 13] = [
-    "pam_env.so",
-    "pam_faildelay.so",
-    "pam_nologin.so",
-    "pam_motd.so",
-    "pam_keyinit.so",
-    "pam_group.so",
-    "pam_cap.so",
-    "pam_ssh_add.so",
-    "pam_warn.so",
-    "pam_echo.so",
-    "pam_gnome_keyring.so",
-    "pam_kwallet5.so",
-    "pam_mount.so",
-];
-/// Programs that run PAM as their user: they store nothing, and need the door.
-const LOCKERS: [&str; 20] = [
-    "swaylock",
-    "i3lock",
-    "xscreensaver",
-    "gtklock",
-    "hyprlock",
-    "waylock",
-    "kde",
-    "kscreensaver",
-    "kcheckpass",
-    "xlock",
-    "vlock",
-    "light-locker",
-    "cinnamon-screensaver",
-    "mate-screensaver",
-    "gnome-screensaver",
-    "xfce4-screensaver",
-    "xsecurelock",
-    "slock",
-    "physlock",
-    "polkit-1",
-];
 
 /// What the policy says, as far as it matters to stacks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,11 +35,6 @@ pub struct Ill {
     pub place: String,
     /// What is wrong, and what happens because of it.
     pub what: String,
-}
-
-/// Needs this service the door, or a disk that it may write to?
-pub fn runs_without_root(service: &str) -> bool {
-    LOCKERS.contains(&service)
 }
 
 /// How a stack asks, which sshd has to go with.
@@ -254,11 +177,6 @@ struct Auth<'a> {
     credentials: Vec<usize>,
 }
 
-/// Is this a module that knows who it is?
-pub fn is_credential(line: &Line) -> bool {
-    PASSWORDS.contains(&line.module_name()) || FACTORS.contains(&line.module_name())
-}
-
 impl<'a> Auth<'a> {
     fn new(service: &'a str, steps: &'a [Step]) -> Self {
         let known = |step: &Step| step.line().is_some_and(is_credential);
@@ -278,9 +196,12 @@ impl<'a> Auth<'a> {
                 _ if met == Some(at) => Answer::Success,
                 // Asks and splits; the line after it judges.
                 Some(Options { forward_pass: true, .. }) => Answer::Ignore,
+                // Of those who have proved nothing at all, nobody has shown a key.
+                Some(Options { after_publickey: true, .. }) if right == Right::Nobodys => Answer::Refuse,
                 Some(Options { after_publickey: true, .. }) if code == Answer::Ignore => Answer::Success,
                 Some(_) => code,
-                None if is_credential(line) => match right {
+                None if is_credential(line) && right == Right::Nobodys => Answer::Refuse,
+                None if is_password(line) => match right {
                     Right::All => Answer::Success,
                     Right::Nobodys => Answer::Refuse,
                     Right::At(known) if known == at => Answer::Success,
@@ -293,7 +214,8 @@ impl<'a> Auth<'a> {
 
     /// Logins of users with a right password: known to all modules, or to one alone.
     fn logins(&self) -> impl Iterator<Item = Right> + '_ {
-        std::iter::once(Right::All).chain(self.credentials.iter().map(|at| Right::At(*at)))
+        let known = self.credentials.iter().copied().filter(|at| self.line(*at).is_some_and(is_password));
+        std::iter::once(Right::All).chain(known.map(Right::At))
     }
 
     /// Our lines among those that a login reached, without those that only split.
@@ -430,7 +352,7 @@ impl<'a> Auth<'a> {
                     "use_first_pass",
                     "`use_first_pass`, but no module before it asks: everybody is refused",
                 );
-            } else if options.use_first_pass && askers.all(|line| PASSWORDS.contains(&line.module_name())) {
+            } else if options.use_first_pass && askers.all(is_password) {
                 say(
                     Level::Fault,
                     "use_first_pass",
@@ -493,29 +415,6 @@ impl<'a> Auth<'a> {
 
 fn after_publickey(line: &Line) -> bool {
     line.options().is_ok_and(|options| options.after_publickey)
-}
-
-/// Answers the same to everybody.
-fn is_plain(line: &Line) -> bool {
-    matches!(line.module_name(), "pam_permit.so" | "pam_deny.so" | "pam_faillock.so" | MODULE)
-}
-
-/// What a module says that does not know who it is. A condition that ends or shortens the stack does not hold.
-fn beside(line: &Line) -> Answer {
-    let says = |word: &str| line.arguments.iter().any(|argument| argument == word);
-    match line.module_name() {
-        "pam_permit.so" => Answer::Success,
-        "pam_deny.so" => Answer::Refuse,
-        "pam_faillock.so" if says("authfail") => Answer::Refuse,
-        "pam_faillock.so" if says("authsucc") => Answer::Success,
-        "pam_faillock.so" => Answer::Ignore,
-        name if SILENT.contains(&name) => Answer::Ignore,
-        _ if is_credential(line) || line.is_ours() => Answer::Success,
-        _ => match (line.control.action("success"), line.control.action("auth_err")) {
-            (Action::Done | Action::Jump(_), Action::Ignore | Action::Ok | Action::Jump(_)) => Answer::Refuse,
-            _ => Answer::Success,
-        },
-    }
 }
 
 /// Who gets in through a stack: with a right password and no code due, and with nothing right at all.

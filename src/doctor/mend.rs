@@ -1,6 +1,7 @@
 //! How to mend a stack: changes are tried in thought, and the first that mends it and harms no other stack is shown. Pure.
 
-use super::judge::{Circumstances, ills, is_credential, opens};
+use super::judge::{Circumstances, ills, opens};
+use super::modules::is_credential;
 use super::quoted;
 use super::run::distance;
 use super::stacks::{Action, Control, Files, Kind, Line, STACKS, Step, What};
@@ -336,7 +337,7 @@ impl<'a> Patient<'a> {
     }
 
     fn last_line(&self, which: impl Fn(&Line) -> bool) -> Option<Line> {
-        self.files.lines_of(self.service).into_iter().filter(which).last()
+        self.files.lines_of(self.service).into_iter().rev().find(which)
     }
 }
 

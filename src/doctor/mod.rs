@@ -4,6 +4,7 @@
 pub mod host;
 pub mod judge;
 pub mod mend;
+pub mod modules;
 pub mod run;
 pub mod sshd;
 pub mod stacks;

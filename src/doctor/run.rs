@@ -72,9 +72,7 @@ pub fn run(steps: &[Step], answer: impl Fn(usize, &Line) -> Answer) -> Run {
             Action::Ignore => {}
             Action::Reset => impression = entered.get(step.level).copied().unwrap_or(Impression::None),
             Action::Ok | Action::Done => {
-                if matches!(impression, Impression::None | Impression::Good(Answer::Success))
-                    && answer != Answer::Ignore
-                {
+                if matches!(impression, Impression::None | Impression::Good(Answer::Success)) {
                     impression = Impression::Good(answer);
                 }
             }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Uid;
 use pam_totp::account;
 use pam_totp::doctor::host::{Clock, Door, Module, ModuleFile, Socket, Stale, Sudo, version_in};
-use pam_totp::doctor::judge;
+use pam_totp::doctor::modules::runs_without_root;
 use pam_totp::doctor::sshd::Sshd;
 use pam_totp::doctor::stacks::{Files, Kind, lines};
 use pam_totp::door::client;
@@ -16,6 +16,8 @@ use super::ask::ask;
 
 /// What sets clocks, as the kernel shortens their names.
 const TIME_DAEMONS: [&str; 5] = ["systemd-timesyn", "chronyd", "ntpd", "openntpd", "ptp4l"];
+/// The unit of polkit's helper, where it has one.
+const POLKIT_HELPER: &str = "/usr/lib/systemd/system/polkit-agent-helper@.service";
 /// Not even the largest module is longer.
 const MAX_MODULE: u64 = 64 << 20;
 
@@ -164,13 +166,15 @@ pub fn sudo(files: &Files) -> Sudo {
 
 pub fn door(files: &Files, store: &Path) -> Door {
     let socket = |path| fs::symlink_metadata(path).ok().map(|m| Socket { uid: m.uid(), mode: m.mode() & 0o7777 });
-    let needed_by =
-        files.naming_us().into_iter().map(|stack| stack.service).filter(|name| judge::runs_without_root(name));
+    // From 127 on polkit's helper is root in a sandbox that sees the disk read-only.
+    let sandboxed = |name: &str| name == "polkit-1" && Path::new(POLKIT_HELPER).exists();
+    let mut needed_by: Vec<String> = files.naming_us().into_iter().map(|stack| stack.service).collect();
+    needed_by.retain(|name| runs_without_root(name) || sandboxed(name));
     let (verify, root) = (socket("/run/pam_totp/verify.sock"), socket("/run/pam_totp/root.sock"));
     let own = account::by_uid(Uid::effective().as_raw()).ok().flatten();
     let there = if Uid::effective().is_root() { root } else { verify };
     let answer = own.filter(|_| there.is_some()).map(|account| client::preview(&account.name).map(|_| ()));
-    Door { verify, root, answer, needed_by: needed_by.collect(), read_only: is_read_only(store) }
+    Door { verify, root, answer, needed_by, read_only: is_read_only(store) }
 }
 
 /// The mount that a folder is in.

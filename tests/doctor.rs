@@ -1,0 +1,223 @@
+//! `pam-totp doctor` finds what is broken, says nothing of what is not, and what it says to paste mends it.
+
+mod broken;
+mod libpam;
+
+use crate::support::door::Door;
+use crate::support::program::{object, program};
+use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE};
+use crate::support::system::{System, throw_away};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Says of the clock what stands in a file, as no daemon of systemd's runs here.
+const TIMEDATECTL: &str =
+    "#!/bin/sh\ncase $1 in show) cat /root/clock ;; set-ntp) echo NTPSynchronized=yes >/root/clock ;; esac\n";
+
+/// A host in order: alice has a factor, and sshd and sudo ask for codes as the README says.
+fn in_order(system: &System) {
+    system.file("/usr/bin/timedatectl", TIMEDATECTL);
+    system.file("/root/clock", "NTPSynchronized=yes\n");
+    fs::create_dir_all("/run/sshd").expect("/run/sshd");
+    fs::copy("/usr/share/openssh/sshd_config", "/etc/ssh/sshd_config").expect("Debian's own sshd_config");
+    system.file("/etc/ssh/sshd_config.d/00-pam_totp.conf", KEYBOARD_INTERACTIVE);
+    system.runs(Command::new("ssh-keygen").arg("-A"));
+    system.enrolled("alice");
+    system.stack("sshd", include_str!("../pam.d/sshd"));
+    system.stack("sudo", include_str!("../pam.d/sudo"));
+}
+
+/// The findings, which the exit code goes with.
+fn findings(system: &System) -> Vec<Value> {
+    let (exit, report) = object(system, &["doctor"], "");
+    let findings = report["findings"].as_array().expect("a list").clone();
+    let faults = findings.iter().any(|finding| finding["level"] == "fault");
+    assert_eq!(exit, i32::from(faults), "{findings:#?}");
+    findings
+}
+
+fn text<'a>(finding: &'a Value, key: &str) -> &'a str {
+    finding[key].as_str().unwrap_or_else(|| panic!("{key}: {finding}"))
+}
+
+fn of_level(findings: &[Value], level: &str) -> Vec<String> {
+    let found = findings.iter().filter(|finding| finding["level"] == level);
+    found.map(|finding| format!("{}: {}", text(finding, "code"), text(finding, "message"))).collect()
+}
+
+fn codes(findings: &[Value]) -> Vec<&str> {
+    findings.iter().map(|finding| text(finding, "code")).collect()
+}
+
+/// Pastes the lines into a root shell on a terminal's stead: what asks may not be among them.
+fn paste(system: &System, finding: &Value) -> String {
+    let lines: Vec<&str> =
+        finding["fix"].as_array().expect("lines").iter().map(|l| l.as_str().expect("a line")).collect();
+    let output = system.tries(Command::new("/bin/bash").arg("-c").arg(lines.join("\n")).current_dir("/root"), "");
+    format!("{lines:#?}\n{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn a_host_in_order_has_nothing_to_mend() {
+    throw_away(|system| {
+        in_order(system);
+        let found = findings(system);
+        assert_eq!((of_level(&found, "fault"), of_level(&found, "warning")), (vec![], vec![]));
+        let (exit, said, _) = program(system, &["doctor"], "");
+        assert_eq!(exit, 0);
+        for line in [
+            "  fine     synchronized, by nothing that runs here",
+            "  fine     these ask for a code: sshd, sudo",
+            "  fine     asks PAM as its stack needs it",
+            "  note     asks nobody again for 15.0 minutes after a code",
+            "This host is in order.",
+        ] {
+            assert!(said.lines().any(|said| said == line), "{line}: {said}");
+        }
+        let module = said.lines().find(|line| line.contains("pam_totp.so, version"));
+        assert!(module.is_some_and(|line| line.ends_with(env!("CARGO_PKG_VERSION"))), "{said}");
+    });
+}
+
+#[test]
+fn no_example_of_ours_and_nothing_of_debians_is_called_broken() {
+    throw_away(|system| {
+        in_order(system);
+        system.runs(Command::new("cp").args(["-a", "/etc/pam.d", "/root/stock"]));
+        let example = |name: &str| fs::read_to_string(Path::new("/mnt/examples").join(name));
+        assert!(example("sshd").is_err(), "the examples are compiled in");
+        let examples = [
+            ("sshd", include_str!("../pam.d/sshd"), KEYBOARD_INTERACTIVE),
+            ("sshd", include_str!("../pam.d/sshd-one-field"), "PasswordAuthentication yes\n"),
+            ("sshd", include_str!("../pam.d/sshd-publickey"), KEY_AND_CODE),
+            ("sudo", include_str!("../pam.d/sudo"), KEYBOARD_INTERACTIVE),
+            ("su", include_str!("../pam.d/su"), KEYBOARD_INTERACTIVE),
+            ("login", include_str!("../pam.d/login"), KEYBOARD_INTERACTIVE),
+            ("cockpit", include_str!("../pam.d/cockpit"), KEYBOARD_INTERACTIVE),
+            ("vsftpd", include_str!("../pam.d/vsftpd"), KEYBOARD_INTERACTIVE),
+        ];
+        for policy in ["", "unenrolled = \"allow\"\n", "unenrolled = \"enroll\"\n"] {
+            system.policy(policy);
+            for (service, stack, sshd) in examples {
+                system.runs(Command::new("/bin/sh").args(["-c", "rm -r /etc/pam.d; cp -a /root/stock /etc/pam.d"]));
+                system.stack("sshd", include_str!("../pam.d/sshd"));
+                system.stack(service, stack);
+                system.file("/etc/ssh/sshd_config.d/00-pam_totp.conf", sshd);
+                let found = findings(system);
+                // A line that is not there stores nothing: the README says so of the two.
+                let expected: &[&str] =
+                    if policy.contains("enroll\"") && service == "x" { &["no_account"] } else { &[] };
+                let bad = [of_level(&found, "fault"), of_level(&found, "warning")].concat();
+                assert_eq!(bad, expected.to_vec(), "{service} {policy}: {stack}");
+            }
+            // All of them together, and the README's other way: once for nearly all programs.
+            system.runs(Command::new("/bin/sh").args(["-c", "rm -r /etc/pam.d; cp -a /root/stock /etc/pam.d"]));
+            let ours = "/pam_totp\\.so/d";
+            system.runs(Command::new("/bin/sh").args(["-c", &format!("sed -i '{ours}' /etc/pam.d/*")]));
+            let lines = "echo 'auth requisite pam_totp.so explain' >>/etc/pam.d/common-auth\n\
+                         echo 'account required pam_totp.so' >>/etc/pam.d/common-account";
+            system.runs(Command::new("/bin/sh").args(["-c", lines]));
+            system.file("/etc/ssh/sshd_config.d/00-pam_totp.conf", KEYBOARD_INTERACTIVE);
+            let found = findings(system);
+            assert_eq!([of_level(&found, "fault"), of_level(&found, "warning")].concat(), [""; 0], "{policy}");
+        }
+    });
+}
+
+#[test]
+fn who_is_not_root_is_told_what_could_not_be_looked_at() {
+    throw_away(|system| {
+        in_order(system);
+        let bob = system.user("bob");
+        let output = system.tries(bob.command("pam-totp").args(["--json", "doctor"]), "");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("one object");
+        let found = report["findings"].as_array().expect("a list");
+        assert!(codes(found).contains(&"needs_root"), "{found:#?}");
+        assert_eq!(of_level(found, "fault"), [""; 0]);
+        let store = found.iter().filter(|finding| finding["about"] == "store");
+        assert!(store.clone().count() > 0 && store.into_iter().all(|finding| finding["level"] != "fine"), "{found:#?}");
+    });
+}
+
+#[test]
+fn the_door_is_knocked_at() {
+    throw_away(|system| {
+        in_order(system);
+        let closed = findings(system);
+        assert!(codes(&closed).contains(&"door_closed"), "{closed:#?}");
+        system.file("/etc/pam.d/swaylock", "auth requisite pam_unix.so\nauth requisite pam_totp.so\n");
+        assert!(codes(&findings(system)).contains(&"no_door"), "a locker runs without root");
+
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let door = Door::open(now);
+        let open = findings(system);
+        assert!(open.iter().any(|f| f["about"] == "door" && f["level"] == "fine"), "{open:#?}");
+        fs::set_permissions("/run/pam_totp/root.sock", fs::Permissions::from_mode(0o666)).expect("sets a mode");
+        let found = findings(system);
+        let wrong = found.iter().find(|finding| finding["code"] == "socket_mode").expect("a finding");
+        paste(system, wrong);
+        assert!(!codes(&findings(system)).contains(&"socket_mode"));
+        door.close();
+
+        let silent = "import socket; s = socket.socket(socket.AF_UNIX); s.bind('/run/pam_totp/root.sock')";
+        system.runs(Command::new("python3").args(["-c", silent]));
+        fs::set_permissions("/run/pam_totp/root.sock", fs::Permissions::from_mode(0o600)).expect("sets a mode");
+        assert!(codes(&findings(system)).contains(&"door_silent"), "nobody listens there");
+    });
+}
+
+#[test]
+fn a_module_of_another_version_or_one_that_does_not_load_is_found() {
+    throw_away(|system| {
+        in_order(system);
+        let folder = ["/usr/lib/x86_64-linux-gnu/security", "/usr/lib/aarch64-linux-gnu/security"];
+        let folder = folder.into_iter().find(|folder| Path::new(folder).exists()).expect("Debian's folder");
+        let path = format!("{folder}/pam_totp.so");
+        let good = fs::read(&path).expect("the module");
+        let mark = format!("pam_totp module {}\0", env!("CARGO_PKG_VERSION"));
+        let at = good.windows(mark.len()).position(|w| w == mark.as_bytes()).expect("the mark is in the file");
+
+        let mut other = good.clone();
+        other[at + mark.len() - 2] ^= 1;
+        fs::write(&path, &other).expect("writes");
+        assert!(codes(&findings(system)).contains(&"other_version"));
+        fs::write(&path, &good[..good.len() / 2]).expect("writes");
+        let found = findings(system);
+        assert!(codes(&found).contains(&"not_loadable"), "{found:#?}");
+        fs::write(&path, &good).expect("writes");
+
+        // A program that was started before the module was replaced.
+        let maps = format!("import ctypes, sys\nctypes.CDLL('{path}')\nprint('maps it', flush=True)\nsys.stdin.read()");
+        let mut old = Command::new("python3")
+            .args(["-c", &maps])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("python3");
+        let mut line = [0; 7];
+        std::io::Read::read_exact(old.stdout.as_mut().expect("a pipe"), &mut line).expect("it maps it");
+        assert!(!codes(&findings(system)).contains(&"old_module"));
+        system.runs(Command::new("/bin/sh").args(["-c", &format!("cp {path} {path}.new && mv {path}.new {path}")]));
+        let found = findings(system);
+        let stale = found.iter().find(|finding| finding["code"] == "old_module").expect("a finding");
+        assert!(text(stale, "message").contains(&format!("python3 ({})", old.id())), "{stale}");
+        drop(old.stdin.take());
+        old.wait().expect("it ends");
+        assert!(!codes(&findings(system)).contains(&"old_module"));
+    });
+}
+
+#[test]
+fn what_cannot_be_known_of_the_clock_is_not_called_fine() {
+    throw_away(|system| {
+        in_order(system);
+        system.file("/usr/bin/timedatectl", "#!/bin/sh\nexit 1\n");
+        assert!(codes(&findings(system)).contains(&"unknown_clock"));
+        system.file("/usr/bin/timedatectl", "#!/bin/sh\nexec sleep 60\n");
+        assert!(codes(&findings(system)).contains(&"unknown_clock"), "nobody waits for it a minute");
+    });
+}
