@@ -249,7 +249,8 @@ impl<'a> Auth<'a> {
         }
         let forwards = self.ours().any(|(_, line)| line.options().is_ok_and(|options| options.forward_pass));
         if let (Some(run), false) = (past.first(), forwards && asked.is_empty()) {
-            let end = run.reached.last().and_then(|at| self.line(*at));
+            let first = self.ours().next().map_or(0, |(at, _)| at);
+            let end = run.reached.iter().rfind(|at| **at < first).and_then(|at| self.line(*at));
             let by = end.map_or(String::new(), |line| {
                 format!("{} ({}, {})", clean(line.module_name()), line.place(), clean(&line.control.text))
             });

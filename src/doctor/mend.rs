@@ -17,6 +17,7 @@ struct Edit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Put {
     Instead(String),
+    Before(String),
     Behind(String),
     Comment,
 }
@@ -41,7 +42,7 @@ impl Edit {
         let text = |text: &str| text.replace('\\', "\\\\");
         match &self.put {
             Put::Instead(line) => format!("{range}c\\{}", text(line)),
-            Put::Behind(line) if last == 0 => format!("1i\\{}", text(line)),
+            Put::Before(line) => format!("{first}i\\{}", text(line)),
             Put::Behind(line) => format!("{last}a\\{}", text(line)),
             Put::Comment => format!("{range}s/^/#/"),
         }
@@ -57,21 +58,24 @@ pub fn mend(files: &Files, service: &str, code: &str, circumstances: &Circumstan
         let Some(mended) = applied(files, edits).filter(|_| !edits.is_empty()) else { return false };
         let after = ills(&mended, service, circumstances);
         let is_better = after.iter().all(|ill| ill.code != code && before.contains(&ill.code));
-        is_better && files.own().all(|other| harmless(files, &mended, other))
+        is_better && files.own().all(|other| harmless(files, &mended, other, circumstances))
     };
     let candidates = patient.candidates(code);
     match candidates.iter().find(|edits| helps(edits)) {
         Some(edits) => shell(edits),
         None if patient.asks_nobody() => Vec::new(),
-        None => patient.taken_out(),
+        None => patient.started_anew(),
     }
 }
 
-/// Whoever got in gets in, and nobody else does.
-fn harmless(before: &Files, after: &Files, service: &str) -> bool {
+/// Whoever got in gets in, and nobody else does; whom it asked it asks; and nothing ails it that did not before.
+fn harmless(before: &Files, after: &Files, service: &str, circumstances: &Circumstances) -> bool {
     let ((known, anybody), (known_then, anybody_then)) = (opens(before, service), opens(after, service));
     let same_users = known.len() != known_then.len() || known.iter().zip(&known_then).all(|(was, is)| !was || *is);
-    same_users && (anybody || !anybody_then)
+    let asks = before.stack_of(service).is_none() || after.stack_of(service).is_some();
+    let ailed: Vec<&str> = ills(before, service, circumstances).iter().map(|ill| ill.code).collect();
+    let no_worse = ills(after, service, circumstances).iter().all(|ill| ailed.contains(&ill.code));
+    same_users && (anybody || !anybody_then) && asks && (no_worse || after.stack_of(service).is_none())
 }
 
 /// The files with the changes, from the last line up.
@@ -86,6 +90,7 @@ fn applied(files: &Files, edits: &[Edit]) -> Option<Files> {
         let (first, last) = edit.at;
         match &edit.put {
             Put::Instead(line) => drop(lines.splice(first.checked_sub(1)?..last, [line.clone()])),
+            Put::Before(line) => lines.insert(first.checked_sub(1)?, line.clone()),
             Put::Behind(line) => lines.insert(last.min(lines.len()), line.clone()),
             Put::Comment => lines.get_mut(first.checked_sub(1)?..last)?.iter_mut().for_each(|line| line.insert(0, '#')),
         }
@@ -133,7 +138,7 @@ impl<'a> Patient<'a> {
         match code {
             "missing_include" => vec![self.without_missing()],
             "bad_word" => vec![self.readable()],
-            "bad_argument" => vec![self.understood()],
+            "bad_argument" => vec![self.understood(), self.without_any(&["use_first_pass", "forward_pass"])],
             "nullok" => vec![self.without("nullok")],
             "use_first_pass" => vec![self.without("use_first_pass")],
             "after_publickey" => vec![self.without("after=publickey")],
@@ -156,8 +161,9 @@ impl<'a> Patient<'a> {
             both(&credentials, &denies),
             self.commented("pam_permit.so", false),
             self.commented("pam_faillock.so", false),
-            self.with_argument("after=publickey"),
+            both(&self.with_argument("after=publickey"), &self.commented("pam_permit.so", false)),
             jumps.clone(),
+            both(&jumps, &self.permitted()),
             both(&jumps, &denies),
             both(&ours, &credentials),
             both(&both(&ours, &credentials), &denies),
@@ -170,9 +176,17 @@ impl<'a> Patient<'a> {
         candidates
     }
 
-    /// Where nothing else is known: our lines of the service's own file, so that it asks for no code.
-    fn taken_out(&self) -> Vec<String> {
-        shell(&self.ours().map(|(_, line)| Edit::comment(line)).collect::<Vec<_>>())
+    /// Where nothing else is known: an example that was tried, or no line of ours.
+    fn started_anew(&self) -> Vec<String> {
+        const EXAMPLES: [&str; 6] = ["cockpit", "login", "sshd", "su", "sudo", "vsftpd"];
+        let (service, path) = (self.service, self.path());
+        if EXAMPLES.contains(&service) {
+            let example = format!("/usr/local/share/doc/pam_totp/examples/pam.d/{service}");
+            return vec![format!("cp -a {path} /root/pam.d-{service}.before"), format!("cp {example} {path}")];
+        }
+        let mut lines = vec!["# pam_totp.so out of it: no code is asked for here any more".to_owned()];
+        lines.extend(shell(&self.ours().map(|(_, line)| Edit::comment(line)).collect::<Vec<_>>()));
+        lines
     }
 
     fn changed(&self, change: impl Fn(&mut Line)) -> Vec<Edit> {
@@ -189,7 +203,11 @@ impl<'a> Patient<'a> {
     }
 
     fn without(&self, word: &str) -> Vec<Edit> {
-        self.changed(|line| line.arguments.retain(|argument| argument != word))
+        self.without_any(&[word])
+    }
+
+    fn without_any(&self, words: &[&str]) -> Vec<Edit> {
+        self.changed(|line| line.arguments.retain(|argument| !words.contains(&argument.as_str())))
     }
 
     fn with_argument(&self, word: &str) -> Vec<Edit> {
@@ -257,6 +275,13 @@ impl<'a> Patient<'a> {
         jumps.collect()
     }
 
+    /// What is jumped to, so that whoever needs no code gets in by a right password: Debian's own way.
+    fn permitted(&self) -> Vec<Edit> {
+        let first = self.ours().next().map(|(_, line)| line);
+        let permit = |line: &Line| Put::Before(format!("{} required pam_permit.so", line.kind_word));
+        first.map(|line| Edit { path: line.path.clone(), at: line.at, put: permit(line) }).into_iter().collect()
+    }
+
     fn commented(&self, module: &str, own: bool) -> Vec<Edit> {
         let lines = self.lines().map(|(_, line)| line).filter(|line| line.module_name() == module);
         lines.filter(|line| !own || line.path == self.path()).map(Edit::comment).collect()
@@ -280,12 +305,12 @@ impl<'a> Patient<'a> {
         let mut first = (*our).clone();
         first.control = Control::read("requisite");
         first.arguments.retain(|argument| argument != "explain");
-        let top = Edit { path: self.path(), at: (0, 0), put: Put::Behind(first.print()) };
+        let top = Edit { path: our.path.clone(), at: (1, 1), put: Put::Before(first.print()) };
         ours.iter().map(|line| Edit::comment(line)).chain([top]).collect()
     }
 
     fn behind_passwords(&self) -> Vec<Edit> {
-        vec![Edit { path: self.path(), at: (0, 0), put: Put::Behind("@include common-auth".into()) }]
+        vec![Edit { path: self.path(), at: (1, 1), put: Put::Before("@include common-auth".into()) }]
     }
 
     /// All of our lines but one; rather that of the service than one that others share.
