@@ -342,6 +342,13 @@ impl<'a> Auth<'a> {
             let Ok(options) = line.options() else { continue };
             let mut say =
                 |level, code, what: &str| ills.push(Ill { level, code, place: line.place(), what: what.into() });
+            if line.kind_word.starts_with('-') {
+                say(
+                    Level::Warning,
+                    "may_be_missing",
+                    "the leading `-` lets everybody by without a code once the module is missing",
+                );
+            }
             if options.forward_pass {
                 self.forwarded(at, &login, &mut say);
             }

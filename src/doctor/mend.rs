@@ -143,6 +143,7 @@ impl<'a> Patient<'a> {
             "use_first_pass" => vec![self.without("use_first_pass")],
             "after_publickey" => vec![self.without("after=publickey")],
             "explain" => vec![self.without("explain")],
+            "may_be_missing" => vec![self.changed(|line| line.kind_word = line.kind_word.replace('-', ""))],
             "no_account" => self.with_account(),
             "asked_twice" => self.asking_once(),
             "forward_pass" | "forward_pass_order" => self.forwarding(),

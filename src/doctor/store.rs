@@ -47,7 +47,13 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
         // An empty folder over one that is not mounted would say that nobody is enrolled.
         (StoreError::Missing(_), _) => {
             let mode = if flaw.path.ends_with("pam_totp") { "755" } else { "700" };
-            fault("missing").mended_by([
+            // Under /run it is needed only while the disk is read-only.
+            let finding = if flaw.path.starts_with("/run") {
+                Finding::warning(ABOUT, "missing", error.to_string())
+            } else {
+                fault("missing")
+            };
+            finding.mended_by([
                 "mount -a".to_owned(),
                 format!("[ -d {path} ] || install -d -o root -g root -m {mode} {path}"),
             ])
@@ -57,7 +63,7 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
             fault("not_theirs").mended_by([format!("pam-totp rename {0} {0}", quoted(user))])
         }
         (StoreError::Broken(..), Some(user)) => fault("damaged").mended_by(again(user)),
-        (StoreError::Unsafe(..), user) => fault("unsafe").mended_by(match (flaw.form(), user) {
+        (StoreError::Unsafe(..), user) => fault("unsafe").mended_by(match (flaw.form, user) {
             (Some(Form::Folder), None) => owned_folder(&flaw.path, path),
             (Some(Form::File), _) => vec![format!("chown root:root {path}"), format!("chmod 600 {path}")],
             (Some(Form::Linked), _) => {

@@ -16,8 +16,10 @@ pub struct Flaw {
     pub path: PathBuf,
     /// Whose file it is, where it is a user's.
     pub user: Option<String>,
-    /// What it is.
+    /// What is wrong with it.
     pub kind: FlawKind,
+    /// What is there; `None`: nothing.
+    pub form: Option<Form>,
 }
 
 /// How a file or folder can be off.
@@ -47,15 +49,15 @@ pub enum Form {
 }
 
 impl Flaw {
-    /// What is there now; `None`: nothing.
-    pub fn form(&self) -> Option<Form> {
-        let metadata = std::fs::symlink_metadata(&self.path).ok()?;
-        Some(match metadata.file_type() {
+    /// With what is there now.
+    pub fn new(path: &Path, user: Option<String>, kind: FlawKind) -> Self {
+        let form = std::fs::symlink_metadata(path).ok().map(|metadata| match metadata.file_type() {
             kind if kind.is_dir() => Form::Folder,
             kind if kind.is_file() && metadata.nlink() == 1 => Form::File,
             kind if kind.is_file() => Form::Linked,
             _ => Form::Odd,
-        })
+        });
+        Self { path: path.to_owned(), user, kind, form }
     }
 }
 
@@ -90,7 +92,7 @@ fn folder(flaws: &mut Vec<Flaw>, checked: Result<(), StoreError>, path: &Path) -
         StoreError::Missing(path) | StoreError::Unsafe(path, _) | StoreError::Io(path, _) => path.clone(),
         _ => path.to_owned(),
     };
-    let flaw = Flaw { path, user: None, kind: FlawKind::Refused(error) };
+    let flaw = Flaw::new(&path, None, FlawKind::Refused(error));
     if !flaws.contains(&flaw) {
         flaws.push(flaw);
     }
@@ -102,7 +104,7 @@ fn each(flaws: &mut Vec<Flaw>, folder: &Path, look: impl Fn(&Path, &str) -> Opti
         Ok(entries) => entries,
         Err(error) => {
             let kind = FlawKind::Refused(io_error(folder, &error));
-            return flaws.push(Flaw { path: folder.to_owned(), user: None, kind });
+            return flaws.push(Flaw::new(folder, None, kind));
         }
     };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -114,19 +116,19 @@ fn secret(store: &Store, path: &Path, file: &str) -> Option<Flaw> {
     let Some(user) = file.strip_suffix(".toml").and_then(user_name) else {
         let ours = file.strip_prefix('.').and_then(|file| file.strip_suffix(".toml.new")).and_then(user_name);
         let kind = if ours.is_some() { FlawKind::LeftOver } else { FlawKind::Foreign };
-        return Some(Flaw { path: path.to_owned(), user: ours, kind });
+        return Some(Flaw::new(path, ours, kind));
     };
     let error = match store.enrollment_of(&user) {
         Ok(Some(enrollment)) if enrollment.user != user => StoreError::NotTheirs(path.to_owned(), "names another user"),
         Ok(_) => return None,
         Err(error) => error,
     };
-    Some(Flaw { path: path.to_owned(), user: Some(user), kind: FlawKind::Refused(error) })
+    Some(Flaw::new(path, Some(user), FlawKind::Refused(error)))
 }
 
 fn record(path: &Path, file: &str) -> Option<Flaw> {
     let Some(user) = user_name(file) else {
-        return Some(Flaw { path: path.to_owned(), user: None, kind: FlawKind::Foreign });
+        return Some(Flaw::new(path, None, FlawKind::Foreign));
     };
     let found = open_checked(path, OFlag::O_RDONLY, Writers::OwnerAlone);
     let found = found.and_then(|opened| opened.map_or(Ok(Found::Nothing), |(file, _)| read_slots(&file, path)));
@@ -136,5 +138,5 @@ fn record(path: &Path, file: &str) -> Option<Flaw> {
         Ok(Found::Newer) => FlawKind::Refused(StoreError::Newer(path.to_owned())),
         Err(error) => FlawKind::Refused(error),
     };
-    Some(Flaw { path: path.to_owned(), user: Some(user), kind })
+    Some(Flaw::new(path, Some(user), kind))
 }

@@ -62,14 +62,11 @@ fn kept(desk: &Local) -> Vec<Finding> {
 /// A factor that another uid enrolled.
 fn strange(store: &Store, name: &str) -> Option<Flaw> {
     let account = account::by_name(name).ok().flatten().filter(|account| account.name == name)?;
-    match store.enrollment(&account) {
-        // One that names another user was seen already.
-        Err(error @ StoreError::NotTheirs(..)) if store.enrollment_of(name).ok()??.user == name => {
-            let StoreError::NotTheirs(path, _) = &error else { return None };
-            Some(Flaw { path: path.clone(), user: Some(name.to_owned()), kind: FlawKind::Refused(error) })
-        }
-        _ => None,
-    }
+    let Err(error) = store.enrollment(&account) else { return None };
+    let StoreError::NotTheirs(path, _) = error.clone() else { return None };
+    // One that names another user was seen already.
+    let is_his = store.enrollment_of(name).ok()??.user == name;
+    is_his.then(|| Flaw::new(&path, Some(name.to_owned()), FlawKind::Refused(error)))
 }
 
 /// Factors without an account.
