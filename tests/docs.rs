@@ -242,7 +242,10 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
         client.answers(&prompt("alice", "Verification code: "), &alice.code());
         client.sees("in as alice");
 
+        let in_order = || system.runs(Command::new("pam-totp").arg("doctor"));
+        in_order();
         pasted(system, section(HOST), "tee -a /etc/pam.d/common-auth");
+        in_order();
         let mut terminal = sudo(&bob);
         terminal.answers("Verification code: ", &bob.code());
         terminal.sees("root");

@@ -37,6 +37,9 @@ fn findings(system: &System) -> Vec<Value> {
     let findings = report["findings"].as_array().expect("a list").clone();
     let faults = findings.iter().any(|finding| finding["level"] == "fault");
     assert_eq!(exit, i32::from(faults), "{findings:#?}");
+    for finding in findings.iter().filter(|finding| ["fault", "warning"].contains(&text(finding, "level"))) {
+        assert!(finding["fix"].as_array().is_some_and(|lines| !lines.is_empty()), "nothing to paste: {finding}");
+    }
     findings
 }
 

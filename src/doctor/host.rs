@@ -243,7 +243,8 @@ pub fn sudo(sudo: &Sudo) -> Vec<Finding> {
     }
     if let Some(first) = sudo.nopasswd.first() {
         let what = format!("under NOPASSWD ({}) it never asks, neither for a password nor for a code", clean(first));
-        findings.push(Finding::note(SUDO, "nopasswd", what));
+        let look = ["grep -rn NOPASSWD /etc/sudoers /etc/sudoers.d"];
+        findings.push(Finding::note(SUDO, "nopasswd", what).mended_by(look));
     }
     if sudo.explains && said("Sudo version").is_some_and(|version| !shows_messages(version)) {
         let what = "this version shows users nothing of what `explain` tells; that begins with 1.9.16";

@@ -76,7 +76,7 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
             (Some(Form::Odd | Form::Folder), Some(user)) if flaw.path.extension().is_some() => again(user),
             _ => vec![format!("mv {path} /root/")],
         }),
-        _ => fault("refused"),
+        _ => fault("refused").mended_by([format!("ls -ld {path}; dmesg | tail")]),
     }
 }
 
@@ -115,7 +115,14 @@ pub fn policy(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFa
                     .mended_by(fix),
             ]
         }
-        Some(fault) => vec![Finding::fault(POLICY, "policy_absent", fault.to_string())],
+        Some(fault) => {
+            // An empty one has the defaults.
+            let fix = [format!("install -m 644 /dev/null {file}")];
+            vec![
+                Finding::fault(POLICY, "policy_absent", format!("{fault}: the strictest policy is in force"))
+                    .mended_by(fix),
+            ]
+        }
         None => in_force(path, policy, &file),
     }
 }

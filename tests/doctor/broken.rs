@@ -49,6 +49,13 @@ fn policy_and_module() -> Vec<Row<'static>> {
         ("policy_text", format!("printf 'window = 1\\nunenroled = \"allow\"\\n' >{POLICY}")),
         ("policy_file", format!("echo 'window = 1' >{POLICY} && chmod 666 {POLICY}")),
         ("policy_off", format!("printf 'enabled = false\\nunenrolled = \"allow\"\\n' >{POLICY}")),
+        ("policy_absent", "sed -i 's#^auth.*pam_totp.so#& config=/etc/security/own.toml#' /etc/pam.d/sudo".into()),
+        (
+            "policy_text",
+            "echo 'windo = 1' >/etc/security/own.toml\n\
+                         sed -i 's#^auth.*pam_totp.so#& config=/etc/security/own.toml#' /etc/pam.d/sudo"
+                .into(),
+        ),
         ("other_store", format!("{store} && echo 'store = \"/var/lib/other\"' >{POLICY}")),
         ("no_module", format!("mkdir -p /usr/local/lib/security && mv {module} /usr/local/lib/security/")),
         ("module_writable", format!("chmod 666 {module}")),

@@ -108,10 +108,9 @@ fn policies(config: Option<&Path>, desk: &Local, files: &Files) -> Vec<Finding> 
     others.sort();
     others.dedup();
     for other in others {
-        if let Some(fault) = Local::open(Some(&other)).fault() {
-            let look = format!("pam-totp --config {} policy check", quoted(&other.display().to_string()));
-            findings.push(Finding::fault("policy", "other_policy", fault.to_string()).mended_by([look]));
-        }
+        let (desk, text) = (Local::open(Some(&other)), read_policy(&other).ok().flatten().unwrap_or_default());
+        let said = store::policy(&other, &text, desk.policy(), desk.fault());
+        findings.extend(said.into_iter().filter(|finding| finding.level == Level::Fault));
     }
     findings
 }
