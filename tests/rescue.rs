@@ -286,3 +286,26 @@ fn without_a_log_the_change_is_made_and_the_line_said() {
         assert!(errors.contains("the system log did not take the line: switched the policy off"), "{errors}");
     });
 }
+
+#[test]
+fn the_doctor_looks_at_the_files_of_that_disk_and_at_nothing_of_this_system() {
+    rescue(|system| {
+        enrolls(system, "zoe");
+        fs::set_permissions("/mnt/var/lib/pam_totp/secrets", fs::Permissions::from_mode(0o755)).expect("a mode");
+        system.file("/mnt/etc/pam.d/sshd", "auth required pam_unix.so\nauth optional pam_totp.so\n");
+        let before = here();
+        let (exit, report) = object(system, &["--root", "/mnt", "doctor"], "");
+        let findings = report["findings"].as_array().expect("a list");
+        let about = |key: &str| -> Vec<&str> { findings.iter().filter_map(|finding| finding[key].as_str()).collect() };
+        for code in ["unsafe", "optional", "files_alone"] {
+            assert!(about("code").contains(&code), "{code}: {report:#}");
+        }
+        for subject in ["clock", "sshd", "sudo", "door"] {
+            assert!(!about("about").contains(&subject), "{subject} is of this system: {report:#}");
+        }
+        assert!(!report.to_string().contains("alice") && exit == 1, "{report:#}");
+        assert_eq!(here(), before);
+        let (_, said, _) = program(system, &["--root", "/mnt", "doctor"], "");
+        assert!(said.contains("into a `chroot` to that disk"), "{said}");
+    });
+}

@@ -7,6 +7,7 @@ use nix::fcntl::OFlag;
 
 use super::files::{Writers, check_directories, check_directory, io_error, open_checked};
 use super::{RUN, Store, StoreError, read_slots, user_name};
+use crate::disk;
 use crate::state::Found;
 
 /// What is not as it was left.
@@ -67,7 +68,8 @@ pub fn audit(root: &Path) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     folder(&mut flaws, check_directories(root, Writers::Trusted), root);
     let mut states = vec![(state.clone(), check_directory(&state, Writers::OwnerAlone))];
-    if root == Path::new(crate::policy::STORE) {
+    // Another system's /run went with it.
+    if root == Path::new(crate::policy::STORE) && !disk::is_entered() {
         let run = PathBuf::from(RUN);
         folder(&mut flaws, run.parent().map_or(Ok(()), |run| check_directories(run, Writers::Trusted)), &run);
         states.push((run.clone(), check_directory(&run, Writers::OwnerAlone)));

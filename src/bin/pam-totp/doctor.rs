@@ -9,6 +9,7 @@ use nix::unistd::Uid;
 use pam_totp::account;
 use pam_totp::clock::now;
 use pam_totp::desk::{Desk, Local};
+use pam_totp::disk;
 use pam_totp::doctor::judge::{self, Circumstances};
 use pam_totp::doctor::stacks::{Files, Kind, Line, lines};
 use pam_totp::doctor::{Finding, Level, host, quoted, sshd, store};
@@ -27,22 +28,41 @@ use super::stacks;
 
 pub fn doctor(config: Option<&Path>) -> Report {
     let (desk, files) = (Local::open(config), stacks::files());
-    let mut findings = vec![host::clock(&gather::clock())];
-    findings.extend(host::ahead(&ahead(&desk)));
+    let mut findings = Vec::new();
+    if !disk::is_entered() {
+        findings.push(host::clock(&gather::clock()));
+        findings.extend(host::ahead(&ahead(&desk)));
+    }
     findings.extend(kept(&desk));
     findings.extend(gather::labels().map(|stat| host::labels(&stat)));
     findings.extend(policies(config, &desk, &files));
     findings.extend(host::module(&gather::module(), pam_totp::VERSION));
     findings.extend(no_such_module(&files));
-    let circumstances = circumstances(&desk);
-    findings.extend(judge::judge(&files, &circumstances));
-    findings.extend(servers(&desk, &files));
-    findings.extend(host::door(&gather::door(&files, &desk.policy().store)));
-    if !Uid::effective().is_root() {
-        let what = "without root keys, records, sshd's settings and the processes of others could not be looked at";
-        findings.push(Finding::warning("doctor", "needs_root", what).mended_by(["sudo pam-totp doctor"]));
+    findings.extend(judge::judge(&files, &circumstances(&desk)));
+    if !disk::is_entered() {
+        findings.extend(servers(&desk, &files));
+        findings.extend(host::door(&gather::door(&files, &desk.policy().store)));
     }
+    findings.extend(unseen());
     report(&findings)
+}
+
+/// What could not be looked at is not called fine.
+fn unseen() -> Option<Finding> {
+    match () {
+        () if disk::is_entered() => {
+            let what = "only files were looked at: not the clock, sshd, sudo and the door, which run with that system";
+            Some(
+                Finding::warning("doctor", "files_alone", what)
+                    .mended_by(["pam-totp doctor   # once that system runs"]),
+            )
+        }
+        () if !Uid::effective().is_root() => {
+            let what = "without root keys, records, sshd's settings and the processes of others could not be looked at";
+            Some(Finding::warning("doctor", "needs_root", what).mended_by(["sudo pam-totp doctor"]))
+        }
+        () => None,
+    }
 }
 
 /// Folders, keys and records.
@@ -185,9 +205,11 @@ fn report(findings: &[Finding]) -> Report {
     let (faults, warnings) = (count(Level::Fault), count(Level::Warning));
     lines.push(match faults + warnings {
         0 => "This host is in order.".into(),
-        _ => format!(
-            "faults: {faults}, warnings: {warnings}. Paste what mends one into a root shell, and run this again."
-        ),
+        _ => {
+            // The paths are those of that disk.
+            let shell = if disk::is_entered() { "a `chroot` to that disk" } else { "a root shell" };
+            format!("faults: {faults}, warnings: {warnings}. Paste what mends one into {shell}, and run this again.")
+        }
     });
     let objects: Vec<Value> = findings.iter().map(object).collect();
     let report = Report::new(lines.join("\n")).with("findings", objects);

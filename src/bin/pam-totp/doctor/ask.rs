@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pam_totp::disk;
+
 /// For each program.
 const BOUND: Duration = Duration::from_secs(5);
 /// Between two looks whether it has ended.
@@ -20,6 +22,10 @@ pub struct Said {
 
 /// Runs a program of the distribution's; `None`: it is not there, or did not end in time.
 pub fn ask(program: &str, arguments: &[&str]) -> Option<Said> {
+    // Whose disk it is may not be known: nothing of it is run.
+    if disk::is_entered() {
+        return None;
+    }
     let mut child = Command::new(program)
         .args(arguments)
         // Whatever the caller's environment says.

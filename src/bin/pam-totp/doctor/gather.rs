@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::Uid;
 use pam_totp::account;
+use pam_totp::disk;
 use pam_totp::doctor::host::{Clock, Door, Module, ModuleFile, Socket, Stale, Sudo, version_in};
 use pam_totp::doctor::modules::runs_without_root;
 use pam_totp::doctor::sshd::Sshd;
@@ -21,8 +22,11 @@ const POLKIT_HELPER: &str = "/usr/lib/systemd/system/polkit-agent-helper@.servic
 /// Not even the largest module is longer.
 const MAX_MODULE: u64 = 64 << 20;
 
-/// Each process: its folder in /proc and its name.
+/// Each process of this host: its id and its name.
 fn processes() -> Vec<(u32, String)> {
+    if disk::is_entered() {
+        return Vec::new();
+    }
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter_map(|pid| Some((pid, fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())))
