@@ -180,6 +180,7 @@ fn nothing_of_that_disk_is_run_here() {
         enrolls(system, "zoe");
         on_disk(system, &["policy", "explain", "zoe"], "");
         on_disk(system, &["list", "--required", "--group", "staff"], "");
+        assert!(program(system, &["--root", "/mnt", "doctor"], "").1.contains("doctor"));
         assert_eq!(program(system, &["--root", "/mnt", "remove", "nobody-there"], "").0, 3);
         assert!(!Path::new("/mnt/loaded").exists() && !Path::new("/loaded").exists());
 
