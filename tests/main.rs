@@ -5,6 +5,7 @@
 
 mod across;
 mod answers;
+mod changes;
 mod clocks;
 mod cockpit;
 mod confdir;

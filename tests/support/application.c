@@ -1,12 +1,12 @@
 /*
  * An application like sshd or sudo, as plain as can be: it asks what libpam asks and says what libpam says.
  *
- *     application [-d FOLDER] [-m MISBEHAVIOR] [-t ROUNDS] SERVICE USER      answers: a line of stdin each
+ *     application [-d FOLDER] [-m MISBEHAVIOR] [-r ROUNDS | -t ROUNDS] SERVICE USER      answers: a line of stdin each
  *     application -p PROCESSES SERVICE USER...                               all answer at once with the first line
  *
  * Each message is a line "STYLE TEXT", a delay after a refusal the line "delay", each result a line "= PAM-CODE". -m answers a prompt as no application
- * should: "none" gives no array, "null" an array without a string, "fail" says that it cannot ask. -t makes
- * that many logins, each in a thread of its own that ends; then the count of open descriptors, before and after.
+ * should: "none" gives no array, "null" an array without a string, "fail" says that it cannot ask. -r makes
+ * that many logins, -t each in a thread of its own that ends; then the count of open descriptors, before and after.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -114,16 +114,19 @@ static int descriptors(void)
     return count;
 }
 
-static void in_threads(int rounds, char *user)
+static void in_rounds(int rounds, char *user, int threads)
 {
     /* The C library keeps its socket to the log. */
     openlog("application", LOG_NDELAY, LOG_AUTHPRIV);
     int before = descriptors();
     while (rounds-- > 0) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, login_in_a_thread, user))
+        if (!threads)
+            login_in_a_thread(user);
+        else if (pthread_create(&thread, NULL, login_in_a_thread, user))
             exit(99);
-        pthread_join(thread, NULL);
+        else
+            pthread_join(thread, NULL);
     }
     printf("descriptors %d %d\n", before, descriptors());
 }
@@ -153,13 +156,14 @@ static void at_once(int processes, char **users, int count)
 
 int main(int argc, char **argv)
 {
-    int processes = 0, rounds = 0;
-    for (int option; (option = getopt(argc, argv, "d:m:p:t:")) != -1;) {
+    int processes = 0, rounds = 0, threads = 0;
+    for (int option; (option = getopt(argc, argv, "d:m:p:r:t:")) != -1;) {
         switch (option) {
         case 'd': folder = optarg; break;
         case 'm': misbehavior = optarg; break;
         case 'p': processes = atoi(optarg); break;
-        case 't': rounds = atoi(optarg); break;
+        case 'r': rounds = atoi(optarg); break;
+        case 't': rounds = atoi(optarg); threads = 1; break;
         default: return 99;
         }
     }
@@ -170,7 +174,7 @@ int main(int argc, char **argv)
     if (processes)
         at_once(processes, argv + optind, argc - optind);
     else if (rounds)
-        in_threads(rounds, argv[optind]);
+        in_rounds(rounds, argv[optind], threads);
     else
         printf("= %d\n", login(argv[optind]));
     return 0;
