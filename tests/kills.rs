@@ -3,7 +3,7 @@
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, at, login_at};
 use crate::support::codes::{code_at, key};
 use crate::support::strace::{Call, calls, killed_at};
-use crate::support::system::{KEY, throw_away};
+use crate::support::system::{KEY, System, throw_away};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -79,6 +79,40 @@ fn a_login_that_heals_killed_at_any_call_never_replays_and_heals_later() {
             assert_eq!(login_at(system, time + 180, "alice", &code(time + 180)), SUCCESS, "{call:?}");
             assert_eq!(login_at(system, time + 180, "alice", &code(time + 180)), AUTH_ERR, "{call:?}");
         }
+    });
+}
+
+/// Twenty codes at a time, as many as there are.
+fn backup_codes(system: &System) -> Vec<String> {
+    let output = system.runs(Command::new("pam-totp").args(["--json", "backup-codes", "--count", "20", "alice"]));
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an object");
+    let codes = object["backup_codes"].as_array().expect("codes");
+    codes.iter().map(|code| code.as_str().expect("a code").to_owned()).collect()
+}
+
+#[test]
+fn a_login_by_backup_code_killed_at_any_call_spends_it_or_leaves_it_and_never_both() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        let mut codes = backup_codes(system);
+        let (calls, output) = calls(system, T, &LOGIN, &codes.pop().expect("a code"));
+        assert_eq!(Said::read(&output).codes, [SUCCESS]);
+        let (mut spent, mut left) = (0, 0);
+        for call in from("read(0, ", calls) {
+            if codes.is_empty() {
+                codes = backup_codes(system);
+            }
+            let (code, before) = (codes.pop().expect("a code"), read(STATE));
+            let answered = Said::read(&killed_at(system, &call, T, &LOGIN, &code)).codes == [SUCCESS];
+            let recorded = read(STATE) != before;
+            let later = [(); 2].map(|()| login_at(system, T, "alice", &code));
+            assert_eq!(later, if recorded { [AUTH_ERR, AUTH_ERR] } else { [SUCCESS, AUTH_ERR] }, "{call:?}");
+            assert!(recorded || !answered, "{call:?}: answered before it was recorded");
+            spent += usize::from(recorded);
+            left += usize::from(!recorded);
+        }
+        assert!(spent > 0 && left > 0, "{spent} {left}");
     });
 }
 

@@ -1,12 +1,13 @@
 //! Many at once: one code lets in one, and nobody is in another's way.
 
-use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application};
+use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application, login_at};
 use crate::support::codes::{code_at, key, now};
 use crate::support::effort::effort;
-use crate::support::system::{System, throw_away};
+use crate::support::system::{KEY, System, throw_away};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
-use std::process::{Command, Stdio};
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,19 +47,111 @@ fn of_64_that_answer_with_one_code_exactly_one_gets_in() {
 }
 
 #[test]
-fn sixteen_users_at_once_all_get_in() {
+fn sixty_four_users_at_once_all_get_in() {
     throw_away(|system| {
         application::build(system);
-        let users: Vec<String> = (1..=16).map(|n| format!("user{n}")).collect();
+        let users: Vec<String> = (1..=64).map(|n| format!("user{n}")).collect();
         for user in &users {
             system.runs(Command::new("useradd").arg(user));
         }
-        for round in 0..5 {
+        for round in 0..effort(3, 30) {
             for user in &users {
                 set(system, user, &key(round));
             }
-            let said = at_once(system, 16, &users, &code_at(&key(round), now()));
-            assert_eq!(said.count(SUCCESS), 16, "round {round}: {:?}", said.codes);
+            let said = at_once(system, 64, &users, &code_at(&key(round), now()));
+            assert_eq!(said.count(SUCCESS), 64, "round {round}: {:?}", said.codes);
+        }
+    });
+}
+
+/// RFC 4226 section 7.3: a wait holds across sessions that guess at the same time.
+#[test]
+fn of_64_that_guess_at_once_no_more_are_looked_at_than_one_after_the_other() {
+    throw_away(|system| {
+        application::build(system);
+        for round in 0..effort(3, 50) {
+            let user = format!("user{round}");
+            system.runs(Command::new("useradd").arg(&user));
+            set(system, &user, KEY);
+            let near: Vec<String> = (0..40).map(|step| code_at(KEY, now() - 600 + step * 30)).collect();
+            let wrong = (0..).map(|n| format!("{n:06}")).filter(|code| !near.contains(code));
+            let mut guesses: Vec<_> = wrong.take(64).map(|code| (guesses_at(&user), code)).collect();
+            for (child, code) in &mut guesses {
+                let mut stdin = child.stdin.take().expect("a pipe");
+                stdin.write_all(format!("{code}\n").as_bytes()).expect("answers");
+            }
+            for (child, _) in guesses {
+                let said = Said::read(&child.wait_with_output().expect("it ends"));
+                assert_eq!(said.codes, [AUTH_ERR], "{said:?}");
+            }
+            // Five are free, the sixth begins the wait, in which none is looked at.
+            let status = system.runs(Command::new("pam-totp").args(["--json", "status", &user]));
+            let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("an object");
+            assert_eq!(status["failures"]["count"], 6, "{status}");
+        }
+    });
+}
+
+/// A login that waits at its prompt.
+fn guesses_at(user: &str) -> Child {
+    let mut command = application();
+    let command = command.args([SERVICE, user]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("it starts")
+}
+
+/// What root may do to a user who is logging in at this moment, many times; the state is lost now and then too.
+const MEANWHILE: [(&str, &[&[&str]]); 5] = [
+    ("unlocked", &[&["pam-totp", "unlock", "alice"]]),
+    ("given backup codes", &[&["pam-totp", "backup-codes", "alice"]]),
+    (
+        "given a device and rid of it",
+        &[
+            &["sh", "-c", "echo GEZDGNBVGY3TQOJQJBSWY3DPEHPK3PXP | pam-totp set alice --no-code --device tablet"],
+            &["pam-totp", "remove", "alice", "--device", "tablet"],
+        ],
+    ),
+    (
+        "removed and set again",
+        &[
+            &["pam-totp", "remove", "alice"],
+            &["sh", "-c", "echo JBSWY3DPEHPK3PXPGEZDGNBVGY3TQOJQ | pam-totp set alice --no-code"],
+        ],
+    ),
+    ("healed", &[&["rm", "-f", "/var/lib/pam_totp/state/alice"]]),
+];
+
+#[test]
+fn whatever_is_done_to_a_user_meanwhile_each_code_of_his_counts_once() {
+    throw_away(|system| {
+        application::build(system);
+        system.policy("[throttle]\nfree = 20\nfirst_wait = 1\nlongest_wait = 1\n");
+        system.user("alice");
+        for (what, commands) in MEANWHILE {
+            system.enroll("alice");
+            let accepted: BTreeMap<String, usize> = thread::scope(|scope| {
+                let root = scope.spawn(|| {
+                    for _ in 0..effort(10, 100) {
+                        for command in commands {
+                            system.runs(Command::new(command[0]).args(&command[1..]));
+                        }
+                    }
+                });
+                let mut accepted = BTreeMap::new();
+                while !root.is_finished() {
+                    let code = code_at(KEY, now());
+                    let said = at_once(system, 8, &["alice".into()], &code);
+                    assert_eq!(said.count(SUCCESS) + said.count(AUTH_ERR), 8, "{what}: {:?}", said.codes);
+                    *accepted.entry(code).or_default() += said.count(SUCCESS);
+                }
+                accepted
+            });
+            assert!(accepted.values().all(|times| *times <= 1), "{what}: {accepted:?}");
+            assert!(what == "healed" || accepted.values().any(|times| *times == 1), "{what}: {accepted:?}");
+            assert_eq!(system.log.count("internal error"), 0, "{what}");
+            // And nobody is locked out by it: at a later time than any code that can have been used.
+            assert_eq!(login_at(system, now() + 3_600, "alice", &code_at(KEY, now() + 3_600)), SUCCESS, "{what}");
+            system.runs(Command::new("pam-totp").args(["remove", "alice"]));
+            fs::remove_file("/var/lib/pam_totp/state/alice").expect("the next one starts afresh");
         }
     });
 }
