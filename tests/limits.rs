@@ -4,7 +4,8 @@
 use crate::sudo;
 use crate::support::system::{PASSWORD, System, User, throw_away};
 use std::fs;
-use std::process::Output;
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -49,6 +50,78 @@ fn is_no_oracle(system: &System, caller: &User, target: &User, command: &str) {
         wrong.recorded
     });
     assert!(enough.is_some());
+}
+
+/// What a caller hands down to a program that then is root: signals, folders, masks, limits, an environment.
+const HANDED_DOWN: [&str; 15] = [
+    "umask 0",
+    "umask 0777",
+    "ulimit -c unlimited",
+    "mkdir /tmp/gone; cd /tmp/gone; rmdir /tmp/gone",
+    "trap '' PIPE TERM HUP INT QUIT ALRM USR1 USR2 CHLD XFSZ XCPU TTIN TTOU CONT",
+    "exec 3</dev/zero 4>/dev/null 5<>/dev/null 9<.",
+    "export RUST_BACKTRACE=full RUST_LIB_BACKTRACE=full RUST_LOG=trace RUST_MIN_STACK=1",
+    "export TMPDIR=/nowhere PATH=/nowhere:$PATH HOME=/root USER=root LOGNAME=root SUDO_USER=root SUDO_UID=0",
+    "export LC_ALL=xx_XX LANGUAGE=.. LOCPATH=/tmp NLSPATH=/tmp/%N TZ=:/etc/shadow TZDIR=/etc",
+    "export LD_PRELOAD=/tmp/none.so LD_LIBRARY_PATH=/tmp LD_AUDIT=/tmp/none.so GCONV_PATH=/tmp",
+    "export MALLOC_PERTURB_=7 MALLOC_ARENA_MAX=1 GLIBC_TUNABLES=glibc.malloc.check=3",
+    "export SSH_CONNECTION='127.0.0.1 1 127.0.0.1 22' SSH_AUTH_INFO_0='publickey ssh-ed25519 AAAA'",
+    // With less, Debian's own pam_cap dies.
+    "ulimit -s 512",
+    "ulimit -v 200000",
+    "ulimit -i 0; ulimit -l 0; ulimit -q 0",
+];
+
+#[test]
+fn whatever_a_caller_hands_down_changes_no_verdict_and_spoils_no_record() {
+    throw_away(|system| {
+        sudo::prepare(system);
+        system.without_delays();
+        let alice = system.user("alice");
+        let state = "/var/lib/pam_totp/state/alice";
+        for handed_down in HANDED_DOWN {
+            system.enroll("alice");
+            let attempt = |code: String| {
+                attempt(system, &alice, &alice, &format!("{handed_down}; exec sudo -k -S -p password: id -un"), &code)
+            };
+            let (wrong, right) = (attempt(alice.wrong_code()), attempt(alice.code()));
+            assert!(wrong.recorded && wrong.output.stdout.is_empty(), "{handed_down}: {wrong:?}");
+            assert!(right.recorded && right.output.stdout == b"root\n", "{handed_down}: {right:?}");
+            let told = String::from_utf8_lossy(&right.output.stderr);
+            assert!(!told.contains("panicked") && !told.contains(".rs:"), "{handed_down}: {told}");
+            for file in [state, "/var/lib/pam_totp/secrets/alice.toml"] {
+                let stat = fs::metadata(file).expect("a file of ours");
+                assert_eq!((stat.mode(), stat.uid()), (0o100_600, 0), "{handed_down}");
+            }
+            system.runs(Command::new("pam-totp").args(["remove", "alice"]));
+            fs::remove_file(state).expect("the next one starts afresh");
+        }
+    });
+}
+
+/// The alarm that a caller has set rings in the program that he starts, and stopping it is his right.
+#[test]
+fn a_caller_who_rings_or_kills_in_the_middle_gets_no_guess_for_nothing() {
+    throw_away(|system| {
+        system.stack("su", include_str!("../pam.d/su"));
+        system.file("/etc/pam.d/common-auth", "auth requisite pam_unix.so nodelay\n");
+        let (alice, bob) = (system.user("alice"), system.enrolled("bob"));
+        // From before the module is loaded to after the delay of a refusal.
+        for milliseconds in (0..60).step_by(4).chain([200, 1_500]) {
+            let rings = format!(
+                "import os, signal; signal.setitimer(signal.ITIMER_REAL, {}); os.execvp('su', ['su', 'bob', '-c', 'id -un'])",
+                f64::from(milliseconds) / 1000.0 + 0.001
+            );
+            let attempt = attempt(system, &alice, &bob, &format!("exec python3 -c \"{rings}\""), &bob.wrong_code());
+            let refused = String::from_utf8_lossy(&attempt.output.stderr).contains("Authentication failure");
+            assert!(attempt.recorded || !refused, "{milliseconds} ms: answered, and not counted: {attempt:?}");
+            assert!(attempt.output.stdout.is_empty(), "{attempt:?}");
+        }
+        system.runs(Command::new("pam-totp").args(["unlock", "bob"]));
+        let answers = format!("{PASSWORD}\n{}\n", bob.code());
+        let output = system.tries(alice.command("su").args(["bob", "-c", "id -un"]), &answers);
+        assert!(output.stdout.ends_with(b"bob\n"), "{output:?}");
+    });
 }
 
 #[derive(Debug, PartialEq)]
