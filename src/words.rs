@@ -25,6 +25,11 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// Text of several lines in which nothing shows as something else than itself.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if deceives(c) && c != '\n' { '?' } else { c }).collect()
+}
+
 /// Seconds as people say them, rounded up: "12 s", "4 minutes", "6 hours".
 pub fn duration(seconds: u64) -> String {
     match seconds {

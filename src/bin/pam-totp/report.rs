@@ -9,7 +9,7 @@ use pam_totp::desk::PolicyFault;
 use pam_totp::door::DoorError;
 use pam_totp::manage::ManageError;
 use pam_totp::store::StoreError;
-use pam_totp::words::clocks_differ;
+use pam_totp::words::{clocks_differ, plain};
 use serde_json::{Map, Value, json};
 
 /// The JSON contract; frozen.
@@ -202,7 +202,8 @@ pub fn finish(json: bool, result: Result<Report, Failure>) -> ExitCode {
         (Ok(report), false) if report.text.is_empty() => (report.exit, Ok(())),
         (Ok(report), false) => (report.exit, writeln!(std::io::stdout(), "{}", report.text)),
         (Err(failure), false) => {
-            let _ = writeln!(std::io::stderr(), "pam-totp: {}", failure.message);
+            // It may quote what somebody pasted.
+            let _ = writeln!(std::io::stderr(), "pam-totp: {}", plain(&failure.message));
             (failure.exit, Ok(()))
         }
     };
