@@ -3,6 +3,7 @@
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application, login_at};
 use crate::support::codes::{code_at, key, now};
 use crate::support::effort::effort;
+use crate::support::strace::{calls, slow_at};
 use crate::support::system::{KEY, System, throw_away};
 use std::collections::BTreeMap;
 use std::fs;
@@ -193,6 +194,38 @@ fn a_key_is_replaced_whole_while_its_user_logs_in() {
         set(system, "alice", &key(60));
         system.runs(Command::new("pam-totp").args(["unlock", "alice"]));
         assert_eq!(application::login(system, "alice", &code_at(&key(60), now())), SUCCESS);
+    });
+}
+
+/// Between opening a file and looking at it another one may have taken its name: that is no second name of it.
+#[test]
+fn a_file_that_is_replaced_while_it_is_opened_refuses_nobody() {
+    const T: u64 = 1_800_000_000;
+    let program = ["/usr/local/bin/application", SERVICE, "alice"];
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        system.policy("window = 1\n");
+        let (calls, _) = calls(system, T, &program, &code_at(KEY, T));
+        let files = ["/etc/security/pam_totp.toml", "/var/lib/pam_totp/secrets/alice.toml"];
+        for (file, time) in files.into_iter().zip([T + 60, T + 120]) {
+            let opens = calls.iter().find(|c| c.name == "openat" && c.line.contains(file)).expect("it is opened");
+            let (content, mode) = (fs::read(file).expect("a file"), fs::metadata(file).expect("a file").permissions());
+            thread::scope(|scope| {
+                let login = scope.spawn(|| slow_at(system, opens, time, &program, &code_at(KEY, time)));
+                while !login.is_finished() {
+                    fs::write("/tmp/new", &content).expect("writes");
+                    fs::set_permissions("/tmp/new", mode.clone()).expect("sets the mode");
+                    let new = format!("{file}.new");
+                    fs::copy("/tmp/new", &new).expect("copies");
+                    fs::rename(&new, file).expect("takes its name");
+                    thread::sleep(Duration::from_millis(5));
+                }
+                let said = Said::read(&login.join().expect("a login"));
+                assert_eq!(said.codes, [SUCCESS], "{file}: {said:?}");
+            });
+        }
+        assert_eq!(system.log.count("policy error") + system.log.count("store error"), 0);
     });
 }
 

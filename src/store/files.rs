@@ -18,6 +18,8 @@ use super::StoreError;
 
 /// No file of ours is longer.
 pub(super) const MAX_FILE: u64 = 64 * 1024;
+/// How often a file may be replaced between its opening and the look at it.
+const REPLACED: u32 = 8;
 /// Between two tries for the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
@@ -81,9 +83,16 @@ pub(super) fn open_checked(
     access: OFlag,
     writers: Writers,
 ) -> Result<Option<(File, FileStat)>, StoreError> {
-    let Some(file) = open_unchecked(path, access)? else { return Ok(None) };
-    let stat = check_file(&file, path, writers)?;
-    Ok(Some((file, stat)))
+    for _ in 1..REPLACED {
+        let Some(file) = open_unchecked(path, access)? else { return Ok(None) };
+        let stat = fstat(&file).map_err(|e| StoreError::Io(path.into(), e))?;
+        // No name at all: it was replaced in this moment, and the next one is there already.
+        if stat.st_nlink > 0 {
+            check_stat(&stat, path, writers)?;
+            return Ok(Some((file, stat)));
+        }
+    }
+    Err(StoreError::Busy)
 }
 
 pub(super) fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>, StoreError> {
@@ -95,12 +104,6 @@ pub(super) fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>,
         Err(Errno::EISDIR | Errno::ENXIO) => Err(StoreError::Unsafe(path.into(), "is not a regular file")),
         Err(errno) => Err(StoreError::Io(path.into(), errno)),
     }
-}
-
-fn check_file(file: &File, path: &Path, writers: Writers) -> Result<FileStat, StoreError> {
-    let stat = fstat(file).map_err(|e| StoreError::Io(path.into(), e))?;
-    check_stat(&stat, path, writers)?;
-    Ok(stat)
 }
 
 pub(super) fn check_stat(stat: &FileStat, path: &Path, writers: Writers) -> Result<(), StoreError> {

@@ -58,6 +58,12 @@ pub fn failing_at(system: &System, call: &Call, error: &str, time: u64, program:
     output
 }
 
+/// Runs it again with time passing behind that call.
+pub fn slow_at(system: &System, call: &Call, time: u64, program: &[&str], input: &str) -> Output {
+    let slow = format!("inject={}:delay_exit=300000:when={}", call.name, call.nth);
+    system.tries(strace(time, &["-e", &slow]).args(program), input)
+}
+
 fn strace(time: u64, options: &[&str]) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-o", TRACE]).args(options);
