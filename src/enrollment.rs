@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use toml::value::{Datetime, Offset};
 use zeroize::Zeroizing;
 
-use crate::backup::{BackupCodes, MAX_CODES, MAX_ITERATIONS};
+use crate::backup::{BackupCodes, Form, MAX_CODES, MAX_ITERATIONS, SCRATCH};
 use crate::date::Utc;
 use crate::otp::{Algorithm, Digits};
 use crate::secret::Secret;
@@ -126,6 +126,7 @@ struct DeviceTable {
 #[serde(deny_unknown_fields)]
 struct BackupTable {
     id: String,
+    digits: Option<usize>,
     salt: String,
     iterations: u32,
     hashes: Vec<String>,
@@ -193,7 +194,11 @@ impl Enrollment {
             writeln!(out, "created = {}", Utc::from_epoch(device.created))?;
         }
         if let Some(set) = &self.backup_codes {
-            writeln!(out, "\n[backup_codes]\nid = {}\nsalt = \"{}\"", Quoted(&set.id), encode(&set.salt))?;
+            writeln!(out, "\n[backup_codes]\nid = {}", Quoted(&set.id))?;
+            if set.form == Form::Digits {
+                writeln!(out, "digits = {SCRATCH}")?;
+            }
+            writeln!(out, "salt = \"{}\"", encode(&set.salt))?;
             writeln!(out, "iterations = {}\nhashes = [", set.iterations)?;
             for hash in &set.hashes {
                 writeln!(out, "    \"{}\",", encode(hash))?;
@@ -246,8 +251,14 @@ fn backup_codes(table: BackupTable) -> Result<BackupCodes, Broken> {
         return Err(fault());
     }
     let hashes = table.hashes.iter().map(|h| decode(h)?.try_into().ok()).collect::<Option<Vec<_>>>();
+    let form = match table.digits {
+        None => Form::Letters,
+        Some(SCRATCH) => Form::Digits,
+        Some(_) => return Err(fault()),
+    };
     Ok(BackupCodes {
         id: identifier(table.id)?,
+        form,
         salt: decode(&table.salt).ok_or_else(fault)?,
         iterations: table.iterations,
         hashes: hashes.ok_or_else(fault)?,

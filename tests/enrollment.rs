@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use pam_totp::backup::BackupCodes;
+use pam_totp::backup::{BackupCodes, Form};
 use pam_totp::enrollment::{Broken, Device, Enrollment, Kind};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::Secret;
@@ -80,12 +80,13 @@ prop_compose! {
 prop_compose! {
     fn backup_codes()(
         id in "[A-Za-z0-9]{1,16}",
+        form in prop::sample::select(vec![Form::Letters, Form::Digits]),
         salt in vec(any::<u8>(), 0..=32),
         iterations in 1_u32..=200_000,
         hashes in vec(uniform32(any::<u8>()), 0..=20),
         created in 0_u64..=253_402_300_799,
     ) -> BackupCodes {
-        BackupCodes { id, salt, iterations, hashes, created }
+        BackupCodes { id, form, salt, iterations, hashes, created }
     }
 }
 
