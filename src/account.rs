@@ -1,6 +1,7 @@
 //! Accounts: the only place that asks NSS.
 
 use std::ffi::CString;
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
@@ -61,6 +62,12 @@ pub fn groups_among(account: &Account, names: &[&str]) -> Result<Vec<String>, Un
         }
     }
     Ok(groups)
+}
+
+/// Where its home is.
+pub fn home(account: &Account) -> Result<PathBuf, Unavailable> {
+    let user = User::from_name(&account.name).map_err(|_| Unavailable)?;
+    Ok(user.map(|user| user.dir).unwrap_or_default())
 }
 
 /// Has it a login shell? Nobody logs in to a service's account, and nobody but root shall enroll for one.

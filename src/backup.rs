@@ -119,6 +119,12 @@ pub enum BackupShaped {
     Digits(Zeroizing<[u8; SCRATCH]>),
 }
 
+impl fmt::Debug for BackupShaped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BackupShaped")
+    }
+}
+
 impl BackupShaped {
     /// Recognizes the shape: groups joined by hyphens, by spaces or not at all, in either case; or eight digits, with
     /// or without spaces.

@@ -44,6 +44,8 @@ pub mod throttle;
 pub mod backup;
 pub mod date;
 pub mod enrollment;
+#[cfg(feature = "cli")]
+pub mod import;
 pub mod otp;
 pub mod policy;
 pub mod qr;

@@ -3,6 +3,9 @@
 //! Each commits in this order: the state that serves old and new, then the secret, then the state pruned. A crash
 //! anywhere leaves the old or the new secret and a state that fits both.
 
+#[cfg(feature = "cli")]
+pub mod import;
+
 use std::fmt;
 
 use sha2::{Digest, Sha256};

@@ -1,6 +1,7 @@
 //! Every account of this host, as the name service lists them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use nix::unistd::Group;
@@ -15,6 +16,7 @@ const NO_SHELL: [&str; 5] = ["nologin", "false", "sync", "shutdown", "halt"];
 /// An account's line.
 pub struct Line {
     pub account: Account,
+    pub home: PathBuf,
     shell: String,
 }
 
@@ -50,9 +52,9 @@ pub fn named(name: &str, accounts: &BTreeMap<String, Line>) -> Result<Option<Acc
 fn line(line: &str) -> Option<(String, Line)> {
     let mut fields = line.split(':');
     let (name, uid, gid) = (fields.next()?, fields.nth(1)?, fields.next()?);
-    let shell = fields.nth(2)?.to_owned();
+    let (home, shell) = (fields.nth(1)?.into(), fields.next()?.to_owned());
     let account = Account { name: name.to_owned(), uid: uid.parse().ok()?, gid: gid.parse().ok()? };
-    Some((name.to_owned(), Line { account, shell }))
+    Some((name.to_owned(), Line { account, home, shell }))
 }
 
 /// Who is in a group, be it his own or one that lists him.

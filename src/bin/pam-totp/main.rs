@@ -9,6 +9,8 @@ mod change;
 mod edit;
 mod enroll;
 mod explain;
+mod home;
+mod import;
 mod input;
 mod list;
 mod look;
@@ -75,6 +77,8 @@ enum Command {
         /// The account that shall have it.
         new: String,
     },
+    /// Take over what users have with another module: keys, counters, scratch codes, and which codes were used.
+    Import(import::Import),
     /// Show, check and switch what this host asks of its users.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -198,6 +202,10 @@ enum Qr {
 }
 
 fn main() -> ExitCode {
+    // First of all, while nothing was opened or read: this process may have to be somebody else's.
+    if let Some(exit) = home::read_as_asked() {
+        return exit;
+    }
     keep_no_core();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -223,6 +231,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Remove(arguments) => sweep::remove(config, &arguments, cli.json),
         Command::Unlock(users) => change::unlock(config, &users.users),
         Command::Rename { old, new } => change::rename(config, &old, &new),
+        Command::Import(arguments) => import::import(config, &arguments, cli.json),
         Command::Policy(command) => policy::run(config, command, cli.json),
         Command::Issuer { name } => policy::issuer(config, name.as_deref()),
         Command::Completions { shell } => Ok(completions(shell)),

@@ -16,6 +16,19 @@ pub struct Stack {
 
 /// The stacks that name us, be it by what they include.
 pub fn naming_us() -> Vec<Stack> {
+    files().into_iter().filter_map(|service| found(service, DEPTH)).collect()
+}
+
+/// The files that name a module themselves.
+pub fn naming(module: &str) -> Vec<String> {
+    let names = |file: &String| {
+        let text = fs::read_to_string(Path::new(STACKS).join(file)).unwrap_or_default();
+        text.lines().any(|line| line.split('#').next().unwrap_or_default().contains(module))
+    };
+    files().into_iter().filter(names).collect()
+}
+
+fn files() -> Vec<String> {
     let mut services: Vec<String> = fs::read_dir(STACKS)
         .into_iter()
         .flatten()
@@ -24,7 +37,7 @@ pub fn naming_us() -> Vec<Stack> {
         .filter(|name| !name.contains('.') && !name.ends_with('~'))
         .collect();
     services.sort();
-    services.into_iter().filter_map(|service| found(service, DEPTH)).collect()
+    services
 }
 
 /// The stack of a service with what it includes; `None` where it does not name us. A service without a file of its
