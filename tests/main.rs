@@ -20,6 +20,7 @@ mod first_login;
 mod flow;
 mod heart;
 mod hostile;
+mod imports;
 mod inside;
 mod install;
 mod kills;

@@ -72,8 +72,6 @@ pub enum Remark {
     OtherDigits(usize),
     /// A device beyond the fifth.
     TooMany(usize),
-    /// So many scratch codes, which could be the device's.
-    Ambiguous(usize),
     /// So many scratch codes beyond those that a set holds.
     TooManyScratch(usize),
     /// Which codes were used is not recorded.
@@ -99,8 +97,8 @@ pub enum Remark {
 impl Remark {
     /// Should somebody do something about it?
     pub fn is_warning(self) -> bool {
-        use Remark::{Ambiguous, OtherDigits, Pin, Skew, TooMany, TooManyScratch, WeakKey};
-        matches!(self, WeakKey(_) | Pin(_) | OtherDigits(_) | TooMany(_) | Ambiguous(_) | TooManyScratch(_) | Skew(_))
+        use Remark::{OtherDigits, Pin, Skew, TooMany, TooManyScratch, WeakKey};
+        matches!(self, WeakKey(_) | Pin(_) | OtherDigits(_) | TooMany(_) | TooManyScratch(_) | Skew(_))
     }
 
     /// For programs.
@@ -110,7 +108,6 @@ impl Remark {
             Self::Pin(_) => "pin",
             Self::OtherDigits(_) => "other_digits",
             Self::TooMany(_) => "too_many_devices",
-            Self::Ambiguous(_) => "scratch_codes_ambiguous",
             Self::TooManyScratch(_) => "too_many_scratch_codes",
             Self::Unrecorded => "use_unrecorded",
             Self::Future(_) => "used_in_future",
@@ -144,10 +141,6 @@ impl fmt::Display for Remark {
             Self::TooMany(line) => {
                 write!(f, "the device of line {line} is one more than {MAX_DEVICES} and is NOT carried")
             }
-            Self::Ambiguous(count) => write!(
-                f,
-                "{count} scratch codes look like codes of the device and are NOT carried: `pam-totp backup-codes` makes others"
-            ),
             Self::TooManyScratch(count) => {
                 write!(f, "{count} scratch codes are too many for a set and are NOT carried")
             }
