@@ -6,6 +6,7 @@ use crate::support::codes::{code_at, key};
 use crate::support::program::{error_code, object, program};
 use crate::support::strace::{calls, killed_at};
 use crate::support::system::{KEY, System, User, throw_away};
+use crate::support::terminal::Terminal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;

@@ -33,7 +33,7 @@ const PLANTS: [(&str, Plant, &str); 16] = [
     ("closed", |path| own(path, MARK, 0o000), "the user himself cannot read it"),
     ("long", |path| own(path, &"A".repeat(65 * 1024), 0o600), "it is longer than 64 KiB"),
     ("empty", |path| own(path, "", 0o600), "it is empty"),
-    ("text", |path| own(path, MARK, 0o600), "the key is not base32 in line 1"),
+    ("text", |path| own(path, MARK, 0o600), "the key is shorter than 80 bits in line 1"),
     ("noise", |path| own(path, "\u{0}\u{1}\u{7f}\u{1b}[2J", 0o600), "the key is not base32 in line 1"),
     ("short", |path| own(path, "JBSWY3DP\n\" TOTP_AUTH\n", 0o600), "the key is shorter than 80 bits in line 1"),
     (

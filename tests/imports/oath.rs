@@ -145,3 +145,22 @@ fn cpanels_keys_of_80_bits_come_with_a_warning() {
         assert_eq!(login_at(system, T + 180, "alice", &code(T + 180)), AUTH_ERR);
     });
 }
+
+/// For people at a terminal; what reads JSON, and what keeps a log, gets none.
+#[test]
+fn many_users_show_how_far_it_is() {
+    throw_away(|system| {
+        system.user("alice");
+        file(system, &format!("HOTP/T30 alice - {HEX}\nHOTP/T30 bob - {HEX}\n"));
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new("pam-totp");
+            command.args(arguments).args(["import", "oath", FILE]).env("TERM", "xterm");
+            Terminal::run(command).ends()
+        };
+        let (screen, exit) = run(&[]);
+        assert!(screen.contains("1 of 2, ") && screen.contains("alice: imported"), "{screen}");
+        assert_eq!(exit, 6, "there is no bob");
+        assert!(!run(&["--json"]).0.contains("of 2, "));
+        assert!(!program(system, &["import", "oath", FILE], "").2.contains("of 2, "));
+    });
+}
