@@ -185,6 +185,7 @@ fn every_wrong_field_is_refused_with_its_reason() {
         ("2026-11-21T19:00:00Z", "2026-11-21T19:00:00+01:00", "a date is not of the form 2026-11-21T19:00:00Z"),
         ("2026-11-21T19:00:00Z", "1969-11-21T19:00:00Z", "a date is not of the form 2026-11-21T19:00:00Z"),
         ("salt = \"G", "salt = \"!", "the backup codes are damaged"),
+        ("iterations = 10000", "iterations = 10000\ndigits = 7", "the backup codes are damaged"),
         ("iterations = 10000", "iterations = 0", "the backup codes are damaged"),
         ("iterations = 10000", "iterations = 200001", "the backup codes are damaged"),
         ("[\"GEZDGNBVGY3TQOJQ", "[\"GEZDGNBV", "the backup codes are damaged"),

@@ -1,6 +1,11 @@
 //! pam_google_authenticator, with its own program and its own module.
 
 use super::*;
+use pam_totp::account;
+use pam_totp::backup::Form;
+use pam_totp::secret::Answer;
+use pam_totp::store::Store;
+use pam_totp::verify;
 
 const FILE: &str = ".google_authenticator";
 
@@ -187,5 +192,26 @@ fn a_file_is_taken_from_where_it_is() {
         assert_eq!(error_code(system, &["import", "google-authenticator"], ""), (2, "usage".into()));
         let output = system.tries(alice.command("pam-totp").args(["import", "google-authenticator", "alice"]), "");
         assert_eq!(output.status.code(), Some(4), "{output:?}");
+    });
+}
+
+/// The time must not tell who came from elsewhere.
+#[test]
+fn eight_digits_cost_the_same_work_whoever_types_them() {
+    throw_away(|system| {
+        let alice = system.user("alice");
+        keeps(&alice, FILE, format!("{}\n\" TOTP_AUTH\n12345678\n", key(1)));
+        assert_eq!(imports(system, T, &["google-authenticator", "alice"]).0, 0);
+        system.enrolled("bob");
+        system.enrolled("carol");
+        system.runs(Command::new("pam-totp").args(["backup-codes", "carol"]));
+        system.user("dave");
+        let store = Store::open(Path::new("/var/lib/pam_totp")).expect("the store");
+        for name in ["alice", "bob", "carol", "dave"] {
+            let account = account::by_name(name).expect("accounts").expect("an account");
+            let stretched = |typed: &str| verify::stretch(&store, &account, &Answer::new(typed.as_bytes())).unwrap();
+            assert_eq!(stretched("12345678").expect("stretched").form(), Form::Digits, "{name}");
+            assert!(stretched("123456").is_none() && stretched("123456789").is_none(), "{name}");
+        }
     });
 }
