@@ -157,7 +157,7 @@ impl fmt::Display for Remark {
                 crate::words::clocks_differ(*ahead)
             ),
             Self::Window(size) => {
-                write!(f, "a window of {size} each way is not carried: the policy's `window` holds for everybody")
+                write!(f, "a window of {size} codes or steps is not carried: the policy's `window` holds for everybody")
             }
             Self::RateLimit => {
                 f.write_str("the rate limit is not carried: the policy's [throttle] holds for everybody")

@@ -65,12 +65,16 @@ fn has_just(enrollment: &Enrollment, found: &Found) -> bool {
 
 /// Wherever its counter is by now.
 fn is_of(device: &Device, token: &Token) -> bool {
-    let same_kind = match (device.kind, token.kind) {
+    same_kind(device.kind, token.kind)
+        && (&device.secret, device.algorithm, device.digits) == (&token.secret, token.algorithm, token.digits)
+}
+
+fn same_kind(one: Kind, other: Kind) -> bool {
+    match (one, other) {
         (Kind::Totp { period: a }, Kind::Totp { period: b }) => a == b,
         (Kind::Hotp { .. }, Kind::Hotp { .. }) => true,
         _ => false,
-    };
-    same_kind && (&device.secret, device.algorithm, device.digits) == (&token.secret, token.algorithm, token.digits)
+    }
 }
 
 fn enroll(
@@ -93,9 +97,14 @@ fn enroll(
     let known = found.tokens.iter().zip(&enrollment.devices).filter_map(|(token, device)| line(token, device, &before));
     record.devices.extend(known);
     attempt::heal(&enrollment, &mut record, now, policy.window);
-    for line in &mut record.devices {
-        // The key was here before: what was used then stays used.
-        line.last = line.last.max(before.device(&line.id).and_then(|line| line.last));
+    let place = |line: &DeviceState| enrollment.devices.iter().position(|device| device.id == line.id);
+    record.devices.sort_by_key(place);
+    for (line, device) in record.devices.iter_mut().zip(&enrollment.devices) {
+        // The key was here before: what was used then stays used. Steps of a clock say nothing of a counter.
+        let other_kind = |old: &Device| old.id == device.id && !same_kind(old.kind, device.kind);
+        if !old.iter().flat_map(|e| &e.devices).any(other_kind) {
+            line.last = line.last.max(before.device(&line.id).and_then(|line| line.last));
+        }
     }
     let devices = record.devices.clone();
     let still = |line: &&DeviceState| old.iter().any(|e| e.devices.iter().any(|device| device.id == line.id));

@@ -195,6 +195,21 @@ fn a_file_is_taken_from_where_it_is() {
     });
 }
 
+#[test]
+fn a_key_that_was_a_clocks_goes_by_its_counter() {
+    throw_away(|system| {
+        application::build(system);
+        let alice = system.enrolled("alice");
+        assert_eq!(login_at(system, T, "alice", &code_at(KEY, T)), SUCCESS);
+        keeps(&alice, FILE, format!("{KEY}\n\" HOTP_COUNTER 5\n"));
+        let (exit, said) = imports(system, T, &["google-authenticator", "alice", "--replace"]);
+        assert_eq!((exit, &said["modified"]), (0, &json!(["alice"])), "{said}");
+        let code = |counter: &str| oathtool(&["--hotp", "--base32", "--counter", counter, KEY]);
+        assert_eq!(login_at(system, T, "alice", &code("4")), AUTH_ERR);
+        assert_eq!(login_at(system, T, "alice", &code("5")), SUCCESS);
+    });
+}
+
 /// The time must not tell who came from elsewhere.
 #[test]
 fn eight_digits_cost_the_same_work_whoever_types_them() {
