@@ -1,7 +1,7 @@
 # make             the module and the programs
 # make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
-# make torture     fuzzes the three readers and breaks the heart on purpose, to see that a test notices (hours)
+# make torture     fuzzes the readers and breaks the heart on purpose, to see that a test notices (hours)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 
@@ -19,6 +19,8 @@ SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 DEMO_NEEDS = gcc iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
 CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils libfaketime libpam-modules man-db oathtool python3-pil strace sudo systemd tmux \
     valgrind zbar-tools
+# Where people come from.
+CHECK_NEEDS += libpam-google-authenticator libpam-oath
 # Applications that log in by PAM, and who logs into them.
 CHECK_NEEDS += chromium cockpit-bridge cockpit-system cockpit-ws curl dbus-daemon rsync vsftpd
 
@@ -73,16 +75,18 @@ demo:
 	@demo/run
 
 FUZZ = RUSTC_BOOTSTRAP=1 cargo fuzz run $(1) fuzz/corpus/$(1) fuzz/seeds/$(1) -- -max_total_time=300 -max_len=9000
-PURE = attempt throttle state otp enrollment secret backup source access pam/flow door/message door/wire
-PURE_TESTS = heart:: record:: rfc:: enrollment:: flow:: throttle:: backup:: source:: access:: wire::
+PURE = attempt throttle state otp enrollment secret backup source access pam/flow door/message door/wire \
+    import/mod import/google import/oath import/cpanel
+PURE_TESTS = heart:: record:: rfc:: enrollment:: flow:: throttle:: backup:: source:: access:: wire:: imports::files::
 
 torture:
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
 	@cargo mutants --version >/dev/null 2>&1 || cargo install --locked cargo-mutants@27.1.0
-	@mkdir -p fuzz/corpus/record fuzz/corpus/enrollment fuzz/corpus/wire
+	@mkdir -p fuzz/corpus/record fuzz/corpus/enrollment fuzz/corpus/wire fuzz/corpus/import
 	$(call FUZZ,record)
 	$(call FUZZ,enrollment)
 	$(call FUZZ,wire)
+	$(call FUZZ,import)
 	cargo mutants $(PURE:%=-f src/%.rs) -- --locked --lib --test promises -- $(PURE_TESTS)
 
 install: all

@@ -3,6 +3,7 @@
 mod files;
 
 use std::ffi::CString;
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::unistd::{self, Gid, Uid, User, getgrouplist};
@@ -26,6 +27,8 @@ pub struct Account {
 pub struct Entry {
     /// The account.
     pub account: Account,
+    /// Its home.
+    pub home: PathBuf,
     /// Its shell; empty for `/bin/sh`.
     pub shell: String,
 }
@@ -114,6 +117,12 @@ fn group_ids(account: &Account) -> Result<Vec<u32>, Unavailable> {
     Ok(ids.into_iter().map(Gid::as_raw).collect())
 }
 
+/// Where its home is.
+pub fn home(account: &Account) -> Result<PathBuf, Unavailable> {
+    let entry = find(|| User::from_name(&account.name), |found| found.name == account.name)?;
+    Ok(entry.map(|entry| entry.home).unwrap_or_default())
+}
+
 /// Has it a login shell? Nobody logs in to a service's account, and nobody but root shall enroll for one.
 pub fn has_login_shell(account: &Account) -> Result<bool, Unavailable> {
     let entry = find(|| User::from_name(&account.name), |found| found.name == account.name)?;
@@ -137,7 +146,7 @@ fn is_login_shell(shell: &str, listed: &str) -> bool {
 impl From<User> for Entry {
     fn from(user: User) -> Self {
         let account = Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() };
-        Self { account, shell: user.shell.to_string_lossy().into_owned() }
+        Self { account, home: user.dir, shell: user.shell.to_string_lossy().into_owned() }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::backup::Stretched;
+use crate::backup::{BackupCodes, Form, Stretched};
 use crate::enrollment::{Device, Enrollment, Kind};
 use crate::otp::{hotp, step};
 use crate::secret::Answer;
@@ -152,11 +152,13 @@ pub fn decide(attempt: &Attempt<'_>, record: &Record) -> Decision {
     let unchanged = |outcome, record| Decision { outcome, write: if moved { Some(record) } else { None }, clock_back };
 
     // Backup codes are tried in any lane, during a wait too: 80 bits need no wait, and their owner needs the door.
-    let verdict = match (attempt.stretched, attempt.code()) {
-        (Some(stretched), _) => attempt.try_backup(&mut record, stretched),
-        (None, None) => return unchanged(Outcome::NotACode, record),
-        (None, Some(_)) if waiting.is_some() => Verdict::Wrong,
-        (None, Some(code)) => attempt.try_devices(&mut record, &code),
+    // The imported ones have 26 and are judged like a device's.
+    let verdict = match attempt.typed() {
+        Typed::Backup(stretched) => attempt.try_backup(&mut record, stretched),
+        Typed::Nothing => return unchanged(Outcome::NotACode, record),
+        Typed::Scratch(_) | Typed::Code(_) if waiting.is_some() => Verdict::Wrong,
+        Typed::Scratch(stretched) => attempt.try_backup(&mut record, stretched),
+        Typed::Code(code) => attempt.try_devices(&mut record, &code),
     };
     match (verdict, waiting) {
         (Verdict::Right(via), _) => {
@@ -173,6 +175,14 @@ pub fn decide(attempt: &Attempt<'_>, record: &Record) -> Decision {
     }
 }
 
+/// What an answer is, by its shape.
+enum Typed<'a> {
+    Backup(&'a Stretched),
+    Scratch(&'a Stretched),
+    Code(Zeroizing<Vec<u8>>),
+    Nothing,
+}
+
 enum Verdict {
     Right(Via),
     Used { next_in: u64 },
@@ -182,6 +192,19 @@ enum Verdict {
 impl Attempt<'_> {
     fn code(&self) -> Option<Zeroizing<Vec<u8>>> {
         self.answer.as_code(self.enrollment.digits().get())
+    }
+
+    fn typed(&self) -> Typed<'_> {
+        let scratch = |set: &BackupCodes| set.form == Form::Digits;
+        match (self.stretched, self.code()) {
+            (Some(stretched), _) if stretched.form() == Form::Letters => Typed::Backup(stretched),
+            // Eight digits are a device's, if it makes so many; else they mean something only to who has such a set.
+            (_, Some(code)) => Typed::Code(code),
+            (Some(stretched), None) if self.enrollment.backup_codes.as_ref().is_some_and(scratch) => {
+                Typed::Scratch(stretched)
+            }
+            _ => Typed::Nothing,
+        }
     }
 
     /// Counts a failure in its lane and in what the owner is told at his next login.

@@ -1,4 +1,5 @@
-//! Backup codes: sixteen characters in four groups, 80 bits, each good for one login without the phone.
+//! Backup codes: sixteen characters in four groups, 80 bits, each good for one login without the phone. Those that
+//! another module gave out are eight digits, 26 bits, and are judged as carefully as the codes of a device.
 //! Only their PBKDF2 hashes are stored (NIST SP 800-63B section 5.1.2.2). Pure.
 
 use std::fmt;
@@ -13,16 +14,29 @@ const LETTERS: usize = 16;
 pub const PRINTED: usize = 19;
 /// Crockford's 32 letters: none of i, l, o, u, which people take for others.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Digits of a code that another module gave out.
+pub const SCRATCH: usize = 8;
 /// PBKDF2 rounds above this would take longer than a login may.
 pub const MAX_ITERATIONS: u32 = 200_000;
 /// At most this many codes in a set: the used ones are bits of a `u32`.
 pub const MAX_CODES: usize = 20;
+
+/// What the codes of a set look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Ours: 80 bits, which need no wait.
+    Letters,
+    /// Eight digits, imported: 26 bits, which do.
+    Digits,
+}
 
 /// A set of backup codes as the secret file holds it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BackupCodes {
     /// Ties the used bits in the state to this set.
     pub id: String,
+    /// What its codes look like.
+    pub form: Form,
     /// PBKDF2 salt.
     pub salt: Vec<u8>,
     /// PBKDF2 rounds.
@@ -58,18 +72,31 @@ pub fn random_bytes(count: u8) -> usize {
 impl BackupCodes {
     /// A new set and, once and for all, its codes as they are printed. `None` where the random bytes do not suffice.
     pub fn make(random: &[u8], count: u8, now: u64) -> Option<(Self, Vec<Zeroizing<String>>)> {
-        let (salt, rest) = random.split_at_checked(SALT_BYTES)?;
-        let (id, rest) = rest.split_at_checked(ID_BYTES)?;
+        let (mut set, rest) = Self::empty(Form::Letters, random, now)?;
         let mut codes = Vec::with_capacity(usize::from(count));
-        let mut hashes = Vec::with_capacity(usize::from(count));
         for bytes in rest.chunks_exact(CODE_BYTES).take(usize::from(count)) {
-            let shaped = BackupShaped(letters(bytes));
-            hashes.push(*stretch(&shaped, salt, ITERATIONS));
+            let shaped = BackupShaped::Letters(letters(bytes));
+            set.hashes.push(*stretch(&shaped, &set.salt, set.iterations));
             codes.push(shaped.print());
         }
-        let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        let set = Self { id, salt: salt.to_vec(), iterations: ITERATIONS, hashes, created: now };
         (codes.len() == usize::from(count)).then_some((set, codes))
+    }
+
+    /// A set of the codes that another module gave out; no more of them than a set can have. `None` where the random
+    /// bytes of a set of none do not suffice.
+    pub fn import(random: &[u8], codes: &[BackupShaped], now: u64) -> Option<Self> {
+        let (mut set, _) = Self::empty(Form::Digits, random, now)?;
+        set.hashes = codes.iter().take(MAX_CODES).map(|code| *stretch(code, &set.salt, set.iterations)).collect();
+        Some(set)
+    }
+
+    /// And the random bytes that are left.
+    fn empty(form: Form, random: &[u8], now: u64) -> Option<(Self, &[u8])> {
+        let (salt, rest) = random.split_at_checked(SALT_BYTES)?;
+        let (id, rest) = rest.split_at_checked(ID_BYTES)?;
+        let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let set = Self { id, form, salt: salt.to_vec(), iterations: ITERATIONS, hashes: Vec::new(), created: now };
+        Some((set, rest))
     }
 }
 
@@ -85,11 +112,51 @@ fn letters(bytes: &[u8]) -> Zeroizing<[u8; LETTERS]> {
 }
 
 /// An answer that has the shape of a backup code, in one spelling.
-pub struct BackupShaped(Zeroizing<[u8; LETTERS]>);
+pub enum BackupShaped {
+    /// One of ours.
+    Letters(Zeroizing<[u8; LETTERS]>),
+    /// Eight digits.
+    Digits(Zeroizing<[u8; SCRATCH]>),
+}
+
+impl fmt::Debug for BackupShaped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BackupShaped")
+    }
+}
 
 impl BackupShaped {
-    /// Recognizes the shape: groups joined by hyphens, by spaces or not at all, in either case.
+    /// Recognizes the shape: groups joined by hyphens, by spaces or not at all, in either case; or eight digits, with
+    /// or without spaces.
     pub fn recognize(answer: &[u8]) -> Option<Self> {
+        Self::letters(answer).or_else(|| Self::digits(answer))
+    }
+
+    /// What it looks like.
+    pub fn form(&self) -> Form {
+        match self {
+            Self::Letters(_) => Form::Letters,
+            Self::Digits(_) => Form::Digits,
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Letters(letters) => &**letters,
+            Self::Digits(digits) => &**digits,
+        }
+    }
+
+    fn digits(answer: &[u8]) -> Option<Self> {
+        let mut digits = Zeroizing::new([0_u8; SCRATCH]);
+        let mut places = digits.iter_mut();
+        for byte in answer.iter().filter(|b| **b != b' ') {
+            *places.next()? = Some(*byte).filter(u8::is_ascii_digit)?;
+        }
+        places.next().is_none().then(|| Self::Digits(digits.clone()))
+    }
+
+    fn letters(answer: &[u8]) -> Option<Self> {
         let mut letters = Zeroizing::new([0_u8; LETTERS]);
         let mut places = letters.iter_mut();
         for byte in answer.iter().filter(|b| !matches!(**b, b'-' | b' ')) {
@@ -99,12 +166,12 @@ impl BackupShaped {
             }
             *places.next()? = letter;
         }
-        places.next().is_none().then(|| Self(letters.clone()))
+        places.next().is_none().then(|| Self::Letters(letters.clone()))
     }
 
     fn print(&self) -> Zeroizing<String> {
         let mut printed = Zeroizing::new(String::with_capacity(PRINTED));
-        for (place, letter) in self.0.iter().enumerate() {
+        for (place, letter) in self.as_bytes().iter().enumerate() {
             if place > 0 && place % 4 == 0 {
                 printed.push('-');
             }
@@ -113,7 +180,8 @@ impl BackupShaped {
         printed
     }
 
-    /// The exact printed shape at the end of `text`, for answers that hold a password and a code.
+    /// The exact printed shape of ours at the end of `text`, for answers that hold a password and a code: eight digits
+    /// may as well be two of the password's and a code.
     pub fn split_from(text: &[u8]) -> Option<(&[u8], &[u8])> {
         let (head, tail) = text.split_at_checked(text.len().checked_sub(PRINTED)?)?;
         let printed = tail.iter().enumerate().all(|(place, byte)| match place {
@@ -127,18 +195,24 @@ impl BackupShaped {
 /// A stretched answer: made before the lock is taken, because stretching takes milliseconds.
 pub struct Stretched {
     set: String,
+    form: Form,
     hash: Zeroizing<[u8; 32]>,
 }
 
 impl Stretched {
     /// Stretches for one set of codes; all codes of a set share their salt.
     pub fn new(answer: &BackupShaped, set: &BackupCodes) -> Self {
-        Self { set: set.id.clone(), hash: stretch(answer, &set.salt, set.iterations) }
+        Self { set: set.id.clone(), form: answer.form(), hash: stretch(answer, &set.salt, set.iterations) }
     }
 
     /// The same work for somebody who has no backup codes, so that the time tells nothing.
     pub fn in_vain(answer: &BackupShaped) -> Self {
-        Self { set: String::new(), hash: stretch(answer, b"pam_totp", 10_000) }
+        Self { set: String::new(), form: answer.form(), hash: stretch(answer, b"pam_totp", 10_000) }
+    }
+
+    /// What the answer looks like.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// The place of the matching code in `set`; every hash is compared. A set that was renewed since the
@@ -156,7 +230,7 @@ impl Stretched {
 
 fn stretch(answer: &BackupShaped, salt: &[u8], iterations: u32) -> Zeroizing<[u8; 32]> {
     let mut hash = Zeroizing::new([0_u8; 32]);
-    pbkdf2::pbkdf2_hmac::<Sha256>(&*answer.0, salt, iterations.clamp(1, MAX_ITERATIONS), &mut *hash);
+    pbkdf2::pbkdf2_hmac::<Sha256>(answer.as_bytes(), salt, iterations.clamp(1, MAX_ITERATIONS), &mut *hash);
     hash
 }
 
@@ -165,8 +239,14 @@ mod tests {
     use super::*;
 
     fn set() -> BackupCodes {
-        let mut set =
-            BackupCodes { id: "s1".into(), salt: b"salt".to_vec(), iterations: 2, hashes: Vec::new(), created: 0 };
+        let mut set = BackupCodes {
+            id: "s1".into(),
+            form: Form::Letters,
+            salt: b"salt".to_vec(),
+            iterations: 2,
+            hashes: Vec::new(),
+            created: 0,
+        };
         for code in ["0123-4567-89ab-cdef", "ghjk-mnpq-rstv-wxyz"] {
             let shaped = BackupShaped::recognize(code.as_bytes()).unwrap();
             set.hashes.push(*stretch(&shaped, &set.salt, set.iterations));
@@ -205,6 +285,12 @@ mod tests {
     #[test]
     fn the_shape() {
         for wrong in ["", "123456", "ghjk-mnpq-rstv-wxy", "ghjk-mnpq-rstv-wxyzz", "ghjk-mnpq-rstv-wxyi", "ghjk_mnpq"] {
+            assert!(BackupShaped::recognize(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+        for (digits, form) in [("12345678", Some(Form::Digits)), ("1234 5678", Some(Form::Digits))] {
+            assert_eq!(BackupShaped::recognize(digits.as_bytes()).map(|shaped| shaped.form()), form, "{digits}");
+        }
+        for wrong in ["1234567", "123456789", "1234-5678", "1234567x"] {
             assert!(BackupShaped::recognize(wrong.as_bytes()).is_none(), "{wrong}");
         }
         let (head, tail) = BackupShaped::split_from(b"hunter2ghjk-mnpq-rstv-wxyz").unwrap();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use toml::value::{Datetime, Offset};
 use zeroize::Zeroizing;
 
-use crate::backup::{BackupCodes, MAX_CODES, MAX_ITERATIONS};
+use crate::backup::{BackupCodes, Form, MAX_CODES, MAX_ITERATIONS, SCRATCH};
 use crate::date::Utc;
 use crate::otp::{self, Algorithm, Digits};
 use crate::secret::Secret;
@@ -14,7 +14,8 @@ use crate::words::deceives;
 
 /// More devices than this do not fit the state record while they are being replaced.
 pub const MAX_DEVICES: usize = 5;
-/// The versions that we read. Written is the lowest one that can hold the content: 2 where a device has a skew.
+/// The versions that we read. Written is the lowest one that can hold the content: 2 has a device's skew, and backup codes
+/// of eight digits.
 const VERSIONS: std::ops::RangeInclusive<i64> = 1..=2;
 /// RFC 6238 section 6: steps that two consecutive codes may move a device's clock away from ours.
 pub const MAX_SKEW: i8 = 20;
@@ -142,6 +143,7 @@ struct DeviceTable {
 #[serde(deny_unknown_fields)]
 struct BackupTable {
     id: String,
+    digits: Option<usize>,
     salt: String,
     iterations: u32,
     hashes: Vec<String>,
@@ -170,6 +172,9 @@ impl Enrollment {
             later if later > *VERSIONS.end() => return Err(Broken::NEWER),
             version if !VERSIONS.contains(&version) => return Err(broken("there is no such version")),
             1 if file.device.iter().any(|d| d.skew.is_some()) => return Err(broken("version 1 has no skew")),
+            1 if file.backup_codes.iter().any(|set| set.digits.is_some()) => {
+                return Err(broken("version 1 has no backup codes of eight digits"));
+            }
             _ => {}
         }
         if file.device.is_empty() || file.device.len() > MAX_DEVICES {
@@ -198,7 +203,9 @@ impl Enrollment {
     }
 
     fn print_to(&self, out: &mut String) -> fmt::Result {
-        let version = if self.devices.iter().any(|d| d.skew != 0) { 2 } else { 1 };
+        let second = self.devices.iter().any(|d| d.skew != 0)
+            || self.backup_codes.as_ref().is_some_and(|set| set.form == Form::Digits);
+        let version = if second { 2 } else { 1 };
         writeln!(out, "version = {version}\nuser = {}\nuid = {}", Quoted(&self.user), self.uid)?;
         for device in &self.devices {
             writeln!(out, "\n[[device]]\nid = {}\nname = {}", Quoted(&device.id), Quoted(&device.name))?;
@@ -214,7 +221,11 @@ impl Enrollment {
             writeln!(out, "created = {}", Utc::from_epoch(device.created))?;
         }
         if let Some(set) = &self.backup_codes {
-            writeln!(out, "\n[backup_codes]\nid = {}\nsalt = \"{}\"", Quoted(&set.id), encode(&set.salt))?;
+            writeln!(out, "\n[backup_codes]\nid = {}", Quoted(&set.id))?;
+            if set.form == Form::Digits {
+                writeln!(out, "digits = {SCRATCH}")?;
+            }
+            writeln!(out, "salt = \"{}\"", encode(&set.salt))?;
             writeln!(out, "iterations = {}\nhashes = [", set.iterations)?;
             for hash in &set.hashes {
                 writeln!(out, "    \"{}\",", encode(hash))?;
@@ -272,8 +283,14 @@ fn backup_codes(table: BackupTable) -> Result<BackupCodes, Broken> {
         return Err(fault());
     }
     let hashes = table.hashes.iter().map(|h| decode(h)?.try_into().ok()).collect::<Option<Vec<_>>>();
+    let form = match table.digits {
+        None => Form::Letters,
+        Some(SCRATCH) => Form::Digits,
+        Some(_) => return Err(fault()),
+    };
     Ok(BackupCodes {
         id: identifier(table.id)?,
+        form,
         salt: decode(&table.salt).ok_or_else(fault)?,
         iterations: table.iterations,
         hashes: hashes.ok_or_else(fault)?,

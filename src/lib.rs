@@ -48,6 +48,8 @@ pub mod throttle;
 pub mod backup;
 pub mod date;
 pub mod enrollment;
+#[cfg(feature = "cli")]
+pub mod import;
 pub mod options;
 pub mod otp;
 pub mod policy;

@@ -4,6 +4,8 @@
 //! anywhere leaves the old or the new secret and a state that fits both.
 
 mod devices;
+#[cfg(feature = "cli")]
+pub mod import;
 mod upkeep;
 
 use std::fmt;

@@ -10,7 +10,7 @@ pub const MIN_BYTES: usize = 16;
 /// RFC 4226 R6: 160 bits recommended; what we generate.
 pub const GENERATED_BYTES: usize = 20;
 /// Longer than any HMAC block: nobody has such a key, a file that holds one is broken.
-const MAX_BYTES: usize = 128;
+pub(crate) const MAX_BYTES: usize = 128;
 
 /// A shared key.
 #[derive(Clone, PartialEq, Eq)]

@@ -91,10 +91,11 @@ pub fn in_vain(policy: &Policy, answer: &Answer) {
     attempt.clock_off();
 }
 
-/// Stretching takes milliseconds, so it comes before the lock.
+/// Stretching takes milliseconds, so it comes before the lock. What has the shape of a backup code costs them whoever
+/// typed it, and whatever he has.
 pub fn stretch(store: &Store, account: &Account, answer: &Answer) -> Result<Option<Stretched>, StoreError> {
     let Some(shaped) = BackupShaped::recognize(answer.as_bytes()) else { return Ok(None) };
-    let set = store.enrollment(account)?.and_then(|e| e.backup_codes);
+    let set = store.enrollment(account)?.and_then(|e| e.backup_codes).filter(|set| set.form == shaped.form());
     Ok(Some(set.map_or_else(|| Stretched::in_vain(&shaped), |set| Stretched::new(&shaped, &set))))
 }
 

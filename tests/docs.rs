@@ -1,7 +1,7 @@
 //! The documents: what is there, they say, and what they say is so.
 
 use crate::support::artifacts;
-use crate::support::codes::fresh_code;
+use crate::support::codes::{fresh_code, fresh_codes};
 use crate::support::sshd::{KEYBOARD_INTERACTIVE, Sshd, prompt, ssh};
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use crate::support::terminal::Terminal;
@@ -15,6 +15,7 @@ use std::process::Command;
 const README: &str = include_str!("../README.md");
 const HOST: &str = "## Put it on a host";
 const ROLL_OUT: &str = "## Roll it out";
+const COME: &str = "## Come from google-authenticator, pam_oath or cPanel";
 
 /// A man page as people read it, a line a paragraph. That it renders without a warning is part of it.
 fn page(name: &str) -> String {
@@ -58,7 +59,7 @@ fn anchor(heading: &str) -> String {
     let letters = heading.trim_start_matches(['#', ' ']).to_lowercase();
     letters
         .chars()
-        .filter_map(|c| if c == ' ' { Some('-') } else { (c.is_alphanumeric() || c == '-').then_some(c) })
+        .filter_map(|c| if c == ' ' { Some('-') } else { (c.is_alphanumeric() || c == '-' || c == '_').then_some(c) })
         .collect()
 }
 
@@ -336,6 +337,45 @@ fn the_roll_out_of_the_readme_has_people_enroll_at_a_login() {
         enrolls();
         system.runs(Command::new("pam-totp").args(["remove", "alice"]));
         enrolls();
+    });
+}
+
+#[test]
+fn the_commands_of_the_readme_bring_people_from_elsewhere() {
+    throw_away(|system| {
+        installed(system);
+        let (alice, bob) = (system.user("alice"), system.user("bob"));
+        system.runs(alice.command("google-authenticator").args(["-t", "-d", "-f", "-u", "-w", "3", "-q"]));
+        let file = fs::read_to_string("/home/alice/.google_authenticator").expect("her file");
+        let [now, next] = fresh_codes(file.lines().next().expect("her key"));
+        let stack = fs::read_to_string("/etc/pam.d/sshd").expect("Debian's stack");
+        let password = "@include common-auth\n";
+        let line = format!("{password}auth required pam_google_authenticator.so\n");
+        system.file("/etc/pam.d/sshd", &stack.replace(password, &line));
+        let _server = Sshd::start(system, KEYBOARD_INTERACTIVE);
+        let logs_in = |code: &str| {
+            let mut client = ssh("alice", &[]);
+            client.answers(&prompt("alice", "Password: "), PASSWORD);
+            client.answers(&prompt("alice", "Verification code: "), code);
+            client
+        };
+        logs_in(&now).sees("in as alice");
+
+        let section = section(COME);
+        let said = pasted(system, section, "--dry-run");
+        assert!(said.contains("alice: would be imported") && said.contains("alice: imported"), "{said}");
+        assert!(said.contains("in /etc/pam.d/sshd put the line of pam_totp.so"), "{said}");
+        let said = pasted(system, section, "sed -i");
+        assert!(said.contains("alice: already imported"), "{said}");
+        logs_in(&now).sees("This code was already used.");
+        logs_in(&next).sees("in as alice");
+
+        // Root's alone, as their installations have it.
+        fs::create_dir_all("/var/cpanel/authn/twofactor_auth").expect("cPanel's folder");
+        system.file("/etc/users.oath", &format!("HOTP/T30 {} - 3132333435363738393031323334353637383930\n", bob.name));
+        system.file("/var/cpanel/authn/twofactor_auth/tfa_userdata.json", r#"{"root":{"secret":"QLLIU5WTY3UTJGNG"}}"#);
+        let said = pasted(system, section, "import oath");
+        assert!(said.contains("bob: imported") && said.contains("root: imported"), "{said}");
     });
 }
 

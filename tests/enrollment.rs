@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use pam_totp::backup::BackupCodes;
+use pam_totp::backup::{BackupCodes, Form};
 use pam_totp::enrollment::{Broken, Device, Enrollment, Kind};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::Secret;
@@ -83,12 +83,13 @@ prop_compose! {
 prop_compose! {
     fn backup_codes()(
         id in "[A-Za-z0-9]{1,16}",
+        form in prop::sample::select(vec![Form::Letters, Form::Digits]),
         salt in vec(any::<u8>(), 0..=32),
         iterations in 1_u32..=200_000,
         hashes in vec(uniform32(any::<u8>()), 0..=20),
         created in 0_u64..=253_402_300_799,
     ) -> BackupCodes {
-        BackupCodes { id, salt, iterations, hashes, created }
+        BackupCodes { id, form, salt, iterations, hashes, created }
     }
 }
 
@@ -187,6 +188,7 @@ fn every_wrong_field_is_refused_with_its_reason() {
         ("2026-11-21T19:00:00Z", "2026-11-21T19:00:00+01:00", "a date is not of the form 2026-11-21T19:00:00Z"),
         ("2026-11-21T19:00:00Z", "1969-11-21T19:00:00Z", "a date is not of the form 2026-11-21T19:00:00Z"),
         ("salt = \"G", "salt = \"!", "the backup codes are damaged"),
+        ("iterations = 10000", "iterations = 10000\ndigits = 8", "version 1 has no backup codes of eight digits"),
         ("iterations = 10000", "iterations = 0", "the backup codes are damaged"),
         ("iterations = 10000", "iterations = 200001", "the backup codes are damaged"),
         ("[\"GEZDGNBVGY3TQOJQ", "[\"GEZDGNBV", "the backup codes are damaged"),
@@ -264,7 +266,7 @@ fn twenty_backup_codes_at_most() {
 
 /// The lowest version that can hold the content: who goes back to an older pam_totp keeps all but what it cannot know.
 #[test]
-fn a_skew_needs_the_second_version_and_nothing_else_does() {
+fn a_skew_and_codes_of_eight_digits_need_the_second_version_and_nothing_else_does() {
     let skewed = |to: &str| changed("digits = 6", to).map(|enrollment| enrollment.devices[0].skew);
     assert_eq!(skewed("digits = 6\nskew = 3").unwrap_err().what, "version 1 has no skew");
     let second = RIGHT.replacen("version = 1", "version = 2", 1);
@@ -278,6 +280,12 @@ fn a_skew_needs_the_second_version_and_nothing_else_does() {
     for wrong in ["\nskew = 21", "\nskew = -21", "\nskew = -128"] {
         assert_eq!(parse(wrong).unwrap_err().what, "a skew is at most 20 steps, of a TOTP device", "{wrong}");
     }
+    let scratch = |digits: &str| {
+        let set = second.replacen("iterations = 10000", &format!("iterations = 10000\ndigits = {digits}"), 1);
+        Enrollment::parse(set.as_bytes())
+    };
+    assert!(scratch("8").unwrap().print().starts_with("version = 2\n"));
+    assert_eq!(scratch("7").unwrap_err().what, "the backup codes are damaged");
     let token = second.replacen("counter = 7", "counter = 7\nskew = 1", 1);
     assert_eq!(Enrollment::parse(token.as_bytes()).unwrap_err().what, "a skew is at most 20 steps, of a TOTP device");
 }

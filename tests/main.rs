@@ -23,6 +23,7 @@ mod first_login;
 mod flow;
 mod heart;
 mod hostile;
+mod imports;
 mod inputs;
 mod inside;
 mod install;

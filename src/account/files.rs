@@ -24,9 +24,9 @@ fn read(path: &str) -> Result<String, Unavailable> {
 pub fn entry(line: &str) -> Option<Entry> {
     let mut fields = line.split(':');
     let (name, uid, gid) = (fields.next()?, fields.nth(1)?, fields.next()?);
-    let shell = fields.nth(2)?.to_owned();
+    let (home, shell) = (fields.nth(1)?.into(), fields.next()?.to_owned());
     let account = Account { name: name.to_owned(), uid: uid.parse().ok()?, gid: gid.parse().ok()? };
-    (!name.is_empty() && !name.starts_with(['+', '-', '#'])).then_some(Entry { account, shell })
+    (!name.is_empty() && !name.starts_with(['+', '-', '#'])).then_some(Entry { account, home, shell })
 }
 
 fn group_of(line: &str) -> Option<(String, Group)> {

@@ -1,4 +1,4 @@
-//! Backup codes: each once, in any lane, during any wait.
+//! Backup codes: each once, in any lane, during any wait; the imported ones of eight digits once and during no wait.
 
 use super::*;
 
@@ -11,22 +11,37 @@ fn backup_code(n: usize) -> String {
     [0, 4, 8, 12].map(group).join("-")
 }
 
+/// Eight digits, other ones for each number.
+fn scratch_code(n: usize) -> String {
+    format!("{}", 31_415_926 + 1_000_003 * n)
+}
+
 fn codes(id: &str, count: usize) -> BackupCodes {
+    set(id, Form::Letters, (0..count).map(|n| backup_code(n).replace('-', "")))
+}
+
+fn set(id: &str, form: Form, codes: impl Iterator<Item = String>) -> BackupCodes {
     let (salt, iterations) = (b"salt".to_vec(), 3);
-    let hash = |n| {
+    let hash = |code: String| {
         let mut hash = [0; 32];
-        let code = backup_code(n).replace('-', "");
         pbkdf2::pbkdf2_hmac::<sha2::Sha256>(code.as_bytes(), &salt, iterations, &mut hash);
         hash
     };
-    let hashes = (0..count).map(hash).collect();
-    BackupCodes { id: id.into(), salt, iterations, hashes, created: 0 }
+    let hashes = codes.map(hash).collect();
+    BackupCodes { id: id.into(), form, salt, iterations, hashes, created: 0 }
 }
 
 fn user() -> User {
     let mut user = User::with_phone();
     user.enrollment.backup_codes = Some(codes("set1", 10));
     user.record.backup = Some(BackupState { id: "set1".into(), used: 0 });
+    user
+}
+
+/// Somebody who came from elsewhere with five codes of eight digits.
+fn newcomer() -> User {
+    let mut user = user();
+    user.enrollment.backup_codes = Some(set("set1", Form::Digits, (0..5).map(scratch_code)));
     user
 }
 
@@ -113,4 +128,104 @@ fn codes_that_were_renewed_while_one_was_typed_are_not_matched_by_it() {
     let answer = Answer::new(typed.as_bytes());
     let decision = attempt::decide(&user.attempt(&answer, Some(&stretched), NOW), &user.record);
     assert!(matches!(decision.outcome, Outcome::Wrong { .. }));
+}
+
+#[test]
+fn an_imported_one_gets_in_once() {
+    let mut user = newcomer();
+    for (used, n) in (1..).zip([3, 0, 4, 1, 2]) {
+        let typed = scratch_code(n);
+        let via = Via::Backup { left: 5 - used };
+        assert_eq!(user.types(&typed, NOW), Outcome::Accepted { via, since: None });
+        for spelling in [typed.clone(), format!("{} {}", &typed[..4], &typed[4..])] {
+            let again = user.decide(spelling.as_bytes(), NOW);
+            assert_eq!(again.outcome, Outcome::Used { next_in: 0 });
+            assert!(again.write.is_none(), "a used code writes nothing");
+        }
+    }
+    assert!(accepted(&user.types(user.code(NOW, 0), NOW)), "the phone goes on");
+}
+
+#[test]
+fn a_wrong_one_of_eight_digits_counts_and_waits_like_a_devices() {
+    let mut user = newcomer();
+    for fails in 1..=5 {
+        assert_eq!(user.types(scratch_code(9), NOW), Outcome::Wrong { fails, wait_until: None });
+    }
+    let until = NOW + 30;
+    assert_eq!(user.types(scratch_code(9), NOW), Outcome::Wrong { fails: 6, wait_until: Some(until) });
+    for typed in [scratch_code(0), scratch_code(9), user.code(NOW, 0)] {
+        let decision = user.decide(typed.as_bytes(), NOW + 29);
+        assert_eq!(decision.outcome, Outcome::Waiting { until });
+        assert!(decision.write.is_none(), "neither used up nor counted");
+    }
+    assert!(accepted(&user.types(scratch_code(0), until)));
+}
+
+#[test]
+fn eight_digits_are_no_code_for_somebody_who_has_none_such() {
+    for codes in [None, Some(codes("set1", 10))] {
+        let mut user = user();
+        user.enrollment.backup_codes = codes;
+        let decision = user.decide(scratch_code(0).as_bytes(), NOW);
+        assert_eq!(decision.outcome, Outcome::NotACode);
+        assert!(decision.write.is_none());
+    }
+}
+
+#[test]
+fn eight_digits_are_the_devices_where_it_has_eight() {
+    let mut user = newcomer();
+    user.enrollment.devices[0].digits = Digits::new(8).unwrap();
+    assert!(accepted(&user.types(user.code(NOW, 0), NOW)));
+    assert!(matches!(user.types(scratch_code(0), NOW), Outcome::Wrong { .. }));
+}
+
+#[test]
+fn our_own_shape_is_none_of_theirs() {
+    let mut user = newcomer();
+    user.fails(6, NOW);
+    assert_eq!(user.types(backup_code(0), NOW), Outcome::Waiting { until: NOW + 30 });
+    user.limits = FREE;
+    assert!(matches!(user.types(backup_code(0), NOW + 60), Outcome::Wrong { .. }));
+}
+
+#[derive(Clone, Debug)]
+enum Guess {
+    Right(usize),
+    Wrong,
+}
+
+proptest! {
+    /// Whatever came before and however the time passes: in a wait no imported code gets in, is used up or counted, and
+    /// none gets in twice.
+    #[test]
+    fn no_imported_code_is_looked_at_in_a_wait(
+        guesses in vec((prop_oneof![(0..5_usize).prop_map(Guess::Right), Just(Guess::Wrong)], 0..40_u64), 1..60),
+        sources in vec(prop::sample::select(vec!["192.0.2.4", "198.51.100.7"]), 60),
+    ) {
+        let (mut user, mut now) = (newcomer(), NOW);
+        let mut accepted_once = [false; 5];
+        for ((guess, pause), source) in guesses.into_iter().zip(sources) {
+            now += pause;
+            user.source = Source::from_address(source).unwrap();
+            let lane = throttle::lane_of(&user.record, user.source);
+            let (waiting, _) = throttle::waiting(&mut user.record.clone(), lane, now, &user.limits);
+            let typed = match guess { Guess::Right(n) => scratch_code(n), Guess::Wrong => scratch_code(9) };
+            let before = user.record.clone();
+            let outcome = user.types(&typed, now);
+            if let Some(until) = waiting {
+                prop_assert_eq!(outcome, Outcome::Waiting { until });
+                prop_assert_eq!(&user.record, &before);
+                continue;
+            }
+            match guess {
+                Guess::Wrong => prop_assert!(matches!(outcome, Outcome::Wrong { .. }), "a wrong one"),
+                Guess::Right(n) => {
+                    prop_assert_eq!(accepted(&outcome), !accepted_once[n]);
+                    accepted_once[n] = true;
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Every account of this host, as the name service lists them, or of the disk that is worked on.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use pam_totp::account::{self, Account, Entry, Group, Unavailable};
@@ -15,12 +16,13 @@ const NO_SHELL: [&str; 5] = ["nologin", "false", "sync", "shutdown", "halt"];
 /// An account's line.
 pub struct Line {
     pub account: Account,
+    pub home: PathBuf,
     shell: String,
 }
 
 impl Line {
-    fn named(Entry { account, shell }: Entry) -> (String, Self) {
-        (account.name.clone(), Self { account, shell })
+    fn named(Entry { account, home, shell }: Entry) -> (String, Self) {
+        (account.name.clone(), Self { account, home, shell })
     }
 
     /// An empty shell is /bin/sh.

@@ -82,7 +82,8 @@ pub fn said(user: &str, failure: &Failure) -> Value {
     json!({ "code": failure.code, "message": failure.message })
 }
 
-fn for_user(user: &str, error: ManageError) -> Failure {
+/// Whose failure it is may say more than the error.
+pub fn for_user(user: &str, error: ManageError) -> Failure {
     let nobody = matches!(error, ManageError::NotEnrolled) && matches!(account::by_name(user), Ok(None));
     let failure = Failure::from(error);
     match failure.code {

@@ -11,6 +11,8 @@ mod edit;
 mod enroll;
 mod explain;
 mod form;
+mod home;
+mod import;
 mod input;
 mod list;
 mod look;
@@ -96,6 +98,8 @@ enum Command {
         /// The account that shall have it.
         new: String,
     },
+    /// Take over what users have with another module: keys, counters, scratch codes, and which codes were used.
+    Import(import::Import),
     /// Show, check and switch what this host asks of its users.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -236,6 +240,10 @@ enum Qr {
 }
 
 fn main() -> ExitCode {
+    // First of all, while nothing was opened or read: this process may have to be somebody else's.
+    if let Some(exit) = home::read_as_asked() {
+        return exit;
+    }
     keep_no_core();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -248,6 +256,9 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Report, Failure> {
     let config = cli.config.as_deref();
     match (&cli.root, &cli.command) {
+        (Some(_), Command::Import(_)) => {
+            return Err(Failure::usage("`import` reads homes as their owners: not with --root; import on that host"));
+        }
         (Some(_), Command::Try(_)) => return Err(Failure::usage("`try` runs this system's own PAM: not with --root")),
         _ if config.is_some() && matches!(cli.command, Command::Try(_)) => {
             return Err(Failure::usage("`try` takes the policy that the stack names: not with --config"));
@@ -272,6 +283,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Resync(arguments) => resync::resync(config, &arguments, cli.json),
         Command::Unlock(users) => change::unlock(config, &users.users),
         Command::Rename { old, new } => change::rename(config, &old, &new),
+        Command::Import(arguments) => import::import(config, &arguments, cli.json),
         Command::Policy(command) => policy::run(config, command, cli.json),
         Command::Doctor => Ok(doctor::doctor(config)),
         Command::Issuer { name } => policy::issuer(config, name.as_deref()),

@@ -99,6 +99,11 @@ impl Failure {
         Self::new("not_permitted", NOT_PERMITTED, message)
     }
 
+    /// Nobody but root can do it.
+    pub fn only_root() -> Self {
+        Self::new("not_permitted", NOT_PERMITTED, "only root may do this (try sudo)")
+    }
+
     /// The host cannot do it.
     pub fn host(message: impl Into<String>) -> Self {
         Self::new("host", HOST, message)

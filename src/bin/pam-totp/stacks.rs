@@ -28,3 +28,10 @@ pub fn files() -> Files {
 pub fn has_file(service: &str) -> bool {
     FOLDERS.iter().any(|folder| Path::new(folder).join(service).is_file())
 }
+
+/// The files of this host's own that name a module.
+pub fn naming(module: &str) -> Vec<String> {
+    let files = files();
+    let names = |service: &&str| files.lines_of(service).iter().any(|line| line.module_name() == module);
+    files.services().filter(names).map(str::to_owned).collect()
+}

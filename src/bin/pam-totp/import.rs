@@ -1,0 +1,354 @@
+//! `import`: what users have with another module becomes theirs here.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use nix::fcntl::OFlag;
+use nix::unistd::Uid;
+use pam_totp::account::{self, Account};
+use pam_totp::clock;
+use pam_totp::desk::{Desk, Local};
+use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
+use pam_totp::manage::ManageError;
+use pam_totp::manage::import::{Imported, import as store_found, would_import};
+use pam_totp::words::clean;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::accounts::{self, Line};
+use super::change::{for_user, said};
+use super::home::{self, Unread};
+use super::people::{by_name, desk, log_change};
+use super::report::{Failure, PARTLY, Report};
+use super::stacks;
+
+/// No file of one user is longer.
+const ONE: u64 = 64 * 1024;
+/// Nor one of all users: two million lines.
+const MANY: u64 = 256 * 1024 * 1024;
+
+#[derive(Args)]
+pub struct Import {
+    #[command(subcommand)]
+    from: From,
+}
+
+#[derive(Subcommand)]
+enum From {
+    /// What pam_google_authenticator keeps in its users' homes.
+    GoogleAuthenticator(Google),
+    /// pam_oath's file of all users.
+    Oath(Many),
+    /// cPanel's tfa_userdata.json.
+    Cpanel(Many),
+}
+
+#[derive(Args)]
+struct Google {
+    /// Whose; or with --user, a file.
+    #[arg(value_name = "USER|FILE", required_unless_present = "all")]
+    what: Option<String>,
+    /// Every account that has such a file.
+    #[arg(long, conflicts_with_all = ["what", "user"])]
+    all: bool,
+    /// Whose the file is.
+    #[arg(long, conflicts_with = "file")]
+    user: Option<String>,
+    /// Where it lies below a home, as their `secret=` says.
+    #[arg(long, value_name = "PATH", default_value = ".google_authenticator")]
+    file: PathBuf,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Args)]
+struct Many {
+    /// The file, which must be root's.
+    file: PathBuf,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Args)]
+struct How {
+    /// Say what would be done, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Void the other key and the backup codes of those who are enrolled already.
+    #[arg(long)]
+    replace: bool,
+}
+
+/// Takes over from another module.
+pub fn import(config: Option<&Path>, arguments: &Import, json: bool) -> Result<Report, Failure> {
+    if !Uid::effective().is_root() {
+        return Err(Failure::only_root());
+    }
+    let desk = desk(config)?;
+    let host = Host { now: clock::now(), window: desk.policy().window };
+    match &arguments.from {
+        From::GoogleAuthenticator(google) => from_homes(&desk, google, &host, json),
+        From::Oath(many) => {
+            let (entries, remarks) = oath::parse(&read_roots(&many.file)?, &host).map_err(|e| bad(&many.file, &e))?;
+            from_file(&desk, ("pam_oath", "pam_oath.so"), many, entries, &remarks, json)
+        }
+        From::Cpanel(many) => {
+            let entries = cpanel::parse(&read_roots(&many.file)?).map_err(|e| bad(&many.file, &e))?;
+            from_file(&desk, ("cPanel", ""), many, entries, &[], json)
+        }
+    }
+}
+
+fn from_homes(desk: &Local, google: &Google, host: &Host, json: bool) -> Result<Report, Failure> {
+    let mut run = Run::new(desk, ("google-authenticator", "pam_google_authenticator.so"), &google.how);
+    let parse = |bytes: &[u8], path: &Path| google::parse(bytes, host).map_err(|error| bad(path, &error));
+    let below = google.file.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    match (&google.what, &google.user) {
+        _ if !below => return Err(Failure::usage("--file is a path below the home, without `..`")),
+        (Some(file), Some(user)) => {
+            let (account, path) = (by_name(user)?, Path::new(file));
+            let found = read_one(path, &account).and_then(|bytes| parse(&bytes, path));
+            run.user(&account.name, Ok(&account), found);
+        }
+        (Some(user), None) => {
+            let account = by_name(user)?;
+            let path = account::home(&account).map_err(|_| no_accounts())?.join(&google.file);
+            let found = home::read(&account, &path).map_err(|unread| not_read(&path, unread));
+            run.user(&account.name, Ok(&account), found.and_then(|bytes| parse(&bytes, &path)));
+        }
+        (None, _) => {
+            let accounts = accounts::all()?;
+            run.shows_progress(accounts.len(), json);
+            for Line { account, home, .. } in accounts.values().filter(|line| line.home.is_absolute()) {
+                let path = home.join(&google.file);
+                match home::read(account, &path) {
+                    Err(Unread::Absent) => {}
+                    read => {
+                        let read = read.map_err(|unread| not_read(&path, unread));
+                        run.user(&account.name, Ok(account), read.and_then(|bytes| parse(&bytes, &path)));
+                    }
+                }
+                run.bar.inc(1);
+            }
+        }
+    }
+    Ok(run.report("Nobody has such a file."))
+}
+
+fn from_file(
+    desk: &Local,
+    source: (&'static str, &'static str),
+    many: &Many,
+    entries: Vec<Entry>,
+    remarks: &[Remark],
+    json: bool,
+) -> Result<Report, Failure> {
+    let mut run = Run::new(desk, source, &many.how);
+    run.shows_progress(entries.len(), json);
+    run.of_file = remarks.iter().map(|remark| object(*remark)).collect();
+    run.lines.extend(remarks.iter().map(|remark| told(&clean(&many.file.to_string_lossy()), *remark)));
+    // One look-up after the other takes time that grows with the square of the accounts.
+    let accounts = if entries.len() > 1 { accounts::all()? } else { BTreeMap::new() };
+    for Entry { user, found } in entries {
+        let account = match accounts::named(&user, &accounts) {
+            Ok(Some(account)) => Ok(account),
+            Ok(None) => Err(Failure::no_such_user(&user)),
+            Err(_) => Err(no_accounts()),
+        };
+        run.user(&user, account.as_ref(), found.map_err(|error| bad(&many.file, &error)));
+        run.bar.inc(1);
+    }
+    Ok(run.report("There is nobody in that file."))
+}
+
+/// One import and what came of it so far.
+struct Run<'a> {
+    desk: &'a Local,
+    /// The other one's name, and its module.
+    source: (&'static str, &'static str),
+    how: &'a How,
+    bar: ProgressBar,
+    modified: Vec<String>,
+    already: Vec<String>,
+    failed: Map<String, Value>,
+    warnings: Map<String, Value>,
+    notes: Map<String, Value>,
+    of_file: Vec<Value>,
+    lines: Vec<String>,
+    exit: u8,
+}
+
+impl<'a> Run<'a> {
+    fn new(desk: &'a Local, source: (&'static str, &'static str), how: &'a How) -> Self {
+        let (bar, modified, already, lines) = (ProgressBar::hidden(), Vec::new(), Vec::new(), Vec::new());
+        let (failed, warnings, notes) = (Map::new(), Map::new(), Map::new());
+        let (of_file, exit) = (Vec::new(), 0);
+        Self { desk, source, how, bar, modified, already, failed, warnings, notes, of_file, lines, exit }
+    }
+
+    /// On stderr, and only where that is a terminal.
+    fn shows_progress(&mut self, users: usize, json: bool) {
+        if !json {
+            let style = ProgressStyle::with_template("{bar:40} {pos} of {len}, {eta} left").ok();
+            self.bar = ProgressBar::new(users.try_into().unwrap_or(u64::MAX));
+            self.bar.set_style(style.unwrap_or_else(ProgressStyle::default_bar));
+        }
+    }
+
+    /// One user; whatever comes of him stops no other.
+    fn user(&mut self, name: &str, account: Result<&Account, &Failure>, found: Result<Found, Failure>) {
+        let outcome = match (account, found) {
+            (Err(failure), _) => Err(Failure { message: failure.message.clone(), ..*failure }),
+            (_, Err(failure)) => Err(failure),
+            (Ok(account), Ok(found)) => self.store(account, &found).map(|imported| (account, found, imported)),
+        };
+        match outcome {
+            Ok((account, found, imported)) => self.done(&account.name, &found, imported),
+            Err(failure) => {
+                self.exit = failure.exit;
+                let said = self.bar.suspend(|| said(name, &failure));
+                self.failed.insert(name.to_owned(), said);
+            }
+        }
+    }
+
+    fn store(&self, account: &Account, found: &Found) -> Result<Imported, Failure> {
+        let (store, replace) = (self.desk.store()?, self.how.replace);
+        let imported = if self.how.dry_run {
+            would_import(store, account, found, replace)
+        } else {
+            store_found(store, self.desk.policy(), account, found, replace)
+        };
+        imported.map_err(|error| match error {
+            ManageError::AlreadyEnrolled => {
+                let message = "already enrolled with another key: --replace voids that one".to_owned();
+                Failure { message, ..error.into() }
+            }
+            error => for_user(&account.name, error),
+        })
+    }
+
+    fn done(&mut self, name: &str, found: &Found, imported: Imported) {
+        let (shown, from) = (clean(name), self.source.0);
+        let (words, log) = match imported {
+            Imported::New if self.how.dry_run => ("would be imported", None),
+            Imported::New => ("imported", Some(format!("imported the factor of {shown} from {from}"))),
+            Imported::CaughtUp => (
+                "already imported; what was used there since counts as used",
+                Some(format!("took over what {shown} used with {from} since the import")),
+            ),
+            Imported::Already => ("already imported", None),
+        };
+        log.filter(|_| !self.how.dry_run).iter().for_each(|line| self.bar.suspend(|| log_change(line)));
+        self.lines.push(format!("{shown}: {words}"));
+        let list = if imported == Imported::New { &mut self.modified } else { &mut self.already };
+        list.push(name.to_owned());
+        // Said once: who is here already was told.
+        let remarks = if imported == Imported::New { found.remarks.as_slice() } else { &[] };
+        for (warns, all) in [(true, &mut self.warnings), (false, &mut self.notes)] {
+            let own: Vec<Remark> = remarks.iter().copied().filter(|remark| remark.is_warning() == warns).collect();
+            self.lines.extend(own.iter().map(|remark| told(&shown, *remark)));
+            if !own.is_empty() {
+                all.insert(name.to_owned(), own.into_iter().map(object).collect());
+            }
+        }
+    }
+
+    fn report(mut self, nobody: &str) -> Report {
+        self.bar.finish_and_clear();
+        let (new, old, failed) = (self.modified.len(), self.already.len(), self.failed.len());
+        let stacks = if self.source.1.is_empty() { Vec::new() } else { stacks::naming(self.source.1) };
+        match (new + old + failed, self.how.dry_run) {
+            (0, _) => self.lines.push(nobody.to_owned()),
+            (_, true) => {
+                self.lines.push(format!(
+                    "{new} would be imported, {old} are already, {failed} would fail. Nothing was written."
+                ));
+            }
+            (_, false) => self.lines.push(format!("{new} imported, {old} already, {failed} failed.")),
+        }
+        if !stacks.is_empty() && new + old > 0 {
+            self.lines.push(format!(
+                "Next: in {} put the line of pam_totp.so in the place of that of {}, or both ask, and each takes codes that \
+                 the other has seen. Run this once more when that is done.",
+                stacks.iter().map(|stack| format!("/etc/pam.d/{}", clean(stack))).collect::<Vec<_>>().join(", "),
+                self.source.1
+            ));
+        }
+        let exit = if new + old == 0 || failed == 0 { self.exit } else { PARTLY };
+        Report::new(self.lines.join("\n"))
+            .with("modified", self.modified)
+            .with("already", self.already)
+            .with("failed", self.failed)
+            .with("warnings", self.warnings)
+            .with("notes", self.notes)
+            .with("file_notes", self.of_file)
+            .with("stacks", stacks)
+            .with("dry_run", self.how.dry_run)
+            .exiting(exit)
+    }
+}
+
+fn told(whom: &str, remark: Remark) -> String {
+    let kind = if remark.is_warning() { "WARNING" } else { "note" };
+    format!("{whom}: {kind}: {remark}")
+}
+
+fn object(remark: Remark) -> Value {
+    json!({ "code": remark.code(), "message": remark.to_string() })
+}
+
+fn bad(path: &Path, what: &dyn std::fmt::Display) -> Failure {
+    Failure::bad_input("bad_file", format!("{}: {what}", clean(&path.to_string_lossy())))
+}
+
+fn not_read(path: &Path, unread: Unread) -> Failure {
+    bad(path, &unread.words())
+}
+
+fn no_accounts() -> Failure {
+    Failure::host("the accounts could not be looked up")
+}
+
+/// A file that somebody named, of one user: his own, or root's. Under his home he reads it.
+fn read_one(path: &Path, account: &Account) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let home = account::home(account).map_err(|_| no_accounts())?;
+    let absolute = std::path::absolute(path).map_err(|e| bad(path, &e))?;
+    if home.is_absolute() && absolute.starts_with(&home) {
+        return home::read(account, &absolute).map_err(|unread| not_read(path, unread));
+    }
+    read_here(path, ONE, &[0, account.uid])
+}
+
+/// A file of many users is root's: whoever else owned it could give anybody a key that he knows.
+fn read_roots(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    read_here(path, MANY, &[0])
+}
+
+fn read_here(path: &Path, longest: u64, owners: &[u32]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    let fault = |what: &dyn std::fmt::Display| bad(path, what);
+    let mut file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).map_err(|e| {
+        let link = e.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32);
+        if link { fault(&"it is a symbolic link: name the file itself") } else { fault(&e) }
+    })?;
+    let meta = file.metadata().map_err(|e| fault(&e))?;
+    if !meta.is_file() {
+        return Err(fault(&Unread::NotRegular.words()));
+    }
+    if !owners.contains(&meta.uid()) || meta.mode() & 0o022 != 0 {
+        return Err(fault(&"others can write it: `chown root` and `chmod 600` it, once you know what it holds"));
+    }
+    if meta.len() > longest {
+        return Err(fault(&"it is too long"));
+    }
+    // Exactly as long as it is: a growing buffer would leave unwiped copies of the keys behind.
+    let mut bytes = Zeroizing::new(vec![0; usize::try_from(meta.len()).unwrap_or_default()]);
+    file.read_exact(&mut bytes).map_err(|e| fault(&e))?;
+    Ok(bytes)
+}

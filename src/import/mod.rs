@@ -1,0 +1,226 @@
+//! What people bring along from elsewhere: the bytes of another module's file to devices, the codes that were used, and what
+//! cannot be carried. Pure; nothing in here ever holds text of a file but its keys and codes.
+
+pub mod cpanel;
+pub mod google;
+pub mod oath;
+
+use std::fmt;
+
+use crate::backup::BackupShaped;
+use crate::enrollment::{Kind, MAX_DEVICES};
+use crate::otp::{Algorithm, Digits};
+use crate::secret::{KeyError, MIN_BYTES, Secret};
+
+/// RFC 4226 R6 wants 128 bits, cPanel gives 80: shorter keys than that are nobody's.
+pub const SHORTEST: usize = 10;
+
+/// What must be known of this host to read a file well.
+#[derive(Clone, Copy, Debug)]
+pub struct Host {
+    /// Seconds since 1970.
+    pub now: u64,
+    /// The policy's window, in steps each way.
+    pub window: u64,
+}
+
+/// What one user has there.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// One to five, all with the same digits.
+    pub tokens: Vec<Token>,
+    /// Eight digits each.
+    pub scratch: Vec<BackupShaped>,
+    /// What his administrator should know.
+    pub remarks: Vec<Remark>,
+}
+
+/// One phone or token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Clock, or the next counter.
+    pub kind: Kind,
+    /// The key.
+    pub secret: Secret,
+    /// The hash.
+    pub algorithm: Algorithm,
+    /// Digits of a code.
+    pub digits: Digits,
+    /// TOTP: the last step that was accepted there, where that is known. HOTP: the next counter.
+    pub used: Option<u64>,
+    /// Steps that its clock is ahead of ours, where that is known.
+    pub drift: Option<i8>,
+}
+
+/// A user of a file of many.
+#[derive(Debug)]
+pub struct Entry {
+    /// As the file calls him.
+    pub user: String,
+    /// What he has.
+    pub found: Result<Found, Unusable>,
+}
+
+/// What was not carried as it was, or should be looked after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// A key of so many bits.
+    WeakKey(usize),
+    /// A PIN that was part of each answer.
+    Pin(usize),
+    /// A device with other digits than the first.
+    OtherDigits(usize),
+    /// A device beyond the fifth.
+    TooMany(usize),
+    /// So many scratch codes beyond those that a set holds.
+    TooManyScratch(usize),
+    /// Which codes were used is not recorded.
+    Unrecorded,
+    /// A step that lies so many seconds in the future was used.
+    Future(u64),
+    /// A clock that is too far off, in seconds.
+    Skew(i64),
+    /// A window wider than ours: steps each way, or codes of a counter.
+    Window(u64),
+    /// A limit of their own.
+    RateLimit,
+    /// Addresses from which no code was asked for a while.
+    Remembered,
+    /// A line that means nothing to us.
+    UnknownLine(usize),
+    /// The same key once more.
+    Repeated(usize),
+    /// Names of mailboxes and teams beside the account.
+    NoAccounts(usize),
+}
+
+impl Remark {
+    /// Should somebody do something about it?
+    pub fn is_warning(self) -> bool {
+        use Remark::{OtherDigits, Pin, Skew, TooMany, TooManyScratch, WeakKey};
+        matches!(self, WeakKey(_) | Pin(_) | OtherDigits(_) | TooMany(_) | TooManyScratch(_) | Skew(_))
+    }
+
+    /// For programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::WeakKey(_) => "weak_key",
+            Self::Pin(_) => "pin",
+            Self::OtherDigits(_) => "other_digits",
+            Self::TooMany(_) => "too_many_devices",
+            Self::TooManyScratch(_) => "too_many_scratch_codes",
+            Self::Unrecorded => "use_unrecorded",
+            Self::Future(_) => "used_in_future",
+            Self::Skew(_) => "clock_skew",
+            Self::Window(_) => "window",
+            Self::RateLimit => "rate_limit",
+            Self::Remembered => "remembered",
+            Self::UnknownLine(_) => "unknown_line",
+            Self::Repeated(_) => "repeated_key",
+            Self::NoAccounts(_) => "no_accounts",
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WeakKey(bits) => {
+                write!(
+                    f,
+                    "the key has {bits} bits, 128 are the least (RFC 4226): give a new one with `enroll --replace`"
+                )
+            }
+            Self::Pin(line) => write!(
+                f,
+                "line {line} has a PIN, which is NOT carried: logins ask for one thing less unless a password comes before"
+            ),
+            Self::OtherDigits(line) => {
+                write!(f, "the device of line {line} has other digits than the first one and is NOT carried")
+            }
+            Self::TooMany(line) => {
+                write!(f, "the device of line {line} is one more than {MAX_DEVICES} and is NOT carried")
+            }
+            Self::TooManyScratch(count) => {
+                write!(f, "{count} scratch codes are too many for a set and are NOT carried")
+            }
+            Self::Unrecorded => {
+                f.write_str("which codes were used is not recorded there: those of the next three minutes are refused")
+            }
+            Self::Future(ahead) => write!(
+                f,
+                "a code of {ahead} s ahead was used: those up to it are refused, unless `pam-totp unlock` brings it back"
+            ),
+            Self::Skew(ahead) => write!(
+                f,
+                "the device's clock is {} this host's, which is too far: set it right, or `pam-totp resync`",
+                crate::words::clocks_differ(*ahead)
+            ),
+            Self::Window(size) => {
+                write!(f, "a window of {size} codes or steps is not carried: the policy's `window` holds for everybody")
+            }
+            Self::RateLimit => {
+                f.write_str("the rate limit is not carried: the policy's [throttle] holds for everybody")
+            }
+            Self::Remembered => {
+                f.write_str("addresses that were let in without a code are not carried: see the policy's [remember]")
+            }
+            Self::UnknownLine(line) => write!(f, "line {line} means nothing to us and is not carried"),
+            Self::Repeated(line) => write!(f, "line {line} has the same key once more"),
+            Self::NoAccounts(count) => {
+                write!(f, "{count} mailboxes and team users have no account here and are not carried")
+            }
+        }
+    }
+}
+
+/// Why nothing of a file can be carried. Holds no text of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// From 1; 0 where it is no question of a line.
+    pub line: usize,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+impl Unusable {
+    fn at(line: usize, what: &'static str) -> Self {
+        Self { line, what }
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => f.write_str(self.what),
+            line => write!(f, "{} in line {line}", self.what),
+        }
+    }
+}
+
+const NOT_BASE32: &str = "the key is not base32";
+const TOO_SHORT: &str = "the key is shorter than 80 bits";
+const TOO_LONG: &str = "the key is longer than 1024 bits";
+const NO_COUNTER: &str = "the counter is none that lasts";
+
+impl Found {
+    /// A key, as weak as they come.
+    fn key(&mut self, secret: Result<Secret, KeyError>, line: usize) -> Result<Secret, Unusable> {
+        let secret = secret
+            .map_err(|error| Unusable::at(line, if error == KeyError::TooLong { TOO_LONG } else { NOT_BASE32 }))?;
+        match secret.as_bytes().len() {
+            short if short < SHORTEST => Err(Unusable::at(line, TOO_SHORT)),
+            weak if weak < MIN_BYTES => {
+                self.remarks.push(Remark::WeakKey(weak.saturating_mul(8)));
+                Ok(secret)
+            }
+            _ => Ok(secret),
+        }
+    }
+}
+
+/// A line of text, by its number from 1; without the CR that some editors leave.
+fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = (usize, &str)>, Unusable> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Unusable::at(0, "it is not text"))?;
+    Ok((1..).zip(text.lines()))
+}

@@ -1,0 +1,172 @@
+//! `users.oath`: a line a device, `TYPE USER PIN KEY [COUNTER [LAST-CODE [LAST-TIME]]]`, the key in hex. Pure.
+
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
+use super::{Entry, Found, Host, NO_COUNTER, Remark, Token, Unusable};
+use crate::date::Utc;
+use crate::enrollment::{Kind, MAX_DEVICES};
+use crate::otp::{Algorithm, Digits, hotp, step};
+use crate::secret::{KeyError, MAX_BYTES, Secret};
+
+/// The times in there are local, and nobody knows whose: no zone is further from UTC.
+const ZONES: u64 = 15 * 3_600;
+/// Steps that a device may have been ahead in their window.
+const AHEAD: u64 = 100;
+
+/// Every user of a file, in the file's order of names, and the lines that are no user's.
+pub fn parse(bytes: &[u8], host: &Host) -> Result<(Vec<Entry>, Vec<Remark>), Unusable> {
+    let mut users: BTreeMap<&str, Vec<(usize, Line<'_>)>> = BTreeMap::new();
+    let mut remarks = Vec::new();
+    for (number, line) in super::lines(bytes)? {
+        match Line::read(line) {
+            Some(line) => users.entry(line.user).or_default().push((number, line)),
+            // Theirs passes over what it does not know, so that people write what they like behind a #.
+            None if line.trim_start().starts_with('#') || line.trim().is_empty() => {}
+            None => remarks.push(Remark::UnknownLine(number)),
+        }
+    }
+    let entry = |(user, lines): (&str, Vec<_>)| Entry { user: user.to_owned(), found: found(&lines, host) };
+    Ok((users.into_iter().map(entry).collect(), remarks))
+}
+
+struct Line<'a> {
+    /// Seconds; none for a counter.
+    period: Option<u32>,
+    digits: Digits,
+    user: &'a str,
+    pin: &'a str,
+    key: &'a str,
+    counter: Option<&'a str>,
+    last_code: Option<&'a str>,
+    last_time: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn read(line: &'a str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let (period, digits) = kind(words.next()?)?;
+        let (user, pin, key) = (words.next()?, words.next()?, words.next()?);
+        let (counter, last_code, last_time) = (words.next(), words.next(), words.next());
+        Some(Self { period, digits, user, pin, key, counter, last_code, last_time })
+    }
+}
+
+/// `HOTP`, `HOTP/E/8`, `HOTP/T30`, `HOTP/T60/6`.
+fn kind(text: &str) -> Option<(Option<u32>, Digits)> {
+    let mut words = text.split('/');
+    let hotp = words.next()? == "HOTP";
+    let period = match words.next() {
+        None | Some("E") => None,
+        Some("T30") => Some(30),
+        Some("T60") => Some(60),
+        Some(_) => return None,
+    };
+    let digits = match words.next() {
+        None => Digits::SIX,
+        Some(word) => Digits::new(word.parse().ok().filter(|_| word.len() == 1)?)?,
+    };
+    (hotp && words.next().is_none()).then_some((period, digits))
+}
+
+fn found(lines: &[(usize, Line<'_>)], host: &Host) -> Result<Found, Unusable> {
+    let mut found = Found::default();
+    for (number, line) in lines {
+        let token = line.token(*number, host, &mut found)?;
+        let remark = found.add(token, *number)?;
+        found.remarks.extend(remark);
+        if !matches!(line.pin, "-" | "+") {
+            found.remarks.push(Remark::Pin(*number));
+        }
+    }
+    if found.tokens.iter().any(|token| token.used.is_none()) {
+        found.remarks.push(Remark::Unrecorded);
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// The remark on a device that is not carried.
+    fn add(&mut self, token: Token, number: usize) -> Result<Option<Remark>, Unusable> {
+        if self.tokens.first().is_some_and(|first| first.digits != token.digits) {
+            return Ok(Some(Remark::OtherDigits(number)));
+        }
+        let full = self.tokens.len() >= MAX_DEVICES;
+        match self.tokens.iter_mut().find(|other| other.secret == token.secret) {
+            Some(same) if same.period() == token.period() => {
+                same.used = same.used.max(token.used);
+                return Ok(Some(Remark::Repeated(number)));
+            }
+            // They would share one line of the state.
+            Some(_) => return Err(Unusable::at(number, "a key that was there before has another type")),
+            None if full => return Ok(Some(Remark::TooMany(number))),
+            None => self.tokens.push(token),
+        }
+        Ok(None)
+    }
+}
+
+impl Token {
+    fn period(&self) -> Option<u32> {
+        match self.kind {
+            Kind::Totp { period } => Some(period),
+            Kind::Hotp { .. } => None,
+        }
+    }
+}
+
+impl Line<'_> {
+    fn token(&self, number: usize, host: &Host, found: &mut Found) -> Result<Token, Unusable> {
+        let secret = found.key(hex(self.key), number).map_err(|error| match error.what {
+            super::NOT_BASE32 => Unusable::at(number, "the key is not hexadecimal"),
+            _ => error,
+        })?;
+        let (algorithm, digits) = (Algorithm::Sha1, self.digits);
+        let Some(period) = self.period else {
+            let counter = self.counter.map_or(Some(0), |word| word.parse::<u64>().ok());
+            // Theirs writes down the counter that was used, and knows it again by its code.
+            let next = counter.and_then(|counter| counter.checked_add(u64::from(self.last_code.is_some())));
+            let kind = next.map(|start| Kind::Hotp { start }).filter(|kind| kind.is_valid());
+            let kind = kind.ok_or(Unusable::at(number, NO_COUNTER))?;
+            return Ok(Token { kind, secret, algorithm, digits, used: next, drift: Some(0) });
+        };
+        let used = self.last_step(&secret, period, host);
+        // Within their window the clock may have been anywhere: the first code tells.
+        Ok(Token { kind: Kind::Totp { period }, secret, algorithm, digits, used, drift: None })
+    }
+
+    /// The step of the last code, which is on record by its digits alone. Of several that fit the latest: it refuses a few
+    /// codes too many, and none too few.
+    fn last_step(&self, secret: &Secret, period: u32, host: &Host) -> Option<u64> {
+        let (code, time) = (self.last_code?, local_time(self.last_time?)?);
+        let from = step(time.saturating_sub(ZONES), period);
+        let latest = step(host.now, period).saturating_add(AHEAD);
+        let to = step(time.saturating_add(ZONES), period).saturating_add(AHEAD).min(latest);
+        let fits =
+            |at: &u64| bool::from(hotp(secret.as_bytes(), *at, Algorithm::Sha1, self.digits).matches(code.as_bytes()));
+        (from..=to).rev().find(fits)
+    }
+}
+
+/// `2026-11-21T19:00:00L`, as if it were UTC.
+fn local_time(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('L')?.split_once('T')?;
+    let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
+    let mut time = time.split(':').map(|part| part.parse::<i64>().ok());
+    let (mut day, mut clock) = (|| date.next().flatten(), || time.next().flatten());
+    let utc = Utc { year: day()?, month: day()?, day: day()?, hour: clock()?, minute: clock()?, second: clock()? };
+    utc.to_epoch()
+}
+
+fn hex(text: &str) -> Result<Secret, KeyError> {
+    if text.len() > MAX_BYTES.saturating_mul(2) {
+        return Err(KeyError::TooLong);
+    }
+    let mut key = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
+    for pair in text.as_bytes().chunks(2) {
+        let pair = std::str::from_utf8(pair).ok().filter(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit()));
+        key.push(pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or(KeyError::NotBase32)?);
+    }
+    if key.is_empty() { Err(KeyError::NotBase32) } else { Ok(Secret::from_bytes(key)) }
+}

@@ -1,0 +1,190 @@
+//! Stores what somebody brought along from another module: his keys, the codes that he used there, his scratch codes.
+
+use crate::account::Account;
+use crate::attempt;
+use crate::backup::{self, BackupCodes, Form, Stretched};
+use crate::clock;
+use crate::enrollment::{Device, Enrollment, Kind};
+use crate::import::{Found, Token};
+use crate::policy::Policy;
+use crate::random;
+use crate::state::{BackupState, DeviceState, Record};
+use crate::store::{Locked, Store, StoreError};
+
+use super::{ManageError, device_id};
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// He has a factor now.
+    New,
+    /// He had these keys already; what he used there since counts as used here.
+    CaughtUp,
+    /// He had all that already.
+    Already,
+}
+
+/// Stores it, whole or not at all. Who has these very keys keeps what he has, so that it can be done again: after an
+/// interruption, and in the moment in which the stacks are switched over.
+pub fn import(
+    store: &Store,
+    policy: &Policy,
+    account: &Account,
+    found: &Found,
+    replace: bool,
+) -> Result<Imported, ManageError> {
+    let mut locked = store.lock(&account.name)?;
+    match standing(store, account, found, replace)? {
+        Some(enrollment) => catch_up(&mut locked, policy, &enrollment, found),
+        None => enroll(locked, store, policy, account, found),
+    }
+}
+
+/// What would come of it; writes nothing.
+pub fn would_import(store: &Store, account: &Account, found: &Found, replace: bool) -> Result<Imported, ManageError> {
+    Ok(standing(store, account, found, replace)?.map_or(Imported::New, |_| Imported::Already))
+}
+
+/// The factor with these very keys, if he has it.
+fn standing(store: &Store, account: &Account, found: &Found, replace: bool) -> Result<Option<Enrollment>, ManageError> {
+    match store.enrollment(account) {
+        Ok(None) => Ok(None),
+        Ok(Some(enrollment)) if has_just(&enrollment, found) => Ok(Some(enrollment)),
+        Ok(Some(_)) if !replace => Err(ManageError::AlreadyEnrolled),
+        // A file that cannot be read is replaced too: that is how root mends it.
+        Ok(Some(_)) => Ok(None),
+        Err(StoreError::Broken(..) | StoreError::NotTheirs(..)) if replace => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn has_just(enrollment: &Enrollment, found: &Found) -> bool {
+    enrollment.devices.len() == found.tokens.len()
+        && found.tokens.iter().all(|token| enrollment.devices.iter().any(|device| is_of(device, token)))
+}
+
+/// Wherever its counter is by now.
+fn is_of(device: &Device, token: &Token) -> bool {
+    same_kind(device.kind, token.kind)
+        && (&device.secret, device.algorithm, device.digits) == (&token.secret, token.algorithm, token.digits)
+}
+
+fn same_kind(one: Kind, other: Kind) -> bool {
+    match (one, other) {
+        (Kind::Totp { period: a }, Kind::Totp { period: b }) => a == b,
+        (Kind::Hotp { .. }, Kind::Hotp { .. }) => true,
+        _ => false,
+    }
+}
+
+fn enroll(
+    mut locked: Locked<'_>,
+    store: &Store,
+    policy: &Policy,
+    account: &Account,
+    found: &Found,
+) -> Result<Imported, ManageError> {
+    let now = clock::now();
+    let before = locked.record()?.unwrap_or_default();
+    let enrollment = enrollment(account, found, now)?;
+    let old = store.enrollment_of(&account.name).ok().flatten();
+    let mut record = Record { devices: Vec::new(), ..before.clone() };
+    // Before the secret, unlike with codes that nobody was shown yet: these were given out long ago, and counted as used
+    // after a crash they would be lost for good. Where there is an old set, it is void a moment early.
+    if let Some(set) = &enrollment.backup_codes {
+        record.backup = Some(BackupState { id: set.id.clone(), used: 0 });
+    }
+    let known = found.tokens.iter().zip(&enrollment.devices).filter_map(|(token, device)| line(token, device, &before));
+    record.devices.extend(known);
+    attempt::heal(&enrollment, &mut record, now, policy.window);
+    let place = |line: &DeviceState| enrollment.devices.iter().position(|device| device.id == line.id);
+    record.devices.sort_by_key(place);
+    for (line, device) in record.devices.iter_mut().zip(&enrollment.devices) {
+        // The key was here before: what was used then stays used. Steps of a clock say nothing of a counter.
+        let other_kind = |old: &Device| old.id == device.id && !same_kind(old.kind, device.kind);
+        if !old.iter().flat_map(|e| &e.devices).any(other_kind) {
+            line.last = line.last.max(before.device(&line.id).and_then(|line| line.last));
+        }
+    }
+    let devices = record.devices.clone();
+    let still = |line: &&DeviceState| old.iter().any(|e| e.devices.iter().any(|device| device.id == line.id));
+    let others = before.devices.iter().filter(|line| !devices.iter().any(|new| new.id == line.id)).filter(still);
+    record.devices.extend(others.cloned());
+    locked.commit(&record)?;
+    locked.replace_secret(&enrollment)?;
+    let backup = record.backup.filter(|_| enrollment.backup_codes.is_some());
+    locked.commit(&Record { devices, backup, trusts: Vec::new(), ..record })?;
+    Ok(Imported::New)
+}
+
+/// The state line that the source knows.
+fn line(token: &Token, device: &Device, before: &Record) -> Option<DeviceState> {
+    let at = before.device(&device.id).and_then(|line| line.at);
+    Some(DeviceState { id: device.id.clone(), last: Some(token.used?), drift: token.drift, at, pending: None })
+}
+
+fn enrollment(account: &Account, found: &Found, now: u64) -> Result<Enrollment, ManageError> {
+    let devices = (1..).zip(&found.tokens).map(|(number, token)| device(number, token, now)).collect();
+    let backup_codes = match found.scratch.as_slice() {
+        [] => None,
+        codes => {
+            let random = random::bytes(backup::random_bytes(0))?;
+            Some(BackupCodes::import(&random, codes, now).ok_or(ManageError::NoRandom)?)
+        }
+    };
+    Ok(Enrollment { user: account.name.clone(), uid: account.uid, devices, backup_codes })
+}
+
+fn device(number: usize, token: &Token, now: u64) -> Device {
+    let name = match token.kind {
+        Kind::Totp { .. } => "phone",
+        Kind::Hotp { .. } => "token",
+    };
+    Device {
+        id: device_id(&token.secret),
+        name: if number == 1 { name.to_owned() } else { format!("{name} {number}") },
+        kind: token.kind,
+        secret: token.secret.clone(),
+        algorithm: token.algorithm,
+        digits: token.digits,
+        skew: 0,
+        created: now,
+    }
+}
+
+/// Whatever was used there since counts as used here; nothing that was used here comes back.
+fn catch_up(
+    locked: &mut Locked<'_>,
+    policy: &Policy,
+    enrollment: &Enrollment,
+    found: &Found,
+) -> Result<Imported, ManageError> {
+    let now = clock::now();
+    let before = locked.record()?;
+    let mut record = before.clone().unwrap_or_default();
+    attempt::heal(enrollment, &mut record, now, policy.window);
+    let mut lost = Record::default();
+    attempt::heal(enrollment, &mut lost, now, policy.window);
+    for device in &enrollment.devices {
+        let Some(token) = found.tokens.iter().find(|token| is_of(device, token)) else { continue };
+        let Some(line) = record.devices.iter_mut().find(|line| line.id == device.id) else { continue };
+        // Nothing recorded: as long as he has not come here, he may have gone there until now.
+        let beyond = || lost.device(&device.id).and_then(|line| line.last).filter(|_| line.at.is_none());
+        let used = token.used.or_else(beyond);
+        // A counter that was lost is for root to give, and here it is.
+        line.last = line.last.max(used);
+    }
+    let scratch = enrollment.backup_codes.as_ref().filter(|set| set.form == Form::Digits);
+    if let (Some(set), Some(state)) = (scratch, &mut record.backup) {
+        let bit = |place: u32| 1_u32.checked_shl(place).unwrap_or_default();
+        let left = found.scratch.iter().filter_map(|code| Stretched::new(code, set).find(set));
+        let left = left.fold(0, |bits, place| bits | bit(place));
+        let all = (0..).zip(&set.hashes).fold(0, |bits, (place, _)| bits | bit(place));
+        state.used |= all & !left;
+    }
+    if before.as_ref() == Some(&record) {
+        return Ok(Imported::Already);
+    }
+    locked.commit(&record)?;
+    Ok(Imported::CaughtUp)
+}

@@ -1,0 +1,232 @@
+//! pam_google_authenticator, with its own program and its own module.
+
+use super::*;
+use pam_totp::account;
+use pam_totp::backup::Form;
+use pam_totp::secret::Answer;
+use pam_totp::store::Store;
+use pam_totp::verify;
+
+const FILE: &str = ".google_authenticator";
+
+/// Has the user make a key with their program; the lines of his file.
+fn makes(system: &System, user: &User, options: &str) -> Vec<String> {
+    system.runs(user.command("google-authenticator").args(options.split(' ')));
+    lines(user)
+}
+
+fn lines(user: &User) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(&user.home()).join(FILE)).expect("their file");
+    text.lines().map(str::to_owned).collect()
+}
+
+fn is_scratch(line: &&String) -> bool {
+    line.len() == 8 && line.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[test]
+fn a_code_used_just_before_the_move_stays_used_and_the_next_one_gets_in() {
+    throw_away(|system| {
+        theirs(system, "pam_google_authenticator.so");
+        let (alice, bob) = (system.user("alice"), system.user("bob"));
+        let file = makes(system, &alice, "-t -d -f -r 3 -R 30 -w 3 -q");
+        makes(system, &bob, "-t -d -f -u -w 3 -q -e 0");
+        let (key, scratch) = (file[0].clone(), file.iter().filter(is_scratch).cloned().collect::<Vec<_>>());
+        assert_eq!(scratch.len(), 5);
+        assert_eq!(there(system, T, "alice", &code_at(&key, T)), SUCCESS);
+        assert_eq!(there(system, T, "alice", &scratch[0]), SUCCESS);
+
+        let before = store();
+        let (exit, said) = imports(system, T, &["google-authenticator", "--all", "--dry-run"]);
+        assert_eq!((exit, &said["modified"], &said["dry_run"]), (0, &json!(["alice", "bob"]), &json!(true)), "{said}");
+        assert_eq!(store(), before, "a dry run writes nothing");
+
+        let (exit, said) = imports(system, T, &["google-authenticator", "--all"]);
+        assert_eq!((exit, &said["modified"], &said["failed"]), (0, &json!(["alice", "bob"]), &json!({})), "{said}");
+        assert_eq!(words(&said, "notes", "alice"), ["rate_limit"], "{said}");
+        assert_eq!(words(&said, "notes", "bob"), ["use_unrecorded"], "{said}");
+        assert_eq!((&said["warnings"], &said["stacks"]), (&json!({}), &json!(["theirs"])));
+        system.log.line("imported the factor of alice from google-authenticator (by ");
+
+        assert_eq!(login_at(system, T, "alice", &code_at(&key, T)), AUTH_ERR, "used there");
+        assert_eq!(login_at(system, T, "alice", &scratch[0]), AUTH_ERR, "used there");
+        assert_eq!(login_at(system, T, "alice", &scratch[1]), SUCCESS);
+        assert_eq!(login_at(system, T, "alice", &scratch[1]), AUTH_ERR, "used here");
+        assert_eq!(login_at(system, T + 30, "alice", &code_at(&key, T + 30)), SUCCESS);
+        assert_eq!(login_at(system, T + 30, "alice", &code_at(&key, T + 30)), AUTH_ERR);
+
+        // New ones void those on the old paper.
+        system.runs(Command::new("pam-totp").args(["backup-codes", "alice"]));
+        assert_eq!(login_at(system, T + 60, "alice", &scratch[2]), AUTH_ERR);
+    });
+}
+
+#[test]
+fn until_the_stacks_are_switched_over_what_is_used_there_is_used_here_after_another_run() {
+    throw_away(|system| {
+        theirs(system, "pam_google_authenticator.so");
+        let alice = system.user("alice");
+        let file = makes(system, &alice, "-t -d -f -u -w 3 -q");
+        let (key, scratch) = (file[0].clone(), file.iter().filter(is_scratch).cloned().collect::<Vec<_>>());
+        let run = |time| imports(system, time, &["google-authenticator", "alice"]).1;
+        assert_eq!(run(T)["modified"], json!(["alice"]));
+        assert_eq!(there(system, T + 600, "alice", &code_at(&key, T + 600)), SUCCESS);
+        assert_eq!(there(system, T + 600, "alice", &scratch[0]), SUCCESS);
+        assert_eq!(login_at(system, T + 600, "alice", &scratch[4]), SUCCESS);
+        let said = run(T + 600);
+        assert_eq!((&said["modified"], &said["already"]), (&json!([]), &json!(["alice"])), "{said}");
+        assert_eq!(login_at(system, T + 600, "alice", &code_at(&key, T + 600)), AUTH_ERR, "used there");
+        for used in [0, 4] {
+            assert_eq!(login_at(system, T + 600, "alice", &scratch[used]), AUTH_ERR, "{used} was used");
+        }
+        assert_eq!(login_at(system, T + 630, "alice", &code_at(&key, T + 630)), SUCCESS);
+        assert_eq!(login_at(system, T + 630, "alice", &scratch[1]), SUCCESS);
+        let before = store();
+        assert_eq!(run(T + 700)["already"], json!(["alice"]));
+        assert_eq!(store(), before, "there was nothing new");
+    });
+}
+
+#[test]
+fn a_file_that_records_no_use_lets_no_code_in_that_may_have_been_used() {
+    throw_away(|system| {
+        theirs(system, "pam_google_authenticator.so");
+        let alice = system.user("alice");
+        let key = makes(system, &alice, "-t -D -f -u -w 17 -q").remove(0);
+        for _ in 0..2 {
+            assert_eq!(there(system, T, "alice", &code_at(&key, T)), SUCCESS, "they take it twice");
+        }
+        let (_, said) = imports(system, T, &["google-authenticator", "alice"]);
+        assert_eq!(words(&said, "notes", "alice"), ["window", "use_unrecorded"], "{said}");
+        for ahead in [0, 30, 60, 90] {
+            assert_eq!(login_at(system, T + ahead, "alice", &code_at(&key, T + ahead)), AUTH_ERR, "{ahead}");
+        }
+        assert_eq!(login_at(system, T + 180, "alice", &code_at(&key, T + 180)), SUCCESS);
+    });
+}
+
+#[test]
+fn a_counter_goes_on_where_it_was() {
+    throw_away(|system| {
+        theirs(system, "pam_google_authenticator.so");
+        let alice = system.user("alice");
+        let key = makes(system, &alice, "-c -f -u -w 3 -q").remove(0);
+        let code = |counter: u64| oathtool(&["--hotp", "--base32", "--counter", &counter.to_string(), &key]);
+        assert_eq!(there(system, T, "alice", &code(2)), SUCCESS);
+        let (exit, said) = imports(system, T, &["google-authenticator", "alice"]);
+        assert_eq!((exit, &said["modified"], &said["notes"]), (0, &json!(["alice"]), &json!({})), "{said}");
+        assert_eq!(login_at(system, T, "alice", &code(2)), AUTH_ERR, "used there");
+        assert_eq!(login_at(system, T, "alice", &code(1)), AUTH_ERR, "older");
+        assert_eq!(login_at(system, T, "alice", &code(3)), SUCCESS);
+    });
+}
+
+#[test]
+fn other_periods_and_clocks_that_go_wrong_come_along() {
+    throw_away(|system| {
+        application::build(system);
+        let (alice, bob) = (system.user("alice"), system.user("bob"));
+        let key = makes(system, &alice, "-t -d -f -u -w 3 -q -S 60").remove(0);
+        let ahead = format!("{KEY}\n\" TIME_SKEW 3\n\" DISALLOW_REUSE {}\n\" TOTP_AUTH\n", T / 30 + 3);
+        keeps(&bob, FILE, ahead);
+        let (_, said) = imports(system, T, &["google-authenticator", "--all"]);
+        assert_eq!(said["modified"], json!(["alice", "bob"]), "{said}");
+        let minute = |time: u64| oathtool(&["--totp", "-b", "-s", "60", "--now", &format!("@{time}"), &key]);
+        assert_eq!(login_at(system, T + 420, "alice", &minute(T + 420)), SUCCESS);
+        assert_eq!(login_at(system, T, "bob", &code_at(KEY, T + 90)), AUTH_ERR, "used there");
+        assert_eq!(login_at(system, T + 30, "bob", &code_at(KEY, T + 120)), SUCCESS, "his phone is 90 s ahead");
+    });
+}
+
+#[test]
+fn other_keys_are_replaced_only_where_it_was_said() {
+    throw_away(|system| {
+        application::build(system);
+        let alice = system.enrolled("alice");
+        keeps(&alice, FILE, format!("{}\n\" DISALLOW_REUSE 7\n\" TOTP_AUTH\n12345678\n", key(1)));
+        let before = store();
+        let (exit, said) = imports(system, T, &["google-authenticator", "alice"]);
+        assert_eq!((exit, &said["failed"]["alice"]["code"]), (1, &json!("already_enrolled")), "{said}");
+        assert_eq!(store(), before);
+        let (exit, said) = imports(system, T, &["google-authenticator", "alice", "--replace"]);
+        assert_eq!((exit, &said["modified"]), (0, &json!(["alice"])), "{said}");
+        assert_eq!(login_at(system, T, "alice", &code_at(KEY, T)), AUTH_ERR, "void");
+        assert_eq!(login_at(system, T, "alice", &code_at(&key(1), T)), SUCCESS);
+        assert_eq!(login_at(system, T, "alice", "1234 5678"), SUCCESS);
+        let (_, said) = imports(system, T, &["google-authenticator", "alice", "--replace"]);
+        assert_eq!(said["already"], json!(["alice"]), "{said}");
+        assert_eq!(login_at(system, T, "alice", "12345678"), AUTH_ERR, "does not come back");
+    });
+}
+
+/// With files that their owners did not leave in their homes, as `secret=` has it elsewhere.
+#[test]
+fn a_file_is_taken_from_where_it_is() {
+    throw_away(|system| {
+        let (alice, bob, carol) = (system.user("alice"), system.user("bob"), system.user("carol"));
+        let text = format!("{KEY}\n\" TOTP_AUTH\n");
+        fs::create_dir("/etc/google-auth").expect("a folder of root's");
+        system.file("/etc/google-auth/alice", &text);
+        let run = |arguments: &[&str]| imports(system, T, &[&["google-authenticator"], arguments].concat()).1;
+        assert_eq!(run(&["/etc/google-auth/alice", "--user", "alice"])["modified"], json!(["alice"]));
+        fs::create_dir("/home/bob/.config").expect("a folder of bob's");
+        keeps(&bob, ".config/ga", &text);
+        assert_eq!(run(&["bob", "--file", ".config/ga"])["modified"], json!(["bob"]));
+        let own = keeps(&carol, "elsewhere", &text);
+        assert_eq!(run(&[own.to_str().unwrap(), "--user", "carol"])["modified"], json!(["carol"]));
+        let foreign = keeps(&alice, "mine", &text);
+        let said = run(&[foreign.to_str().unwrap(), "--user", "bob"]);
+        assert_eq!(said["failed"]["bob"]["code"], json!("bad_file"), "{said}");
+        for path in ["/etc/google-auth/alice", "../alice/mine", "a/../../alice/mine"] {
+            let arguments = ["import", "google-authenticator", "bob", "--file", path];
+            assert_eq!(error_code(system, &arguments, ""), (2, "usage".into()), "{path}");
+        }
+        assert_eq!(
+            run(&["root"])["failed"]["root"]["message"],
+            json!("/root/.google_authenticator: there is no such file")
+        );
+        assert_eq!(
+            error_code(system, &["import", "google-authenticator", "nobody-here"], ""),
+            (3, "no_such_user".into())
+        );
+        assert_eq!(error_code(system, &["import", "google-authenticator"], ""), (2, "usage".into()));
+        let output = system.tries(alice.command("pam-totp").args(["import", "google-authenticator", "alice"]), "");
+        assert_eq!(output.status.code(), Some(4), "{output:?}");
+    });
+}
+
+#[test]
+fn a_key_that_was_a_clocks_goes_by_its_counter() {
+    throw_away(|system| {
+        application::build(system);
+        let alice = system.enrolled("alice");
+        assert_eq!(login_at(system, T, "alice", &code_at(KEY, T)), SUCCESS);
+        keeps(&alice, FILE, format!("{KEY}\n\" HOTP_COUNTER 5\n"));
+        let (exit, said) = imports(system, T, &["google-authenticator", "alice", "--replace"]);
+        assert_eq!((exit, &said["modified"]), (0, &json!(["alice"])), "{said}");
+        let code = |counter: &str| oathtool(&["--hotp", "--base32", "--counter", counter, KEY]);
+        assert_eq!(login_at(system, T, "alice", &code("4")), AUTH_ERR);
+        assert_eq!(login_at(system, T, "alice", &code("5")), SUCCESS);
+    });
+}
+
+/// The time must not tell who came from elsewhere.
+#[test]
+fn eight_digits_cost_the_same_work_whoever_types_them() {
+    throw_away(|system| {
+        let alice = system.user("alice");
+        keeps(&alice, FILE, format!("{}\n\" TOTP_AUTH\n12345678\n", key(1)));
+        assert_eq!(imports(system, T, &["google-authenticator", "alice"]).0, 0);
+        system.enrolled("bob");
+        system.enrolled("carol");
+        system.runs(Command::new("pam-totp").args(["backup-codes", "carol"]));
+        system.user("dave");
+        let store = Store::open(Path::new("/var/lib/pam_totp")).expect("the store");
+        for name in ["alice", "bob", "carol", "dave"] {
+            let account = account::by_name(name).expect("accounts").expect("an account");
+            let stretched = |typed: &str| verify::stretch(&store, &account, &Answer::new(typed.as_bytes())).unwrap();
+            assert_eq!(stretched("12345678").expect("stretched").form(), Form::Digits, "{name}");
+            assert!(stretched("123456").is_none() && stretched("123456789").is_none(), "{name}");
+        }
+    });
+}
