@@ -1,0 +1,168 @@
+//! The hosts that are explored. Each has a few programs, a few codes and a budget of what may go wrong; together they have
+//! all of it, and every mutation shows in one.
+
+use crate::keys::{Factor, Phone};
+use crate::model::{Plan, Scene, What};
+use crate::mutation::{Exception, Mutation};
+use crate::world::Budget;
+
+const A: Option<Factor> = Some(Factor { phone: Phone::A, set: None });
+const A_AND_CODES: Option<Factor> = Some(Factor { phone: Phone::A, set: Some(0) });
+
+const fn login(phone: Phone, later: i8) -> Plan {
+    Plan::Login(What::Shown(phone, later))
+}
+
+const NOW: Plan = login(Phone::A, 0);
+const NEXT: Plan = login(Phone::A, 1);
+const WRONG: Plan = Plan::Login(What::Wrong);
+
+const fn set(phone: Phone, replace: bool) -> Plan {
+    Plan::Set { phone, proved: true, owner: None, replace }
+}
+
+/// As large as a run of minutes allows, or of seconds.
+pub fn all(long: bool) -> Vec<Scene> {
+    let more = |short, more| if long { more } else { short };
+    let none = Budget::default();
+    vec![
+        Scene {
+            name: "logins",
+            factor: A,
+            ahead: &[0, 4, -4],
+            programs: 2,
+            plans: vec![NOW, NEXT, WRONG],
+            budget: Budget { logins: 3, ticks: 1, kills: more(0, 1), power: 1, losses: 1, ..none },
+            expected: &["a code of phone A was accepted", "a used code was refused", "a lost state was healed", "the power went"],
+        },
+        Scene {
+            name: "guesses",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![WRONG, NOW],
+            budget: Budget { logins: 4, ticks: more(1, 2), kills: 1, power: 1, ..none },
+            expected: &["somebody waited", "the power went"],
+        },
+        Scene {
+            name: "files",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![NOW, WRONG],
+            budget: Budget { logins: more(3, 4), ticks: 1, kills: 1, copies: 1, restores: 1, ..none },
+            expected: &["a state file was replaced while a login waited for it"],
+        },
+        Scene {
+            name: "another phone",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![
+                NOW,
+                login(Phone::B, 0),
+                set(Phone::B, true),
+                Plan::Set { phone: Phone::B, proved: true, owner: Some(What::Shown(Phone::A, 0)), replace: true },
+                Plan::Set { phone: Phone::B, proved: false, owner: Some(What::Wrong), replace: true },
+            ],
+            budget: Budget { logins: 2, changes: 1, ticks: 1, kills: 1, power: 1, ..none },
+            expected: &["a code of phone B was accepted", "a change went through", "a change was refused"],
+        },
+        Scene {
+            name: "there and back",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![NOW, set(Phone::B, true), set(Phone::A, true)],
+            budget: Budget { logins: 2, changes: more(2, 3), ticks: 1, kills: more(0, 1), ..none },
+            expected: &["a change went through", "a change was refused"],
+        },
+        Scene {
+            name: "first enrollments",
+            factor: None,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![NOW, login(Phone::B, 0), set(Phone::A, false), set(Phone::B, false)],
+            budget: Budget { logins: more(1, 2), changes: 2, ticks: 1, kills: 1, power: 1, ..none },
+            expected: &["a change went through", "two enrolled at once, and the second one was told"],
+        },
+        Scene {
+            name: "taken off and set again",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![NOW, Plan::Remove, set(Phone::A, false)],
+            budget: Budget { logins: 2, changes: 2, ticks: 1, kills: 1, power: more(0, 1), ..none },
+            expected: &["a change went through"],
+        },
+        Scene {
+            name: "backup codes",
+            factor: A_AND_CODES,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![
+                Plan::Login(What::Backup),
+                WRONG,
+                Plan::Renew { owner: None },
+                Plan::Renew { owner: Some(What::Backup) },
+                Plan::Renew { owner: Some(What::Shown(Phone::A, 0)) },
+            ],
+            budget: Budget { logins: 2, changes: more(1, 2), kills: 1, power: 1, losses: more(0, 1), ..none },
+            expected: &["a backup code was accepted", "a change went through"],
+        },
+        Scene {
+            name: "the clock",
+            factor: A,
+            ahead: &[0, 4],
+            programs: 2,
+            plans: vec![NOW, NEXT, WRONG, Plan::Unlock],
+            budget: Budget { logins: more(2, 3), changes: 1, ticks: more(3, 4), back: 1, losses: 1, ..none },
+            expected: &["unlock brought a state back from the future", "a lost state was healed"],
+        },
+        Scene {
+            name: "a read-only disk",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![NOW, WRONG],
+            budget: Budget { logins: 3, ticks: 1, kills: more(0, 1), power: 1, losses: 1, flips: 2, ..none },
+            expected: &["a record continued in /run", "a record came back from /run to the disk", "a commit failed and said nothing"],
+        },
+    ]
+}
+
+/// Where each mutation shows.
+pub const MUTATIONS: &[(Mutation, &str)] = &[
+    (Mutation::NoLock, "logins"),
+    (Mutation::NoRecheck, "logins"),
+    (Mutation::NoInodeCheck, "files"),
+    (Mutation::NoSecondLook, "first enrollments"),
+    (Mutation::DriftForgotten, "logins"),
+    (Mutation::HealedForEver, "logins"),
+    (Mutation::HealedFromNothing, "logins"),
+    (Mutation::SecretBeforeState, "another phone"),
+    (Mutation::PrunedBeforeSecret, "another phone"),
+    (Mutation::VoidKeysForgotten, "there and back"),
+    (Mutation::RenameBeforeSync, "another phone"),
+    (Mutation::SecretInPlace, "another phone"),
+    (Mutation::AnswerBeforeSync, "logins"),
+    (Mutation::BothSlots, "logins"),
+    (Mutation::NewestSlot, "logins"),
+    (Mutation::ResyncAtLogin, "logins"),
+    (Mutation::FailureIgnored, "guesses"),
+    (Mutation::OneFileAlone, "a read-only disk"),
+    (Mutation::LeftOverStays, "a read-only disk"),
+    (Mutation::UnlockToNow, "the clock"),
+];
+
+/// What is not promised, and where that shows.
+pub const EXCEPTIONS: &[(Exception, &str)] = &[
+    (Exception::Restored, "files"),
+    (Exception::LostAndBack, "the clock"),
+    (Exception::UnlockedAndBack, "the clock"),
+    (Exception::RunLost, "a read-only disk"),
+    (Exception::TwoFaults, "guesses"),
+    (Exception::NameLost, "first enrollments"),
+    (Exception::TwoLocks, "a read-only disk"),
+    (Exception::LateTwice, "the clock"),
+];
