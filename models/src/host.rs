@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pam_totp::state::{self, FILE, DeviceState, Found, Place, Record, BackupState, SLOT, Writing};
+use pam_totp::state::{self, BackupState, DeviceState, FILE, Found, Place, Record, SLOT, Writing};
 
 use crate::keys::Factor;
 
@@ -85,7 +85,11 @@ fn remains(old: &Bytes, new: &Bytes) -> Vec<Bytes> {
         }
     }
     let mut once: Vec<Bytes> = Vec::new();
-    all.into_iter().for_each(|bytes| if !once.contains(&bytes) { once.push(bytes) });
+    all.into_iter().for_each(|bytes| {
+        if !once.contains(&bytes) {
+            once.push(bytes)
+        }
+    });
     KNOWN.with_borrow_mut(|known| known.insert(key, once.clone()));
     once
 }
@@ -175,8 +179,7 @@ impl File {
     fn after_power_loss(&self) -> Vec<Self> {
         let mut all = vec![Self { holder: None, ..self.clone() }];
         for (n, slot) in self.slots.iter().enumerate() {
-            let parts =
-                if slot.dirty { remains(&slot.durable, &slot.cached) } else { vec![slot.durable.clone()] };
+            let parts = if slot.dirty { remains(&slot.durable, &slot.cached) } else { vec![slot.durable.clone()] };
             let with = |file: &Self, part: &Bytes| {
                 let mut file = file.clone();
                 file.slots[n] = Slot { durable: part.clone(), cached: part.clone(), dirty: false };
@@ -335,7 +338,11 @@ impl Host {
             host.forget_unreachable(&[]);
         }
         let mut once: Vec<Self> = Vec::new();
-        all.into_iter().for_each(|host| if !once.contains(&host) { once.push(host) });
+        all.into_iter().for_each(|host| {
+            if !once.contains(&host) {
+                once.push(host)
+            }
+        });
         once
     }
 }

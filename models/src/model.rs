@@ -32,8 +32,15 @@ pub enum What {
 pub enum Plan {
     Login(What),
     /// Sets this phone: proved or not; by its owner with this code, or by root.
-    Set { phone: Phone, proved: bool, owner: Option<What>, replace: bool },
-    Renew { owner: Option<What> },
+    Set {
+        phone: Phone,
+        proved: bool,
+        owner: Option<What>,
+        replace: bool,
+    },
+    Renew {
+        owner: Option<What>,
+    },
     Remove,
     Unlock,
 }
@@ -99,7 +106,9 @@ impl Host {
     fn begin(&self, plan: Plan, world: &World) -> Option<Run> {
         let set = world.host.factor().and_then(|factor| factor.set);
         let typed = |what| match what {
-            What::Shown(phone, later) => Some(Typed::Code(phone, world.shown(phone).saturating_add_signed(later.into()))),
+            What::Shown(phone, later) => {
+                Some(Typed::Code(phone, world.shown(phone).saturating_add_signed(later.into())))
+            }
             What::Wrong => Some(Typed::Wrong),
             What::Backup => set.map(Typed::Backup),
         };
@@ -154,7 +163,8 @@ impl Model for Host {
         if world.programs.iter().any(Option::is_none) {
             let may = |plan: &&Plan| if matches!(plan, Plan::Login(_)) { left.logins > 0 } else { left.changes > 0 };
             let late: &[Plan] = if self.denies(Exception::LateTwice) { &LATE } else { &[] };
-            let plans = self.scene.plans.iter().chain(late).filter(may).filter(|plan| self.begin(**plan, world).is_some());
+            let plans =
+                self.scene.plans.iter().chain(late).filter(may).filter(|plan| self.begin(**plan, world).is_some());
             actions.extend(plans.map(|plan| Action::Begin(*plan)));
         }
         if left.power > 0 {
@@ -180,7 +190,11 @@ impl Model for Host {
         match action {
             Action::Begin(plan) => {
                 let run = self.begin(plan, world)?;
-                if matches!(plan, Plan::Login(_)) { left.logins -= 1 } else { left.changes -= 1 }
+                if matches!(plan, Plan::Login(_)) {
+                    left.logins -= 1
+                } else {
+                    left.changes -= 1
+                }
                 // Always in the first free place: which of two alike is which makes no other state.
                 let me = next.programs.iter().position(Option::is_none)?;
                 next.programs[me] = Some(run);

@@ -41,8 +41,8 @@ pub enum Mutation {
     ResyncAtLogin,
     /// A commit that failed is answered as if it had not.
     FailureIgnored,
-    /// On a read-only disk the record in `/run` counts alone, and on a writable one the disk's.
-    OneFileAlone,
+    /// On a disk that is writable again its record counts alone.
+    RunForgotten,
     /// The record in `/run` stays there when the disk is writable again.
     LeftOverStays,
     /// `unlock` brings a state back to the clock, not to the furthest step.

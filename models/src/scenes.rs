@@ -33,7 +33,12 @@ pub fn all(long: bool) -> Vec<Scene> {
             programs: 2,
             plans: vec![NOW, NEXT, WRONG],
             budget: Budget { logins: 3, ticks: 1, kills: more(0, 1), power: 1, losses: 1, ..none },
-            expected: &["a code of phone A was accepted", "a used code was refused", "a lost state was healed", "the power went"],
+            expected: &[
+                "a code of phone A was accepted",
+                "a used code was refused",
+                "a lost state was healed",
+                "the power went",
+            ],
         },
         Scene {
             name: "guesses",
@@ -126,43 +131,56 @@ pub fn all(long: bool) -> Vec<Scene> {
             programs: 2,
             plans: vec![NOW, WRONG],
             budget: Budget { logins: 3, ticks: 1, kills: more(0, 1), power: 1, losses: 1, flips: 2, ..none },
-            expected: &["a record continued in /run", "a record came back from /run to the disk", "a commit failed and said nothing"],
+            expected: &[
+                "a record continued in /run",
+                "a record came back from /run to the disk",
+                "a commit failed and said nothing",
+            ],
         },
     ]
 }
 
-/// Where each mutation shows.
-pub const MUTATIONS: &[(Mutation, &str)] = &[
-    (Mutation::NoLock, "logins"),
-    (Mutation::NoRecheck, "logins"),
-    (Mutation::NoInodeCheck, "files"),
-    (Mutation::NoSecondLook, "first enrollments"),
-    (Mutation::DriftForgotten, "logins"),
-    (Mutation::HealedForEver, "logins"),
-    (Mutation::HealedFromNothing, "logins"),
-    (Mutation::SecretBeforeState, "another phone"),
-    (Mutation::PrunedBeforeSecret, "another phone"),
-    (Mutation::VoidKeysForgotten, "there and back"),
-    (Mutation::RenameBeforeSync, "another phone"),
-    (Mutation::SecretInPlace, "another phone"),
-    (Mutation::AnswerBeforeSync, "logins"),
-    (Mutation::BothSlots, "logins"),
-    (Mutation::NewestSlot, "logins"),
-    (Mutation::ResyncAtLogin, "logins"),
-    (Mutation::FailureIgnored, "guesses"),
-    (Mutation::OneFileAlone, "a read-only disk"),
-    (Mutation::LeftOverStays, "a read-only disk"),
-    (Mutation::UnlockToNow, "the clock"),
+const TWICE: &str = "no code is accepted twice";
+const OLDER: &str = "no code is accepted behind a later one";
+const COUNTED: &str = "wrong codes are counted";
+const WHOLE: &str = "the secret is whole";
+const UNASKED: &str = "no factor is voided unasked";
+const LOCKED_OUT: &str = "nobody is locked out";
+
+/// Each mutation, where it shows, and the promise that it breaks there.
+pub const MUTATIONS: &[(Mutation, &str, &str)] = &[
+    (Mutation::NoLock, "logins", TWICE),
+    (Mutation::NoLock, "guesses", COUNTED),
+    (Mutation::NoRecheck, "logins", TWICE),
+    (Mutation::NoInodeCheck, "files", TWICE),
+    (Mutation::NoSecondLook, "first enrollments", UNASKED),
+    (Mutation::DriftForgotten, "logins", TWICE),
+    (Mutation::HealedForEver, "logins", LOCKED_OUT),
+    (Mutation::HealedFromNothing, "logins", TWICE),
+    (Mutation::SecretBeforeState, "another phone", LOCKED_OUT),
+    (Mutation::PrunedBeforeSecret, "another phone", LOCKED_OUT),
+    (Mutation::VoidKeysForgotten, "there and back", TWICE),
+    (Mutation::RenameBeforeSync, "another phone", WHOLE),
+    (Mutation::SecretInPlace, "another phone", WHOLE),
+    (Mutation::AnswerBeforeSync, "logins", TWICE),
+    (Mutation::AnswerBeforeSync, "guesses", COUNTED),
+    (Mutation::BothSlots, "logins", LOCKED_OUT),
+    (Mutation::NewestSlot, "logins", TWICE),
+    (Mutation::ResyncAtLogin, "logins", TWICE),
+    (Mutation::FailureIgnored, "guesses", COUNTED),
+    (Mutation::RunForgotten, "a read-only disk", TWICE),
+    (Mutation::LeftOverStays, "a read-only disk", TWICE),
+    (Mutation::UnlockToNow, "the clock", TWICE),
 ];
 
 /// What is not promised, and where that shows.
-pub const EXCEPTIONS: &[(Exception, &str)] = &[
-    (Exception::Restored, "files"),
-    (Exception::LostAndBack, "the clock"),
-    (Exception::UnlockedAndBack, "the clock"),
-    (Exception::RunLost, "a read-only disk"),
-    (Exception::TwoFaults, "guesses"),
-    (Exception::NameLost, "first enrollments"),
-    (Exception::TwoLocks, "a read-only disk"),
-    (Exception::LateTwice, "the clock"),
+pub const EXCEPTIONS: &[(Exception, &str, &str)] = &[
+    (Exception::Restored, "files", TWICE),
+    (Exception::LostAndBack, "the clock", OLDER),
+    (Exception::UnlockedAndBack, "the clock", OLDER),
+    (Exception::RunLost, "a read-only disk", TWICE),
+    (Exception::TwoFaults, "guesses", TWICE),
+    (Exception::NameLost, "first enrollments", LOCKED_OUT),
+    (Exception::TwoLocks, "a read-only disk", COUNTED),
+    (Exception::LateTwice, "the clock", LOCKED_OUT),
 ];

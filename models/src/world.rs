@@ -144,7 +144,8 @@ impl Ghost {
         }
         self.lost = true;
         let Some(record) = to else { return };
-        let last = |phone: Phone| record.device(&phone.device().id).map_or(u64::MAX, |line| line.last.unwrap_or_default());
+        let last =
+            |phone: Phone| record.device(&phone.device().id).map_or(u64::MAX, |line| line.last.unwrap_or_default());
         let used = record.backup.as_ref().map_or(u32::MAX, |backup| backup.used);
         self.accepted.retain(|(of, step)| match of {
             0 => *step <= last(Phone::A),
