@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pam_totp::state::{self, BackupState, DeviceState, FILE, Found, Place, Record, SLOT, Writing};
 
-use crate::keys::Factor;
+use crate::keys::{Factor, Phone};
 
 /// A slot without its padding; empty where there is nothing, or nothing that could be read.
 pub type Bytes = Arc<[u8]>;
@@ -248,16 +248,16 @@ impl Host {
 
     /// A user who enrolled long ago, and whose phone has been followed since.
     pub fn enrolled(&mut self, factor: Factor, ahead: i64) {
-        let id = factor.phone.device().id.clone();
-        let line = DeviceState {
-            id,
+        let line = |phone: Phone| DeviceState {
+            id: phone.device().id.clone(),
             last: Some(self.clock.saturating_add_signed(ahead) - 10),
             drift: Some(ahead as i8),
             at: None,
             pending: None,
         };
+        let devices = factor.phones.all().into_iter().map(line).collect();
         let backup = factor.set_id().map(|id| BackupState { id, used: 0 });
-        let record = Record { devices: vec![line], backup, ..Record::default() };
+        let record = Record { devices, backup, ..Record::default() };
         let mut file = File::empty();
         let mut place = Place::default();
         for _ in 0..2 {

@@ -17,7 +17,7 @@ pub const WINDOW: u64 = 1;
 /// Steps that a phone's clock is followed away from the host's.
 pub const MAX_DRIFT: u64 = 4;
 /// Sets of backup codes that there can be.
-const SETS: u8 = 2;
+const SETS: u8 = 4;
 
 /// A phone. Its key is its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,10 +26,17 @@ pub enum Phone {
     B,
 }
 
+/// The phones of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phones {
+    One(Phone),
+    Both,
+}
+
 /// What the secret file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Factor {
-    pub phone: Phone,
+    pub phones: Phones,
     /// Which set of backup codes.
     pub set: Option<u8>,
 }
@@ -85,10 +92,20 @@ impl Phone {
     }
 }
 
+impl Phones {
+    pub fn all(self) -> Vec<Phone> {
+        match self {
+            Self::One(phone) => vec![phone],
+            Self::Both => vec![Phone::A, Phone::B],
+        }
+    }
+}
+
 impl Factor {
     pub fn enrollment(self) -> Enrollment {
+        let devices = self.phones.all().into_iter().map(|phone| phone.device().clone()).collect();
         let backup_codes = self.set.map(|n| keys().sets[usize::from(n)].0.clone());
-        Enrollment { user: "alice".into(), uid: 1000, devices: vec![self.phone.device().clone()], backup_codes }
+        Enrollment { user: "alice".into(), uid: 1000, devices, backup_codes }
     }
 
     /// The id of the set of backup codes, as the state names it.

@@ -7,7 +7,7 @@ use stateright::{Model, Property};
 
 use crate::keys::{Factor, Phone, Typed};
 use crate::mutation::{Exception, Mutation};
-use crate::program::{Deed, Run};
+use crate::program::{Deed, Place, Run};
 use crate::quiet;
 use crate::world::{Budget, Seen, World};
 
@@ -34,9 +34,9 @@ pub enum Plan {
     /// Sets this phone: proved or not; by its owner with this code, or by root.
     Set {
         phone: Phone,
+        place: Place,
         proved: bool,
         owner: Option<What>,
-        replace: bool,
     },
     Renew {
         owner: Option<What>,
@@ -115,11 +115,13 @@ impl Host {
         let by = |owner: Option<What>| owner.map_or(Some(None), |what| typed(what).map(Some));
         let deed = match plan {
             Plan::Login(what) => Deed::Login(typed(what)?),
-            Plan::Set { phone, proved, owner, replace } => {
+            Plan::Set { phone, place, proved, owner } => {
                 let proof = proved.then(|| world.shown(phone));
-                Deed::Set { factor: Factor { phone, set: None }, proof, owner: by(owner)?, replace }
+                Deed::Set { phone, place, proof, owner: by(owner)? }
             }
-            Plan::Renew { owner } => Deed::Renew { set: 1 - set.unwrap_or(1), owner: by(owner)? },
+            Plan::Renew { owner } => {
+                Deed::Renew { set: self.scene.budget.changes - world.left.changes + 1, owner: by(owner)? }
+            }
             Plan::Remove => Deed::Remove,
             Plan::Unlock => Deed::Unlock,
         };

@@ -3,7 +3,7 @@
 use pam_totp::attempt::{Decision, Outcome, Via};
 use pam_totp::state::{Record, SLOT, Writing};
 
-use crate::keys::{Phone, Typed};
+use crate::keys::Typed;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutation {
@@ -78,15 +78,17 @@ pub enum Exception {
 }
 
 /// A TOTP resynchronization at a login: the second of two consecutive codes within twenty steps.
-pub fn resync(decision: Decision, record: &Record, phone: Phone, typed: Typed, clock: u64) -> Decision {
-    let Typed::Code(of, step) = typed else { return decision };
-    let near = of == phone && step.abs_diff(clock) <= 20;
+pub fn resync(decision: Decision, record: &Record, typed: Typed, clock: u64) -> Decision {
+    let Typed::Code(phone, step) = typed else { return decision };
+    let near = step.abs_diff(clock) <= 20;
     if !near || matches!(decision.outcome, Outcome::Accepted { .. } | Outcome::Waiting { .. }) {
         return decision;
     }
     let mut record = decision.write.unwrap_or_else(|| record.clone());
     let id = &phone.device().id;
-    let Some(line) = record.devices.iter_mut().find(|line| line.id == *id) else { unreachable!("healed") };
+    let Some(line) = record.devices.iter_mut().find(|line| line.id == *id) else {
+        return Decision { write: Some(record), ..decision };
+    };
     let second = line.pending.is_some_and(|(first, _)| first + 1 == step);
     let outcome = if second {
         (line.last, line.pending) = (Some(step), None);

@@ -8,29 +8,39 @@ use std::hash::{Hash, Hasher};
 use pam_totp::attempt::{self, Attempt, Outcome};
 use pam_totp::enrollment::Enrollment;
 use pam_totp::source::Source;
-use pam_totp::state::{self, Found, Place, Record};
+use pam_totp::state::{self, Found, Record};
 use pam_totp::throttle::Limits;
 
 use change::may_set;
 
 use crate::host::{Content, Host};
-use crate::keys::{Factor, MAX_DRIFT, PERIOD, Typed, WINDOW};
+use crate::keys::{Factor, MAX_DRIFT, PERIOD, Phone, Typed, WINDOW};
 use crate::mutation::Mutation;
 use crate::world::{Ghost, Seen};
 
 /// Fewer free guesses and shorter waits than the policy's, so that few steps reach them.
 pub const LIMITS: Limits = Limits { free: 1, first_wait: 30, longest_wait: 60 };
 
+/// Where a new phone goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// There must be none.
+    First,
+    Beside,
+    /// All others are void.
+    Instead,
+}
+
 /// What a program was started for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Deed {
     Login(Typed),
-    /// This phone and no other.
+    /// A new phone.
     Set {
-        factor: Factor,
+        phone: Phone,
+        place: Place,
         proof: Option<u64>,
         owner: Option<Typed>,
-        replace: bool,
     },
     /// New backup codes.
     Renew {
@@ -117,7 +127,7 @@ pub struct Run {
     pub disk: Option<u8>,
     pub run: Option<u8>,
     read_only: bool,
-    place: Place,
+    place: state::Place,
     record: Option<Held>,
     /// The line of a new phone, proved before the owner's code is judged.
     proved: Option<Held>,
@@ -150,7 +160,7 @@ impl Run {
     pub fn start(deed: Deed, host: &Host) -> Option<Self> {
         let enrolled = host.secret.cached != Content::Absent;
         let goes_on = match deed {
-            Deed::Set { replace, .. } => may_set(replace, enrolled),
+            Deed::Set { place, .. } => may_set(place, enrolled),
             _ => enrolled,
         };
         goes_on.then_some(Self {
@@ -160,7 +170,7 @@ impl Run {
             disk: None,
             run: None,
             read_only: false,
-            place: Place::default(),
+            place: state::Place::default(),
             record: None,
             proved: None,
             left_over: false,
@@ -311,9 +321,7 @@ impl Run {
                 // Torn: whoever finds that is refused.
                 None => self.say(Said::Error),
             },
-            (Deed::Set { factor, proof, owner, replace }, stage) => {
-                self.set(factor, proof, owner, replace, stage, scope)
-            }
+            (Deed::Set { phone, place, proof, owner }, stage) => self.set(phone, place, proof, owner, stage, scope),
             (Deed::Renew { set, owner }, stage) => self.renew(set, owner, stage, scope),
             // No address is trusted here, so there is none to be forgotten.
             (Deed::Remove, _) => Call::UnlinkSecret,
@@ -338,7 +346,7 @@ impl Run {
         };
         let mut decision = attempt::decide(&attempt, &record);
         if scope.is(Mutation::ResyncAtLogin) {
-            decision = crate::mutation::resync(decision, &record, factor.phone, typed, scope.host.clock);
+            decision = crate::mutation::resync(decision, &record, typed, scope.host.clock);
         }
         self.said = Some(match decision.outcome {
             Outcome::Accepted { .. } => Said::Accepted,

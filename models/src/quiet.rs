@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::host::Content;
-use crate::keys::{MAX_DRIFT, Typed, WINDOW};
+use crate::keys::{MAX_DRIFT, Phone, Typed, WINDOW};
 use crate::model::Host;
 use crate::mutation::Mutation;
 use crate::program::{Deed, LIMITS, Run, Said, steps};
@@ -29,41 +29,44 @@ pub fn gets_in(model: &Host, world: &World) -> bool {
     if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).copied()) {
         return known;
     }
-    let by_himself = plays(world, stated(world), model.mutation, false);
-    let unlocked = plays(world, stated_after_unlock(world), model.mutation, true);
-    KNOWN.with_borrow_mut(|known| known.insert(key, by_himself && unlocked));
-    by_himself && unlocked
+    let phones = world.host.factor().map_or_else(Vec::new, |factor| factor.phones.all());
+    let with = |phone: &Phone| {
+        plays(world, *phone, stated(world, *phone), model.mutation, false)
+            && plays(world, *phone, stated_after_unlock(world, *phone), model.mutation, true)
+    };
+    let known = !phones.is_empty() && phones.iter().all(with);
+    KNOWN.with_borrow_mut(|all| all.insert(key, known));
+    known
 }
 
 /// Steps until what the phone shows counts, at the latest: behind a code of the next step that was used already, or
 /// behind the longest wait; behind a lost state when the phone's code has passed the furthest step that can have been
 /// used; and by as much later as the clock went back.
-fn stated(world: &World) -> u64 {
+fn stated(world: &World, phone: Phone) -> u64 {
     let throttled = steps(LIMITS.longest_wait);
     let used = WINDOW + 1;
-    let healed = if world.ghost.lost { behind_the_furthest(world) } else { 0 };
+    let healed = if world.ghost.lost { behind_the_furthest(world, phone) } else { 0 };
     throttled.max(used).max(healed) + world.ghost.back
 }
 
-fn stated_after_unlock(world: &World) -> u64 {
+fn stated_after_unlock(world: &World, phone: Phone) -> u64 {
     let brought_back = world.ghost.lost || world.ghost.back > 0;
-    (WINDOW + 1).max(if brought_back { behind_the_furthest(world) } else { 0 })
+    (WINDOW + 1).max(if brought_back { behind_the_furthest(world, phone) } else { 0 })
 }
 
 /// Three minutes, and as much more as the phone is slow.
-fn behind_the_furthest(world: &World) -> u64 {
-    let ahead = world.host.factor().map_or(0, |factor| world.shown(factor.phone) as i64 - world.host.clock as i64);
+fn behind_the_furthest(world: &World, phone: Phone) -> u64 {
+    let ahead = world.shown(phone) as i64 - world.host.clock as i64;
     (MAX_DRIFT + WINDOW + 1).saturating_add_signed(-ahead)
 }
 
-fn plays(world: &World, bound: u64, mutation: Option<Mutation>, unlock: bool) -> bool {
+fn plays(world: &World, phone: Phone, bound: u64, mutation: Option<Mutation>, unlock: bool) -> bool {
     let mut world = World { programs: vec![None], ..world.clone() };
     if unlock {
         run(&mut world, Deed::Unlock, mutation);
     }
     for _ in 0..=bound {
-        let Some(factor) = world.host.factor() else { return false };
-        let typed = Typed::Code(factor.phone, world.shown(factor.phone));
+        let typed = Typed::Code(phone, world.shown(phone));
         if run(&mut world, Deed::Login(typed), mutation) == Some(Said::Accepted) {
             return true;
         }

@@ -1,13 +1,14 @@
 //! The hosts that are explored. Each has a few programs, a few codes and a budget of what may go wrong; together they have
 //! all of it, and every mutation shows in one.
 
-use crate::keys::{Factor, Phone};
+use crate::keys::{Factor, Phone, Phones};
 use crate::model::{Plan, Scene, What};
 use crate::mutation::{Exception, Mutation};
+use crate::program::Place;
 use crate::world::Budget;
 
-const A: Option<Factor> = Some(Factor { phone: Phone::A, set: None });
-const A_AND_CODES: Option<Factor> = Some(Factor { phone: Phone::A, set: Some(0) });
+const A: Option<Factor> = Some(Factor { phones: Phones::One(Phone::A), set: None });
+const A_AND_CODES: Option<Factor> = Some(Factor { phones: Phones::One(Phone::A), set: Some(0) });
 
 const fn login(phone: Phone, later: i8) -> Plan {
     Plan::Login(What::Shown(phone, later))
@@ -17,8 +18,13 @@ const NOW: Plan = login(Phone::A, 0);
 const NEXT: Plan = login(Phone::A, 1);
 const WRONG: Plan = Plan::Login(What::Wrong);
 
-const fn set(phone: Phone, replace: bool) -> Plan {
-    Plan::Set { phone, proved: true, owner: None, replace }
+const fn set(phone: Phone, place: Place) -> Plan {
+    Plan::Set { phone, place, proved: true, owner: None }
+}
+
+/// By its owner, with a code of the phone that he has.
+const fn set_with(what: What, phone: Phone, place: Place) -> Plan {
+    Plan::Set { phone, place, proved: true, owner: Some(what) }
 }
 
 /// As large as a run of minutes allows, or of seconds.
@@ -66,19 +72,33 @@ pub fn all(long: bool) -> Vec<Scene> {
             plans: vec![
                 NOW,
                 login(Phone::B, 0),
-                set(Phone::B, true),
-                Plan::Set { phone: Phone::B, proved: true, owner: Some(What::Shown(Phone::A, 0)), replace: true },
-                Plan::Set { phone: Phone::B, proved: false, owner: Some(What::Wrong), replace: true },
+                set(Phone::B, Place::Instead),
+                set_with(What::Shown(Phone::A, 0), Phone::B, Place::Instead),
+                set_with(What::Wrong, Phone::B, Place::Instead),
             ],
             budget: Budget { logins: 2, changes: 1, ticks: 1, kills: 1, power: 1, ..none },
             expected: &["a code of phone B was accepted", "a change went through", "a change was refused"],
+        },
+        Scene {
+            name: "a second phone",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![
+                NOW,
+                login(Phone::B, 0),
+                set(Phone::B, Place::Beside),
+                set_with(What::Shown(Phone::A, 0), Phone::B, Place::Beside),
+            ],
+            budget: Budget { logins: 2, changes: more(1, 2), ticks: 1, kills: 1, power: 1, losses: more(0, 1), ..none },
+            expected: &["a code of phone B was accepted", "a change went through"],
         },
         Scene {
             name: "there and back",
             factor: A,
             ahead: &[0],
             programs: 2,
-            plans: vec![NOW, set(Phone::B, true), set(Phone::A, true)],
+            plans: vec![NOW, set(Phone::B, Place::Instead), set(Phone::A, Place::Instead)],
             budget: Budget { logins: 2, changes: more(2, 3), ticks: 1, kills: more(0, 1), ..none },
             expected: &["a change went through", "a change was refused"],
         },
@@ -87,7 +107,7 @@ pub fn all(long: bool) -> Vec<Scene> {
             factor: None,
             ahead: &[0],
             programs: 2,
-            plans: vec![NOW, login(Phone::B, 0), set(Phone::A, false), set(Phone::B, false)],
+            plans: vec![NOW, login(Phone::B, 0), set(Phone::A, Place::First), set(Phone::B, Place::First)],
             budget: Budget { logins: more(1, 2), changes: 2, ticks: 1, kills: 1, power: 1, ..none },
             expected: &["a change went through", "two enrolled at once, and the second one was told"],
         },
@@ -96,7 +116,7 @@ pub fn all(long: bool) -> Vec<Scene> {
             factor: A,
             ahead: &[0],
             programs: 2,
-            plans: vec![NOW, Plan::Remove, set(Phone::A, false)],
+            plans: vec![NOW, Plan::Remove, set(Phone::A, Place::First)],
             budget: Budget { logins: 2, changes: 2, ticks: 1, kills: 1, power: more(0, 1), ..none },
             expected: &["a change went through"],
         },

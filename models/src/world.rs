@@ -156,8 +156,8 @@ impl Ghost {
 
     /// The proof of a key whose change the power undid was no use of it.
     fn undone(&mut self, deed: Deed) {
-        if let Deed::Set { factor, proof: Some(step), .. } = deed {
-            self.accepted.remove(&(factor.phone as u8, step));
+        if let Deed::Set { phone, proof: Some(step), .. } = deed {
+            self.accepted.remove(&(phone as u8, step));
         }
     }
 }

@@ -4,37 +4,41 @@ use pam_totp::attempt::{self, Attempt, Outcome};
 use pam_totp::source::Source;
 use pam_totp::state::{BackupState, DeviceState, Record};
 
-use super::{Call, Deed, Held, LIMITS, Run, Said, Scope, Stage, furthest, heal};
+use super::{Call, Deed, Held, LIMITS, Place, Run, Said, Scope, Stage, furthest, heal};
 use crate::host::{Content, Host};
-use crate::keys::{Factor, Phone, Typed, WINDOW};
+use crate::keys::{Factor, Phone, Phones, Typed, WINDOW};
 use crate::mutation::Mutation;
 
 /// `manage::may_set`; by root.
-pub(super) fn may_set(replace: bool, enrolled: bool) -> bool {
-    replace || !enrolled
+pub(super) fn may_set(place: Place, enrolled: bool) -> bool {
+    place != Place::First || !enrolled
 }
 
 impl Run {
     /// `Transaction::set`
     pub(super) fn set(
         &mut self,
-        factor: Factor,
+        phone: Phone,
+        place: Place,
         proof: Option<u64>,
         owner: Option<Typed>,
-        replace: bool,
         stage: Stage,
         scope: &mut Scope<'_>,
     ) -> Call {
         if stage == Stage::Locked {
             let enrolled = scope.host.secret.cached != Content::Absent;
-            if !may_set(replace, enrolled) && !scope.is(Mutation::NoSecondLook) {
+            if !may_set(place, enrolled) && !scope.is(Mutation::NoSecondLook) {
                 scope.seen.mark("two enrolled at once, and the second one was told");
                 return self.say(Said::Refused);
             }
             let record = self.record(scope.host, scope.mutation).unwrap_or_default();
-            let Some(line) = prove(factor.phone, proof, &record, scope.host.now()) else {
+            let Some(line) = prove(phone, proof, &record, scope.host.now()) else {
                 return self.say(Said::Refused);
             };
+            let is_there = scope.host.factor().is_some_and(|old| old.phones.all().contains(&phone));
+            if place == Place::Beside && is_there {
+                return self.say(Said::Refused);
+            }
             self.proved = Some(Held(Record { devices: vec![line], ..Record::default() }));
             if let (Some(typed), Some(old)) = (owner, scope.host.factor()) {
                 return self.judge(old, typed, Source::Door, scope);
@@ -42,7 +46,7 @@ impl Run {
         }
         let secret_first = scope.is(Mutation::SecretBeforeState);
         if stage == Stage::Renewed && !secret_first {
-            return self.renewed(factor, scope);
+            return self.renewed(place, scope);
         }
         if stage != Stage::Renewed && secret_first {
             return Call::WriteTemporary;
@@ -53,17 +57,21 @@ impl Run {
         }
         let proved = self.proved.take().expect("proved before").0;
         proved.devices.into_iter().for_each(|line| record.set_device(line));
-        record.make_room(|id| id == factor.phone.device().id);
+        let phones = self.new_factor(scope.host).phones.all();
+        record.make_room(|id| phones.iter().any(|phone| phone.device().id == id));
         self.commit(record, if secret_first { Stage::Over } else { Stage::ServesBoth })
     }
 
     /// Behind the new secret: what it does not need goes.
-    fn renewed(&mut self, factor: Factor, scope: &Scope<'_>) -> Call {
+    fn renewed(&mut self, place: Place, scope: &Scope<'_>) -> Call {
         let mut record = self.record.as_ref().expect("the record of the first commit").0.clone();
         if scope.is(Mutation::VoidKeysForgotten) {
-            record.devices.retain(|line| line.id == factor.phone.device().id);
+            let phones = scope.host.factor().map_or_else(Vec::new, |factor| factor.phones.all());
+            record.devices.retain(|line| phones.iter().any(|phone| phone.device().id == line.id));
         }
-        record.backup = factor.set_id().map(|id| BackupState { id, used: 0 });
+        if place != Place::Beside {
+            record.backup = None;
+        }
         self.commit(record, Stage::Over)
     }
 
@@ -107,7 +115,8 @@ impl Run {
 
     pub(super) fn new_factor(&self, host: &Host) -> Factor {
         match (self.deed, host.factor()) {
-            (Deed::Set { factor, .. }, _) => factor,
+            (Deed::Set { place: Place::Beside, .. }, Some(old)) => Factor { phones: Phones::Both, ..old },
+            (Deed::Set { phone, .. }, _) => Factor { phones: Phones::One(phone), set: None },
             (Deed::Renew { set, .. }, Some(old)) => Factor { set: Some(set), ..old },
             (deed, _) => unreachable!("{deed:?} writes no secret"),
         }
@@ -115,11 +124,11 @@ impl Run {
 
     pub(super) fn rename(&mut self, scope: &mut Scope<'_>) -> Call {
         let synced = !scope.is(Mutation::RenameBeforeSync);
-        if let (Deed::Set { replace: false, .. }, Content::Whole(..)) = (self.deed, scope.host.secret.cached) {
+        if let (Deed::Set { place: Place::First, .. }, Content::Whole(..)) = (self.deed, scope.host.secret.cached) {
             scope.ghost.voided = true;
         }
-        if let Deed::Set { factor, proof: Some(step), .. } = self.deed {
-            scope.ghost.accept(Typed::Code(factor.phone, step), scope.seen);
+        if let Deed::Set { phone, proof: Some(step), .. } = self.deed {
+            scope.ghost.accept(Typed::Code(phone, step), scope.seen);
         }
         scope.host.secret.cached = Content::Whole(self.new_factor(scope.host), synced);
         Call::SyncSecrets
@@ -132,7 +141,7 @@ fn prove(phone: Phone, proof: Option<u64>, record: &Record, now: u64) -> Option<
     let known = record.device(&device.id).and_then(|line| line.last).unwrap_or_default();
     let line = DeviceState { id: device.id.clone(), last: Some(known), drift: Some(0), at: None, pending: None };
     let Some(step) = proof else { return Some(line) };
-    let enrollment = Factor { phone, set: None }.enrollment();
+    let enrollment = Factor { phones: Phones::One(phone), set: None }.enrollment();
     let alone = Record { devices: vec![line], ..Record::default() };
     let answer = Typed::Code(phone, step).answer();
     let attempt = Attempt {
