@@ -1,5 +1,6 @@
 # make             the module and the programs
-# make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
+# make check       installs what is missing, formats, lints, explores the model, builds, runs every test (as root: they
+#                  start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
 # make torture     explores the long model, fuzzes the three readers and breaks the heart on purpose, to see that a test
 #                  notices (hours)

@@ -217,7 +217,16 @@ impl Store {
             _ if read_only => return Err(StoreError::Io(path, Errno::EROFS)),
             _ => None,
         };
-        Ok(Locked { store: self, name: name.to_owned(), file, path, disk, run, place: Place::default(), left_over: None })
+        Ok(Locked {
+            store: self,
+            name: name.to_owned(),
+            file,
+            path,
+            disk,
+            run,
+            place: Place::default(),
+            left_over: None,
+        })
     }
 
     fn secret_path(&self, file: &str) -> PathBuf {
