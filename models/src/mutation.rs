@@ -59,6 +59,8 @@ pub enum Exception {
     /// The state is lost, and the clock went back: codes beyond the furthest step of the new time are fresh when their
     /// time comes again.
     LostAndBack,
+    /// The state is lost while a key is not enrolled, and that key is set again.
+    LostAndSet,
     /// `unlock` after the clock went back: the same.
     UnlockedAndBack,
     /// The power goes while the disk is read-only: what was used since then was known in `/run` alone.

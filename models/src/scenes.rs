@@ -56,6 +56,15 @@ pub fn all(long: bool) -> Vec<Scene> {
             expected: &["somebody waited", "the power went"],
         },
         Scene {
+            name: "three at once",
+            factor: A,
+            ahead: &[0],
+            programs: 3,
+            plans: vec![NOW, NEXT, WRONG],
+            budget: Budget { logins: more(3, 4), kills: more(0, 1), power: 1, losses: 1, ..none },
+            expected: &["a code of phone A was accepted", "a used code was refused", "a lost state was healed"],
+        },
+        Scene {
             name: "files",
             factor: A,
             ahead: &[0],
@@ -117,7 +126,7 @@ pub fn all(long: bool) -> Vec<Scene> {
             ahead: &[0],
             programs: 2,
             plans: vec![NOW, Plan::Remove, set(Phone::A, Place::First)],
-            budget: Budget { logins: 2, changes: 2, ticks: 1, kills: 1, power: more(0, 1), ..none },
+            budget: Budget { logins: 2, changes: 2, ticks: 1, kills: 1, power: more(0, 1), losses: 1, ..none },
             expected: &["a change went through"],
         },
         Scene {
@@ -197,6 +206,7 @@ pub const MUTATIONS: &[(Mutation, &str, &str)] = &[
 pub const EXCEPTIONS: &[(Exception, &str, &str)] = &[
     (Exception::Restored, "files", TWICE),
     (Exception::LostAndBack, "the clock", OLDER),
+    (Exception::LostAndSet, "taken off and set again", TWICE),
     (Exception::UnlockedAndBack, "the clock", OLDER),
     (Exception::RunLost, "a read-only disk", TWICE),
     (Exception::TwoFaults, "guesses", TWICE),

@@ -154,10 +154,10 @@ impl Ghost {
         });
     }
 
-    /// The proof of a key whose change the power undid was no use of it.
-    fn undone(&mut self, deed: Deed) {
-        if let Deed::Set { phone, proof: Some(step), .. } = deed {
-            self.accepted.remove(&(phone as u8, step));
+    /// A key that is set where its line was lost.
+    pub fn set_anew(&mut self, phone: Phone) {
+        if self.lost && self.grants(Exception::LostAndSet) {
+            self.accepted.retain(|(of, _)| *of != phone as u8);
         }
     }
 }
@@ -293,12 +293,8 @@ impl World {
 
     /// Every world after the power went; none where it takes nothing along.
     pub fn after_power_loss(&self) -> Vec<Self> {
-        let changing = self.programs.iter().flatten().find(|run| run.call == Call::SyncSecrets).map(|run| run.deed);
         let all = self.host.after_power_loss().into_iter().map(|host| {
             let mut world = Self { host, programs: vec![None; self.programs.len()], ..self.clone() };
-            if let Some(deed) = changing.filter(|_| world.host.secret.cached == self.host.secret.durable) {
-                world.ghost.undone(deed);
-            }
             if self.uses_up() {
                 world.ghost.guesses = [0, 0];
             }

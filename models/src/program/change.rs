@@ -32,6 +32,9 @@ impl Run {
                 return self.say(Said::Refused);
             }
             let record = self.record(scope.host, scope.mutation).unwrap_or_default();
+            if record.device(&phone.device().id).is_none() {
+                scope.ghost.set_anew(phone);
+            }
             let Some(line) = prove(phone, proof, &record, scope.host.now()) else {
                 return self.say(Said::Refused);
             };
