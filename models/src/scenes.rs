@@ -150,7 +150,7 @@ pub fn all(long: bool) -> Vec<Scene> {
             ahead: &[0, 4],
             programs: 2,
             plans: vec![NOW, NEXT, WRONG, Plan::Unlock],
-            budget: Budget { logins: more(2, 3), changes: 1, ticks: more(3, 4), back: 1, losses: 1, ..none },
+            budget: Budget { logins: more(2, 3), changes: 1, ticks: more(2, 4), back: 1, losses: 1, ..none },
             expected: &["unlock brought a state back from the future", "a lost state was healed"],
         },
         Scene {
