@@ -1,7 +1,9 @@
 # make             the module and the programs
-# make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
+# make check       installs what is missing, formats, lints, explores the model, builds, runs every test (as root: they
+#                  start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
-# make torture     fuzzes the readers and breaks the heart on purpose, to see that a test notices (hours)
+# make torture     explores the long model, fuzzes the three readers and breaks the heart on purpose, to see that a test
+#                  notices (hours)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 
@@ -54,6 +56,9 @@ $(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
 	npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+# A crate of its own, as the fuzzer's.
+MODEL = --manifest-path models/Cargo.toml
+
 check:
 	@scripts/need $(CHECK_NEEDS)
 	@command -v npm >/dev/null || scripts/need nodejs npm
@@ -66,6 +71,9 @@ check:
 	cargo clippy --locked --lib --no-default-features -- -D warnings
 	cargo fetch --locked
 	cargo deny --offline check bans licenses sources
+	cargo fmt --check $(MODEL)
+	cargo clippy --locked --release $(MODEL) -- -D warnings
+	cargo run --quiet --locked --release $(MODEL) -- short
 	@$(MAKE) all
 	cargo test --locked --no-fail-fast
 
@@ -82,6 +90,7 @@ PURE_TESTS = heart:: record:: rfc:: enrollment:: flow:: throttle:: backup:: sour
 torture:
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
 	@cargo mutants --version >/dev/null 2>&1 || cargo install --locked cargo-mutants@27.1.0
+	cargo run --quiet --locked --release $(MODEL) -- long
 	@mkdir -p fuzz/corpus/record fuzz/corpus/enrollment fuzz/corpus/wire fuzz/corpus/import
 	$(call FUZZ,record)
 	$(call FUZZ,enrollment)

@@ -131,6 +131,61 @@ pub struct Slot {
     pub record: Record,
 }
 
+/// Where the next record of a file goes: never over the newest one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The highest sequence number that was read or written.
+    sequence: u64,
+    /// The slot of this file that must not be overwritten.
+    newest: Option<u8>,
+}
+
+/// One write, and where the one behind it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writing {
+    /// What to write.
+    pub bytes: Vec<u8>,
+    /// And where to.
+    pub offset: u64,
+    /// Once it is on disk.
+    pub then: Place,
+}
+
+/// The record that counts of two files, the one that is written and one that is only looked at; and where the next one
+/// goes. `None`: one of them is of a later version.
+pub fn newest(own: Found, other: Found) -> Option<(Option<Record>, Place)> {
+    if own == Found::Newer || other == Found::Newer {
+        return None;
+    }
+    let slot = if let Found::Valid(slot) = &own { Some(slot.index) } else { None };
+    let newest = match (own, other) {
+        (Found::Valid(a), Found::Valid(b)) => Some(if b.sequence > a.sequence { b } else { a }),
+        (Found::Valid(one), _) | (_, Found::Valid(one)) => Some(one),
+        _ => None,
+    };
+    let place = Place { sequence: newest.as_ref().map_or(0, |n| n.sequence), newest: slot };
+    Some((newest.map(|slot| slot.record), place))
+}
+
+impl Place {
+    /// A record over the older slot.
+    pub fn write(self, record: &Record) -> Result<Writing, TooLarge> {
+        let sequence = self.sequence.saturating_add(1);
+        let mut bytes = print(sequence, record)?;
+        let slot = match self.newest {
+            Some(0) => 1,
+            Some(_) => 0,
+            // Nothing valid in this file: both slots at once, so that no later write needs a new block.
+            None => {
+                bytes.resize(FILE, b'\n');
+                0
+            }
+        };
+        let offset = if slot == 1 { SLOT as u64 } else { 0 };
+        Ok(Writing { bytes, offset, then: Self { sequence, newest: Some(slot) } })
+    }
+}
+
 /// The record fits no slot that could be read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;

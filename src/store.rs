@@ -21,7 +21,7 @@ use crate::account::Account;
 use crate::disk;
 use crate::door::DoorError;
 use crate::enrollment::{Broken, Enrollment};
-use crate::state::{self, Found, Record, SLOT};
+use crate::state::{self, Found, Place, Record};
 
 use files::{
     Writers, check_directories, check_directory, create, io_error, lock_file, open_checked, read_checked,
@@ -217,7 +217,16 @@ impl Store {
             _ if read_only => return Err(StoreError::Io(path, Errno::EROFS)),
             _ => None,
         };
-        Ok(Locked { store: self, name: name.to_owned(), file, path, disk, run, slot: None, left_over: None })
+        Ok(Locked {
+            store: self,
+            name: name.to_owned(),
+            file,
+            path,
+            disk,
+            run,
+            place: Place::default(),
+            left_over: None,
+        })
     }
 
     fn secret_path(&self, file: &str) -> PathBuf {
@@ -234,8 +243,8 @@ pub struct Locked<'a> {
     path: PathBuf,
     disk: Option<Flock<File>>,
     run: Option<Flock<File>>,
-    /// What was read: the sequence number and the slot that must not be overwritten.
-    slot: Option<(u64, u8)>,
+    /// Where the next record goes, by what was read.
+    place: Place,
     /// The record that continued in `/run` while the disk was read-only, now that it no longer is.
     left_over: Option<PathBuf>,
 }
@@ -266,44 +275,20 @@ impl Locked<'_> {
             }
             (None, None) => Found::Nothing,
         };
-        let (own, foreign) = if self.run.is_some() { (run, disk) } else { (disk, run) };
-        if own == Found::Newer || foreign == Found::Newer {
-            return Err(StoreError::Newer(self.path.clone()));
-        }
-        let (sequence, index) = match &own {
-            Found::Valid(slot) => (slot.sequence, Some(slot.index)),
-            _ => (0, None),
-        };
-        let newest = match (own, foreign) {
-            (Found::Valid(a), Found::Valid(b)) => Some(if b.sequence > a.sequence { b } else { a }),
-            (Found::Valid(one), _) | (_, Found::Valid(one)) => Some(one),
-            _ => None,
-        };
-        let sequence = newest.as_ref().map_or(sequence, |s| s.sequence);
-        self.slot = index.map(|index| (sequence, index)).or((sequence > 0).then_some((sequence, u8::MAX)));
-        Ok(newest.map(|slot| slot.record))
+        let (own, other) = if self.run.is_some() { (run, disk) } else { (disk, run) };
+        let (record, place) = state::newest(own, other).ok_or_else(|| StoreError::Newer(self.path.clone()))?;
+        self.place = place;
+        Ok(record)
     }
 
     /// Writes the record over the older slot: one pwrite, one fdatasync. Only then may anybody be answered.
     pub fn commit(&mut self, record: &Record) -> Result<(), StoreError> {
-        let (last, index) = self.slot.unwrap_or((0, u8::MAX));
-        let sequence = last.saturating_add(1);
-        let mut bytes = state::print(sequence, record).map_err(|_| StoreError::TooLarge)?;
-        let next = match index {
-            0 => 1,
-            1 => 0,
-            // Nothing valid in this file: both slots at once, so that no later write needs a new block.
-            _ => {
-                bytes.resize(state::FILE, b'\n');
-                0
-            }
-        };
-        let offset = if next == 1 { SLOT } else { 0 };
+        let writing = self.place.write(record).map_err(|_| StoreError::TooLarge)?;
         let file = self.run.as_ref().or(self.disk.as_ref()).ok_or(StoreError::Io(self.path.clone(), Errno::EROFS))?;
         let fault = |e: std::io::Error| io_error(&self.path, &e);
-        file.write_all_at(&bytes, u64::try_from(offset).unwrap_or_default()).map_err(fault)?;
+        file.write_all_at(&writing.bytes, writing.offset).map_err(fault)?;
         file.sync_data().map_err(fault)?;
-        self.slot = Some((sequence, next));
+        self.place = writing.then;
         // Behind the disk's record from now on: should that be lost, it must not stand in for it. What cannot be
         // taken away (a `/run` that is read-only) changes no verdict.
         let _ = self.left_over.take().map(|path| unlink(&path));

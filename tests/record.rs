@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 use pam_totp::source::{Network, Source};
 use pam_totp::state::{
-    BackupState, DeviceState, FILE, Found, Lane, LaneKey, MAX_NETWORKS, Record, SLOT, Since, Slot, Trust, print, read,
+    BackupState, DeviceState, FILE, Found, Lane, LaneKey, MAX_NETWORKS, Record, SLOT, Since, Slot, Trust, Writing,
+    newest, print, read,
 };
 
 /// As a secret file may have them.
@@ -154,7 +155,8 @@ proptest! {
         let (kept, mut changed) = (printed(7, &old), printed(8, &new));
         changed[place] ^= change;
         match read(&[changed, kept].concat()) {
-            Found::Newer => prop_assert_eq!(place, "pam_totp ".len()),
+            // The version, or a digit in the place of the space behind it.
+            Found::Newer => prop_assert!(("pam_totp ".len().."pam_totp 1 ".len()).contains(&place)),
             Found::Valid(slot) => prop_assert!(slot.record == old || slot.record == new),
             Found::Nothing => prop_assert!(false, "the other slot is whole"),
         }
@@ -217,6 +219,49 @@ fn the_first_write_of_all_leaves_nothing_or_the_record() {
             found => assert_eq!(valid(found).record, record),
         }
     }
+}
+
+fn since(count: u32) -> Record {
+    Record { since: Some(Since { count, at: 5, from: Source::Local }), ..Record::default() }
+}
+
+fn found(sequence: u64, index: u8, count: u32) -> Found {
+    Found::Valid(Slot { sequence, index, record: since(count) })
+}
+
+#[test]
+fn a_record_goes_over_the_older_slot_and_never_over_the_newest() {
+    let mut file = Vec::new();
+    for count in 1..=5 {
+        let (before, place) = newest(read(&file), Found::Nothing).expect("of this version");
+        assert_eq!(before, (count > 1).then(|| since(count - 1)));
+        let Writing { bytes, offset, then } = place.write(&since(count)).expect("fits");
+        // The first one makes both slots.
+        let expected = if count == 1 { (FILE, 0) } else { (SLOT, if count % 2 == 0 { SLOT } else { 0 }) };
+        assert_eq!((bytes.len(), usize::try_from(offset)), (expected.0, Ok(expected.1)), "{count}");
+        file.resize(FILE, b'\n');
+        file[expected.1..expected.1 + expected.0].copy_from_slice(&bytes);
+        assert_eq!(newest(read(&file), Found::Nothing), Some((Some(since(count)), then)), "{count}");
+    }
+}
+
+#[test]
+fn of_two_files_the_higher_sequence_counts_and_only_the_own_slots_are_written() {
+    let place = |own, other| {
+        let (record, place) = newest(own, other).expect("of this version");
+        let Writing { bytes, offset, .. } = place.write(&since(9)).expect("fits");
+        let sequence = valid(read(&bytes)).sequence;
+        (record.and_then(|r| r.since).map(|s| s.count), sequence, usize::try_from(offset), bytes.len())
+    };
+    assert_eq!(place(found(5, 1, 1), found(9, 1, 2)), (Some(2), 10, Ok(0), SLOT));
+    assert_eq!(place(found(5, 0, 1), found(9, 1, 2)), (Some(2), 10, Ok(SLOT), SLOT));
+    assert_eq!(place(found(9, 0, 1), found(5, 0, 2)), (Some(1), 10, Ok(SLOT), SLOT));
+    assert_eq!(place(found(9, 0, 1), found(9, 1, 2)), (Some(1), 10, Ok(SLOT), SLOT), "the own one of two alike");
+    assert_eq!(place(Found::Nothing, found(9, 1, 2)), (Some(2), 10, Ok(0), FILE));
+    assert_eq!(place(found(9, 1, 1), Found::Nothing), (Some(1), 10, Ok(0), SLOT));
+    assert_eq!(place(Found::Nothing, Found::Nothing), (None, 1, Ok(0), FILE));
+    assert_eq!(newest(Found::Newer, found(9, 1, 2)), None);
+    assert_eq!(newest(found(9, 1, 2), Found::Newer), None);
 }
 
 #[test]

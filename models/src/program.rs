@@ -1,0 +1,454 @@
+//! The programs that run on the host, system call by system call: a login (`verify.rs`) and the changes (`manage.rs`), under
+//! the lock of `store.rs`. What they compute between two calls is the real code: `attempt`, `state`, `throttle`.
+
+mod change;
+
+use std::hash::{Hash, Hasher};
+
+use pam_totp::attempt::{self, Attempt, Outcome};
+use pam_totp::enrollment::Enrollment;
+use pam_totp::source::Source;
+use pam_totp::state::{self, Found, Record};
+use pam_totp::throttle::Limits;
+
+use change::may_set;
+
+use crate::host::{Content, Host};
+use crate::keys::{Factor, MAX_DRIFT, PERIOD, Phone, Typed, WINDOW};
+use crate::mutation::Mutation;
+use crate::world::{Ghost, Seen};
+
+/// Fewer free guesses and shorter waits than the policy's, so that few steps reach them.
+pub const LIMITS: Limits = Limits { free: 1, first_wait: 30, longest_wait: 60 };
+
+/// Where a new phone goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// There must be none.
+    First,
+    Beside,
+    /// All others are void.
+    Instead,
+}
+
+/// What a program was started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Deed {
+    Login(Typed),
+    /// A new phone.
+    Set {
+        phone: Phone,
+        place: Place,
+        proof: Option<u64>,
+        owner: Option<Typed>,
+    },
+    /// New backup codes.
+    Renew {
+        set: u8,
+        owner: Option<Typed>,
+    },
+    Remove,
+    Unlock,
+}
+
+/// Which call comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    Open,
+    SyncStateFolder,
+    Lock,
+    OpenRun,
+    LockRun,
+    /// Reads both files and decides.
+    Read(Stage),
+    Write,
+    Sync,
+    /// Takes the record in `/run` away, once the disk has a newer one.
+    UnlinkRun,
+    WriteTemporary,
+    SyncTemporary,
+    Rename,
+    SyncSecrets,
+    UnlinkSecret,
+    Answer,
+}
+
+/// How far a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    Locked,
+    /// The owner's code is judged, and that is on the disk.
+    Authorized,
+    /// The state serves old and new.
+    ServesBoth,
+    /// The secret is the new one, and that is on the disk.
+    Renewed,
+    Over,
+}
+
+/// What is said at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Said {
+    Accepted,
+    Used,
+    Wrong,
+    Waiting,
+    /// The store refuses; the same for right and wrong codes.
+    Error,
+    Done,
+    Refused,
+}
+
+/// A record as a program holds it.
+#[derive(Clone, Debug)]
+pub struct Held(pub Record);
+
+impl Hash for Held {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let printed = state::print(0, &self.0).unwrap_or_default();
+        let end = printed.iter().rposition(|b| *b != b'\n').unwrap_or_default();
+        printed[..end].hash(hasher);
+    }
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+/// A program that runs.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Run {
+    pub deed: Deed,
+    pub call: Call,
+    after: Stage,
+    /// The state file on the disk, and the one in `/run` where the disk was found read-only.
+    pub disk: Option<u8>,
+    pub run: Option<u8>,
+    read_only: bool,
+    place: state::Place,
+    record: Option<Held>,
+    /// The line of a new phone, proved before the owner's code is judged.
+    proved: Option<Held>,
+    left_over: bool,
+    pub said: Option<Said>,
+    /// Read before there was a lock: only a mutation does.
+    early: bool,
+    /// The clock has gone on since it began. Programs live for two seconds at most.
+    pub is_late: bool,
+}
+
+/// What a program sees and changes.
+pub struct Scope<'a> {
+    pub host: &'a mut Host,
+    pub ghost: &'a mut Ghost,
+    pub seen: &'a Seen,
+    pub mutation: Option<Mutation>,
+    pub in_use: &'a [u8],
+    pub me: u8,
+}
+
+impl Scope<'_> {
+    fn is(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+}
+
+impl Run {
+    /// Starts a program; what it looks at before the lock it sees here. `None`: it ends at once.
+    pub fn start(deed: Deed, host: &Host) -> Option<Self> {
+        let enrolled = host.secret.cached != Content::Absent;
+        let goes_on = match deed {
+            Deed::Set { place, .. } => may_set(place, enrolled),
+            _ => enrolled,
+        };
+        goes_on.then_some(Self {
+            deed,
+            call: Call::Open,
+            after: Stage::Locked,
+            disk: None,
+            run: None,
+            read_only: false,
+            place: state::Place::default(),
+            record: None,
+            proved: None,
+            left_over: false,
+            said: None,
+            early: false,
+            is_late: false,
+        })
+    }
+
+    /// Found the disk read-only, and no state file on it.
+    pub fn has_no_disk(&self) -> bool {
+        self.read_only && self.disk.is_none()
+    }
+
+    pub fn in_use(&self) -> impl Iterator<Item = u8> {
+        self.disk.into_iter().chain(self.run)
+    }
+
+    /// Waits for a lock that somebody else holds?
+    pub fn waits(&self, host: &Host, mutation: Option<Mutation>) -> bool {
+        let inode = match self.call {
+            Call::Lock => self.disk,
+            Call::LockRun => self.run,
+            _ => None,
+        };
+        mutation != Some(Mutation::NoLock) && inode.is_some_and(|inode| host.file(inode).holder.is_some())
+    }
+
+    /// One system call, or a few that nobody can come between.
+    pub fn step(&mut self, scope: &mut Scope<'_>) {
+        self.call = match self.call {
+            Call::Open => self.open(scope),
+            Call::SyncStateFolder => {
+                scope.host.state.durable = scope.host.state.cached;
+                Call::Lock
+            }
+            Call::Lock => self.lock(scope),
+            Call::OpenRun => {
+                let made = |host: &mut Host| host.create(scope.in_use, Host::empty_file());
+                self.run = Some(scope.host.run.unwrap_or_else(|| made(scope.host)));
+                scope.host.run = self.run;
+                Call::LockRun
+            }
+            Call::LockRun => self.lock_run(scope),
+            Call::Read(stage) => self.read(stage, scope),
+            Call::Write => self.write(scope),
+            Call::Sync => self.sync(scope),
+            Call::UnlinkRun => {
+                scope.host.run = None;
+                self.committed(scope)
+            }
+            Call::WriteTemporary if scope.is(Mutation::SecretInPlace) => {
+                scope.host.secret.cached = Content::Whole(self.new_factor(scope.host), false);
+                Call::SyncTemporary
+            }
+            Call::WriteTemporary if scope.is(Mutation::RenameBeforeSync) => Call::Rename,
+            Call::WriteTemporary => Call::SyncTemporary,
+            Call::SyncTemporary => {
+                if let Content::Whole(factor, false) = scope.host.secret.cached {
+                    scope.host.secret.cached = Content::Whole(factor, true);
+                }
+                if scope.is(Mutation::SecretInPlace) { Call::SyncSecrets } else { Call::Rename }
+            }
+            Call::Rename => self.rename(scope),
+            Call::SyncSecrets => {
+                scope.host.secret.durable = scope.host.secret.cached;
+                if self.deed == Deed::Remove { self.say(Said::Done) } else { Call::Read(Stage::Renewed) }
+            }
+            Call::UnlinkSecret => {
+                scope.host.secret.cached = Content::Absent;
+                Call::SyncSecrets
+            }
+            Call::Answer => Call::Answer,
+        };
+    }
+
+    fn say(&mut self, said: Said) -> Call {
+        self.said = Some(said);
+        Call::Answer
+    }
+
+    fn open(&mut self, scope: &mut Scope<'_>) -> Call {
+        self.read_only = scope.host.read_only;
+        self.disk = scope.host.state.cached;
+        match (self.disk, self.read_only) {
+            (None, true) => Call::OpenRun,
+            (None, false) => {
+                self.disk = Some(scope.host.create(scope.in_use, Host::empty_file()));
+                scope.host.state.cached = self.disk;
+                Call::SyncStateFolder
+            }
+            (Some(_), _) if scope.is(Mutation::NoRecheck) && matches!(self.deed, Deed::Login(_)) => {
+                self.early = true;
+                Call::Read(Stage::Locked)
+            }
+            (Some(_), _) => Call::Lock,
+        }
+    }
+
+    /// Takes the lock; whoever finds another file under the name opens anew.
+    fn lock(&mut self, scope: &mut Scope<'_>) -> Call {
+        if scope.host.state.cached != self.disk && !scope.is(Mutation::NoInodeCheck) {
+            scope.seen.mark("a state file was replaced while a login waited for it");
+            self.disk = None;
+            return Call::Open;
+        }
+        if let (Some(disk), false) = (self.disk, scope.is(Mutation::NoLock)) {
+            scope.host.file_mut(disk).holder = Some(scope.me);
+        }
+        match self.read_only {
+            true => Call::OpenRun,
+            false if self.early => Call::Write,
+            false => Call::Read(Stage::Locked),
+        }
+    }
+
+    fn lock_run(&mut self, scope: &mut Scope<'_>) -> Call {
+        if scope.host.run != self.run {
+            self.run = None;
+            return Call::OpenRun;
+        }
+        if let (Some(run), false) = (self.run, scope.is(Mutation::NoLock)) {
+            scope.host.file_mut(run).holder = Some(scope.me);
+        }
+        Call::Read(Stage::Locked)
+    }
+
+    /// `Locked::record`
+    fn record(&mut self, host: &Host, mutation: Option<Mutation>) -> Option<Record> {
+        let read = |inode: Option<u8>| inode.map_or(Found::Nothing, |inode| host.file(inode).read());
+        let (own, other) = if self.run.is_some() {
+            (read(self.run), read(self.disk))
+        } else {
+            self.left_over = host.run.is_some();
+            (read(self.disk), read(host.run))
+        };
+        let forgotten = mutation == Some(Mutation::RunForgotten) && self.run.is_none();
+        let other = if forgotten { Found::Nothing } else { other };
+        let (record, place) = state::newest(own, other).expect("no later version writes here");
+        self.place = place;
+        record
+    }
+
+    fn read(&mut self, stage: Stage, scope: &mut Scope<'_>) -> Call {
+        match (self.deed, stage) {
+            (Deed::Login(typed), _) => match scope.host.factor() {
+                Some(factor) => self.judge(factor, typed, Source::Local, scope),
+                // Torn: whoever finds that is refused.
+                None => self.say(Said::Error),
+            },
+            (Deed::Set { phone, place, proof, owner }, stage) => self.set(phone, place, proof, owner, stage, scope),
+            (Deed::Renew { set, owner }, stage) => self.renew(set, owner, stage, scope),
+            // No address is trusted here, so there is none to be forgotten.
+            (Deed::Remove, _) => Call::UnlinkSecret,
+            (Deed::Unlock, _) => self.unlock(scope),
+        }
+    }
+
+    /// `verify::judge`, up to the commit.
+    fn judge(&mut self, factor: Factor, typed: Typed, source: Source, scope: &mut Scope<'_>) -> Call {
+        let (enrollment, answer) = (factor.enrollment(), typed.answer());
+        let now = scope.host.now();
+        let mut record = self.record(scope.host, scope.mutation).unwrap_or_default();
+        let healed = heal(&enrollment, &mut record, scope);
+        let attempt = Attempt {
+            enrollment: &enrollment,
+            answer: &answer,
+            stretched: typed.stretched(),
+            source,
+            now,
+            window: WINDOW,
+            limits: LIMITS,
+        };
+        let mut decision = attempt::decide(&attempt, &record);
+        if scope.is(Mutation::ResyncAtLogin) {
+            decision = crate::mutation::resync(decision, &record, typed, scope.host.clock);
+        }
+        self.said = Some(match decision.outcome {
+            Outcome::Accepted { .. } => Said::Accepted,
+            Outcome::Used { .. } => Said::Used,
+            Outcome::Wrong { .. } => Said::Wrong,
+            Outcome::Waiting { .. } => Said::Waiting,
+            Outcome::NotACode => Said::Refused,
+        });
+        match decision.write.or(healed.then_some(record)) {
+            Some(record) => self.commit(record, if source == Source::Door { Stage::Authorized } else { Stage::Over }),
+            None if self.said == Some(Said::Accepted) => unreachable!("a success is written"),
+            None => Call::Answer,
+        }
+    }
+
+    fn commit(&mut self, record: Record, after: Stage) -> Call {
+        (self.record, self.after) = (Some(Held(record)), after);
+        if self.early { Call::Lock } else { Call::Write }
+    }
+
+    pub fn writing(&self, mutation: Option<Mutation>) -> state::Writing {
+        let record = &self.record.as_ref().expect("there is a record to write").0;
+        let writing = self.place.write(record).expect("the record fits");
+        crate::mutation::written(writing, mutation)
+    }
+
+    /// The inode that is written, if it can be.
+    pub fn target(&self, host: &Host) -> Option<u8> {
+        self.run.or(self.disk.filter(|_| !host.read_only))
+    }
+
+    fn write(&mut self, scope: &mut Scope<'_>) -> Call {
+        let Some(inode) = self.target(scope.host) else { return self.fail(scope.mutation) };
+        let writing = self.writing(scope.mutation);
+        scope.host.file_mut(inode).write(&writing);
+        if self.run.is_some() {
+            scope.seen.mark("a record continued in /run");
+        }
+        if scope.is(Mutation::AnswerBeforeSync) && self.after == Stage::Over { Call::Answer } else { Call::Sync }
+    }
+
+    /// The commit failed: nobody hears whether the code was right.
+    pub fn fail(&mut self, mutation: Option<Mutation>) -> Call {
+        let ignored = mutation == Some(Mutation::FailureIgnored) && matches!(self.deed, Deed::Login(_));
+        if ignored { Call::Answer } else { self.say(Said::Error) }
+    }
+
+    fn sync(&mut self, scope: &mut Scope<'_>) -> Call {
+        if let Some(inode) = self.run.or(self.disk) {
+            scope.host.file_mut(inode).sync();
+            scope.ghost.unsynced &= self.disk != Some(inode);
+        }
+        self.place = self.writing(scope.mutation).then;
+        if self.left_over && scope.host.run.is_some() && !scope.is(Mutation::LeftOverStays) {
+            scope.seen.mark("a record came back from /run to the disk");
+            return Call::UnlinkRun;
+        }
+        self.committed(scope)
+    }
+
+    /// The record is on the disk: what comes next?
+    fn committed(&mut self, scope: &mut Scope<'_>) -> Call {
+        match self.after {
+            Stage::Over if self.said.is_some() => Call::Answer,
+            Stage::Over => self.say(Said::Done),
+            Stage::ServesBoth => Call::WriteTemporary,
+            Stage::Authorized if self.said == Some(Said::Accepted) => {
+                if let Deed::Set { owner: Some(typed), .. } | Deed::Renew { owner: Some(typed), .. } = self.deed {
+                    scope.ghost.accept(typed, scope.seen);
+                }
+                self.said = None;
+                Call::Read(Stage::Authorized)
+            }
+            _ => self.say(Said::Refused),
+        }
+    }
+}
+
+/// The furthest step that can have been accepted by now, as the design says it.
+pub fn furthest(clock: u64) -> u64 {
+    clock + MAX_DRIFT + WINDOW
+}
+
+/// `attempt::heal`, and what the observer must know of it.
+fn heal(enrollment: &Enrollment, record: &mut Record, scope: &mut Scope<'_>) -> bool {
+    let known: Vec<String> = record.devices.iter().map(|line| line.id.clone()).collect();
+    let healed = attempt::heal(enrollment, record, scope.host.now(), WINDOW);
+    let made = record.devices.iter_mut().filter(|line| !known.contains(&line.id));
+    for line in made {
+        scope.seen.mark("a lost state was healed");
+        match scope.mutation {
+            Some(Mutation::DriftForgotten) => line.last = Some(scope.host.clock + WINDOW),
+            Some(Mutation::HealedForEver) => line.last = Some(u64::MAX),
+            Some(Mutation::HealedFromNothing) => line.last = Some(0),
+            _ => {}
+        }
+        scope.ghost.healed(furthest(scope.host.clock));
+    }
+    healed
+}
+
+/// Steps in so many seconds, rounded up.
+pub fn steps(seconds: u64) -> u64 {
+    seconds.div_ceil(PERIOD)
+}

@@ -1,0 +1,216 @@
+//! The hosts that are explored. Each has a few programs, a few codes and a budget of what may go wrong; together they have
+//! all of it, and every mutation shows in one.
+
+use crate::keys::{Factor, Phone, Phones};
+use crate::model::{Plan, Scene, What};
+use crate::mutation::{Exception, Mutation};
+use crate::program::Place;
+use crate::world::Budget;
+
+const A: Option<Factor> = Some(Factor { phones: Phones::One(Phone::A), set: None });
+const A_AND_CODES: Option<Factor> = Some(Factor { phones: Phones::One(Phone::A), set: Some(0) });
+
+const fn login(phone: Phone, later: i8) -> Plan {
+    Plan::Login(What::Shown(phone, later))
+}
+
+const NOW: Plan = login(Phone::A, 0);
+const NEXT: Plan = login(Phone::A, 1);
+const WRONG: Plan = Plan::Login(What::Wrong);
+
+const fn set(phone: Phone, place: Place) -> Plan {
+    Plan::Set { phone, place, proved: true, owner: None }
+}
+
+/// By its owner, with a code of the phone that he has.
+const fn set_with(what: What, phone: Phone, place: Place) -> Plan {
+    Plan::Set { phone, place, proved: true, owner: Some(what) }
+}
+
+/// As large as a run of minutes allows, or of seconds.
+pub fn all(long: bool) -> Vec<Scene> {
+    let more = |short, more| if long { more } else { short };
+    let none = Budget::default();
+    vec![
+        Scene {
+            name: "logins",
+            factor: A,
+            ahead: &[0, 4, -4],
+            programs: 2,
+            plans: vec![NOW, NEXT, WRONG],
+            budget: Budget { logins: 3, ticks: 1, kills: more(0, 1), power: 1, losses: 1, ..none },
+            expected: &[
+                "a code of phone A was accepted",
+                "a used code was refused",
+                "a lost state was healed",
+                "the power went",
+            ],
+        },
+        Scene {
+            name: "guesses",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![WRONG, NOW],
+            budget: Budget { logins: 4, ticks: more(1, 2), kills: 1, power: 1, ..none },
+            expected: &["somebody waited", "the power went"],
+        },
+        Scene {
+            name: "three at once",
+            factor: A,
+            ahead: &[0],
+            programs: 3,
+            plans: vec![NOW, NEXT, WRONG],
+            budget: Budget { logins: more(3, 4), kills: more(0, 1), power: 1, losses: 1, ..none },
+            expected: &["a code of phone A was accepted", "a used code was refused", "a lost state was healed"],
+        },
+        Scene {
+            name: "files",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![NOW, WRONG],
+            budget: Budget { logins: more(3, 4), ticks: 1, kills: 1, copies: 1, restores: 1, ..none },
+            expected: &["a state file was replaced while a login waited for it"],
+        },
+        Scene {
+            name: "another phone",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![
+                NOW,
+                login(Phone::B, 0),
+                set(Phone::B, Place::Instead),
+                set_with(What::Shown(Phone::A, 0), Phone::B, Place::Instead),
+                set_with(What::Wrong, Phone::B, Place::Instead),
+            ],
+            budget: Budget { logins: more(2, 3), changes: 1, ticks: 1, kills: 1, power: 1, ..none },
+            expected: &["a code of phone B was accepted", "a change went through", "a change was refused"],
+        },
+        Scene {
+            name: "a second phone",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![
+                NOW,
+                login(Phone::B, 0),
+                set(Phone::B, Place::Beside),
+                set_with(What::Shown(Phone::A, 0), Phone::B, Place::Beside),
+            ],
+            budget: Budget { logins: 2, changes: more(1, 2), ticks: 1, kills: 1, power: 1, losses: more(0, 1), ..none },
+            expected: &["a code of phone B was accepted", "a change went through"],
+        },
+        Scene {
+            name: "there and back",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![NOW, set(Phone::B, Place::Instead), set(Phone::A, Place::Instead)],
+            budget: Budget { logins: 2, changes: more(2, 3), ticks: 1, kills: more(0, 1), ..none },
+            expected: &["a change went through", "a change was refused"],
+        },
+        Scene {
+            name: "first enrollments",
+            factor: None,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![NOW, login(Phone::B, 0), set(Phone::A, Place::First), set(Phone::B, Place::First)],
+            budget: Budget { logins: more(1, 2), changes: 2, ticks: 1, kills: 1, power: 1, ..none },
+            expected: &["a change went through", "two enrolled at once, and the second one was told"],
+        },
+        Scene {
+            name: "taken off and set again",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![NOW, Plan::Remove, set(Phone::A, Place::First)],
+            budget: Budget { logins: 2, changes: 2, ticks: 1, kills: 1, power: more(0, 1), losses: 1, ..none },
+            expected: &["a change went through"],
+        },
+        Scene {
+            name: "backup codes",
+            factor: A_AND_CODES,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![
+                Plan::Login(What::Backup),
+                WRONG,
+                Plan::Renew { owner: None },
+                Plan::Renew { owner: Some(What::Backup) },
+                Plan::Renew { owner: Some(What::Shown(Phone::A, 0)) },
+            ],
+            budget: Budget { logins: 2, changes: more(1, 2), kills: 1, power: 1, losses: more(0, 1), ..none },
+            expected: &["a backup code was accepted", "a change went through"],
+        },
+        Scene {
+            name: "the clock",
+            factor: A,
+            ahead: &[0, 4],
+            programs: 2,
+            plans: vec![NOW, NEXT, WRONG, Plan::Unlock],
+            budget: Budget { logins: more(2, 3), changes: 1, ticks: more(2, 4), back: 1, losses: 1, ..none },
+            expected: &["unlock brought a state back from the future", "a lost state was healed"],
+        },
+        Scene {
+            name: "a read-only disk",
+            factor: A,
+            ahead: &[0],
+            programs: 2,
+            plans: vec![NOW, WRONG],
+            budget: Budget { logins: 3, ticks: 1, kills: more(0, 1), power: 1, losses: 1, flips: 2, ..none },
+            expected: &[
+                "a record continued in /run",
+                "a record came back from /run to the disk",
+                "a commit failed and said nothing",
+            ],
+        },
+    ]
+}
+
+const TWICE: &str = "no code is accepted twice";
+const OLDER: &str = "no code is accepted behind a later one";
+const COUNTED: &str = "wrong codes are counted";
+const WHOLE: &str = "the secret is whole";
+const UNASKED: &str = "no factor is voided unasked";
+const LOCKED_OUT: &str = "nobody is locked out";
+
+/// Each mutation, where it shows, and the promise that it breaks there.
+pub const MUTATIONS: &[(Mutation, &str, &str)] = &[
+    (Mutation::NoLock, "logins", TWICE),
+    (Mutation::NoLock, "guesses", COUNTED),
+    (Mutation::NoRecheck, "logins", TWICE),
+    (Mutation::NoInodeCheck, "files", TWICE),
+    (Mutation::NoSecondLook, "first enrollments", UNASKED),
+    (Mutation::DriftForgotten, "logins", TWICE),
+    (Mutation::HealedForEver, "logins", LOCKED_OUT),
+    (Mutation::HealedFromNothing, "logins", TWICE),
+    (Mutation::SecretBeforeState, "another phone", LOCKED_OUT),
+    (Mutation::PrunedBeforeSecret, "another phone", LOCKED_OUT),
+    (Mutation::VoidKeysForgotten, "there and back", TWICE),
+    (Mutation::RenameBeforeSync, "another phone", WHOLE),
+    (Mutation::SecretInPlace, "another phone", WHOLE),
+    (Mutation::AnswerBeforeSync, "logins", TWICE),
+    (Mutation::AnswerBeforeSync, "guesses", COUNTED),
+    (Mutation::BothSlots, "logins", LOCKED_OUT),
+    (Mutation::NewestSlot, "logins", TWICE),
+    (Mutation::ResyncAtLogin, "logins", TWICE),
+    (Mutation::FailureIgnored, "guesses", COUNTED),
+    (Mutation::RunForgotten, "a read-only disk", TWICE),
+    (Mutation::LeftOverStays, "a read-only disk", TWICE),
+    (Mutation::UnlockToNow, "the clock", TWICE),
+];
+
+/// What is not promised, and where that shows.
+pub const EXCEPTIONS: &[(Exception, &str, &str)] = &[
+    (Exception::Restored, "files", TWICE),
+    (Exception::LostAndBack, "the clock", OLDER),
+    (Exception::LostAndSet, "taken off and set again", TWICE),
+    (Exception::UnlockedAndBack, "the clock", OLDER),
+    (Exception::RunLost, "a read-only disk", TWICE),
+    (Exception::TwoFaults, "guesses", TWICE),
+    (Exception::NameLost, "first enrollments", LOCKED_OUT),
+    (Exception::TwoLocks, "a read-only disk", COUNTED),
+    (Exception::LateTwice, "the clock", LOCKED_OUT),
+];
