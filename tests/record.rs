@@ -12,6 +12,8 @@ use pam_totp::state::{
     BackupState, DeviceState, FILE, Found, Lane, LaneKey, MAX_NETWORKS, Record, SLOT, Since, Slot, Trust, print, read,
 };
 
+mod torn;
+
 /// As a secret file may have them.
 const ID: &str = "[A-Za-z0-9]{1,16}";
 
