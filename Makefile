@@ -1,7 +1,7 @@
 # make             the module and the programs
 # make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
-# make torture     fuzzes the three readers and breaks the heart on purpose, to see that a test notices (hours)
+# make torture     fuzzes the three readers, lets tests go on for longer, and breaks the heart on purpose, to see that a test notices (hours)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 
@@ -75,6 +75,8 @@ demo:
 FUZZ = RUSTC_BOOTSTRAP=1 cargo fuzz run $(1) fuzz/corpus/$(1) fuzz/seeds/$(1) -- -max_total_time=300 -max_len=9000
 PURE = attempt throttle state otp enrollment secret backup source access pam/flow door/message door/wire
 PURE_TESTS = heart:: record:: rfc:: enrollment:: flow:: throttle:: backup:: source:: access:: wire::
+# Tests that go on for longer, and print what they measure.
+LONG_TESTS = guessing:: races:: record::
 
 torture:
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
@@ -83,6 +85,7 @@ torture:
 	$(call FUZZ,record)
 	$(call FUZZ,enrollment)
 	$(call FUZZ,wire)
+	PAM_TOTP_TORTURE=1 cargo test --locked --test promises -- --nocapture $(LONG_TESTS)
 	cargo mutants $(PURE:%=-f src/%.rs) -- --locked --lib --test promises -- $(PURE_TESTS)
 
 install: all

@@ -72,7 +72,7 @@ impl Write {
 #[test]
 fn every_cut_over_whatever_was_there() {
     let mut records = Records(TestRunner::deterministic());
-    for round in 0..effort(1, 50) {
+    for round in 0..effort(1, 20) {
         let write = Write::new(&mut records);
         for before in &write.before {
             for cut in 0..=SLOT {
@@ -88,7 +88,7 @@ fn every_cut_over_whatever_was_there() {
 fn every_choice_of_sectors_over_whatever_was_there() {
     const SECTOR: usize = 512;
     let mut records = Records(TestRunner::deterministic());
-    for round in 0..effort(10, 500) {
+    for round in 0..effort(4, 100) {
         let write = Write::new(&mut records);
         for before in &write.before {
             for done in 0_u32..1 << (SLOT / SECTOR) {
