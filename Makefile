@@ -1,7 +1,7 @@
 # make             the module and the programs
 # make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
-# make torture     fuzzes the three readers, lets tests go on for longer, and breaks the heart on purpose, to see that a test notices (hours)
+# make torture     fuzzes the three readers, tries harder, and breaks the heart on purpose, to see that a test notices (hours)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 

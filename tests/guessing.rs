@@ -15,7 +15,7 @@ use pam_totp::throttle::Limits;
 use crate::heart::{NOW, User, accepted, clock, code, device};
 use crate::support::effort::effort;
 use year::Manner::{BackupCodes as Backups, Bursts, Free, Greedy, NoCodes, Patient, Replays};
-use year::{Guesser, Told, Visit, Year, open};
+use year::{Guesser, Place, Told, Visit, Year, open};
 
 const HOUR: u64 = 3_600;
 const BACKUP_CODE: &str = "abcd-efgh-jkmn-pqrs";
@@ -70,7 +70,7 @@ fn botnet6(n: u64) -> Source {
 
 /// Ten logins a day: sudo, the screen, ssh from home and office; and one a week from a hotel.
 fn a_usual_day() -> Vec<Visit> {
-    let daily = |hours: &[u64], from: fn(u64) -> Source| -> Vec<Visit> {
+    let daily = |hours: &[u64], from: Place| -> Vec<Visit> {
         hours.iter().map(|hour| Visit { every: 1, at: hour * HOUR + 7, from }).collect()
     };
     let mut day =
@@ -91,7 +91,7 @@ fn owner() -> User {
     user
 }
 
-fn year(guessers: &[(year::Manner, fn(u64) -> Source)]) -> Year {
+fn year(guessers: &[(year::Manner, Place)]) -> Year {
     let guessers = guessers.iter().map(|(manner, from)| Guesser { manner: *manner, from: *from }).collect();
     Year { user: owner(), days: effort(28, 365) as u64, owner: a_usual_day(), guessers, remember: None }
 }
@@ -139,12 +139,10 @@ const WEEKLY: f64 = (100. / 7. + 4.) * 3. / 1e4;
 /// Five guesses after each of three logins a day, while two of the three codes are used up; and five before the first.
 const FREE: f64 = (3. + 3. / 28.) * 5. / 1e4;
 
-type From = fn(u64) -> Source;
-
 #[test]
 fn strangers_on_the_network() {
     heading();
-    let strategies: [(_, _, _, From); 8] = [
+    let strategies: [(_, _, _, Place); 8] = [
         (SHUT, "steadily, from one address", Greedy, stranger),
         (SHUT, "steadily, from a name", Greedy, a_name),
         (WEEKLY, "a burst each hour", Bursts(HOUR), stranger),
@@ -162,7 +160,7 @@ fn strangers_on_the_network() {
 #[test]
 fn neighbors_of_the_owner_and_programs_in_his_session() {
     heading();
-    let strategies: [(_, _, _, From); 10] = [
+    let strategies: [(_, _, _, Place); 10] = [
         (SHUT, "steadily, from his home", Greedy, neighbor),
         (SHUT, "steadily, through the door", Greedy, door),
         (SHUT, "steadily, by sudo", Greedy, local),
@@ -182,7 +180,7 @@ fn neighbors_of_the_owner_and_programs_in_his_session() {
 #[test]
 fn everywhere_at_once() {
     heading();
-    let everywhere = |manner| [local, door, neighbor, office, botnet].map(|from| (manner, from as From));
+    let everywhere = |manner| [local, door, neighbor, office, botnet].map(|from| (manner, from as Place));
     for (percent, strategy, manner) in [
         (5. * SHUT, "steadily, everywhere at once", Greedy),
         (4. * ONE_LANE + WEEKLY, "out of his way, everywhere at once", Patient),
@@ -201,11 +199,12 @@ fn an_owner_on_more_networks_than_have_a_lane() {
     fn all_towns(n: u64) -> Source {
         net(&format!("198.51.{}.77", n % 12))
     }
-    let towns: [From; 12] = [
+    let towns: [Place; 12] = [
         town::<0>, town::<1>, town::<2>, town::<3>, town::<4>, town::<5>, town::<6>, town::<7>, town::<8>, town::<9>,
         town::<10>, town::<11>,
     ];
-    let tour = |from: &[From]| (8..).zip(from).map(|(h, from)| Visit { every: 1, at: h * HOUR, from: *from }).collect();
+    let tour =
+        |from: &[Place]| (8..).zip(from).map(|(h, from)| Visit { every: 1, at: h * HOUR, from: *from }).collect();
     heading();
     for (strategy, manner, count) in [
         ("steadily, in each of eight towns", Greedy, 8),
@@ -214,7 +213,7 @@ fn an_owner_on_more_networks_than_have_a_lane() {
         ("five after each success, in twelve towns", Free, 12),
     ] {
         let guessers: Vec<_> =
-            towns[..count].iter().map(|from| (manner, *from)).chain([(manner, all_towns as From)]).collect();
+            towns[..count].iter().map(|from| (manner, *from)).chain([(manner, all_towns as Place)]).collect();
         let year = Year { owner: tour(&towns[..count]), days: effort(7, 365) as u64, ..year(&guessers) };
         comes_to_at_most(9. * (96. + 20.) * 3. / 1e4, strategy, year);
     }
@@ -223,7 +222,7 @@ fn an_owner_on_more_networks_than_have_a_lane() {
 #[test]
 fn what_is_no_guess_neither_counts_nor_helps() {
     heading();
-    let places: [From; 6] = [local, door, neighbor, office, stranger, a_name];
+    let places: [Place; 6] = [local, door, neighbor, office, stranger, a_name];
     for (strategy, manner) in [("the code he has just typed", Replays), ("no codes", NoCodes(600))] {
         let told = comes_to_at_most(0., strategy, year(&places.map(|from| (manner, from))));
         assert_eq!((told.guesses, told.refused_shared, told.refused_elsewhere), (0, 0, 0));
@@ -245,7 +244,7 @@ fn backup_codes_cannot_be_guessed() {
 #[test]
 fn a_remembered_address_is_the_owners_alone() {
     heading();
-    let strategies: [(_, _, _, From); 4] = [
+    let strategies: [(_, _, _, Place); 4] = [
         (SHUT, "[remember], steadily, from his home", Greedy, neighbor),
         (ONE_LANE, "[remember], out of his way, from his home", Patient, neighbor),
         (ONE_LANE, "[remember], out of his way, by sudo", Patient, local),
@@ -263,7 +262,7 @@ fn a_remembered_address_is_the_owners_alone() {
 fn owners_who_log_in_all_day() {
     heading();
     for (strategy, pause) in [("hourly", 3_600), ("each ten minutes", 600), ("each minute, a robot", 60)] {
-        let day = |from: From| (0..86_400 / pause).map(|n| Visit { every: 1, at: n * pause, from }).collect();
+        let day = |from: Place| (0..86_400 / pause).map(|n| Visit { every: 1, at: n * pause, from }).collect();
         let days = effort(2, 28) as u64;
         let told = Year { owner: day(local), days, ..year(&[(Patient, local)]) }.passes();
         tell(&format!("out of the way of an owner who comes {strategy}"), &told);
@@ -276,7 +275,7 @@ fn owners_who_log_in_all_day() {
 #[test]
 fn whatever_the_policy_a_hundred_guesses_end_in_six_hours() {
     heading();
-    let places: [(_, From); 2] = [("by sudo", local), ("each from another /24", botnet)];
+    let places: [(_, Place); 2] = [("by sudo", local), ("each from another /24", botnet)];
     for (free, first_wait, longest_wait) in [(20, 1, 1), (20, 1, 86_400), (1, 1, 1), (1, 3_600, 86_400)] {
         for ((place, from), manner) in places.iter().flat_map(|place| [(place, Greedy), (place, Patient)]) {
             let mut year = Year { days: effort(7, 365) as u64, ..year(&[(manner, *from)]) };

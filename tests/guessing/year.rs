@@ -17,19 +17,22 @@ const DAY: u64 = 86_400;
 const LOOK_AHEAD: u64 = 10;
 const MAX_DRIFT: u64 = 4;
 
-/// A login of the owner's: on every so many days, at this second of the day, from there on the day of that number.
+/// Where the guess of this number, or the login on the day of this number, comes from.
+pub type Place = fn(u64) -> Source;
+
+/// A login of the owner's: on every so many days, at this second of the day.
 #[derive(Clone, Copy)]
 pub struct Visit {
     pub every: u64,
     pub at: u64,
-    pub from: fn(u64) -> Source,
+    pub from: Place,
 }
 
-/// Somebody who guesses, and where his guess of each number comes from.
+/// Somebody who guesses.
 #[derive(Clone, Copy)]
 pub struct Guesser {
     pub manner: Manner,
-    pub from: fn(u64) -> Source,
+    pub from: Place,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
