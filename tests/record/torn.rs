@@ -72,7 +72,7 @@ impl Write {
 #[test]
 fn every_cut_over_whatever_was_there() {
     let mut records = Records(TestRunner::deterministic());
-    for round in 0..effort(1, 20) {
+    for round in 0..effort(1, 10) {
         let write = Write::new(&mut records);
         for before in &write.before {
             for cut in 0..=SLOT {
