@@ -409,10 +409,18 @@ impl Transaction<'_> {
     }
 
     fn resync(mut self, name: Option<&str>, first: &Answer, second: &Answer) -> Result<Codes, ManageError> {
-        // Looked for before, so that a slip uses up no code, and again after: that code may have been a later one.
-        self.find(name, first, second)?;
+        let before = self.locked.record()?;
+        // Before anything is looked for: two codes at once are a guess too, and this one is counted.
         self.authorize()?;
-        let (mut enrollment, mut record, found, line) = self.find(name, first, second)?;
+        let (mut enrollment, mut record, found, line) = match (self.find(name, first, second), self.by, before) {
+            (Ok(found), ..) => found,
+            (Err(slip), By::Owner(_), Some(before)) => {
+                // Nothing was done with the owner's code: it is as good as before.
+                self.locked.commit(&before)?;
+                return Err(slip);
+            }
+            (Err(slip), ..) => return Err(slip),
+        };
         record.set_device(line);
         self.locked.commit(&record)?;
         if let Some(device) = enrollment.devices.iter_mut().find(|d| d.id == found.id && d.skew != found.skew) {

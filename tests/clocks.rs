@@ -2,7 +2,8 @@
 
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application, at, login_at};
 use crate::support::codes::code_at;
-use crate::support::system::{KEY, System, throw_away};
+use crate::support::sshd::{KEYBOARD_INTERACTIVE, ONCE, Sshd, prompt, ssh};
+use crate::support::system::{KEY, PASSWORD, System, throw_away};
 use std::process::Command;
 
 /// The beginning of a step.
@@ -93,5 +94,48 @@ fn a_wait_does_not_outlast_a_clock_that_is_set_back() {
         system.log.line("waiting: alice from local had too many wrong codes, 30 s left");
         assert_eq!(login(system, T - 24 * HOUR, T - 24 * HOUR), AUTH_ERR);
         assert_eq!(login(system, T - 24 * HOUR + 30, T - 24 * HOUR + 30), SUCCESS);
+    });
+}
+
+/// Does alice get in, with the code of that time?
+fn by_ssh(code_of: u64) -> bool {
+    let mut client = ssh("alice", &ONCE);
+    client.answers(&prompt("alice", "Password: "), PASSWORD);
+    client.answers(&prompt("alice", "Verification code: "), &code_at(KEY, code_of));
+    let (screen, status) = client.ends();
+    let is_in = screen.contains("in as alice");
+    assert_eq!(status, if is_in { 0 } else { 255 }, "{screen}");
+    assert!(is_in || screen.contains("Permission denied"), "{screen}");
+    is_in
+}
+
+/// An hour back, an hour forward, and into the years in which seconds outgrow 31 and 32 bits.
+#[test]
+fn sshd_whose_clock_jumps_takes_each_code_once() {
+    throw_away(|system| {
+        system.stack("sshd", include_str!("../pam.d/sshd"));
+        system.without_delays();
+        system.enrolled("alice");
+        let mut last = 0;
+        for (time, gets_in) in [
+            (T, true),
+            (T - HOUR, false),
+            (T + HOUR, true),
+            (0x7fff_ffff, true),
+            (0x8000_0000, false),
+            (0x8000_0000 + 30, true),
+            (0xffff_ffff, true),
+            (0x1_0000_0000 + 30, true),
+            (T, false),
+        ] {
+            let _server = Sshd::start_at(system, KEYBOARD_INTERACTIVE, time);
+            assert_eq!(by_ssh(time), gets_in, "{time}");
+            assert!(!by_ssh(time), "{time}: a second time");
+            assert!(!by_ssh(last), "{time}: the code of {last}");
+            if gets_in {
+                last = time;
+            }
+        }
+        system.log.line("clock: this host's clock went back by 58 minutes or more since the last code of alice");
     });
 }

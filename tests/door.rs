@@ -379,3 +379,33 @@ fn without_a_connection_on_its_standard_input_it_serves_nobody() {
         }
     });
 }
+
+/// Two codes at once are a guess too: what a program in the session says of them, nobody looks at before the owner is
+/// proved, and that proof is counted like any other.
+#[test]
+fn no_pair_of_codes_is_looked_at_for_a_caller_without_one() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        let alice = system.enrolled("alice");
+        let asks_for = |first: u64, current: &str| {
+            asks(
+                system,
+                &alice,
+                &format!("resync\nuser alice\ncode {}\nnext {}{current}", code(first), code(first + 30)),
+            )
+        };
+        let wrong = format!("\ncurrent {}", code(T + 6_000));
+        let no_pair = T + 9_000;
+        assert_eq!(asks_for(T + 270, ""), asks_for(no_pair, ""), "without a code");
+        assert_eq!(asks_for(T + 270, &wrong), asks_for(no_pair, &wrong), "with a wrong one");
+        let told = system.runs(Command::new("pam-totp").args(["--json", "status", "alice"])).stdout;
+        let told: serde_json::Value = serde_json::from_slice(&told).expect("an object");
+        assert_eq!(told["failures"]["count"], 2, "{told}");
+        // A slip of the owner's uses up no code.
+        let right = format!("\ncurrent {}", code(T));
+        assert_eq!(asks_for(no_pair, &right), "refused not-consecutive");
+        assert_eq!(asks_for(T + 270, &right), "done");
+        door.at(T + 30);
+        assert_eq!(asks_for(T + 570, &right), asks_for(no_pair, &right), "used up");
+    });
+}

@@ -15,28 +15,29 @@ use pam_totp::throttle::{self, Limits};
 
 mod backup;
 mod counter;
+mod jumps;
 mod lanes;
 mod lost;
 mod once;
 mod resync;
 
 /// The beginning of a step of 30 s.
-const NOW: u64 = 1_800_000_000;
+pub(crate) const NOW: u64 = 1_800_000_000;
 const FREE: Limits = Limits { free: u32::MAX - 1, first_wait: 30, longest_wait: 900 };
 
 /// A user with what he enrolled, and what the host remembers of him.
 #[derive(Clone, Debug)]
-struct User {
-    enrollment: Enrollment,
-    record: Record,
-    window: u64,
-    limits: Limits,
-    source: Source,
+pub(crate) struct User {
+    pub(crate) enrollment: Enrollment,
+    pub(crate) record: Record,
+    pub(crate) window: u64,
+    pub(crate) limits: Limits,
+    pub(crate) source: Source,
 }
 
 impl User {
     /// Enrolled long ago, never logged in.
-    fn with(devices: Vec<Device>) -> Self {
+    pub(crate) fn with(devices: Vec<Device>) -> Self {
         let line = |device: &Device| {
             let last = if let Kind::Hotp { start } = device.kind { start } else { 0 };
             DeviceState { id: device.id.clone(), last: Some(last), drift: Some(0), at: None, pending: None }
@@ -46,11 +47,11 @@ impl User {
         Self { enrollment, record, window: 1, limits: Limits::default(), source: Source::Local }
     }
 
-    fn with_phone() -> Self {
+    pub(crate) fn with_phone() -> Self {
         Self::with(vec![device(0, Kind::Totp { period: 30 })])
     }
 
-    fn decide(&self, typed: &[u8], now: u64) -> Decision {
+    pub(crate) fn decide(&self, typed: &[u8], now: u64) -> Decision {
         let answer = Answer::new(typed);
         let shaped = BackupShaped::recognize(typed);
         let codes = self.enrollment.backup_codes.as_ref();
@@ -65,7 +66,7 @@ impl User {
     }
 
     /// A login: what is to be written is written.
-    fn types(&mut self, typed: impl AsRef<[u8]>, now: u64) -> Outcome {
+    pub(crate) fn types(&mut self, typed: impl AsRef<[u8]>, now: u64) -> Outcome {
         let decision = self.decide(typed.as_ref(), now);
         if let Some(record) = decision.write {
             self.record = record;
@@ -93,17 +94,17 @@ impl User {
     }
 
     /// What the first device shows `ahead` steps from `now`.
-    fn code(&self, now: u64, ahead: i64) -> String {
+    pub(crate) fn code(&self, now: u64, ahead: i64) -> String {
         let device = &self.enrollment.devices[0];
         self::code(device, clock(device, now).checked_add_signed(ahead).unwrap())
     }
 
-    fn line(&self) -> &DeviceState {
+    pub(crate) fn line(&self) -> &DeviceState {
         &self.record.devices[0]
     }
 }
 
-fn device(n: u8, kind: Kind) -> Device {
+pub(crate) fn device(n: u8, kind: Kind) -> Device {
     Device {
         id: format!("d{n}"),
         name: "phone".into(),
@@ -116,16 +117,16 @@ fn device(n: u8, kind: Kind) -> Device {
     }
 }
 
-fn code(device: &Device, counter: u64) -> String {
+pub(crate) fn code(device: &Device, counter: u64) -> String {
     let code = hotp(device.secret.as_bytes(), counter, device.algorithm, device.digits);
     String::from_utf8(code.as_bytes().to_vec()).unwrap()
 }
 
-fn clock(device: &Device, now: u64) -> u64 {
+pub(crate) fn clock(device: &Device, now: u64) -> u64 {
     let Kind::Totp { period } = device.kind else { panic!("{} has no clock", device.id) };
     (now / u64::from(period)).checked_add_signed(device.skew.into()).unwrap()
 }
 
-fn accepted(outcome: &Outcome) -> bool {
+pub(crate) fn accepted(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Accepted { .. })
 }

@@ -21,6 +21,7 @@ mod face;
 mod failures;
 mod first_login;
 mod flow;
+mod guessing;
 mod heart;
 mod hostile;
 mod imports;

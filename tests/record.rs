@@ -13,6 +13,8 @@ use pam_totp::state::{
     newest, print, read,
 };
 
+mod torn;
+
 /// As a secret file may have them.
 const ID: &str = "[A-Za-z0-9]{1,16}";
 

@@ -1,11 +1,15 @@
 //! Debian's own SSH server with its own configuration, and the real client.
 
+use super::application::clock;
 use super::server::Server;
 use super::system::{System, User};
 use super::terminal::Terminal;
+use super::until;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+
+const PROGRAM: &str = "/usr/sbin/sshd";
 
 /// What the README asks for: one prompt after the other, and no method that bypasses them.
 pub const KEYBOARD_INTERACTIVE: &str = "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n";
@@ -23,6 +27,17 @@ pub struct Sshd {
 impl Sshd {
     /// Starts the server with a drop-in, and waits until it listens.
     pub fn start(system: &System, drop_in: &str) -> Self {
+        Self::start_by(system, drop_in, Command::new(PROGRAM))
+    }
+
+    /// The same with its clock stopped at `time`: what serves a connection inherits it, sessions do not.
+    pub fn start_at(system: &System, drop_in: &str, time: u64) -> Self {
+        let mut sshd = Command::new(PROGRAM);
+        sshd.envs(clock(time));
+        Self::start_by(system, drop_in, sshd)
+    }
+
+    fn start_by(system: &System, drop_in: &str, mut sshd: Command) -> Self {
         let _ = fs::remove_dir_all("/etc/ssh");
         fs::create_dir_all("/etc/ssh/sshd_config.d").expect("/etc/ssh");
         fs::create_dir_all("/run/sshd").expect("/run/sshd");
@@ -31,8 +46,10 @@ impl Sshd {
         let key = ["-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/ssh_host_ed25519_key"];
         system.runs(Command::new("ssh-keygen").args(key));
         let options = ["-D", "-o", "ListenAddress=127.0.0.1", "-h", "/etc/ssh/ssh_host_ed25519_key"];
-        let server = Server::start(Command::new("/usr/sbin/sshd").args(options));
-        system.log.line("Server listening on 127.0.0.1 port 22");
+        let listening = "Server listening on 127.0.0.1 port 22";
+        let before = system.log.count(listening);
+        let server = Server::start(sshd.args(options));
+        until("sshd listens", || system.log.count(listening) > before);
         Self { _server: server }
     }
 }
