@@ -3,10 +3,15 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+mod corpora;
 mod enrollment;
 mod flow;
 mod heart;
+mod invariants;
 mod record;
 mod rfc;
 mod rules;
+mod support {
+    pub mod effort;
+}
 mod wire;
