@@ -73,3 +73,29 @@ fn every_invariant_is_fuzzed_and_has_its_seeds() {
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
     }
 }
+
+/// What says of itself that it is pure is broken on purpose, by `make mutants`.
+#[test]
+fn every_pure_file_is_mutated() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config = fs::read_to_string(root.join(".cargo/mutants.toml")).expect("a configuration");
+    let config: toml::Table = config.parse().expect("TOML");
+    let listed = config["examine_globs"].as_array().expect("a list").iter().map(|file| file.as_str().expect("a path"));
+    let listed: BTreeSet<PathBuf> = listed.map(|file| root.join(file)).collect();
+    let (mut folders, mut pure) = (vec![root.join("src")], BTreeSet::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a source");
+            if text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("Pure.")) {
+                pure.insert(path);
+            }
+        }
+    }
+    assert!(pure.len() > 15 && listed.iter().all(|file| file.is_file()), "{listed:?}");
+    assert_eq!(pure.difference(&listed).collect::<Vec<_>>(), Vec::<&PathBuf>::new());
+}

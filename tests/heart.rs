@@ -16,6 +16,7 @@ use pam_totp::throttle::Limits;
 mod backup;
 mod counter;
 mod lanes;
+mod life;
 mod lost;
 mod once;
 mod resync;

@@ -28,6 +28,7 @@ mod inputs;
 mod inside;
 mod install;
 mod invariants;
+mod inverses;
 mod kills;
 mod limits;
 mod list;

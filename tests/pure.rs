@@ -8,6 +8,7 @@ mod enrollment;
 mod flow;
 mod heart;
 mod invariants;
+mod inverses;
 mod record;
 mod rfc;
 mod rules;

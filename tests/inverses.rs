@@ -1,0 +1,106 @@
+//! Everything that is printed in order to be read again comes back as it was. Elsewhere: the user's file
+//! (`enrollment.rs`), the record with its lanes, networks and origins (`record.rs`), requests and replies (`wire.rs`),
+//! and the policy as it is shown (`policy.rs`).
+
+use std::net::IpAddr;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use pam_totp::backup::{BackupCodes, BackupShaped, Stretched, random_bytes};
+use pam_totp::date::Utc;
+use pam_totp::otp::{Algorithm, Digits};
+use pam_totp::secret::Secret;
+use pam_totp::source::{Network, Source};
+use pam_totp::state::LaneKey;
+
+use super::invariants::{arguments, base32, uri};
+
+/// Arguments as people write them, nearly.
+fn argument() -> impl Strategy<Value = String> {
+    let names = ["nullok", "use_first_pass", "forward_pass", "explain", "echo", "nodelay", "quiet", "debug"];
+    let named = prop::sample::select(names.to_vec()).prop_map(str::to_owned);
+    let values = "(config=/[a-z/]{0,20}|prompt=[ -~é]{0,130}|after=publickey|after=[a-z]{0,9}|[a-z_]{0,9}=?\\PC{0,9})";
+    prop_oneof![8 => named, 2 => values]
+}
+
+proptest! {
+    #[test]
+    fn a_key_in_base32_and_in_groups(key in vec(any::<u8>(), 1..=128)) {
+        let secret = Secret::from_bytes(key.into());
+        prop_assert_eq!(Secret::from_base32(&secret.to_base32()).as_ref(), Ok(&secret));
+        prop_assert_eq!(Secret::from_base32(&secret.to_groups()).as_ref(), Ok(&secret));
+    }
+
+    #[test]
+    fn a_key_as_it_is_typed(text in "[A-Za-z2-7]{0,64}|[A-Z2-7a-z189 =\n-]{0,60}|\\PC{0,20}") {
+        base32::hold(text.as_bytes());
+    }
+
+    #[test]
+    fn an_otpauth_uri(bytes in vec(any::<u8>(), 0..200)) {
+        uri::hold(&bytes);
+    }
+
+    #[test]
+    fn the_arguments_of_a_line(list in vec(argument(), 0..6)) {
+        arguments::hold(list.join("\0").as_bytes());
+    }
+
+    #[test]
+    fn a_moment(epoch in prop_oneof![0_u64..=253_402_300_799, 0_u64..4_000_000_000]) {
+        prop_assert_eq!(Utc::from_epoch(epoch).to_epoch(), Some(epoch));
+    }
+
+    /// What does not come back as it was is no day of the calendar.
+    #[test]
+    fn a_date(year in 1960_i64..10_010, month in -1_i64..=14, day in -1_i64..=33, seconds in -5_i64..86_410) {
+        let utc = Utc { year, month, day, hour: seconds / 3_600, minute: seconds / 60 % 60, second: seconds % 60 };
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            4 | 6 | 9 | 11 => 30,
+            2 if leap => 29,
+            2 => 28,
+            _ => 31,
+        };
+        let exists = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=days).contains(&day);
+        let epoch = utc.to_epoch().filter(|_| (0..86_400).contains(&seconds));
+        prop_assert_eq!(epoch.is_some(), exists && (0..86_400).contains(&seconds));
+        prop_assert!(epoch.is_none_or(|epoch| Utc::from_epoch(epoch) == utc));
+    }
+
+    #[test]
+    fn where_a_login_comes_from(address in any::<IpAddr>()) {
+        let source = Source::from_address(&address.to_string()).expect("an address");
+        for source in [source, Source::Local, Source::Unknown] {
+            prop_assert_eq!(source.to_string().parse(), Ok(source));
+        }
+        for key in [LaneKey::Net(Network::from(address)), LaneKey::Local, LaneKey::Door, LaneKey::Other] {
+            prop_assert_eq!(key.to_string().parse(), Ok(key));
+        }
+    }
+}
+
+proptest! {
+    // Each code is stretched ten thousand times.
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn backup_codes(random in vec(any::<u8>(), random_bytes(3)..=random_bytes(3)), now in any::<u64>()) {
+        let (set, codes) = BackupCodes::make(&random, 3, now).expect("enough of them");
+        for (place, code) in (0..).zip(&codes) {
+            let shaped = BackupShaped::recognize(code.as_bytes()).expect("a code");
+            prop_assert_eq!(Stretched::new(&shaped, &set).find(&set), Some(place));
+        }
+    }
+}
+
+#[test]
+fn algorithms_and_digits() {
+    for algorithm in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512] {
+        assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
+    }
+    for digits in 6..=8 {
+        assert_eq!(Digits::new(digits).map(Digits::get), Some(usize::from(digits)));
+    }
+}
