@@ -52,23 +52,6 @@ proptest! {
         prop_assert_eq!(Utc::from_epoch(epoch).to_epoch(), Some(epoch));
     }
 
-    /// What does not come back as it was is no day of the calendar.
-    #[test]
-    fn a_date(year in 1960_i64..10_010, month in -1_i64..=14, day in -1_i64..=33, seconds in -5_i64..86_410) {
-        let utc = Utc { year, month, day, hour: seconds / 3_600, minute: seconds / 60 % 60, second: seconds % 60 };
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let days = match month {
-            4 | 6 | 9 | 11 => 30,
-            2 if leap => 29,
-            2 => 28,
-            _ => 31,
-        };
-        let exists = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=days).contains(&day);
-        let epoch = utc.to_epoch().filter(|_| (0..86_400).contains(&seconds));
-        prop_assert_eq!(epoch.is_some(), exists && (0..86_400).contains(&seconds));
-        prop_assert!(epoch.is_none_or(|epoch| Utc::from_epoch(epoch) == utc));
-    }
-
     #[test]
     fn where_a_login_comes_from(address in any::<IpAddr>()) {
         let source = Source::from_address(&address.to_string()).expect("an address");
@@ -93,6 +76,46 @@ proptest! {
             prop_assert_eq!(Stretched::new(&shaped, &set).find(&set), Some(place));
         }
     }
+}
+
+/// The edges of every month, by a count of days that knows nothing of ours.
+#[test]
+fn every_month_of_the_calendar() {
+    let mut days = 0;
+    for year in 1970..=9_999 {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let february = if leap { 29 } else { 28 };
+        for (month, length) in (1..).zip([31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
+            let utc = |day| Utc { year, month, day, hour: 23, minute: 59, second: 58 };
+            for (day, since) in [(1, days), (length, days + length - 1)] {
+                let epoch = u64::try_from(since).expect("since 1970") * 86_400 + 86_398;
+                assert_eq!((utc(day).to_epoch(), Utc::from_epoch(epoch)), (Some(epoch), utc(day)));
+            }
+            assert_eq!([utc(0), utc(length + 1), utc(32)].map(Utc::to_epoch), [None; 3], "{year}-{month}");
+            days += length;
+        }
+    }
+}
+
+#[test]
+fn what_is_no_moment() {
+    let last = Utc { year: 9_999, month: 12, day: 31, hour: 23, minute: 59, second: 59 };
+    let first = Utc { year: 1_970, month: 1, day: 1, hour: 0, minute: 0, second: 0 };
+    assert_eq!((first.to_epoch(), last.to_epoch()), (Some(0), Some(253_402_300_799)));
+    let wrong = [
+        Utc { year: 1_969, ..first },
+        Utc { year: 10_000, ..first },
+        Utc { month: 0, ..first },
+        Utc { month: 13, ..first },
+        Utc { day: 0, ..first },
+        Utc { hour: -1, ..first },
+        Utc { hour: 24, ..first },
+        Utc { minute: -1, ..first },
+        Utc { minute: 60, ..first },
+        Utc { second: -1, ..first },
+        Utc { second: 60, ..first },
+    ];
+    assert_eq!(wrong.map(Utc::to_epoch), [None; 11]);
 }
 
 #[test]

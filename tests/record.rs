@@ -219,6 +219,17 @@ fn the_first_write_of_all_leaves_nothing_or_the_record() {
     }
 }
 
+/// No login leaves two of one number. Whatever did: the first counts, and always the same one.
+#[test]
+fn of_two_slots_of_one_number_the_first_counts() {
+    let record = |key| Record { lanes: vec![lane(key, 5, 5)], ..Record::default() };
+    let (a, b) = (printed(7, &record(LaneKey::Local)), printed(7, &record(LaneKey::Door)));
+    for (first, second, key) in [(&a, &b, LaneKey::Local), (&b, &a, LaneKey::Door)] {
+        let found = valid(read(&[&first[..], second].concat()));
+        assert_eq!((found.index, found.record), (0, record(key)));
+    }
+}
+
 #[test]
 fn a_later_version_is_recognized_whatever_else_is_there() {
     let (ours, nothing) = (printed(9, &Record::default()), vec![b'\n'; SLOT]);

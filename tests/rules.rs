@@ -172,6 +172,36 @@ fn only_what_a_rule_hangs_on_is_looked_up() {
     }
 }
 
+/// Who cannot take his last factor off: whom a rule can require, wherever he comes from, and in doubt.
+#[test]
+fn one_table_of_those_who_must_have_a_factor() {
+    let sudo = "[[require]]\nusers = [\"bob\"]\nservices = [\"sudo\"]\n";
+    let both = "[[require]]\nusers = [\"bob\"]\ngroups = [\"staff\"]\n";
+    let cases: [(&[&str], Option<&[&str]>, bool); 12] = [
+        (&[], None, false),
+        (&[EXEMPT_STAFF], None, false),
+        (&[REQUIRE_STAFF], Some(&["staff"]), true),
+        (&[REQUIRE_STAFF], Some(&["wheel"]), false),
+        (&[REQUIRE_STAFF], None, true),
+        (&[REQUIRE_OFFICE], Some(&[]), true),
+        (&[sudo], Some(&[]), true),
+        (&["[[require]]\nusers = [\"carol\"]\n"], None, false),
+        (&[both], Some(&["staff"]), true),
+        (&[both], Some(&[]), false),
+        (&["[[require]]\nusers = [\"carol\"]\ngroups = [\"staff\"]\n"], Some(&["staff"]), false),
+        (&[REQUIRE_STAFF, sudo], Some(&[]), true),
+    ];
+    for (parts, groups, must) in cases {
+        let rules = Policy::parse(parts.concat().as_bytes()).expect("a policy").rules;
+        let groups = groups.map(|groups| groups.iter().map(|group| (*group).to_owned()).collect());
+        let asked = |named: &[&str]| {
+            assert_eq!(named, ["staff"], "only what a rule names is looked up");
+            groups
+        };
+        assert_eq!(rules.require_anywhere("bob", asked), must, "{parts:?}");
+    }
+}
+
 #[test]
 fn networks_have_one_spelling_each() {
     let is_network = |text: &str| Policy::parse(format!("[[exempt]]\nnetworks = [\"{text}\"]\n").as_bytes()).is_ok();

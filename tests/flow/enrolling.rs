@@ -150,6 +150,15 @@ fn one_field_for_both_shows_no_key() {
 }
 
 #[test]
+fn where_nothing_is_asked_nobody_enrolls() {
+    let mut line = first(&[c"use_first_pass"]).with(|line| line.script.password = Some(b"123456".to_vec()));
+    line.clerk.verdict = Ok(None);
+    let why = "no enrollment: alice from 192.0.2.4 has no factor, and the policy refuses those";
+    assert_eq!(line.runs(&[notes(FAILURE), notes(why)]), Exit::Refuse);
+    assert_eq!(line.answers(), ["123456"]);
+}
+
+#[test]
 fn a_terminal_gets_a_qr_code_and_the_network_does_not() {
     for (tty, drawn) in [("ssh", false), ("", false), ("/dev/pts/3", true), ("tty1", true), ("pts/0", true)] {
         let mut line = first(&[]).with(|line| line.script.items.tty = tty.into());

@@ -48,6 +48,8 @@ pub struct Script {
     /// What it was asked to do.
     pub steps: Vec<Step>,
     pub items: Items,
+    /// Real and effective uid.
+    pub ids: (u32, u32),
     pub user: Result<Option<String>, ConversationFailed>,
     pub password: Option<Vec<u8>>,
     pub takes_password: bool,
@@ -89,7 +91,7 @@ impl Host for Script {
     }
 
     fn ids(&self) -> (u32, u32) {
-        (1000, 0)
+        self.ids
     }
 
     fn user(&mut self) -> Result<Option<String>, ConversationFailed> {
@@ -169,7 +171,8 @@ pub struct Clerk {
     pub verdict: Result<Option<Verdict>, StoreError>,
     pub enrolls: Result<Vec<&'static str>, ManageError>,
     pub enrolled: RefCell<Vec<String>>,
-    pub previewed: RefCell<Vec<(Option<String>, bool)>>,
+    /// The name, whether nullok was said, and whether an address may be remembered.
+    pub previewed: RefCell<Vec<(Option<String>, bool, bool)>>,
     pub judged: RefCell<Vec<(Source, Vec<u8>)>>,
 }
 
@@ -183,7 +186,7 @@ impl Desk for Clerk {
     }
 
     fn preview(&self, login: &Login<'_>) -> Preview {
-        self.previewed.borrow_mut().push((login.name.map(str::to_owned), login.nullok));
+        self.previewed.borrow_mut().push((login.name.map(str::to_owned), login.nullok, login.remembers));
         self.preview.clone()
     }
 
@@ -232,6 +235,7 @@ pub fn script() -> Script {
         takes: VecDeque::new(),
         steps: Vec::new(),
         items,
+        ids: (1000, 0),
         user: Ok(Some("alice".into())),
         password: None,
         takes_password: true,
