@@ -1,7 +1,8 @@
 # make             the module and the programs
 # make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
-# make torture     fuzzes every reader and breaks the pure files on purpose, to see that a test notices (an hour at most)
+# make torture     tries properties longer, fuzzes every reader, and breaks pure files on purpose, to see that a test
+#                  notices (an hour at most)
 # make mutants     breaks them in every way there is (hours)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
@@ -82,8 +83,13 @@ MUTANTS_MINUTES = 15
 SHARDS = 6
 PAM_TOTP_SHARD ?= $(shell expr `date +%j` % $(SHARDS))
 
-.PHONY: fuzz mutants mutants-shard
-torture: fuzz mutants-shard
+.PHONY: properties fuzz mutants mutants-shard
+torture: properties fuzz mutants-shard
+
+# Every property of the pure files with forty times as many cases.
+properties:
+	PAM_TOTP_TORTURE=1 PROPTEST_CASES=10000 cargo test --locked --profile mutants --no-default-features \
+	    --features module --lib --test pure
 
 fuzz:
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
