@@ -64,16 +64,15 @@ proptest! {
     }
 }
 
-proptest! {
-    // Each code is stretched ten thousand times.
-    #![proptest_config(ProptestConfig::with_cases(4))]
-
-    #[test]
-    fn backup_codes(random in vec(any::<u8>(), random_bytes(3)..=random_bytes(3)), now in any::<u64>()) {
-        let (set, codes) = BackupCodes::make(&random, 3, now).expect("enough of them");
+/// Each is stretched ten thousand times: two sets are enough.
+#[test]
+fn backup_codes() {
+    for seed in [1_u8, 200] {
+        let random: Vec<u8> = (0..=u8::MAX).map(|n| n.wrapping_mul(seed) ^ 7).take(random_bytes(2)).collect();
+        let (set, codes) = BackupCodes::make(&random, 2, 42).expect("enough of them");
         for (place, code) in (0..).zip(&codes) {
             let shaped = BackupShaped::recognize(code.as_bytes()).expect("a code");
-            prop_assert_eq!(Stretched::new(&shaped, &set).find(&set), Some(place));
+            assert_eq!(Stretched::new(&shaped, &set).find(&set), Some(place));
         }
     }
 }
