@@ -11,6 +11,7 @@ use crate::enrollment::position;
 use crate::rules::{Rule, Rules};
 use crate::throttle::Limits;
 use crate::uri::valid_label;
+use crate::words::plain;
 
 /// Where the policy is; absent means its defaults.
 pub const PATH: &str = "/etc/security/pam_totp.toml";
@@ -189,7 +190,7 @@ impl Policy {
         let text = std::str::from_utf8(bytes).map_err(|_| BadPolicy { at: None, what: "not UTF-8".into() })?;
         let file: File = toml::from_str(text).map_err(|error| BadPolicy {
             at: position(text, &error),
-            what: error.message().split_whitespace().collect::<Vec<_>>().join(" "),
+            what: plain(&error.message().split_whitespace().collect::<Vec<_>>().join(" ")),
         })?;
         let default = Self::default();
         let check = Check { text };
@@ -437,6 +438,9 @@ mod tests {
         let said = |text: &[u8]| Policy::parse(text).unwrap_err().to_string();
         assert_eq!(said(b"\nwindow = 4\n"), "line 2, column 10: window must be 0 to 3");
         assert_eq!(said(b"\xff"), "not UTF-8");
+        // Whoever reads it, in a log or on a terminal, reads nothing but this line.
+        let told = said(b"\"\\u001b[2J\\u202e\\nroot\" = 1\n");
+        assert!(told.starts_with("line 1, column 1: unknown field `?[2J? root`, expected"), "{told}");
     }
 
     #[test]

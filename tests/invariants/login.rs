@@ -5,10 +5,10 @@ use std::ffi::CStr;
 
 use pam_totp::attempt::{Outcome, Via};
 use pam_totp::manage::ManageError;
+use pam_totp::options::{BadOption, Options};
 use pam_totp::otp::{Algorithm, Digits, hotp, step};
 use pam_totp::pam::enrolling::store;
 use pam_totp::pam::flow::{ConversationFailed, Exit, Items, Level, login};
-use pam_totp::options::{BadOption, Options};
 use pam_totp::preview::{Preview, Reason, Standing};
 use pam_totp::secret::Secret;
 use pam_totp::source::Source;
