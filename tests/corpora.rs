@@ -74,7 +74,8 @@ fn every_invariant_is_fuzzed_and_has_its_seeds() {
     }
 }
 
-/// What says of itself that it is pure is broken on purpose, by `make mutants`.
+/// What says of itself that it is pure is broken on purpose, by `make mutants`. But for the doctor: it lets nobody in, and
+/// its tests need whole hosts.
 #[test]
 fn every_pure_file_is_mutated() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -82,20 +83,20 @@ fn every_pure_file_is_mutated() {
     let config: toml::Table = config.parse().expect("TOML");
     let listed = config["examine_globs"].as_array().expect("a list").iter().map(|file| file.as_str().expect("a path"));
     let listed: BTreeSet<PathBuf> = listed.map(|file| root.join(file)).collect();
-    let (mut folders, mut pure) = (vec![root.join("src")], BTreeSet::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = fs::read_to_string(&path).expect("a source");
-            if text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("Pure.")) {
-                pure.insert(path);
-            }
-        }
-    }
-    assert!(pure.len() > 15 && listed.iter().all(|file| file.is_file()), "{listed:?}");
-    assert_eq!(pure.difference(&listed).collect::<Vec<_>>(), Vec::<&PathBuf>::new());
+    assert!(listed.len() > 15 && listed.iter().all(|file| file.is_file()), "{listed:?}");
+    let forgotten: Vec<PathBuf> = sources(&root.join("src"))
+        .into_iter()
+        .filter(|path| is_pure(path) && !path.starts_with(root.join("src/doctor")) && !listed.contains(path))
+        .collect();
+    assert_eq!(forgotten, Vec::<PathBuf>::new());
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+fn is_pure(path: &Path) -> bool {
+    let text = fs::read_to_string(path).expect("a source");
+    text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("Pure."))
 }
