@@ -2,8 +2,8 @@
 # make check       installs what is missing, formats, lints, explores the model, builds, runs every test (as root: they
 #                  start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
-# make torture     explores the long model, fuzzes the three readers and breaks the heart on purpose, to see that a test
-#                  notices (hours)
+# make torture     tries to break every promise for long, and ends with a table of what held (an hour at most)
+# make mutants     breaks the pure files in every way there is, to see that a test notices (hours)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 
@@ -82,21 +82,33 @@ demo:
 	@$(MAKE) all
 	@demo/run
 
-FUZZ = RUSTC_BOOTSTRAP=1 cargo fuzz run $(1) fuzz/corpus/$(1) fuzz/seeds/$(1) -- -max_total_time=300 -max_len=9000
-PURE = attempt throttle state otp enrollment secret backup source access pam/flow door/message door/wire \
-    import/mod import/google import/oath import/cpanel
-PURE_TESTS = heart:: record:: rfc:: enrollment:: flow:: throttle:: backup:: source:: access:: wire:: imports::files::
+# What `make check` tries in seconds, tests/corpora.rs, here for minutes: every target, two at once. A target is a file
+# there, a line in fuzz/Cargo.toml and one in tests/invariants/mod.rs.
+FUZZ_SECONDS = 700
+TARGETS = $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
+# Mutation testing builds all for every change: none of it is in `make check`. Each day another shard, for so long.
+MUTANTS_MINUTES = 15
+SHARDS = 6
+PAM_TOTP_SHARD ?= $(shell expr `date +%j` % $(SHARDS))
 
-torture:
+.PHONY: properties fuzz mutants mutants-shard
+# What it tries, and why, is the table of docs/promises.md.
+torture: all
+	@scripts/torture
+
+# Every property of the pure files with forty times as many cases.
+properties:
+	PAM_TOTP_TORTURE=1 PROPTEST_CASES=10000 cargo test --locked --profile mutants --no-default-features \
+	    --features module --lib --test pure
+
+fuzz:
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
+	RUSTC_BOOTSTRAP=1 cargo fuzz build
+	@printf '%s\n' $(TARGETS) | xargs -P 2 -I NAME scripts/fuzz NAME $$(($(FUZZ_SECONDS) * 2 / $(words $(TARGETS))))
+
+mutants mutants-shard:
 	@cargo mutants --version >/dev/null 2>&1 || cargo install --locked cargo-mutants@27.1.0
-	cargo run --quiet --locked --release $(MODEL) -- long
-	@mkdir -p fuzz/corpus/record fuzz/corpus/enrollment fuzz/corpus/wire fuzz/corpus/import
-	$(call FUZZ,record)
-	$(call FUZZ,enrollment)
-	$(call FUZZ,wire)
-	$(call FUZZ,import)
-	cargo mutants $(PURE:%=-f src/%.rs) -- --locked --lib --test promises -- $(PURE_TESTS)
+	@scripts/mutants $(if $(filter mutants-shard,$@),$(MUTANTS_MINUTES) $(PAM_TOTP_SHARD)/$(SHARDS))
 
 install: all
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' scripts/install '$(MODULE)' '$(PROGRAM)' '$(DAEMON)'

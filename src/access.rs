@@ -123,6 +123,12 @@ mod tests {
     const NOBODY: SelfService = SelfService { enroll: false, replace: false, remove: false, backup_codes: false };
 
     #[test]
+    fn who_is_refused_reads_why() {
+        assert_eq!(Denied::NotYours.to_string(), "You are not authorized to modify another user");
+        assert_eq!(Denied::ShortKey.to_string(), "the key is too short: 128 bits (26 characters) at least");
+    }
+
+    #[test]
     fn one_table_of_who_may_what() {
         let account = |name: &str, uid| Account { name: name.into(), uid, gid: uid };
         // Two names of one uid are one person.

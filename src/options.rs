@@ -132,6 +132,9 @@ mod tests {
         for argument in wrong.into_iter().chain([c"", c"explain ", c"\xff"]) {
             assert!(Options::parse(&[argument]).is_err(), "{argument:?}");
         }
-        assert!(Options::parse(&[c"use_first_pass", c"forward_pass"]).is_err());
+        let both = Options::parse(&[c"use_first_pass", c"forward_pass"]).unwrap_err();
+        let told = "module argument 'use_first_pass' contradicts forward_pass: see pam_totp(8); refusing everybody until \
+                    it is mended";
+        assert_eq!(both.to_string(), told);
     }
 }

@@ -11,6 +11,7 @@ use crate::enrollment::position;
 use crate::rules::{Rule, Rules};
 use crate::throttle::Limits;
 use crate::uri::valid_label;
+use crate::words::plain;
 
 /// Where the policy is; absent means its defaults.
 pub const PATH: &str = "/etc/security/pam_totp.toml";
@@ -189,7 +190,7 @@ impl Policy {
         let text = std::str::from_utf8(bytes).map_err(|_| BadPolicy { at: None, what: "not UTF-8".into() })?;
         let file: File = toml::from_str(text).map_err(|error| BadPolicy {
             at: position(text, &error),
-            what: error.message().split_whitespace().collect::<Vec<_>>().join(" "),
+            what: plain(&error.message().split_whitespace().collect::<Vec<_>>().join(" ")),
         })?;
         let default = Self::default();
         let check = Check { text };
@@ -405,6 +406,57 @@ mod tests {
             remember: Some(Remember { hours: 720, services: vec!["sshd".into()] }),
         };
         assert_eq!(policy, expected);
+    }
+
+    #[test]
+    fn each_bound_is_allowed_and_what_is_beyond_is_not() {
+        let long = |text: &str, length: usize| format!("{text} = \"{}\"", "x".repeat(length));
+        let cases = [
+            ("window = 0", "window = 4"),
+            ("window = 3", "window = -1"),
+            ("[throttle]\nfree = 1", "[throttle]\nfree = 0"),
+            ("[throttle]\nfree = 20", "[throttle]\nfree = 21"),
+            ("[throttle]\nfirst_wait = 1", "[throttle]\nfirst_wait = 0"),
+            ("[throttle]\nfirst_wait = 3600", "[throttle]\nfirst_wait = 3601"),
+            ("[throttle]\nlongest_wait = 30", "[throttle]\nlongest_wait = 29"),
+            ("[throttle]\nlongest_wait = 86400", "[throttle]\nlongest_wait = 86401"),
+            ("[remember]\nservices = [\"sshd\"]\nhours = 1", "[remember]\nservices = [\"sshd\"]\nhours = 0"),
+            ("[remember]\nservices = [\"sshd\"]\nhours = 720", "[remember]\nservices = [\"sshd\"]\nhours = 721"),
+            (&long("prompt", 128), &long("prompt", 129)),
+            (&long("prompt", 1), &long("prompt", 0)),
+            (&long("support", 256), &long("support", 257)),
+            (&long("issuer", 128), &long("issuer", 129)),
+        ];
+        for (allowed, beyond) in cases {
+            assert!(Policy::parse(allowed.as_bytes()).is_ok(), "{allowed}");
+            assert!(Policy::parse(beyond.as_bytes()).is_err(), "{beyond}");
+        }
+    }
+
+    #[test]
+    fn a_fault_says_where_and_what() {
+        let said = |text: &[u8]| Policy::parse(text).unwrap_err().to_string();
+        assert_eq!(said(b"\nwindow = 4\n"), "line 2, column 10: window must be 0 to 3");
+        assert_eq!(said(b"\xff"), "not UTF-8");
+        // Whoever reads it, in a log or on a terminal, reads nothing but this line.
+        let told = said(b"\"\\u001b[2J\\u202e\\nroot\" = 1\n");
+        assert!(told.starts_with("line 1, column 1: unknown field `?[2J? root`, expected"), "{told}");
+    }
+
+    #[test]
+    fn only_the_usual_store_is_the_installations() {
+        assert!(Policy::default().has_default_store());
+        assert!(!Policy::parse(b"store = \"/srv/x\"\n").unwrap().has_default_store());
+    }
+
+    /// Where nobody can tell what the administrator meant.
+    #[test]
+    fn the_strictest_policy_has_the_store_of_the_broken_one() {
+        let store = |text: &[u8]| Policy::strictest(text).store;
+        assert_eq!(store(b"store = \"/srv/x\"\nwindow = 9\n"), Path::new("/srv/x"));
+        for none in [&b"store = \"srv/x\"\n"[..], b"store = 1\n", b"store = \"/srv/x\"\n[", b"\xff", b""] {
+            assert_eq!(store(none), Path::new(STORE));
+        }
     }
 
     #[test]

@@ -281,6 +281,8 @@ mod tests {
         assert_eq!((drawing.rows, drawing.columns, drawing.quiet_zone), (21, 41, 2));
         let roomier = draw(URI, Style::Utf8, Some(Size { columns: 80, rows: 26 }), 3).unwrap();
         assert_eq!((roomier.rows, roomier.quiet_zone), (23, 4));
+        let exact = draw(URI, Style::Utf8, Some(Size { columns: 41, rows: 24 }), 3).unwrap();
+        assert_eq!((exact.rows, exact.columns), (21, 41));
     }
 
     #[test]
@@ -290,7 +292,22 @@ mod tests {
         assert_eq!(refusal(40, 24, Style::Utf8), QrError::TooWide { needs_columns: 41, has_columns: 40 });
         assert_eq!(refusal(80, 24, Style::Ascii), QrError::TooTall { needs_rows: 44, has_rows: 24 });
         assert_eq!(refusal(80, 44, Style::Ascii), QrError::TooWide { needs_columns: 82, has_columns: 80 });
+        assert_eq!(
+            refusal(80, 23, Style::Utf8).to_string(),
+            "The QR code needs a window of 24 rows, this one has 23: \
+             enlarge it or choose a smaller font and try again, or type the key into the app."
+        );
+        assert!(refusal(40, 24, Style::Utf8).to_string().contains("of 41 columns, this one has 40"));
         assert_eq!(draw(&"x".repeat(3000), Style::Utf8, None, 0).err(), Some(QrError::TooLong));
+    }
+
+    /// The cells are solid by their background: what a scanner sees hangs on the colors alone.
+    #[test]
+    fn each_run_of_cells_begins_with_its_color() {
+        let canvas = Canvas { modules: &[&[true, true], &[false, true]], quiet: 0 };
+        let lines = [format!("{INK}####{END_OF_LINE}"), format!("{PAPER}  {INK}##{END_OF_LINE}")];
+        assert_eq!(*canvas.paint(Style::Ascii), lines.concat());
+        assert_eq!(*canvas.paint(Style::Utf8), format!("{INK_ON_PAPER}▀█{END_OF_LINE}"));
     }
 
     #[test]

@@ -142,12 +142,23 @@ mod tests {
             assert_eq!(fail(&mut record, LaneKey::Local, NOW, &limits), None);
         }
         assert_eq!(fail(&mut record, LaneKey::Local, NOW, &limits), Some(NOW + 30));
-        assert_eq!(waiting(&mut record, LaneKey::Local, NOW + 29, &limits), (Some(NOW + 30), false));
+        for now in [NOW, NOW + 29] {
+            assert_eq!(waiting(&mut record, LaneKey::Local, now, &limits), (Some(NOW + 30), false));
+        }
         assert_eq!(waiting(&mut record, LaneKey::Local, NOW + 30, &limits), (None, false));
         let year_ago = NOW - 31_536_000;
         assert_eq!(waiting(&mut record, LaneKey::Local, year_ago, &limits), (Some(year_ago + 30), true));
         assert_eq!(waiting(&mut record, LaneKey::Local, year_ago + 30, &limits), (None, false));
         assert_eq!(waiting(&mut record, LaneKey::Other, NOW, &limits), (None, false));
+    }
+
+    #[test]
+    fn a_wait_is_over_where_the_policy_has_become_milder() {
+        let mut record = Record::default();
+        fail_times(6, &mut record, LaneKey::Local);
+        let milder = Limits { free: 20, ..Limits::default() };
+        assert_eq!(waiting(&mut record, LaneKey::Local, NOW, &milder), (None, true));
+        assert_eq!(record.lane(LaneKey::Local).unwrap().until, NOW);
     }
 
     #[test]

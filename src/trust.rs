@@ -114,6 +114,25 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_in_the_second_of_the_code_ends_it_too() {
+        let mut record = Record::default();
+        success(&mut record, &home(), "198.51.100.2", NOW - 1);
+        throttle::fail(&mut record, LaneKey::Net(Network::from(address("198.51.100.2"))), NOW, &Limits::default());
+        home().keep(&mut record, NOW);
+        assert!(!home().holds(&record, NOW + 60), "which came first is not known");
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten_and_what_is_not_is_kept() {
+        for (later, kept) in [(43_199, 2), (43_200, 1)] {
+            let mut record = remembered();
+            let other = Memory::new(12, &account(1000), address("203.0.113.9"));
+            success(&mut record, &other, "203.0.113.9", NOW + later);
+            assert_eq!(record.trusts.len(), kept, "{later}");
+        }
+    }
+
+    #[test]
     fn a_network_that_lost_its_lane_is_not_remembered() {
         let mut record = remembered();
         record.lanes.clear();
@@ -131,7 +150,9 @@ mod tests {
         }
         assert_eq!(record.trusts.len(), MAX_TRUSTS);
         assert!(!home().holds(&record, NOW + 60));
-        assert!(Memory::new(12, &account(1000), address("198.51.100.108")).holds(&record, NOW + 60));
+        for kept in ["198.51.100.101", "198.51.100.108"] {
+            assert!(Memory::new(12, &account(1000), address(kept)).holds(&record, NOW + 60), "{kept}");
+        }
         assert!(crate::state::print(1, &record).is_ok());
     }
 }

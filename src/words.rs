@@ -243,8 +243,38 @@ mod tests {
     }
 
     #[test]
+    fn what_has_a_number_says_one_or_many() {
+        let since = |count| user::since(&Since { count, at: 0, from: Source::Unknown });
+        assert_eq!(
+            since(1),
+            "1 wrong code was entered since your last login, at 1970-01-01 00:00 UTC from an unknown place."
+        );
+        assert!(since(2).starts_with("2 wrong codes were"));
+        let left = [0, 1, 2, 3].map(user::backup_codes_left);
+        assert!(left[0].starts_with("That was your last"));
+        assert!(
+            left[1].starts_with("1 backup code is left. Make") && left[2].starts_with("2 backup codes are left. Make")
+        );
+        assert_eq!(left[3], "3 backup codes are left.");
+        assert_eq!([-30, 0, 30].map(clocks_differ), ["30 s behind", "0 s ahead of", "30 s ahead of"]);
+        let told = "The security code is invalid. It would be right if the clocks agreed: the phone's clock is 90 s ahead of \
+                    this server's.";
+        assert_eq!(
+            (user::wrong_code(None).as_str(), user::wrong_code(Some(90)).as_str()),
+            ("The security code is invalid.", told)
+        );
+    }
+
+    #[test]
     fn times_as_people_say_them() {
-        let cases = [(12, "12 s"), (120, "120 s"), (121, "3 minutes"), (240, "4 minutes"), (21_600, "6 hours")];
+        let cases = [
+            (12, "12 s"),
+            (120, "120 s"),
+            (121, "3 minutes"),
+            (240, "4 minutes"),
+            (21_600, "6 hours"),
+            (172_801, "3 days"),
+        ];
         for (seconds, words) in cases {
             assert_eq!(duration(seconds), words);
         }

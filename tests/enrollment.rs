@@ -295,6 +295,11 @@ fn a_later_version_is_not_taken_for_a_damaged_file() {
     for to in ["version = 3", "version = 9223372036854775807", "version = 3\nrealm = \"x\""] {
         assert_eq!(changed("version = 1", to), Err(Broken::NEWER), "{to}");
     }
+    // A damaged one of ours is not taken for a later one either.
+    for version in ["1", "2"] {
+        let damaged = changed("version = 1", &format!("version = {version}\nrealm = \"x\"")).unwrap_err();
+        assert_eq!(damaged, Broken { at: Some((2, 1)), what: "not an enrollment" }, "{version}");
+    }
     let passkeys = "version = 3\nuser = \"alice\"\npasskey = [{ id = 5 }]\n";
     assert_eq!(Enrollment::parse(passkeys.as_bytes()), Err(Broken::NEWER));
 }

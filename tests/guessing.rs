@@ -5,7 +5,7 @@
 
 mod year;
 
-use pam_totp::backup::BackupCodes;
+use pam_totp::backup::{BackupCodes, Form};
 use pam_totp::enrollment::{Device, Kind};
 use pam_totp::otp::Digits;
 use pam_totp::source::Source;
@@ -87,7 +87,8 @@ fn owner() -> User {
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(BACKUP_CODE.replace('-', "").as_bytes(), &salt, 1, &mut hash);
     let id = "set1".to_owned();
     user.record.backup = Some(BackupState { id: id.clone(), used: 0 });
-    user.enrollment.backup_codes = Some(BackupCodes { id, salt, iterations: 1, hashes: vec![hash], created: 0 });
+    let form = Form::Letters;
+    user.enrollment.backup_codes = Some(BackupCodes { id, form, salt, iterations: 1, hashes: vec![hash], created: 0 });
     user
 }
 

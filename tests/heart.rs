@@ -17,6 +17,7 @@ mod backup;
 mod counter;
 mod jumps;
 mod lanes;
+mod life;
 mod lost;
 mod once;
 mod resync;

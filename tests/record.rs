@@ -266,6 +266,17 @@ fn of_two_files_the_higher_sequence_counts_and_only_the_own_slots_are_written() 
     assert_eq!(newest(found(9, 1, 2), Found::Newer), None);
 }
 
+/// No login leaves two of one number. Whatever did: the first counts, and always the same one.
+#[test]
+fn of_two_slots_of_one_number_the_first_counts() {
+    let record = |key| Record { lanes: vec![lane(key, 5, 5)], ..Record::default() };
+    let (a, b) = (printed(7, &record(LaneKey::Local)), printed(7, &record(LaneKey::Door)));
+    for (first, second, key) in [(&a, &b, LaneKey::Local), (&b, &a, LaneKey::Door)] {
+        let found = valid(read(&[&first[..], second].concat()));
+        assert_eq!((found.index, found.record), (0, record(key)));
+    }
+}
+
 #[test]
 fn a_later_version_is_recognized_whatever_else_is_there() {
     let (ours, nothing) = (printed(9, &Record::default()), vec![b'\n'; SLOT]);

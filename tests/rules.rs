@@ -172,6 +172,43 @@ fn only_what_a_rule_hangs_on_is_looked_up() {
     }
 }
 
+/// The parts of a policy | bob's groups, where they are known | must he have a factor?
+type Required = (&'static [&'static str], Option<&'static [&'static str]>, bool);
+
+const REQUIRE_BOB_AT_SUDO: &str = "[[require]]\nusers = [\"bob\"]\nservices = [\"sudo\"]\n";
+const REQUIRE_BOB_OF_STAFF: &str = "[[require]]\nusers = [\"bob\"]\ngroups = [\"staff\"]\n";
+const REQUIRE_CAROL: &str = "[[require]]\nusers = [\"carol\"]\n";
+const REQUIRE_CAROL_OF_STAFF: &str = "[[require]]\nusers = [\"carol\"]\ngroups = [\"staff\"]\n";
+
+const REQUIRED: &[Required] = &[
+    (&[], None, false),
+    (&[EXEMPT_STAFF], None, false),
+    (&[REQUIRE_STAFF], Some(&["staff"]), true),
+    (&[REQUIRE_STAFF], Some(&["wheel"]), false),
+    (&[REQUIRE_STAFF], None, true),
+    (&[REQUIRE_OFFICE], Some(&[]), true),
+    (&[REQUIRE_BOB_AT_SUDO], Some(&[]), true),
+    (&[REQUIRE_CAROL], None, false),
+    (&[REQUIRE_BOB_OF_STAFF], Some(&["staff"]), true),
+    (&[REQUIRE_BOB_OF_STAFF], Some(&[]), false),
+    (&[REQUIRE_CAROL_OF_STAFF], Some(&["staff"]), false),
+    (&[REQUIRE_STAFF, REQUIRE_BOB_AT_SUDO], Some(&[]), true),
+];
+
+/// Who cannot take his last factor off: whom a rule can require, wherever he comes from, and in doubt.
+#[test]
+fn one_table_of_those_who_must_have_a_factor() {
+    for (parts, groups, must) in REQUIRED {
+        let rules = Policy::parse(parts.concat().as_bytes()).expect("a policy").rules;
+        let groups = groups.map(|groups| groups.iter().map(|group| (*group).to_owned()).collect());
+        let looked_up = |named: &[&str]| {
+            assert_eq!(named, ["staff"], "only what a rule names is looked up");
+            groups
+        };
+        assert_eq!(rules.require_anywhere("bob", looked_up), *must, "{parts:?}");
+    }
+}
+
 #[test]
 fn networks_have_one_spelling_each() {
     let is_network = |text: &str| Policy::parse(format!("[[exempt]]\nnetworks = [\"{text}\"]\n").as_bytes()).is_ok();

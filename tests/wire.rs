@@ -237,8 +237,58 @@ fn what_is_no_request() {
     for name in ["ph%E2%80%AEone", "ph%E2%80%A8one", "ph%0Aone", ""] {
         assert!(Request::parse(set(name).as_bytes()).is_err(), "{name}");
     }
+    let longest = whole.replacen("alice", &"a".repeat(256), 1);
+    assert!(Request::parse(longest.as_bytes()).is_ok());
+    for (count, is_one) in [("0", true), ("1", false), ("2", true), ("20", true), ("21", false), ("x", false)] {
+        let request = format!("pam_totp 1\nbackup-codes\nuser alice\ncount {count}\n\n");
+        assert_eq!(Request::parse(request.as_bytes()).is_ok(), is_one, "{count}");
+    }
     let padded = format!("{}\n{}\n", whole.trim_end(), "x\n".repeat(2_048));
     assert!(Request::parse(padded.as_bytes()).is_err());
+}
+
+#[test]
+fn what_is_no_reply() {
+    let reply = |lines: &str| Reply::parse(format!("pam_totp 1\n{lines}\n\n").as_bytes());
+    let waits = |count: usize| format!("status enrolled{}", "\nwait local 1 5".repeat(count));
+    let devices = |count: usize| format!("status enrolled{}", "\ndevice totp 30 SHA1 6 0 5 none phone".repeat(count));
+    let codes = |count: usize| format!("done{}", "\ncode abcd-efgh-jkmn-pqrs".repeat(count));
+    let right = [
+        "standing none",
+        "standing 8",
+        "verdict none",
+        "verdict 5 device d1",
+        "verdict 5 no-code",
+        "done",
+        "refused used",
+    ];
+    for right in right.map(str::to_owned).into_iter().chain([waits(11), devices(5), codes(20)]) {
+        assert!(reply(&right).is_ok(), "{right}");
+    }
+    let wrong = [
+        "standing 5",
+        "standing 6 7",
+        "verdict 5 device d.1",
+        "verdict 5 device 0123456789abcdef0",
+        "verdict 5 device d1 d2",
+        "verdict 5 backup x",
+        "verdict device d1",
+        "verdict 5 wrong 1",
+        "status",
+        "status enrolled\nstatus none",
+        "status enrolled\ndevice totp 0 SHA1 6 0 5 none phone",
+        "status enrolled\ndevice totp 30 MD5 6 0 5 none phone",
+        "done\ncode ab%2Dcd",
+        "done\ncode ab\u{e9}",
+        "done\ncode",
+        "refused",
+        "refused at-all",
+        "refused wrong",
+        "refused used 5",
+    ];
+    for wrong in wrong.map(str::to_owned).into_iter().chain([waits(12), devices(6), codes(21)]) {
+        assert!(reply(&wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]
@@ -248,6 +298,10 @@ fn an_answer_that_is_too_long_for_a_code_goes_as_none() {
         ask: Ask::Verify { code: Answer::new(&[b'1'; 512]), from: Source::Local, service: None },
     };
     assert_eq!(*request.print(), "pam_totp 1\nverify\nuser alice\ncode \nfrom local\n\n");
+    let longest = Answer::new(&[b'1'; MAX_CODE]);
+    let ask = Ask::Verify { code: longest, from: Source::Local, service: None };
+    let printed = Request { user: "alice".into(), ask }.print();
+    assert!(printed.contains(&"1".repeat(MAX_CODE)), "{}", *printed);
 }
 
 #[test]

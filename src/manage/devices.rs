@@ -53,3 +53,85 @@ pub fn named_mut<'a>(devices: &'a mut [Device], name: Option<&str>) -> Result<&'
         (Some(name), devices) => devices.iter_mut().find(|device| device.name == name).ok_or(ManageError::NoSuchDevice),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::enrollment::Kind;
+    use crate::otp::{Algorithm, Digits};
+    use crate::secret::Secret;
+
+    fn device(id: &str, name: &str) -> Device {
+        Device {
+            id: id.into(),
+            name: name.into(),
+            kind: Kind::Totp { period: 30 },
+            secret: Secret::from_bytes(vec![7; 20].into()),
+            algorithm: Algorithm::Sha1,
+            digits: Digits::SIX,
+            skew: 0,
+            created: 0,
+        }
+    }
+
+    /// Devices a, b, ... of so many, with the ids 0, 1, ...
+    fn owned(count: u8) -> Vec<Device> {
+        (0..count).map(|n| device(&n.to_string(), &char::from(b'a' + n).to_string())).collect()
+    }
+
+    /// `id name` of each, or the reason.
+    fn say(devices: Result<Vec<Device>, ManageError>) -> Result<String, ManageError> {
+        let one = |device: &Device| format!("{}{}", device.id, device.name);
+        devices.map(|all| all.iter().map(one).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn one_table_of_places() {
+        let instead = |name: Option<&str>| Place::InsteadOf(name.map(str::to_owned));
+        let new = || device("9", "x");
+        let eight = || Device { digits: Digits::new(8).unwrap(), ..new() };
+        let cases = [
+            (0, new(), Place::First, Ok("9x")),
+            (0, new(), Place::Beside, Ok("9x")),
+            (0, new(), instead(None), Ok("9x")),
+            (0, eight(), Place::First, Ok("9x")),
+            (1, new(), Place::First, Err(ManageError::AlreadyEnrolled)),
+            (1, new(), Place::Beside, Ok("0a 9x")),
+            (1, device("9", "a"), Place::Beside, Err(ManageError::DeviceExists)),
+            (1, new(), instead(None), Ok("9a")),
+            (1, eight(), instead(None), Ok("9a")),
+            (1, eight(), Place::Beside, Err(ManageError::OtherDigits)),
+            (1, device("0", "x"), Place::Beside, Err(ManageError::SameKey)),
+            (2, new(), instead(None), Err(ManageError::WhichDevice)),
+            (2, new(), instead(Some("b")), Ok("0a 9b")),
+            (2, new(), instead(Some("c")), Err(ManageError::NoSuchDevice)),
+            (2, eight(), instead(Some("b")), Err(ManageError::OtherDigits)),
+            (3, device("2", "x"), instead(Some("b")), Err(ManageError::SameKey)),
+            (4, new(), Place::Beside, Ok("0a 1b 2c 3d 9x")),
+            (5, new(), Place::Beside, Err(ManageError::TooManyDevices)),
+            (5, new(), instead(Some("e")), Ok("0a 1b 2c 3d 9e")),
+        ];
+        for (count, device, place, expected) in cases {
+            let result = say(placed(owned(count), device, &place));
+            assert_eq!(result, expected.map(str::to_owned), "{count} {place:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_one_stays() {
+        assert_eq!(say(without(owned(3), "b")), Ok("0a 2c".into()));
+        assert_eq!(say(without(owned(2), "x")), Err(ManageError::NoSuchDevice));
+        assert_eq!(say(without(owned(1), "a")), Err(ManageError::OnlyDevice));
+        assert_eq!(say(without(owned(1), "x")), Err(ManageError::NoSuchDevice));
+    }
+
+    #[test]
+    fn the_only_one_needs_no_name() {
+        let named = |count, name| named_mut(&mut owned(count), name).map(|device| device.id.clone());
+        assert_eq!(named(1, None), Ok("0".into()));
+        assert_eq!(named(2, None), Err(ManageError::WhichDevice));
+        assert_eq!(named(0, None), Err(ManageError::WhichDevice));
+        assert_eq!(named(2, Some("b")), Ok("1".into()));
+        assert_eq!(named(1, Some("b")), Err(ManageError::NoSuchDevice));
+    }
+}

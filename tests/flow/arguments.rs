@@ -46,7 +46,7 @@ fn nodelay_asks_for_no_delay() {
 fn nullok_is_the_desks_to_weigh() {
     let mut line = line(&[c"nullok"]).with(no_code_is_due(Reason::NotEnrolled));
     assert_eq!(line.runs(&[]), Exit::Ignore, "never a success");
-    assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), true)]);
+    assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), true, true)]);
     assert!(line.clerk.judged.borrow().is_empty());
 }
 
@@ -214,6 +214,18 @@ fn a_key_without_the_argument_is_no_credential() {
     assert_eq!(line.runs(&[]), Exit::Ignore);
 }
 
+/// A caller who is not root names the address himself, and in one field nobody sees whether a code is due.
+#[test]
+fn only_a_root_host_that_asks_for_a_code_alone_remembers_an_address() {
+    let cases = [(&[][..], (1000, 0), true), (&[], (0, 1000), false), (&[c"forward_pass"], (0, 0), false)];
+    for (arguments, ids, remembers) in cases.into_iter().chain([(&[c"forward_pass"][..], (1000, 1000), false)]) {
+        let mut line = line(arguments).with(no_code_is_due(Reason::NotEnrolled)).with(|line| line.script.ids = ids);
+        let steps = if arguments.is_empty() { vec![] } else { vec![asks(BOTH, "hunter2")] };
+        assert_eq!(line.runs(&steps), Exit::Ignore);
+        assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), false, remembers)], "{ids:?}");
+    }
+}
+
 #[test]
 fn a_broken_policy_is_logged_at_every_login() {
     let fault = |line: &mut Line| line.clerk.fault = Some("/etc/x: line 3, column 1: unknown field".into());
@@ -248,7 +260,7 @@ fn a_name_that_is_no_text_is_asked_like_an_unknown_one() {
     });
     let reason = "no enrollment: unknown user from 192.0.2.4";
     assert_eq!(line.runs(&[asks(PROMPT, "1"), notes(FAILURE_OF_NOBODY), notes(reason)]), Exit::Refuse);
-    assert_eq!(*line.clerk.previewed.borrow(), [(None, false)]);
+    assert_eq!(*line.clerk.previewed.borrow(), [(None, false, true)]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Enrollment at login: shown and proved in `auth`, stored in `account`.
 
 use pam_totp::clock::now;
+use pam_totp::manage::Pending;
 use pam_totp::otp::{Algorithm, hotp, step};
 use pam_totp::pam::enrolling::store;
 use pam_totp::secret::Secret;
@@ -11,7 +12,6 @@ const SHOWN: &str = "This host asks for a code of an app for one-time codes afte
 const INVALID: &str = "The security code is invalid.";
 const PROVED: &str = "enrolling: alice has proved a new key";
 const NOT_PROVED: &str = "no code proved the new key";
-const PHONE: &str = "<the phone's>";
 
 /// A first login under `unenrolled = "enroll"`.
 fn first(arguments: &[&CStr]) -> Line {
@@ -19,6 +19,13 @@ fn first(arguments: &[&CStr]) -> Line {
         line.clerk.preview = Preview::Enroll { account: alice(), required: false };
         line.script.phone = Some(phone);
     })
+}
+
+impl Line {
+    /// The account line.
+    fn stores(&mut self, pending: Pending, steps: &[Step]) -> Exit {
+        self.script.plays(steps, |script| store(script, &self.clerk, pending))
+    }
 }
 
 fn shows(taken: bool) -> Step {
@@ -53,14 +60,13 @@ fn what_is_proved_is_kept_and_stored_by_the_account_line_alone() {
     let pending = line.script.kept.take().expect("kept");
     assert_eq!(pending.device.secret, key(&line.script.shown));
     assert!(pending.line.last.is_some_and(|last| last + 2 > step(now(), 30)), "the proving code is used up");
-    line.script.steps = [
+    let steps = [
         notes("enrolled alice at a login, proved by a code"),
         Step::Shows("Backup codes, each good for one login without the phone.".into(), true),
-        Step::Asks("Press Enter when you have written them down: ".into(), true, Some(String::new())),
-    ]
-    .into();
-    assert_eq!(store(&mut line.script, &line.clerk, pending), Exit::Ignore, "the rest of the stack decides");
-    assert!(line.script.steps.is_empty() && line.script.shown.ends_with("\n1. abcd-efgh-jkmn-pqrs"));
+        Step::Asks("Press Enter when you have written them down: ".into(), true, Some(Vec::new())),
+    ];
+    assert_eq!(line.stores(pending, &steps), Exit::Ignore, "the rest of the stack decides");
+    assert!(line.script.shown.ends_with("\n1. abcd-efgh-jkmn-pqrs"));
     assert_eq!(*line.clerk.enrolled.borrow(), ["alice"]);
 }
 
@@ -144,6 +150,15 @@ fn one_field_for_both_shows_no_key() {
 }
 
 #[test]
+fn where_nothing_is_asked_nobody_enrolls() {
+    let mut line = first(&[c"use_first_pass"]).with(|line| line.script.password = Some(b"123456".to_vec()));
+    line.clerk.verdict = Ok(None);
+    let why = "no enrollment: alice from 192.0.2.4 has no factor, and the policy refuses those";
+    assert_eq!(line.runs(&[notes(FAILURE), notes(why)]), Exit::Refuse);
+    assert_eq!(line.answers(), ["123456"]);
+}
+
+#[test]
 fn a_terminal_gets_a_qr_code_and_the_network_does_not() {
     for (tty, drawn) in [("ssh", false), ("", false), ("/dev/pts/3", true), ("tty1", true), ("pts/0", true)] {
         let mut line = first(&[]).with(|line| line.script.items.tty = tty.into());
@@ -173,11 +188,10 @@ fn what_cannot_be_kept_or_stored_is_refused_and_said() {
     let pending = line.script.kept.take().expect("kept");
     let failed = "enrolling alice failed: already enrolled: --replace makes a new key and voids the old one";
     let told = "Your enrollment could not be stored. Tell your administrator, and try again.";
-    line.script.steps = [error(failed), complains(told)].into();
-    assert_eq!(store(&mut line.script, &line.clerk, pending.clone()), Exit::Refuse);
+    assert_eq!(line.stores(pending.clone(), &[error(failed), complains(told)]), Exit::Refuse);
 
     line.script.user = Ok(Some("mallory".into()));
-    line.script.steps = [error("enrolling: the key that alice proved is not stored: PAM_USER has changed")].into();
-    assert_eq!(store(&mut line.script, &line.clerk, pending), Exit::Refuse);
+    let changed = error("enrolling: the key that alice proved is not stored: PAM_USER has changed");
+    assert_eq!(line.stores(pending, &[changed]), Exit::Refuse);
     assert_eq!(line.clerk.enrolled.borrow().len(), 1, "only the first try reached the desk");
 }

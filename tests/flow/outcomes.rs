@@ -92,7 +92,7 @@ fn with_explain_the_user_learns_why() {
         let mut line = supported(&[c"explain"], outcome.clone());
         assert_eq!(line.runs(&steps), exit, "{outcome:?}");
         assert_eq!(*line.clerk.judged.borrow(), [("192.0.2.4".parse().unwrap(), b"123456".to_vec())]);
-        assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), false)]);
+        assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), false, true)]);
     }
 }
 

@@ -120,3 +120,18 @@ fn a_lost_counter_lets_nobody_in() {
     }
     assert_eq!(user.line().last, None);
 }
+
+#[test]
+fn only_a_token_whose_counter_is_gone_is_out_of_service() {
+    let is_lost = |kind, last: Option<Option<u64>>| {
+        let mut user = User::with(vec![device(0, kind)]);
+        user.record.devices.retain_mut(|line| {
+            line.last = last.flatten();
+            last.is_some()
+        });
+        attempt::counter_lost(&user.enrollment.devices[0], &user.record)
+    };
+    let (token, phone) = (Kind::Hotp { start: 20 }, Kind::Totp { period: 30 });
+    assert_eq!([None, Some(None), Some(Some(20))].map(|last| is_lost(token, last)), [true, true, false]);
+    assert_eq!([None, Some(None), Some(Some(20))].map(|last| is_lost(phone, last)), [false; 3]);
+}

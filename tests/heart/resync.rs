@@ -101,12 +101,16 @@ fn a_token_is_found_ahead_and_never_back() {
     let token = |last| {
         let mut user = User::with(vec![device(0, Kind::Hotp { start: 20 })]);
         user.record.devices[0].last = last;
+        user.record.devices[0].pending = Some((60, NOW));
         user
     };
     for (first, next) in [(50, Some(52)), (51, Some(53)), (1_049, Some(1_051)), (1_050, None)] {
         let shown = shows(&token(Some(50)), first, first + 1);
         match next {
-            Some(next) => assert_eq!(followed(token(Some(50)), shown).line().last, Some(next)),
+            Some(next) => {
+                let user = followed(token(Some(50)), shown);
+                assert_eq!((user.line().last, user.line().pending), (Some(next), None));
+            }
             None => assert_eq!(shown, Shown::Nowhere, "{first}"),
         }
     }

@@ -57,6 +57,7 @@ fn inserted(mut document: DocumentMut, key: &str, value: &Value) -> String {
 mod tests {
     use super::*;
     use pam_totp::policy::Policy;
+    use proptest::prelude::*;
 
     const EXAMPLE: &str = include_str!("../../../packaging/pam_totp.toml");
 
@@ -101,6 +102,29 @@ mod tests {
             let without = Policy { issuer: None, ..Policy::parse(before.as_bytes()).unwrap() };
             let means = |text: &str| Policy::parse(text.as_bytes()).as_ref() == Ok(&without);
             assert_eq!(with_key(before, "issuer", None, means).as_deref(), Some(after), "{before:?}");
+        }
+    }
+
+    /// A line as administrators write it, or nearly.
+    fn line() -> impl Strategy<Value = String> {
+        let keys = ["enabled = true", "enabled=false # mine", "#enabled = true", "# enabled", "\"enabled\" = true"];
+        let others =
+            ["", "window = 2", "issuer = \"A\"", "prompt = '''", "#enabled = true'''", "[throttle]", "free = 3"];
+        prop::sample::select([&keys[..], &others].concat()).prop_map(str::to_owned)
+    }
+
+    proptest! {
+        /// Whatever the text, what is written is the same policy but for the key, and every other line still stands.
+        #[test]
+        fn of_any_text_one_key_changes(lines in prop::collection::vec(line(), 0..8)) {
+            let text = lines.join("\n");
+            let Ok(policy) = Policy::parse(text.as_bytes()) else { return Ok(()) };
+            let changed = switched_off(&text).expect("every policy can be switched off");
+            prop_assert_eq!(Policy::parse(changed.as_bytes()), Ok(Policy { enabled: false, ..policy }));
+            let others = |text: &str| -> Vec<String> {
+                text.lines().filter(|line| !line.contains("enabled")).map(str::to_owned).collect()
+            };
+            prop_assert_eq!(others(&changed), others(&text));
         }
     }
 }

@@ -1,0 +1,221 @@
+//! A stack of up to three lines of ours, with any arguments, at any application: who gets in, what is asked and said,
+//! and what the log may hold.
+
+use std::ffi::CStr;
+
+use pam_totp::attempt::{Outcome, Via};
+use pam_totp::manage::ManageError;
+use pam_totp::options::{BadOption, Options};
+use pam_totp::otp::{Algorithm, Digits, hotp, step};
+use pam_totp::pam::enrolling::store;
+use pam_totp::pam::flow::{ConversationFailed, Exit, Items, Level, login};
+use pam_totp::preview::{Preview, Reason, Standing};
+use pam_totp::secret::Secret;
+use pam_totp::source::Source;
+use pam_totp::state::Since;
+use pam_totp::store::StoreError;
+use pam_totp::verify::Verdict;
+
+use super::pieces::Pieces;
+use super::script::{Clerk, NOW, PHONE, Script, Step, accepted, alice, clerk, enrolled, script, verdict};
+
+/// Part of everything that is typed, so that it is known wherever it turns up.
+const SECRET: &str = "7#Secret";
+
+const CODE: &str = "123456";
+const BACKUP: &str = "abcd-efgh-jkmn-pqrs";
+
+const ARGUMENTS: [&CStr; 10] = [
+    c"nullok",
+    c"use_first_pass",
+    c"forward_pass",
+    c"after=publickey",
+    c"explain",
+    c"prompt=OTP: ",
+    c"echo",
+    c"nodelay",
+    c"quiet",
+    c"debug",
+];
+
+pub fn hold(bytes: &[u8]) {
+    let mut pieces = Pieces(bytes);
+    let mut script = application(&mut pieces);
+    let clerk = desk(&mut pieces);
+    for _ in 0..=pieces.byte() % 3 {
+        let Ok(options) = arguments(&mut pieces) else { continue };
+        script.replies = (0..pieces.byte() % 4).map(|_| reply(&mut pieces)).collect();
+        script.steps.clear();
+        script.delay = None;
+        let judged = clerk.judged.borrow().len();
+        let exit = login(&mut script, &clerk, &options);
+        let judged = clerk.judged.borrow().len() - judged;
+        check(&script, &clerk, &options, exit, judged);
+    }
+    if let Some(pending) = script.kept.take() {
+        script.steps.clear();
+        script.user =
+            pieces.pick(&[Ok(Some("alice".into())), Ok(Some("mallory".into())), Ok(None), Err(ConversationFailed)]);
+        let exit = store(&mut script, &clerk, pending);
+        assert_ne!(exit, Exit::Success, "what is stored lets nobody in");
+        let names_alice = script.user == Ok(Some("alice".into()));
+        assert_eq!(clerk.enrolled.borrow().len(), usize::from(names_alice));
+        assert_eq!(exit == Exit::Ignore, names_alice && clerk.enrolls.is_ok());
+        the_log_is_clean(&script);
+    }
+}
+
+fn application(pieces: &mut Pieces<'_>) -> Script {
+    let mut script = script();
+    script.items = Items {
+        service: pieces.text(),
+        tty: pieces.pick(&["ssh", "/dev/pts/1", "", ":0"]).to_owned(),
+        rhost: pieces.text(),
+        ruser: pieces.text(),
+        ssh_connection: pieces.flag().then(|| pieces.text()),
+        ssh_auth_info: pieces.pick(&[None, Some("publickey ssh-ed25519 AAAA\n"), Some("password")]).map(str::to_owned),
+    };
+    if pieces.flag() {
+        script.items.ssh_auth_info = Some(pieces.text());
+    }
+    script.user = match pieces.byte() % 4 {
+        0 => Err(ConversationFailed),
+        1 => Ok(None),
+        2 => Ok(Some(pieces.text())),
+        _ => Ok(Some("alice".into())),
+    };
+    script.password = pieces.flag().then(|| SECRET.as_bytes().to_vec());
+    let [silent, deaf, refuses_password, refuses_stash, refuses_key] = [(); 5].map(|()| pieces.byte() % 8 == 1);
+    script.silent = silent;
+    script.takes = [!deaf].into();
+    (script.takes_password, script.takes_stash, script.takes_key) = (!refuses_password, !refuses_stash, !refuses_key);
+    script.phone = Some(phone);
+    script
+}
+
+fn desk(pieces: &mut Pieces<'_>) -> Clerk {
+    let mut clerk = clerk();
+    clerk.policy.support = pieces.flag().then(|| "Call 42.".into());
+    clerk.policy.enroll_by = pieces.pick(&[None, Some(0), Some(u64::MAX)]);
+    clerk.fault = pieces.flag().then(|| "line 1, column 1: unknown field".into());
+    let standing = pieces.pick(&[
+        enrolled(),
+        Standing::Unenrolled(alice()),
+        Standing::Unknown,
+        Standing::Faulty(StoreError::Busy),
+    ]);
+    let reasons = [Reason::SwitchedOff, Reason::NotEnrolled, Reason::Exempt, Reason::Remembered];
+    clerk.preview = match pieces.byte() % 4 {
+        0 => Preview::Ignore(pieces.pick(&reasons)),
+        1 => Preview::Enroll { account: alice(), required: pieces.flag() },
+        _ => Preview::Ask(standing.clone()),
+    };
+    clerk.digits = pieces.byte() % 3 + 6;
+    // Who is not enrolled is never let in, and no store says so: see `verify`.
+    let is_enrolled = matches!(clerk.preview, Preview::Ask(Standing::Enrolled(_)));
+    clerk.verdict = match pieces.byte() % 8 {
+        0 => Err(StoreError::Busy),
+        1 => Ok(None),
+        _ if !is_enrolled => Ok(None),
+        _ => Ok(Some(judgement(pieces))),
+    };
+    if pieces.flag() {
+        clerk.enrolls = Err(ManageError::AlreadyEnrolled);
+    }
+    clerk
+}
+
+fn judgement(pieces: &mut Pieces<'_>) -> Verdict {
+    let at = pieces.pick(&[0, NOW - 60, NOW, NOW + 5, NOW + 500_000, u64::MAX]);
+    let since = pieces.flag().then(|| Since { count: 3, at, from: pieces.pick(&[Source::Local, Source::Unknown]) });
+    let outcome = match pieces.byte() % 7 {
+        0 => Outcome::Used { next_in: at },
+        1 => Outcome::Wrong { fails: u32::from(pieces.byte()), wait_until: pieces.flag().then_some(at) },
+        2 => Outcome::Waiting { until: at },
+        3 => Outcome::NotACode,
+        4 => Outcome::Accepted { via: Via::Backup { left: u32::from(pieces.byte()) }, since },
+        5 => Outcome::Accepted { via: Via::Device("d1".into()), since },
+        _ => accepted(),
+    };
+    let ([healed, counter_lost], clock_back) = ([pieces.flag(), pieces.flag()], pieces.flag().then_some(NOW));
+    Verdict { healed, counter_lost, clock_back, clock_off: pieces.flag().then_some(-90), ..verdict(outcome) }
+}
+
+fn arguments(pieces: &mut Pieces<'_>) -> Result<Options, BadOption> {
+    let chosen = u16::from_be_bytes([pieces.byte(), pieces.byte()]);
+    let arguments: Vec<&CStr> = (0..).zip(ARGUMENTS).filter(|(n, _)| chosen >> n & 1 == 1).map(|(_, a)| a).collect();
+    Options::parse(&arguments)
+}
+
+fn reply(pieces: &mut Pieces<'_>) -> Option<Vec<u8>> {
+    match pieces.byte() % 6 {
+        0 => None,
+        1 => Some(Vec::new()),
+        2 => Some(PHONE.into()),
+        3 => Some([SECRET, CODE].concat().into()),
+        4 => Some([SECRET, BACKUP].concat().into()),
+        _ => Some([SECRET.as_bytes(), pieces.piece()].concat()),
+    }
+}
+
+/// Types the key that was shown, and reads the code.
+fn phone(screen: &str) -> String {
+    let Some(key) = screen.lines().rev().find_map(|line| line.strip_prefix("Key:     ")) else { return String::new() };
+    let key = Secret::from_base32(key).expect("base32");
+    let code = hotp(key.as_bytes(), step(pam_totp::clock::now(), 30), Algorithm::Sha1, Digits::SIX);
+    String::from_utf8(code.as_bytes().to_vec()).expect("digits")
+}
+
+fn check(script: &Script, clerk: &Clerk, options: &Options, exit: Exit, judged: usize) {
+    assert!(judged <= 1, "one code a line");
+    let right = matches!(&clerk.verdict, Ok(Some(Verdict { outcome: Outcome::Accepted { .. }, .. })));
+    let by_code = judged == 1 && right;
+    // With after=publickey the key is the credential, where no code is due or a key has been shown and proved.
+    let info = script.items.ssh_auth_info.as_deref().unwrap_or_default();
+    let has_key = options.after_publickey && info.lines().any(|line| line.starts_with("publickey "));
+    let is_asked = matches!(clerk.preview, Preview::Ask(_));
+    assert!(exit == Exit::Success || !by_code, "a right code gets in");
+    assert!(exit != Exit::Success || by_code || has_key && !is_asked, "{options:?}");
+    assert!(!options.after_publickey || has_key || matches!(exit, Exit::Refuse | Exit::ConversationFailed));
+    assert!(exit != Exit::Ignore || !is_asked || options.forward_pass, "who is asked is not waved through");
+    assert!(judged == 0 || !options.forward_pass, "the line that splits checks nothing");
+
+    let unanswered = script.steps.iter().any(|step| matches!(step, Step::Asks(_, _, None)));
+    assert!(!unanswered || exit == Exit::ConversationFailed, "no answer is none");
+    assert!(clerk.enrolled.borrow().is_empty(), "auth stores nothing");
+    assert_eq!(script.delay.is_none(), options.nodelay);
+
+    what_is_said(script, options);
+    the_log_is_clean(script);
+    let logs = |start: &str| script.steps.iter().any(|s| matches!(s, Step::Logs(_, text) if text.starts_with(start)));
+    assert_eq!(logs("accepted "), by_code, "a login by a code is found in the log, and nothing else looks like one");
+    assert!(exit != Exit::Refuse || logs(""), "a refusal has its reason there");
+    assert!(!logs("authentication failure; ") || exit == Exit::Refuse);
+}
+
+fn what_is_said(script: &Script, options: &Options) {
+    let any = |is_it: fn(&Step) -> bool| script.steps.iter().any(is_it);
+    let (says, shows) = (any(|step| matches!(step, Step::Says(..))), any(|step| matches!(step, Step::Shows(..))));
+    assert!(!says || options.explain && !options.quiet, "an oracle, unless the stack says `explain`");
+    assert!(!shows || !script.silent && !options.quiet, "the application wants prompts alone");
+    assert!(!any(|step| matches!(step, Step::Logs(Level::Debug, _))) || options.debug);
+    for step in &script.steps {
+        let (Step::Asks(text, ..) | Step::Says(_, text) | Step::Shows(text, _)) = step else { continue };
+        assert!(!text.contains(SECRET), "what is typed is not shown: {text:?}");
+    }
+}
+
+/// Lines of ours alone, and of what was typed or shown only what came as a name too.
+fn the_log_is_clean(script: &Script) {
+    let Items { rhost, ruser, .. } = &script.items;
+    let user = script.user.clone().ok().flatten().unwrap_or_default();
+    let key = script.kept.as_ref().map(|pending| pending.device.secret.to_base32().to_string());
+    let typed =
+        [SECRET, CODE, BACKUP].into_iter().filter(|secret| ![rhost, ruser, &user].iter().any(|t| t.contains(*secret)));
+    let secrets: Vec<&str> = typed.chain(key.as_deref()).collect();
+    for step in &script.steps {
+        let Step::Logs(_, text) = step else { continue };
+        assert!(!text.chars().any(pam_totp::words::deceives), "{text:?}");
+        assert!(!secrets.iter().any(|secret| text.contains(secret)), "{text}");
+    }
+}
