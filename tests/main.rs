@@ -40,6 +40,7 @@ mod remember;
 mod rfc;
 mod rules;
 mod rules_at_work;
+mod secrets;
 mod sshd;
 mod su;
 mod sudo;

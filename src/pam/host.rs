@@ -2,7 +2,6 @@
 
 use nix::unistd::Uid;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
-use pam::conv::Conv;
 use pam::items::{AuthTok, RHost, RUser, Service, Tty, User};
 use pam::module::PamHandle;
 
@@ -25,9 +24,7 @@ impl<'a> PamHost<'a> {
 
     /// The conversation is fetched anew each time: the application may replace it while it runs.
     fn send(&self, style: PamMessageStyle, text: &str) -> Result<Option<Answer>, ConversationFailed> {
-        let conversation = self.pamh.get_item::<Conv<'_>>().ok().flatten().ok_or(ConversationFailed)?;
-        let reply = conversation.send(style, text).map_err(|_| ConversationFailed)?;
-        Ok(reply.map(|reply| Answer::new(reply.as_bytes())))
+        ffi::converse(self.pamh, style, text).map_err(|ffi::Refused| ConversationFailed)
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::{Mutex, Once};
 use pam::constants::{PAM_SILENT, PamFlag, PamResultCode};
 use pam::module::{PamHandle, PamHooks};
 use pam::pam_hooks;
+use zeroize::Zeroize;
 
 use crate::desk::Front;
 use flow::Exit;
@@ -86,8 +87,27 @@ fn silence_panics() {
     });
 }
 
-/// A panic is a refusal and a line in the log, never the end of sshd.
+/// Runs an entry point, and leaves nothing of it on the host's stack.
 fn guarded(pamh: &mut PamHandle, entry: impl FnOnce(&mut PamHandle) -> Exit) -> PamResultCode {
+    let code = caught(pamh, entry);
+    wipe_stack();
+    code
+}
+
+/// How far below its caller a login leaves something worth wiping.
+const STACK: usize = 16 * 1024;
+
+/// Hashing, parsing and moving values leave copies of keys and codes in frames that are gone. Called from where those
+/// frames began, this one lies over them.
+#[inline(never)]
+fn wipe_stack() {
+    let mut below = [0_u64; STACK / 8];
+    below.zeroize();
+}
+
+/// A panic is a refusal and a line in the log, never the end of sshd.
+#[inline(never)]
+fn caught(pamh: &mut PamHandle, entry: impl FnOnce(&mut PamHandle) -> Exit) -> PamResultCode {
     silence_panics();
     match catch_unwind(AssertUnwindSafe(|| entry(pamh))) {
         Ok(exit) => code(exit),
