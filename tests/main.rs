@@ -28,6 +28,7 @@ mod limits;
 mod list;
 mod lockers;
 mod login;
+mod memory;
 mod mistakes;
 mod names;
 mod owners;

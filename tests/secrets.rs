@@ -7,9 +7,11 @@ use crate::support::host::{self, Once, Region};
 use crate::support::program::object;
 use crate::support::sha1;
 use crate::support::system::{KEY, PASSWORD, System, throw_away};
+use crate::support::terminal::Terminal;
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
 const SERVICE: &str = "host";
 const PLAIN: &str = "auth required pam_totp.so nodelay\naccount required pam_totp.so\naccount required pam_permit.so\n";
@@ -104,10 +106,12 @@ fn the_programs_leave_no_core_and_let_nobody_look() {
         let bob = system.user("bob");
         system.policy("unenrolled = \"allow\"\nissuer = \"ACME\"\n");
         let _door = Door::open(now());
-        let mut enrolls = Once::with(bob.command("pam-totp").args(["enroll", "--qr", "none"]));
-        let key = enrolls.sees("\n");
-        println!("{key}");
-        let proc = format!("/proc/{}", enrolls.pid());
+        let mut command = bob.command("pam-totp");
+        command.args(["enroll", "--qr", "none"]).env("TERM", "xterm");
+        let mut enrolls = Terminal::run(command);
+        enrolls.sees("Key:     ");
+        let pid = system.runs(Command::new("pidof").arg("pam-totp")).stdout;
+        let proc = format!("/proc/{}", String::from_utf8(pid).expect("a number").trim());
         // Whoever is not dumpable has his files in /proc owned by root: no debugger of his owner gets in.
         assert_eq!(fs::metadata(format!("{proc}/mem")).expect("a process").uid(), 0);
         let limits = fs::read_to_string(format!("{proc}/limits")).expect("a process");
@@ -208,7 +212,7 @@ fn a_code_that_waits_for_the_next_line_leaves_nothing() {
 
 /// Starts an enrollment at login, and reads the key.
 fn enrolls(stages: u8, tty: Option<&str>) -> (Once, String) {
-    let mut command = std::process::Command::new(host::HOST);
+    let mut command = Command::new(host::HOST);
     command.args(["once", SERVICE, "bob", &stages.to_string()]).envs(tty.map(|tty| ("TTY", tty)));
     let mut login = Once::with(&mut command);
     login.sees("Key:     ");

@@ -2,7 +2,7 @@
  * A host of many logins, for looking into: at its memory between them, and at the time that each takes.
  *
  *     host rounds FILE         every line of FILE a login, "SERVICE USER ANSWER...", an empty one ends a batch: the logins
- *                              of a batch each in a thread of its own, at once. All twice; after each "held RSS MAPS FDS".
+ *                              of a batch each in a thread of its own, at once. At "held" it says "held PAGES MAPPINGS DESCRIPTORS"
  *     host once SERVICE USER STAGES
  *                              one login, answered by lines of stdin, ended after so many stages (1 auth, 2 account);
  *                              then "ended CODE", and it stays until stdin closes
@@ -189,25 +189,24 @@ static void rounds(const char *path)
 {
     /* The C library keeps its socket to the log. */
     openlog("host", LOG_NDELAY, LOG_AUTHPRIV);
-    for (int twice = 0; twice < 2; twice++) {
-        struct login logins[MOST];
-        int count = 0;
-        for (char *text = content_of(path), *line; (line = strsep(&text, "\n"));) {
-            struct login login = {.stages = 2};
-            login.service = word(&line);
-            login.user = line ? word(&line) : NULL;
-            if (!login.user) {
-                batch(logins, count);
-                count = 0;
-                continue;
-            }
-            while (line && login.count < 8)
-                login.answers[login.count++] = word(&line);
-            if (count == MOST)
-                exit(99);
-            logins[count++] = login;
+    struct login logins[MOST];
+    int count = 0;
+    for (char *text = content_of(path), *line; (line = strsep(&text, "\n"));) {
+        struct login login = {.stages = 2};
+        login.service = word(&line);
+        login.user = line ? word(&line) : NULL;
+        if (!login.user) {
+            batch(logins, count);
+            count = 0;
+            if (login.service)
+                held();
+            continue;
         }
-        held();
+        while (line && login.count < 8)
+            login.answers[login.count++] = word(&line);
+        if (count == MOST)
+            exit(99);
+        logins[count++] = login;
     }
 }
 

@@ -33,10 +33,6 @@ impl Once {
         Self { child: piped.spawn().expect("the host starts"), said: String::new() }
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Reads on until it has said `text`; what came before that.
     pub fn sees(&mut self, text: &str) -> String {
         let out = self.child.stdout.as_mut().expect("a pipe");
