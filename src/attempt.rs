@@ -158,6 +158,7 @@ pub fn decide(attempt: &Attempt<'_>, record: &Record) -> Decision {
         (None, Some(_)) if waiting.is_some() => Verdict::Wrong,
         (None, Some(code)) => attempt.try_devices(&mut record, &code),
     };
+    panic_here!("attempt");
     match (verdict, waiting) {
         (Verdict::Right(via), _) => {
             let since = record.since.take();

@@ -297,6 +297,7 @@ impl Locked<'_> {
         let offset = if next == 1 { SLOT } else { 0 };
         let file = self.run.as_ref().or(self.disk.as_ref()).ok_or(StoreError::Io(self.path.clone(), Errno::EROFS))?;
         let fault = |e: std::io::Error| io_error(&self.path, &e);
+        panic_here!("store");
         file.write_all_at(&bytes, u64::try_from(offset).unwrap_or_default()).map_err(fault)?;
         file.sync_data().map_err(fault)?;
         self.slot = Some((sequence, next));

@@ -32,6 +32,7 @@ mod memory;
 mod mistakes;
 mod names;
 mod owners;
+mod panics;
 mod policy;
 mod program;
 mod qr;

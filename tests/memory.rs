@@ -128,16 +128,20 @@ fn address_sanitizer_finds_nothing() {
     });
 }
 
-/// In pages: what threads that end leave to the C library differs by one arena's trimming.
-const SLACK: u64 = 16;
+/// In pages, eight threads that allocate at once meet now and then in an
+/// order that the heap has not seen yet. A login that lost a single block of its own would be far beyond.
+const SLACK: u64 = 8;
 
 #[test]
 fn after_twice_as_many_logins_it_holds_no_more() {
     throw_away(|system| {
         host::build(system, &[]);
-        let logins = effort(400, 4_000);
+        let logins = effort(1_600, 16_000);
         let script = prepare(system, "pam_totp.so", logins);
-        let output = system.tries(Command::new(HOST).args(["rounds", script]).env("MODULE", "/mnt/pam_totp.so"), "");
+        let mut host = Command::new(HOST);
+        // One heap for all threads: which of several a thread gets is chance.
+        host.args(["rounds", script]).env("MODULE", "/mnt/pam_totp.so").env("MALLOC_ARENA_MAX", "1");
+        let output = system.tries(&mut host, "");
         let held = did_its_work(&output, logins);
         println!("pages, mappings, descriptors: {held:?}");
         let [[pages, maps, open], [pages_later, maps_later, open_later]] = held[..] else { panic!("{held:?}") };

@@ -27,6 +27,16 @@ unsafe extern "C" {
     fn pam_getenv(pamh: *mut PamHandle, name: *const c_char) -> *const c_char;
 }
 
+/// What [`put_stash`] leaves.
+struct Stash(Option<Answer>);
+
+#[cfg(forced_panic)]
+impl Drop for Stash {
+    fn drop(&mut self) {
+        panic_here!("cleanup");
+    }
+}
+
 /// libpam refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused;
@@ -140,14 +150,14 @@ pub fn getenv(pamh: &mut PamHandle, name: &CStr) -> Option<String> {
 
 /// Leaves the code for the next line of this module in the same stack; wiped when PAM ends.
 pub fn put_stash(pamh: &mut PamHandle, stash: Option<Answer>) -> Result<(), Refused> {
-    pamh.set_data(STASH, Box::new(stash)).map_err(|_| Refused)
+    pamh.set_data(STASH, Box::new(Stash(stash))).map_err(|_| Refused)
 }
 
 /// Takes what [`put_stash`] left, once. `None`: nothing was ever left there.
 pub fn take_stash(pamh: &mut PamHandle) -> Option<Answer> {
     // SAFETY: the name is this module's own, and `put_stash` is the only place that stores under it, always
-    // an `Option<Answer>`; the value is cloned before anything replaces it.
-    let stash = unsafe { pamh.get_data::<Option<Answer>>(STASH) }.ok()?.clone()?;
+    // a `Stash`; the value is cloned before anything replaces it.
+    let stash = unsafe { pamh.get_data::<Stash>(STASH) }.ok()?.0.clone()?;
     // What cannot be taken away could be used twice by a stack that has the line twice; then it is not used at all.
     put_stash(pamh, None).is_ok().then_some(stash)
 }

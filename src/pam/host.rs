@@ -37,6 +37,7 @@ macro_rules! owned {
 
 impl Host for PamHost<'_> {
     fn items(&mut self) -> Items {
+        panic_here!("host");
         Items {
             service: owned!(self.pamh, Service<'_>).unwrap_or_default(),
             tty: owned!(self.pamh, Tty<'_>).unwrap_or_default(),

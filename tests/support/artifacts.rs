@@ -36,6 +36,19 @@ pub fn sanitized() -> &'static Path {
     })
 }
 
+/// Module and daemon that panic where a test wants them to.
+pub fn panicking() -> [&'static Path; 2] {
+    static BUILT: OnceLock<[PathBuf; 2]> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let arguments = ["--release", "--lib", "--bin", "pam-totpd"];
+        // Nobody waits for an optimization that a panic does not feel.
+        let hasty = [("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
+        let target = build("panics", &arguments, &[&[("RUSTFLAGS", "--cfg forced_panic")], &hasty[..]].concat());
+        ["libpam_totp.so", "pam-totpd"].map(|file| target.join("release").join(file))
+    });
+    built.each_ref().map(PathBuf::as_path)
+}
+
 /// Builds with a folder of its own under `target/`, which is returned.
 fn build(folder: &str, arguments: &[&str], environment: &[(&str, &str)]) -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -11,6 +11,7 @@ pub mod codes;
 pub mod door;
 pub mod effort;
 pub mod host;
+pub mod needles;
 pub mod network;
 pub mod program;
 pub mod server;
