@@ -47,6 +47,7 @@ mod sshd;
 mod su;
 mod sudo;
 mod support;
+mod timing;
 mod transfers;
 mod units;
 mod vsftpd;

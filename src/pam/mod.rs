@@ -45,7 +45,12 @@ fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Ex
     drop(ffi::take_pending(pamh));
     let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
     let desk = Front::open(options.config.as_deref());
-    flow::login(&mut PamHost::new(pamh, flags & PAM_SILENT != 0), &desk, &options)
+    let mut host = PamHost::new(pamh, flags & PAM_SILENT != 0);
+    let exit = flow::login(&mut host, &desk, &options);
+    if exit == Exit::Refuse && !options.nodelay {
+        host.wait_for_the_beat();
+    }
+    exit
 }
 
 /// The account line has one job: to store what the auth line of the same login has proved.

@@ -175,7 +175,7 @@ static void batch(struct login *logins, int count)
 
 static char *content_of(const char *path)
 {
-    static char content[1 << 22];
+    static char content[1 << 26];
     FILE *file = fopen(path, "r");
     size_t length = file ? fread(content, 1, sizeof content - 1, file) : 0;
     if (!length)
