@@ -1,7 +1,8 @@
 # make             the module and the programs
 # make check       installs what is missing, formats, lints, builds, runs every test (as root: they start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
-# make torture     fuzzes the three readers and breaks the heart on purpose, to see that a test notices (hours)
+# make torture     fuzzes the three readers, breaks the heart on purpose to see that a test notices, and runs the tests that
+#                  can go on and on (hours)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 
@@ -75,6 +76,8 @@ demo:
 FUZZ = RUSTC_BOOTSTRAP=1 cargo fuzz run $(1) fuzz/corpus/$(1) fuzz/seeds/$(1) -- -max_total_time=300 -max_len=9000
 PURE = attempt throttle state otp enrollment secret backup source access pam/flow door/message door/wire
 PURE_TESTS = heart:: record:: rfc:: enrollment:: flow:: throttle:: backup:: source:: access:: wire::
+# What goes on longer here than at each check, and prints what it measures.
+LONG_TESTS = races:: memory:: timing::
 
 torture:
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
@@ -84,6 +87,7 @@ torture:
 	$(call FUZZ,enrollment)
 	$(call FUZZ,wire)
 	cargo mutants $(PURE:%=-f src/%.rs) -- --locked --lib --test promises -- $(PURE_TESTS)
+	PAM_TOTP_TORTURE=1 cargo test --locked --test promises -- $(LONG_TESTS) --nocapture
 
 install: all
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' scripts/install '$(MODULE)' '$(PROGRAM)' '$(DAEMON)'

@@ -201,8 +201,7 @@ fn on_either_side_of_the_door_it_refuses_the_caller() {
         one_line(system, "plain:auth", "src/door/client.rs", 0);
         door.close();
 
-        let daemon = |time: u64| {
-            let _ = time;
+        let daemon = |_| {
             let mut daemon = Command::new("/mnt/panicking-totpd");
             daemon
                 .env("RUST_BACKTRACE", "full")
@@ -210,16 +209,18 @@ fn on_either_side_of_the_door_it_refuses_the_caller() {
             daemon
         };
         let _door = Door::with(now(), daemon);
-        let mut login = as_bob(&bob);
-        login.sees(PROMPT);
-        force(system, "attempt");
-        login.answers("", &code);
-        assert_eq!((login.code(), login.ends()), (AUTH_ERR, String::new()));
-        assert!(was_forced("attempt"));
-        let said = fs::read_to_string("/tmp/stderr").expect("a file");
-        // In the journal: a place, and no more than that.
-        assert!(said.contains("src/attempt.rs") && said.contains("forced"), "{said}");
-        assert!(!said.contains(&code) && !said.contains(KEY), "{said}");
+        // With the request read, and under the lock.
+        for (layer, file) in [("server", "src/door/server.rs"), ("store", "src/store.rs")] {
+            let mut login = as_bob(&bob);
+            login.sees(PROMPT);
+            force(system, layer);
+            login.answers("", &code);
+            assert_eq!((login.code(), login.ends()), (AUTH_ERR, String::new()), "{layer}");
+            assert!(was_forced(layer), "{layer}");
+            // In the journal: a place, and no more than that.
+            let said = fs::read_to_string("/tmp/stderr").expect("a file");
+            assert!(said.contains(file) && !said.contains(&code) && !said.contains(KEY), "{said}");
+        }
 
         let mut login = as_bob(&bob);
         login.answers(PROMPT, &code_at(KEY, now()));

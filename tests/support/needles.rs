@@ -1,6 +1,6 @@
 //! What a login must not leave behind in its host's memory, and the looking for it.
 
-use super::codes::{code_at, now};
+use super::codes::{codes, now};
 use super::host::{Once, Region};
 use super::sha1;
 use std::fmt::Write;
@@ -47,8 +47,8 @@ impl Needles {
 
     /// All codes that a login may have computed, and a typed one.
     pub fn codes(self, key: &str, typed: &str) -> Self {
-        let near = (0..=50).map(|step| code_at(key, now() - 25 * 30 + step * 30));
-        near.fold(self, |needles, code| needles.text("code", &code)).text("typed", typed)
+        let near = codes(key, now() - 25 * 30, 50);
+        near.iter().fold(self, |needles, code| needles.text("code", code)).text("typed", typed)
     }
 
     /// A backup code as it is typed, and as it is judged.
