@@ -2,7 +2,7 @@
  * A host of many logins, for looking into: at its memory between them, and at the time that each takes.
  *
  *     host rounds FILE         every line of FILE a login, "SERVICE USER ANSWER...", an empty one ends a batch: the logins
- *                              of a batch each in a thread of its own, at once. At "held" it says "held PAGES MAPPINGS DESCRIPTORS"
+ *                              of a batch each in a thread of its own, at once. At "held" it says "held BYTES PAGES MAPPINGS DESCRIPTORS"
  *     host once SERVICE USER STAGES
  *                              one login, answered by lines of stdin, ended after so many stages (1 auth, 2 account);
  *                              then "ended CODE", and it stays until stdin closes
@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <security/pam_appl.h>
 #include <stdio.h>
@@ -158,7 +159,7 @@ static void held(void)
     if (fscanf(file, "%*d %ld", &pages) != 1)
         exit(99);
     fclose(file);
-    printf("held %ld %d %d\n", pages, lines_of("/proc/self/maps"), descriptors());
+    printf("held %zu %ld %d %d\n", mallinfo2().uordblks, pages, lines_of("/proc/self/maps"), descriptors());
 }
 
 static void batch(struct login *logins, int count)

@@ -76,6 +76,8 @@ impl Once {
     }
 }
 
+const PAGE: usize = 4096;
+
 /// A part of a process's memory.
 pub struct Region {
     pub name: String,
@@ -105,14 +107,17 @@ impl Region {
 
     /// What of the needles lies where.
     pub fn find<'a>(&self, needles: &'a [(String, Vec<u8>)]) -> Vec<(&'a str, usize)> {
-        // Nearly everywhere two bytes tell that none begins there.
-        let start = |bytes: &[u8]| usize::from(u16::from_ne_bytes([bytes[0], bytes[1]]));
+        // Nearly everywhere two bytes tell that none begins there, and most pages were never written to.
+        let start = |two: &[u8]| usize::from(u16::from_ne_bytes([two[0], two[1]]));
         let mut starts = vec![false; 1 << 16];
         needles.iter().for_each(|(_, bytes)| starts[start(bytes)] = true);
         let mut found = Vec::new();
-        for (place, _) in self.bytes.windows(2).enumerate().filter(|(_, two)| starts[start(two)]) {
-            let here = needles.iter().filter(|(_, bytes)| self.bytes[place..].starts_with(bytes));
-            found.extend(here.map(|(name, _)| (name.as_str(), self.start + place)));
+        for page in (0..self.bytes.len()).step_by(PAGE).filter(|page| self.bytes[*page..][..PAGE] != [0; PAGE]) {
+            let end = (page + PAGE).min(self.bytes.len() - 1);
+            for place in (page..end).filter(|place| starts[start(&self.bytes[*place..])]) {
+                let here = needles.iter().filter(|(_, bytes)| self.bytes[place..].starts_with(bytes));
+                found.extend(here.map(|(name, _)| (name.as_str(), self.start + place)));
+            }
         }
         found
     }
