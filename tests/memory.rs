@@ -56,8 +56,11 @@ fn prepare(system: &System, module: &str, logins: usize) -> &'static str {
     path
 }
 
-/// Who got in how often, and what the process held after the first half and after all.
-fn results(output: &Output) -> (BTreeMap<String, (usize, usize)>, Vec<[u64; 4]>) {
+/// Bytes of heap, pages, mappings and descriptors.
+type Held = [u64; 4];
+
+/// How often each tried and got in, and what the process held after the first half and after all.
+fn results(output: &Output) -> (BTreeMap<String, (usize, usize)>, Vec<Held>) {
     let mut logins = BTreeMap::new();
     let mut held = Vec::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
@@ -78,7 +81,7 @@ fn results(output: &Output) -> (BTreeMap<String, (usize, usize)>, Vec<[u64; 4]>)
 }
 
 /// All logins were made, and those that should have got in did.
-fn did_its_work(output: &Output, logins: usize) -> Vec<[u64; 4]> {
+fn did_its_work(output: &Output, logins: usize) -> Vec<Held> {
     assert!(output.status.success(), "{output:?}");
     let (results, held) = results(output);
     let batches = 2 * logins.div_ceil(LOGINS.len());
