@@ -161,7 +161,7 @@ fn table(what: &str, classes: &[Class], values: impl Fn(usize) -> Vec<f64>) {
         assert!(n == 0 || t.is_finite(), "{}: nothing was measured", class.name);
         let verdict = if t.abs() > TOLD_APART {
             // How many logins of each kind it takes, of somebody on this very machine, and behind a random delay.
-            let here = count * (TOLD_APART / t).powi(2);
+            let here = (count * (TOLD_APART / t).powi(2)).max(1.0);
             let behind = 2.0 * (TOLD_APART * DELAY_DEVIATION / difference).powi(2);
             format!(
                 "told apart by {:.1} us; {here:.0} tries, {behind:.0} behind a random delay",
