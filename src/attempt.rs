@@ -160,6 +160,7 @@ pub fn decide(attempt: &Attempt<'_>, record: &Record) -> Decision {
         Typed::Scratch(stretched) => attempt.try_backup(&mut record, stretched),
         Typed::Code(code) => attempt.try_devices(&mut record, &code),
     };
+    panic_here!("attempt");
     match (verdict, waiting) {
         (Verdict::Right(via), _) => {
             let since = record.since.take();

@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use toml::Spanned;
 use toml::value::{Datetime, Offset};
 use zeroize::Zeroizing;
 
@@ -129,8 +130,8 @@ struct DeviceTable {
     id: String,
     name: String,
     r#type: String,
-    #[serde(deserialize_with = "wiped")]
-    secret: Zeroizing<String>,
+    /// Where it stands; what stands there is [`masked`].
+    secret: Spanned<String>,
     algorithm: String,
     digits: u8,
     period: Option<u32>,
@@ -156,15 +157,34 @@ struct AnyVersion {
     version: i64,
 }
 
-fn wiped<'de, D: Deserializer<'de>>(from: D) -> Result<Zeroizing<String>, D::Error> {
-    String::deserialize(from).map(Zeroizing::new)
+/// The text as the parser gets it: its errors keep a copy of all, which nobody wipes, so it sees no key. Every place
+/// stays where it is.
+fn masked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        match line.split_once('=') {
+            Some((key, value)) if key.trim() == "secret" => {
+                out.push_str(key);
+                out.push('=');
+                out.extend(value.chars().map(|letter| if letter.is_ascii_alphanumeric() { 'A' } else { letter }));
+            }
+            _ => out.push_str(line),
+        }
+    }
+    out
+}
+
+/// The key that stands, in quotes, where the parser saw its mask.
+fn unmasked<'a>(text: &'a str, secret: &Spanned<String>) -> &'a str {
+    text.get(secret.span()).unwrap_or_default().trim_matches(['"', '\''])
 }
 
 impl Enrollment {
     /// Reads a secret file.
     pub fn parse(bytes: &[u8]) -> Result<Self, Broken> {
         let text = std::str::from_utf8(bytes).map_err(|_| broken("not UTF-8"))?;
-        let file: File = toml::from_str(text).map_err(|e| match toml::from_str(text) {
+        let masked = masked(text);
+        let file: File = toml::from_str(&masked).map_err(|e| match toml::from_str(&masked) {
             Ok(AnyVersion { version }) if version > *VERSIONS.end() => Broken::NEWER,
             _ => Broken { at: position(text, &e), what: "not an enrollment" },
         })?;
@@ -180,7 +200,7 @@ impl Enrollment {
         if file.device.is_empty() || file.device.len() > MAX_DEVICES {
             return Err(broken("one to five devices are allowed"));
         }
-        let devices = file.device.into_iter().map(device).collect::<Result<Vec<_>, _>>()?;
+        let devices = file.device.into_iter().map(|table| device(table, text)).collect::<Result<Vec<_>, _>>()?;
         // They would share one line of the state, and codes of one would count as codes of the other.
         if (1..).zip(&devices).any(|(next, d)| devices.iter().skip(next).any(|other| other.id == d.id)) {
             return Err(broken("two devices have the same id"));
@@ -253,7 +273,7 @@ pub(crate) fn position(text: &str, error: &toml::de::Error) -> Option<(usize, us
     Some((line, column))
 }
 
-fn device(table: DeviceTable) -> Result<Device, Broken> {
+fn device(table: DeviceTable, text: &str) -> Result<Device, Broken> {
     let kind = match (table.r#type.as_str(), table.period, table.counter) {
         ("totp", Some(period), None) => Some(Kind::Totp { period }),
         ("hotp", None, Some(start)) => Some(Kind::Hotp { start }),
@@ -269,7 +289,7 @@ fn device(table: DeviceTable) -> Result<Device, Broken> {
         id: identifier(table.id)?,
         name: name(table.name)?,
         kind,
-        secret: Secret::from_base32(&table.secret).map_err(|_| broken("a secret is not base32"))?,
+        secret: Secret::from_base32(unmasked(text, &table.secret)).map_err(|_| broken("a secret is not base32"))?,
         algorithm: Algorithm::from_name(&table.algorithm).ok_or(broken("an algorithm is unknown"))?,
         digits: Digits::new(table.digits).ok_or(broken("digits must be 6 to 8"))?,
         skew,

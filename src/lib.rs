@@ -27,6 +27,17 @@
     )
 )]
 
+/// A place where tests make a panic happen; nothing in any other build.
+macro_rules! panic_here {
+    ($layer:literal) => {
+        #[cfg(forced_panic)]
+        crate::forced_panic::at($layer);
+    };
+}
+
+#[cfg(forced_panic)]
+pub mod forced_panic;
+
 #[cfg(feature = "module")]
 pub mod pam;
 

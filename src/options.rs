@@ -44,6 +44,7 @@ impl fmt::Display for BadOption {
 impl Options {
     /// Reads the arguments of a line.
     pub fn parse(arguments: &[&CStr]) -> Result<Self, BadOption> {
+        panic_here!("options");
         let mut options = Self::default();
         for argument in arguments {
             let text = argument.to_str().map_err(|_| bad(&argument.to_string_lossy(), "is not UTF-8"))?;

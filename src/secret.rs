@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 pub const MIN_BYTES: usize = 16;
 /// RFC 4226 R6: 160 bits recommended; what we generate.
 pub const GENERATED_BYTES: usize = 20;
+/// RFC 4648 section 6.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// Longer than any HMAC block: nobody has such a key, a file that holds one is broken.
 pub(crate) const MAX_BYTES: usize = 128;
 
@@ -52,12 +54,15 @@ impl Secret {
         let mut clean = Zeroizing::new(String::with_capacity(text.len()));
         clean.extend(text.trim_end_matches(['=', ' ', '\r', '\n']).chars().filter(|c| !matches!(c, ' ' | '-')));
         clean.make_ascii_uppercase();
+        // Before the library sees it: what it has decoded up to a wrong character it would free unwiped.
+        if !clean.bytes().all(|letter| ALPHABET.contains(&letter)) {
+            return Err(KeyError::NotBase32);
+        }
         let bytes =
             base32::decode(Rfc4648 { padding: false }, &clean).map(Zeroizing::new).ok_or(KeyError::NotBase32)?;
         // The library takes impossible lengths and stray trailing bits ("A" becomes an empty key): only what
         // encodes back to the same text is base32.
-        let again = Zeroizing::new(base32::encode(Rfc4648 { padding: false }, &bytes));
-        if bytes.is_empty() || *again != *clean {
+        if bytes.is_empty() || *encode(&bytes) != *clean {
             return Err(KeyError::NotBase32);
         }
         if bytes.len() > MAX_BYTES {
@@ -68,7 +73,7 @@ impl Secret {
 
     /// Base32 without padding.
     pub fn to_base32(&self) -> Zeroizing<String> {
-        Zeroizing::new(base32::encode(Rfc4648 { padding: false }, &self.0))
+        encode(&self.0)
     }
 
     /// Base32 in groups of four, as people type it.
@@ -93,6 +98,22 @@ impl Secret {
     pub fn long_enough(&self) -> Result<(), KeyError> {
         if self.0.len() < MIN_BYTES { Err(KeyError::TooShort) } else { Ok(()) }
     }
+}
+
+/// Base32 into one buffer: the library's own grows while it encodes, and leaves the half of a key behind.
+fn encode(bytes: &[u8]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len().saturating_mul(2)));
+    for chunk in bytes.chunks(5) {
+        let mut five = Zeroizing::new([0_u8; 8]);
+        five.iter_mut().skip(3).zip(chunk).for_each(|(to, from)| *to = *from);
+        let bits = Zeroizing::new(u64::from_be_bytes(*five));
+        let letters = chunk.len().saturating_mul(8).div_ceil(5);
+        for shift in [35_u32, 30, 25, 20, 15, 10, 5, 0].into_iter().take(letters) {
+            let letter = usize::try_from(bits.wrapping_shr(shift) & 31).ok().and_then(|n| ALPHABET.get(n));
+            text.push(char::from(letter.copied().unwrap_or_default()));
+        }
+    }
+    text
 }
 
 impl fmt::Debug for Secret {

@@ -286,6 +286,7 @@ impl Locked<'_> {
         let writing = self.place.write(record).map_err(|_| StoreError::TooLarge)?;
         let file = self.run.as_ref().or(self.disk.as_ref()).ok_or(StoreError::Io(self.path.clone(), Errno::EROFS))?;
         let fault = |e: std::io::Error| io_error(&self.path, &e);
+        panic_here!("store");
         file.write_all_at(&writing.bytes, writing.offset).map_err(fault)?;
         file.sync_data().map_err(fault)?;
         self.place = writing.then;

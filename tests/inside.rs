@@ -13,6 +13,7 @@ const T: u64 = 1_800_000_000;
 fn a_thousand_threads_load_it_use_it_unload_it_and_end() {
     throw_away(|system| {
         application::build(system);
+        system.stack(SERVICE, "auth required pam_totp.so nodelay\n");
         system.enrolled("alice");
         let code = code_at(KEY, T);
         let mut rounds = application();

@@ -40,6 +40,7 @@ pub fn serve(stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Res
     stream.set_write_timeout(Some(BOUND))?;
     let deadline = Instant::now().checked_add(BOUND).ok_or(std::io::ErrorKind::TimedOut)?;
     let bytes = read(stream, deadline)?;
+    panic_here!("server");
     let reply = match Request::parse(&bytes) {
         Ok(request) => Clerk { caller, desk: Local::open(None), log }.answer(request),
         Err(Malformed) => Reply::Refused(DoorError::Garbled.into()),

@@ -36,6 +36,7 @@ pub fn prove(
     let put_off = desk.policy().enroll_by.filter(|by| !required && clock::now() <= *by);
     match show_and_ask(host, desk, options, items, account, put_off) {
         Ok(Some(pending)) => {
+            panic_here!("enrolling");
             if !host.keep(pending) {
                 return refuse(host, items, account, "the key could not be kept for the account line");
             }
@@ -71,6 +72,7 @@ pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
         host.log(Level::Error, &format!("enrolling: the key that {user} proved is not stored: PAM_USER has changed"));
         return Exit::Refuse;
     }
+    panic_here!("storing");
     match desk.enroll(pending, USUAL_CODES) {
         Ok(codes) => {
             host.log(Level::Notice, &format!("enrolled {user} at a login, proved by a code"));

@@ -2,14 +2,17 @@
 #![allow(unsafe_code, reason = "the one file for it")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ptr;
 
+use pam::constants::PamMessageStyle;
 use pam::module::PamHandle;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::manage::Pending;
 use crate::secret::Answer;
 
 const PAM_SUCCESS: c_int = 0;
+const PAM_CONV: c_int = 5;
 const PAM_AUTHTOK: c_int = 6;
 /// The data of the module's lines in one stack; the name is ours alone.
 const STASH: &str = "pam_totp_stash";
@@ -20,7 +23,18 @@ unsafe extern "C" {
     fn pam_syslog(pamh: *const PamHandle, priority: c_int, format: *const c_char, ...);
     fn pam_fail_delay(pamh: *mut PamHandle, microseconds: c_uint) -> c_int;
     fn pam_set_item(pamh: *mut PamHandle, item_type: c_int, item: *const c_void) -> c_int;
+    fn pam_get_item(pamh: *const PamHandle, item_type: c_int, item: *mut *const c_void) -> c_int;
     fn pam_getenv(pamh: *mut PamHandle, name: *const c_char) -> *const c_char;
+}
+
+/// What [`put_stash`] leaves.
+struct Stash(Option<Answer>);
+
+#[cfg(forced_panic)]
+impl Drop for Stash {
+    fn drop(&mut self) {
+        panic_here!("cleanup");
+    }
 }
 
 /// libpam refused.
@@ -42,15 +56,81 @@ pub fn fail_delay(pamh: &mut PamHandle, microseconds: c_uint) {
     let _ = unsafe { pam_fail_delay(pamh, microseconds) };
 }
 
-/// Sets PAM_AUTHTOK, which libpam copies.
-pub fn set_authtok(pamh: &mut PamHandle, password: &[u8]) -> Result<(), Refused> {
-    let mut text = Zeroizing::new(Vec::with_capacity(password.len().saturating_add(1)));
-    text.extend_from_slice(password);
-    text.push(0);
-    // A NUL inside would hand on another password than was typed.
-    if CStr::from_bytes_with_nul(&text).is_err() {
+#[repr(C)]
+struct Message {
+    style: c_int,
+    text: *const c_char,
+}
+
+#[repr(C)]
+struct Response {
+    text: *mut c_char,
+    unused: c_int,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Conversation {
+    send: Option<unsafe extern "C" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int>,
+    data: *mut c_void,
+}
+
+/// Says something to the user, or asks. The crate's own would leave what was said, a new key perhaps, in the heap.
+/// `None`: there is no answer to this.
+pub fn converse(pamh: &PamHandle, style: PamMessageStyle, text: &str) -> Result<Option<Answer>, Refused> {
+    let text = terminated(text.as_bytes())?;
+    let mut item = ptr::null();
+    // SAFETY: the handle is alive; `item` is ours to write to.
+    let got = unsafe { pam_get_item(pamh, PAM_CONV, &raw mut item) };
+    if got != PAM_SUCCESS || item.is_null() {
         return Err(Refused);
     }
+    // SAFETY: PAM_CONV is a `struct pam_conv`, alive until somebody sets another; it is copied before anybody can.
+    let Conversation { send, data } = unsafe { *item.cast::<Conversation>() };
+    let message = Message { style, text: text.as_ptr().cast() };
+    let mut messages = &raw const message;
+    let mut responses = ptr::null_mut();
+    // SAFETY: one message, alive for the call, as the count says; the answer goes to a pointer of ours.
+    let said = unsafe { send.ok_or(Refused)?(1, &raw mut messages, &raw mut responses, data) };
+    if said != PAM_SUCCESS || responses.is_null() {
+        return Err(Refused);
+    }
+    // SAFETY: on success the array holds one response, from malloc, and is the module's to free, as is its text.
+    unsafe {
+        let typed = (*responses).text;
+        let answer = (!typed.is_null()).then(|| take(typed));
+        libc::free(responses.cast());
+        Ok(answer)
+    }
+}
+
+/// Copies an answer, wipes the application's own and frees it.
+///
+/// # Safety
+///
+/// `typed` is a NUL-terminated string from malloc that nobody else uses.
+unsafe fn take(typed: *mut c_char) -> Answer {
+    // SAFETY: as the caller promises; the slice ends before the NUL, and nothing else refers to it.
+    unsafe {
+        let bytes = std::slice::from_raw_parts_mut(typed.cast::<u8>(), CStr::from_ptr(typed).count_bytes());
+        let answer = Answer::new(bytes);
+        bytes.zeroize();
+        libc::free(typed.cast());
+        answer
+    }
+}
+
+/// With its NUL, in one buffer that wipes itself. A NUL inside would hand on another text than this.
+fn terminated(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len().saturating_add(1)));
+    text.extend_from_slice(bytes);
+    text.push(0);
+    if CStr::from_bytes_with_nul(&text).is_err() { Err(Refused) } else { Ok(text) }
+}
+
+/// Sets PAM_AUTHTOK, which libpam copies.
+pub fn set_authtok(pamh: &mut PamHandle, password: &[u8]) -> Result<(), Refused> {
+    let text = terminated(password)?;
     // SAFETY: the handle is alive and not shared; `text` is NUL-terminated and outlives the call, which copies it.
     let result = unsafe { pam_set_item(pamh, PAM_AUTHTOK, text.as_ptr().cast()) };
     if result == PAM_SUCCESS { Ok(()) } else { Err(Refused) }
@@ -70,14 +150,14 @@ pub fn getenv(pamh: &mut PamHandle, name: &CStr) -> Option<String> {
 
 /// Leaves the code for the next line of this module in the same stack; wiped when PAM ends.
 pub fn put_stash(pamh: &mut PamHandle, stash: Option<Answer>) -> Result<(), Refused> {
-    pamh.set_data(STASH, Box::new(stash)).map_err(|_| Refused)
+    pamh.set_data(STASH, Box::new(Stash(stash))).map_err(|_| Refused)
 }
 
 /// Takes what [`put_stash`] left, once. `None`: nothing was ever left there.
 pub fn take_stash(pamh: &mut PamHandle) -> Option<Answer> {
     // SAFETY: the name is this module's own, and `put_stash` is the only place that stores under it, always
-    // an `Option<Answer>`; the value is cloned before anything replaces it.
-    let stash = unsafe { pamh.get_data::<Option<Answer>>(STASH) }.ok()?.clone()?;
+    // a `Stash`; the value is cloned before anything replaces it.
+    let stash = unsafe { pamh.get_data::<Stash>(STASH) }.ok()?.0.clone()?;
     // What cannot be taken away could be used twice by a stack that has the line twice; then it is not used at all.
     put_stash(pamh, None).is_ok().then_some(stash)
 }

@@ -238,6 +238,7 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
             }
             Err(ConversationFailed) => return self.conversation_failed(),
         };
+        panic_here!("flow");
         let verdict = self.desk.verify(standing, &self.login, &answer);
         match (&verdict, standing) {
             (Ok(Some(verdict)), Standing::Enrolled(account)) => self.tell(verdict, &account.name),

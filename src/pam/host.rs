@@ -1,8 +1,9 @@
 //! The real host: a PAM handle behind the trait that a login sees.
 
+use std::time::{Duration, Instant};
+
 use nix::unistd::Uid;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
-use pam::conv::Conv;
 use pam::items::{AuthTok, RHost, RUser, Service, Tty, User};
 use pam::module::PamHandle;
 
@@ -11,23 +12,35 @@ use super::flow::{ConversationFailed, Host, Items, Level, Tone};
 use crate::manage::Pending;
 use crate::secret::Answer;
 
-/// A handle, and whether the application wants silence.
+/// A refusal leaves the module this long after the answer, or a multiple of it: a file read and a record on disk, which
+/// a wrong code costs and an unknown user does not, fit in, and a stretched backup code too.
+const BEAT: Duration = Duration::from_millis(20);
+
+/// A handle, whether the application wants silence, and when its user answered.
 pub struct PamHost<'a> {
     pamh: &'a mut PamHandle,
     silent: bool,
+    answered: Instant,
 }
 
 impl<'a> PamHost<'a> {
     /// `silent`: PAM_SILENT was given.
     pub fn new(pamh: &'a mut PamHandle, silent: bool) -> Self {
-        Self { pamh, silent }
+        Self { pamh, silent, answered: Instant::now() }
+    }
+
+    /// So that a stranger cannot tell by the time why he is refused. What libpam waits beside it hides nothing: before
+    /// version 1.6 it follows from the second in which the login began.
+    pub fn wait_for_the_beat(&self) {
+        let beat = BEAT.as_nanos();
+        let since = self.answered.elapsed().as_nanos().checked_rem(beat).unwrap_or_default();
+        let left = u64::try_from(beat.saturating_sub(since)).unwrap_or_default();
+        std::thread::sleep(Duration::from_nanos(left));
     }
 
     /// The conversation is fetched anew each time: the application may replace it while it runs.
     fn send(&self, style: PamMessageStyle, text: &str) -> Result<Option<Answer>, ConversationFailed> {
-        let conversation = self.pamh.get_item::<Conv<'_>>().ok().flatten().ok_or(ConversationFailed)?;
-        let reply = conversation.send(style, text).map_err(|_| ConversationFailed)?;
-        Ok(reply.map(|reply| Answer::new(reply.as_bytes())))
+        ffi::converse(self.pamh, style, text).map_err(|ffi::Refused| ConversationFailed)
     }
 }
 
@@ -40,6 +53,7 @@ macro_rules! owned {
 
 impl Host for PamHost<'_> {
     fn items(&mut self) -> Items {
+        panic_here!("host");
         Items {
             service: owned!(self.pamh, Service<'_>).unwrap_or_default(),
             tty: owned!(self.pamh, Tty<'_>).unwrap_or_default(),
@@ -65,7 +79,9 @@ impl Host for PamHost<'_> {
 
     fn prompt(&mut self, text: &str, echo: bool) -> Result<Answer, ConversationFailed> {
         let style = if echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
-        Ok(self.send(style, text)?.unwrap_or_else(|| Answer::new(b"")))
+        let answer = self.send(style, text)?;
+        self.answered = Instant::now();
+        Ok(answer.unwrap_or_else(|| Answer::new(b"")))
     }
 
     fn say(&mut self, tone: Tone, text: &str) {

@@ -14,6 +14,7 @@ use std::sync::{Mutex, Once};
 use pam::constants::{PAM_SILENT, PamFlag, PamResultCode};
 use pam::module::{PamHandle, PamHooks};
 use pam::pam_hooks;
+use zeroize::Zeroize;
 
 use crate::desk::Front;
 use crate::options::Options;
@@ -43,7 +44,12 @@ fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Ex
     drop(ffi::take_pending(pamh));
     let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
     let desk = Front::open(options.config.as_deref());
-    flow::login(&mut PamHost::new(pamh, flags & PAM_SILENT != 0), &desk, &options)
+    let mut host = PamHost::new(pamh, flags & PAM_SILENT != 0);
+    let exit = flow::login(&mut host, &desk, &options);
+    if exit == Exit::Refuse && !options.nodelay {
+        host.wait_for_the_beat();
+    }
+    exit
 }
 
 /// The account line has one job: to store what the auth line of the same login has proved.
@@ -87,8 +93,27 @@ fn silence_panics() {
     });
 }
 
-/// A panic is a refusal and a line in the log, never the end of sshd.
+/// Runs an entry point, and leaves nothing of it on the host's stack.
 fn guarded(pamh: &mut PamHandle, entry: impl FnOnce(&mut PamHandle) -> Exit) -> PamResultCode {
+    let code = caught(pamh, entry);
+    wipe_stack();
+    code
+}
+
+/// How far below its caller a login leaves something worth wiping.
+const STACK: usize = 16 * 1024;
+
+/// Hashing, parsing and moving values leave copies of keys and codes in frames that are gone. Called from where those
+/// frames began, this one lies over them.
+#[inline(never)]
+fn wipe_stack() {
+    let mut below = [0_u64; STACK / 8];
+    below.zeroize();
+}
+
+/// A panic is a refusal and a line in the log, never the end of sshd.
+#[inline(never)]
+fn caught(pamh: &mut PamHandle, entry: impl FnOnce(&mut PamHandle) -> Exit) -> PamResultCode {
     silence_panics();
     match catch_unwind(AssertUnwindSafe(|| entry(pamh))) {
         Ok(exit) => code(exit),

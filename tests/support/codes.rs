@@ -46,7 +46,7 @@ pub fn now() -> u64 {
 }
 
 /// The code at `time` and those of the `more` steps after it.
-fn codes(key: &str, time: u64, more: u32) -> Vec<String> {
+pub fn codes(key: &str, time: u64, more: u32) -> Vec<String> {
     let output = Command::new("oathtool")
         .args(["--totp", "--base32", "--window", &more.to_string(), "--now", &format!("@{time}"), key])
         .output()
