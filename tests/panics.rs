@@ -17,7 +17,7 @@ const PROMPT: &str = "Verification code: ";
 
 /// In the order in which a login comes by, each with the file that the log must name. The last three hold the lock.
 const LAYERS: [(&str, &str); 8] = [
-    ("options", "src/pam/options.rs"),
+    ("options", "src/options.rs"),
     ("host", "src/pam/host.rs"),
     ("preview", "src/preview.rs"),
     ("flow", "src/pam/flow.rs"),
