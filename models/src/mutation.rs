@@ -3,7 +3,7 @@
 use pam_totp::attempt::{Decision, Outcome, Via};
 use pam_totp::state::{Record, SLOT, Writing};
 
-use crate::keys::Typed;
+use crate::keys::{Typed, WINDOW};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutation {
@@ -39,6 +39,8 @@ pub enum Mutation {
     NewestSlot,
     /// A login believes two consecutive codes wherever they are.
     ResyncAtLogin,
+    /// The window is all that counts: drift that followed who was late leaves his phone behind.
+    ClockOutOfReach,
     /// A commit that failed is answered as if it had not.
     FailureIgnored,
     /// On a disk that is writable again its record counts alone.
@@ -74,9 +76,9 @@ pub enum Exception {
     /// The state is lost, the disk is read-only, and it turns writable under a login: that one holds a lock in `/run`
     /// alone, and the next one a lock on the disk alone.
     TwoLocks,
-    /// Somebody types a code one step late, and another time one that is two steps late: the centre has followed him, and
-    /// what his phone shows is beyond the window, until `resync`.
-    LateTwice,
+    /// The phone's clock is fast, and its owner types a code one step late, and another time one that is two steps late:
+    /// the centre has followed him, and what the phone shows is beyond both the window and the clock.
+    FastAndLate,
 }
 
 /// A TOTP resynchronization at a login: the second of two consecutive codes within twenty steps.
@@ -100,6 +102,17 @@ pub fn resync(decision: Decision, record: &Record, typed: Typed, clock: u64) -> 
         decision.outcome
     };
     Decision { outcome, write: Some(record), clock_back: None }
+}
+
+/// A login that looks around the centre alone.
+pub fn around_the_centre(decision: Decision, record: &Record, typed: Typed, clock: u64) -> Decision {
+    let Typed::Code(phone, step) = typed else { return decision };
+    let drift = record.device(&phone.device().id).and_then(|line| line.drift);
+    let far = |drift: i8| clock.saturating_add_signed(drift.into()).abs_diff(step) > WINDOW;
+    if !matches!(decision.outcome, Outcome::Accepted { .. }) || !drift.is_some_and(far) {
+        return decision;
+    }
+    Decision { outcome: Outcome::Wrong { fails: 0, wait_until: None }, write: Some(record.clone()), clock_back: None }
 }
 
 /// Where a commit writes.

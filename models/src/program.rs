@@ -348,6 +348,9 @@ impl Run {
         if scope.is(Mutation::ResyncAtLogin) {
             decision = crate::mutation::resync(decision, &record, typed, scope.host.clock);
         }
+        if scope.is(Mutation::ClockOutOfReach) {
+            decision = crate::mutation::around_the_centre(decision, &record, typed, scope.host.clock);
+        }
         self.said = Some(match decision.outcome {
             Outcome::Accepted { .. } => Said::Accepted,
             Outcome::Used { .. } => Said::Used,

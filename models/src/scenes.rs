@@ -154,6 +154,15 @@ pub fn all(long: bool) -> Vec<Scene> {
             expected: &["unlock brought a state back from the future", "a lost state was healed"],
         },
         Scene {
+            name: "late",
+            factor: A,
+            ahead: &[0, 4, -4],
+            programs: 2,
+            plans: vec![NOW, login(Phone::A, -1), login(Phone::A, -2)],
+            budget: Budget { logins: more(3, 4), ticks: more(2, 4), power: more(0, 1), losses: 1, ..none },
+            expected: &["a code of phone A was accepted", "a used code was refused", "a lost state was healed"],
+        },
+        Scene {
             name: "a read-only disk",
             factor: A,
             ahead: &[0],
@@ -196,6 +205,7 @@ pub const MUTATIONS: &[(Mutation, &str, &str)] = &[
     (Mutation::BothSlots, "logins", LOCKED_OUT),
     (Mutation::NewestSlot, "logins", TWICE),
     (Mutation::ResyncAtLogin, "logins", TWICE),
+    (Mutation::ClockOutOfReach, "late", LOCKED_OUT),
     (Mutation::FailureIgnored, "guesses", COUNTED),
     (Mutation::RunForgotten, "a read-only disk", TWICE),
     (Mutation::LeftOverStays, "a read-only disk", TWICE),
@@ -212,5 +222,5 @@ pub const EXCEPTIONS: &[(Exception, &str, &str)] = &[
     (Exception::TwoFaults, "guesses", TWICE),
     (Exception::NameLost, "first enrollments", LOCKED_OUT),
     (Exception::TwoLocks, "a read-only disk", COUNTED),
-    (Exception::LateTwice, "the clock", LOCKED_OUT),
+    (Exception::FastAndLate, "late", LOCKED_OUT),
 ];
