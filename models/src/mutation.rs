@@ -33,6 +33,10 @@ pub enum Mutation {
     SecretInPlace,
     /// The answer does not wait for fdatasync.
     AnswerBeforeSync,
+    /// A commit overwrites the only slot that is on the disk, where the writer of the newest one died.
+    NoSyncBefore,
+    /// What fdatasync could not write is left as it is, and the next fdatasync says that all is well.
+    NotWrittenAgain,
     /// A commit writes both slots.
     BothSlots,
     /// A commit writes over the newer slot.
@@ -67,9 +71,6 @@ pub enum Exception {
     UnlockedAndBack,
     /// The power goes while the disk is read-only: what was used since then was known in `/run` alone.
     RunLost,
-    /// Two faults: a login dies, or its fdatasync fails, behind its pwrite, and the power goes behind the next login's
-    /// pwrite. Neither slot need be on the disk then.
-    TwoFaults,
     /// A program made the state file, another one went on with it, and the power goes before the first one has synced the
     /// folder: no file system of Linux loses the name of a file that was synced, but none must keep it.
     NameLost,
