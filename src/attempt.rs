@@ -37,7 +37,7 @@ pub struct Attempt<'a> {
     pub source: Source,
     /// Seconds since 1970.
     pub now: u64,
-    /// Steps each way around the device's centre: 0 to 3.
+    /// Steps each way around the device's centre: 0 to 3. Its clock counts too.
     pub window: u64,
     /// The policy's `[throttle]`.
     pub limits: Limits,
@@ -138,7 +138,8 @@ pub fn bring_back(enrollment: &Enrollment, record: &mut Record, now: u64, window
     }
 }
 
-/// The highest step that can have been accepted until now; a counter cannot be known.
+/// The highest step that can have been accepted until now, be it around the centre or at the clock; a counter cannot be
+/// known.
 fn furthest(device: &Device, now: u64, window: u64) -> Option<u64> {
     Some(device.step(now)?.saturating_add_signed(MAX_DRIFT.into()).saturating_add(window))
 }
@@ -255,14 +256,18 @@ impl Attempt<'_> {
             Some(drift) => (clock.saturating_add_signed(drift.into()), self.window),
             None => (clock, self.window.saturating_add_signed(MAX_DRIFT.into())),
         };
-        let Some(matched) = search(device, centre.saturating_sub(reach), centre.saturating_add(reach), code) else {
+        let (first, last) = (centre.saturating_sub(reach), centre.saturating_add(reach));
+        // The clock itself always counts: drift also follows who types late, or a host whose clock was wrong, and would
+        // leave behind a phone that is right. Of one that is four steps off, six codes are right instead of three.
+        let Some(matched) = search(device, first.min(clock), last.max(clock), code) else {
             return Verdict::Wrong;
         };
         if line.last.is_some_and(|last| matched <= last) {
             return Verdict::Used { next_in: self.next_in(device, line) };
         }
         line.last = Some(matched);
-        line.drift = Some(drift(matched, clock));
+        // By no more than the window: one late code must not leave behind a phone that is fast.
+        line.drift = Some(drift(matched.clamp(first, last), clock));
         line.at = Some(self.now);
         Verdict::Right(Via::Device(device.id.clone()))
     }

@@ -168,6 +168,11 @@ pub fn newest(own: Found, other: Found) -> Option<(Option<Record>, Place)> {
 }
 
 impl Place {
+    /// Is there a record in this file that must not be lost?
+    pub fn is_kept(self) -> bool {
+        self.newest.is_some()
+    }
+
     /// A record over the older slot.
     pub fn write(self, record: &Record) -> Result<Writing, TooLarge> {
         let sequence = self.sequence.saturating_add(1);

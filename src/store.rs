@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, OFlag};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::stat::lstat;
+use nix::sys::stat::{FileStat, lstat};
 
 use crate::account::Account;
+use crate::clock;
 use crate::disk;
 use crate::door::DoorError;
 use crate::enrollment::{Broken, Enrollment};
@@ -33,6 +34,8 @@ pub use policy::{edit_policy, read_policy};
 const RUN: &str = "/run/pam_totp/state";
 /// How long a login waits for another one of the same user.
 const LOCK_BOUND: Duration = Duration::from_secs(1);
+/// Seconds after which the kernel has written to the disk what nobody has synced: 35 by default, and room.
+const WRITTEN_BACK: u64 = 120;
 /// Longest file name before its ending.
 const MAX_NAME: usize = 240;
 
@@ -217,14 +220,16 @@ impl Store {
             _ if read_only => return Err(StoreError::Io(path, Errno::EROFS)),
             _ => None,
         };
+        let is_fresh = run.as_ref().or(disk.as_ref()).is_some_and(|(_, stat)| is_fresh(stat));
         Ok(Locked {
             store: self,
             name: name.to_owned(),
             file,
             path,
-            disk,
-            run,
+            disk: disk.map(|(file, _)| file),
+            run: run.map(|(file, _)| file),
             place: Place::default(),
+            is_fresh,
             left_over: None,
         })
     }
@@ -245,6 +250,8 @@ pub struct Locked<'a> {
     run: Option<Flock<File>>,
     /// Where the next record goes, by what was read.
     place: Place,
+    /// What is to be written was written just now: perhaps by somebody who died before it was on the disk.
+    is_fresh: bool,
     /// The record that continued in `/run` while the disk was read-only, now that it no longer is.
     left_over: Option<PathBuf>,
 }
@@ -281,15 +288,28 @@ impl Locked<'_> {
         Ok(record)
     }
 
-    /// Writes the record over the older slot: one pwrite, one fdatasync. Only then may anybody be answered.
+    /// Writes the record over the older slot: one pwrite, one fdatasync. Only then may anybody be answered. The newest one
+    /// must be on the disk before: else a power failure in the middle of this write leaves neither.
     pub fn commit(&mut self, record: &Record) -> Result<(), StoreError> {
         let writing = self.place.write(record).map_err(|_| StoreError::TooLarge)?;
         let file = self.run.as_ref().or(self.disk.as_ref()).ok_or(StoreError::Io(self.path.clone(), Errno::EROFS))?;
         let fault = |e: std::io::Error| io_error(&self.path, &e);
         panic_here!("store");
-        file.write_all_at(&writing.bytes, writing.offset).map_err(fault)?;
-        file.sync_data().map_err(fault)?;
-        self.place = writing.then;
+        if self.is_fresh && self.place.is_kept() {
+            file.sync_data().map_err(fault)?;
+            self.is_fresh = false;
+        }
+        let write = || file.write_all_at(&writing.bytes, writing.offset);
+        write().map_err(fault)?;
+        if let Err(error) = file.sync_data() {
+            // The kernel gives up what it could not write, and the next fdatasync would say that all is well: written
+            // again, it is tried again.
+            let _ = write();
+            let error = fault(error);
+            // Recorded, if not for certain: whoever were asked now would take the code for a used one.
+            return Err(if error.is_out_of_reach() { StoreError::Io(self.path.clone(), Errno::EIO) } else { error });
+        }
+        (self.place, self.is_fresh) = (writing.then, false);
         // Behind the disk's record from now on: should that be lost, it must not stand in for it. What cannot be
         // taken away (a `/run` that is read-only) changes no verdict.
         let _ = self.left_over.take().map(|path| unlink(&path));
@@ -363,10 +383,15 @@ fn user_name(file: &str) -> Option<String> {
     (file_name(&user).ok()? == file).then_some(user)
 }
 
-fn lock_run(run: &Path, file: &str, deadline: Option<Instant>) -> Result<Flock<File>, StoreError> {
+fn lock_run(run: &Path, file: &str, deadline: Option<Instant>) -> Result<(Flock<File>, FileStat), StoreError> {
     run.parent().map_or(Ok(()), |parent| check_directories(parent, Writers::Trusted))?;
     check_directory(run, Writers::OwnerAlone)?;
     lock_file(&run.join(file), OFlag::O_RDWR, Writers::OwnerAlone, deadline)
+}
+
+/// Written less than two minutes ago; or ahead, for the clock may have been set.
+fn is_fresh(stat: &FileStat) -> bool {
+    u64::try_from(stat.st_mtime).is_ok_and(|written| clock::now().abs_diff(written) < WRITTEN_BACK)
 }
 
 /// Whoever starts sudo or su sets its limits. A record that is cut off at a place of his choice may be whole for a right

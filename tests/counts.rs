@@ -10,6 +10,7 @@ const CEILINGS: &str = include_str!("data/ceilings.toml");
 const FLOOR: &str = "auth required pam_permit.so\n";
 /// The beginning of a step.
 const T: u64 = 1_800_000_000;
+const DAY: u64 = 86_400;
 
 fn ceiling(name: &str) -> u64 {
     let ceilings: toml::Table = CEILINGS.parse().expect("a table");
@@ -51,11 +52,15 @@ fn instructions_of_a_right_code() {
     });
 }
 
-fn system_calls(system: &System, stack: &str) -> Vec<Call> {
+/// At `time`, of a user whose record was last written at `written`.
+fn system_calls(system: &System, stack: &str, time: u64, written: u64) -> Vec<Call> {
     system.stack(SERVICE, stack);
     let program = application();
     let program = [program.get_program().to_str().expect("a path"), SERVICE, "alice"];
-    let (calls, output) = calls(system, T, &program, &format!("{}\n", code_at(KEY, T)));
+    // As the disk has it: libfaketime says of every file that it was written just now.
+    system.runs(Command::new("touch").args(["-d", &format!("@{written}"), "/var/lib/pam_totp/state/alice"]));
+    let program = [["env", "NO_FAKE_STAT=1"].as_slice(), &program].concat();
+    let (calls, output) = calls(system, time, &program, &format!("{}\n", code_at(KEY, time)));
     assert_eq!(Said::read(&output).codes, [SUCCESS], "{output:?}");
     calls
 }
@@ -64,13 +69,39 @@ fn system_calls(system: &System, stack: &str) -> Vec<Call> {
 fn system_calls_of_a_right_code() {
     throw_away(|system| {
         prepare(system);
-        let floor = system_calls(system, FLOOR).len();
-        let calls = system_calls(system, application::STACK);
+        let floor = system_calls(system, FLOOR, T, T - DAY).len();
+        let calls = system_calls(system, application::STACK, T, T - DAY);
         let count = |name: &str| calls.iter().filter(|call| call.name.starts_with(name)).count();
         let to_u64 = |count: usize| u64::try_from(count).expect("a count");
         // For a failure to show.
         calls.iter().skip_while(|call| !call.line.contains("pam_totp")).for_each(|call| println!("{}", call.line));
         holds("system_calls", to_u64(calls.len() - floor));
         assert_eq!((count("fdatasync"), count("fsync"), count("rename"), count("pwrite")), (1, 0, 0, 1));
+    });
+}
+
+/// Who logs in again before the kernel has certainly written the last record to the disk syncs it first: whoever wrote
+/// it may have died before he did.
+#[test]
+fn a_record_that_is_not_on_the_disk_for_certain_is_synced_before_the_next_one_is_written() {
+    throw_away(|system| {
+        prepare(system);
+        let writes = |time, written| {
+            let calls = system_calls(system, application::STACK, time, written);
+            let names =
+                calls.into_iter().map(|call| call.name).filter(|name| ["fdatasync", "pwrite64"].contains(&&**name));
+            names.collect::<Vec<_>>()
+        };
+        for (time, written, synced) in [
+            (T, T - 120, false),
+            (T + 60, T + 60 - 119, true),
+            (T + 120, T + 120, true),
+            // The clock went back.
+            (T + 180, T + 180 + 119, true),
+            (T + 240, T + 240 + 120, false),
+        ] {
+            let all = ["fdatasync", "pwrite64", "fdatasync"];
+            assert_eq!(writes(time, written), all[usize::from(!synced)..], "{time} {written}");
+        }
     });
 }

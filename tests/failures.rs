@@ -3,7 +3,7 @@
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, login_at};
 use crate::support::codes::code_at;
 use crate::support::effort::effort;
-use crate::support::strace::{Call, calls, failing_at};
+use crate::support::strace::{Call, calls, failing_at, trace};
 use crate::support::system::{KEY, throw_away};
 use std::fs;
 use std::process::Command;
@@ -72,6 +72,39 @@ fn whatever_call_fails_a_wrong_code_never_gets_in_and_a_right_one_once_at_most()
         }
         assert!(refused > 30, "{refused}");
         assert_eq!(system.log.count("internal error"), 0);
+    });
+}
+
+/// The kernel takes what it could not write for written. A record that nobody heard of may get lost with the power, but the
+/// next login must not overwrite the only one that is on the disk.
+#[test]
+fn a_record_that_could_not_be_synced_is_written_again_and_none_over_one_that_cannot_be() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        system.stack(SERVICE, "auth required pam_totp.so explain\n");
+        let record = || fs::read("/var/lib/pam_totp/state/alice").expect("the record");
+        let (calls, output) = calls(system, T, &LOGIN, &code(T));
+        assert_eq!(Said::read(&output).codes, [SUCCESS]);
+        // To libfaketime every file is new.
+        let [before, behind] = calls.iter().filter(|call| call.name == "fdatasync").collect::<Vec<_>>()[..] else {
+            panic!("{calls:?}")
+        };
+        let failures = [(before, "EIO"), (behind, "EIO"), (behind, "EROFS"), (behind, "EACCES")];
+        for (time, (call, error)) in (T + HOUR..).step_by(3_600).zip(failures) {
+            let was = record();
+            let failing = |typed: &str| {
+                let said = Said::read(&failing_at(system, call, error, time, &LOGIN, typed));
+                assert_eq!(said.codes, [AUTH_ERR]);
+                let trace = trace();
+                let (_, after) = trace.split_once("(INJECTED)").expect("the failure");
+                assert_eq!(after.contains("pwrite64("), call.nth == 2, "{trace}");
+                assert_eq!(record() == was, call.nth == 1, "{call:?}");
+                said
+            };
+            assert_eq!(failing(&code(time + 6_000)), failing(&code(time)), "{call:?} {error}");
+        }
+        system.log.line("store error for alice: /var/lib/pam_totp/state/alice: I/O error");
     });
 }
 

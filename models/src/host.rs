@@ -128,9 +128,10 @@ impl File {
         state::read(&bytes)
     }
 
-    /// Is there anything that only the cache has?
-    fn has_unsynced(&self) -> bool {
-        self.slots.iter().any(|slot| slot.cached != slot.durable)
+    /// Is there anything that fdatasync would write? Within the two minutes of `store::WRITTEN_BACK` there may be; where
+    /// there is not, it is no matter whether it is called.
+    pub fn is_dirty(&self) -> bool {
+        self.slots.iter().any(|slot| slot.dirty)
     }
 
     /// The newest record in it.
@@ -270,10 +271,6 @@ impl Host {
         self.state = Name { cached: inode, durable: inode };
         let whole = Content::Whole(factor, true);
         self.secret = Name { cached: whole, durable: whole };
-    }
-
-    pub fn has_unsynced(&self) -> bool {
-        self.state_file().is_some_and(File::has_unsynced)
     }
 
     /// The state file by its name.

@@ -14,13 +14,10 @@ use crate::world::{Budget, Seen, World};
 /// Steps by which the clock is set back.
 pub const BACK: u64 = 3;
 
-/// Codes that are typed late.
-const LATE: [Plan; 2] = [Plan::Login(What::Shown(Phone::A, -1)), Plan::Login(What::Shown(Phone::A, -2))];
-
 /// What somebody may type, when he begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
-    /// What the phone shows, or will show in so many steps.
+    /// What the phone shows, or will show in so many steps, or showed.
     Shown(Phone, i8),
     Wrong,
     /// The first backup code.
@@ -134,6 +131,12 @@ impl Host {
         self.mutation == Some(Mutation::Without(exception))
     }
 
+    /// Nobody is promised anything who types late what a phone shows whose clock is fast.
+    fn is_promised(&self, plan: Plan, world: &World) -> bool {
+        let late = matches!(plan, Plan::Login(What::Shown(_, later)) if later < 0);
+        !late || world.ahead <= 0 || self.denies(Exception::FastAndLate)
+    }
+
     fn may_flip(&self, world: &World) -> bool {
         self.denies(Exception::TwoLocks) || !world.programs.iter().flatten().any(Run::has_no_disk)
     }
@@ -164,9 +167,9 @@ impl Model for Host {
         }
         if world.programs.iter().any(Option::is_none) {
             let may = |plan: &&Plan| if matches!(plan, Plan::Login(_)) { left.logins > 0 } else { left.changes > 0 };
-            let late: &[Plan] = if self.denies(Exception::LateTwice) { &LATE } else { &[] };
+            let kept = |plan: &&Plan| self.is_promised(**plan, world);
             let plans =
-                self.scene.plans.iter().chain(late).filter(may).filter(|plan| self.begin(**plan, world).is_some());
+                self.scene.plans.iter().filter(may).filter(kept).filter(|plan| self.begin(**plan, world).is_some());
             actions.extend(plans.map(|plan| Action::Begin(*plan)));
         }
         if left.power > 0 {

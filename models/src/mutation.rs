@@ -3,7 +3,7 @@
 use pam_totp::attempt::{Decision, Outcome, Via};
 use pam_totp::state::{Record, SLOT, Writing};
 
-use crate::keys::Typed;
+use crate::keys::{Typed, WINDOW};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutation {
@@ -33,12 +33,18 @@ pub enum Mutation {
     SecretInPlace,
     /// The answer does not wait for fdatasync.
     AnswerBeforeSync,
+    /// A commit overwrites the only slot that is on the disk, where the writer of the newest one died.
+    NoSyncBefore,
+    /// What fdatasync could not write is left as it is, and the next fdatasync says that all is well.
+    NotWrittenAgain,
     /// A commit writes both slots.
     BothSlots,
     /// A commit writes over the newer slot.
     NewestSlot,
     /// A login believes two consecutive codes wherever they are.
     ResyncAtLogin,
+    /// The window is all that counts: drift that followed who was late leaves his phone behind.
+    ClockOutOfReach,
     /// A commit that failed is answered as if it had not.
     FailureIgnored,
     /// On a disk that is writable again its record counts alone.
@@ -65,18 +71,15 @@ pub enum Exception {
     UnlockedAndBack,
     /// The power goes while the disk is read-only: what was used since then was known in `/run` alone.
     RunLost,
-    /// Two faults: a login dies, or its fdatasync fails, behind its pwrite, and the power goes behind the next login's
-    /// pwrite. Neither slot need be on the disk then.
-    TwoFaults,
     /// A program made the state file, another one went on with it, and the power goes before the first one has synced the
     /// folder: no file system of Linux loses the name of a file that was synced, but none must keep it.
     NameLost,
     /// The state is lost, the disk is read-only, and it turns writable under a login: that one holds a lock in `/run`
     /// alone, and the next one a lock on the disk alone.
     TwoLocks,
-    /// Somebody types a code one step late, and another time one that is two steps late: the centre has followed him, and
-    /// what his phone shows is beyond the window, until `resync`.
-    LateTwice,
+    /// The phone's clock is fast, and its owner types a code one step late, and another time one that is two steps late:
+    /// the centre has followed him, and what the phone shows is beyond both the window and the clock.
+    FastAndLate,
 }
 
 /// A TOTP resynchronization at a login: the second of two consecutive codes within twenty steps.
@@ -100,6 +103,17 @@ pub fn resync(decision: Decision, record: &Record, typed: Typed, clock: u64) -> 
         decision.outcome
     };
     Decision { outcome, write: Some(record), clock_back: None }
+}
+
+/// A login that looks around the centre alone.
+pub fn around_the_centre(decision: Decision, record: &Record, typed: Typed, clock: u64) -> Decision {
+    let Typed::Code(phone, step) = typed else { return decision };
+    let drift = record.device(&phone.device().id).and_then(|line| line.drift);
+    let far = |drift: i8| clock.saturating_add_signed(drift.into()).abs_diff(step) > WINDOW;
+    if !matches!(decision.outcome, Outcome::Accepted { .. }) || !drift.is_some_and(far) {
+        return decision;
+    }
+    Decision { outcome: Outcome::Wrong { fails: 0, wait_until: None }, write: Some(record.clone()), clock_back: None }
 }
 
 /// Where a commit writes.

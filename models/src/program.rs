@@ -61,6 +61,8 @@ pub enum Call {
     LockRun,
     /// Reads both files and decides.
     Read(Stage),
+    /// What a program has left behind that died.
+    SyncBefore,
     Write,
     Sync,
     /// Takes the record in `/run` away, once the disk has a newer one.
@@ -216,6 +218,7 @@ impl Run {
             }
             Call::LockRun => self.lock_run(scope),
             Call::Read(stage) => self.read(stage, scope),
+            Call::SyncBefore => self.sync_before(scope),
             Call::Write => self.write(scope),
             Call::Sync => self.sync(scope),
             Call::UnlinkRun => {
@@ -348,6 +351,9 @@ impl Run {
         if scope.is(Mutation::ResyncAtLogin) {
             decision = crate::mutation::resync(decision, &record, typed, scope.host.clock);
         }
+        if scope.is(Mutation::ClockOutOfReach) {
+            decision = crate::mutation::around_the_centre(decision, &record, typed, scope.host.clock);
+        }
         self.said = Some(match decision.outcome {
             Outcome::Accepted { .. } => Said::Accepted,
             Outcome::Used { .. } => Said::Used,
@@ -356,15 +362,22 @@ impl Run {
             Outcome::NotACode => Said::Refused,
         });
         match decision.write.or(healed.then_some(record)) {
-            Some(record) => self.commit(record, if source == Source::Door { Stage::Authorized } else { Stage::Over }),
+            Some(record) => {
+                self.commit(record, if source == Source::Door { Stage::Authorized } else { Stage::Over }, scope)
+            }
             None if self.said == Some(Said::Accepted) => unreachable!("a success is written"),
             None => Call::Answer,
         }
     }
 
-    fn commit(&mut self, record: Record, after: Stage) -> Call {
+    fn commit(&mut self, record: Record, after: Stage, scope: &Scope<'_>) -> Call {
         (self.record, self.after) = (Some(Held(record)), after);
-        if self.early { Call::Lock } else { Call::Write }
+        let is_dirty = self.run.or(self.disk).is_some_and(|inode| scope.host.file(inode).is_dirty());
+        match (self.early, self.place.is_kept() && is_dirty && !scope.is(Mutation::NoSyncBefore)) {
+            (true, _) => Call::Lock,
+            (false, true) => Call::SyncBefore,
+            (false, false) => Call::Write,
+        }
     }
 
     pub fn writing(&self, mutation: Option<Mutation>) -> state::Writing {
@@ -376,6 +389,13 @@ impl Run {
     /// The inode that is written, if it can be.
     pub fn target(&self, host: &Host) -> Option<u8> {
         self.run.or(self.disk.filter(|_| !host.read_only))
+    }
+
+    fn sync_before(&mut self, scope: &mut Scope<'_>) -> Call {
+        let Some(inode) = self.target(scope.host) else { return self.fail(scope.mutation) };
+        scope.seen.mark("a record was synced for who died before he did");
+        scope.host.file_mut(inode).sync();
+        Call::Write
     }
 
     fn write(&mut self, scope: &mut Scope<'_>) -> Call {
@@ -397,7 +417,6 @@ impl Run {
     fn sync(&mut self, scope: &mut Scope<'_>) -> Call {
         if let Some(inode) = self.run.or(self.disk) {
             scope.host.file_mut(inode).sync();
-            scope.ghost.unsynced &= self.disk != Some(inode);
         }
         self.place = self.writing(scope.mutation).then;
         if self.left_over && scope.host.run.is_some() && !scope.is(Mutation::LeftOverStays) {

@@ -46,8 +46,6 @@ pub struct Ghost {
     pub lost: bool,
     /// Steps that the clock went back, in all.
     pub back: u64,
-    /// A program left a write behind that is not on the disk.
-    pub unsynced: bool,
     /// The exception that is not granted.
     denied: Option<Exception>,
 }
@@ -258,13 +256,17 @@ impl World {
                 };
                 all = self.host.file(inode).after_cut(&run.writing(mutation)).into_iter().map(with).collect();
             }
-            (Call::Sync, Some(inode)) => {
+            (call @ (Call::SyncBefore | Call::Sync), Some(inode)) => {
                 let with = |change: fn(&mut File)| {
                     let mut world = self.clone();
                     change(world.host.file_mut(inode));
                     world
                 };
-                all.extend([with(File::sync), with(File::fail_sync)]);
+                all.push(with(File::sync));
+                // What the program wrote itself it writes again when that fails, and it is as if it had died before.
+                if call == Call::SyncBefore || mutation == Some(Mutation::NotWrittenAgain) {
+                    all.push(with(File::fail_sync));
+                }
             }
             _ => {}
         }
@@ -278,7 +280,6 @@ impl World {
                 world.answered(&run, &Seen::default());
             }
             world.ended(me);
-            world.ghost.unsynced |= world.host.has_unsynced();
             if !once.contains(&world) {
                 once.push(world);
             }
@@ -301,9 +302,6 @@ impl World {
             let record = || world.host.state_file().and_then(File::record);
             if self.host.run.is_some() {
                 world.ghost.fell_back(Exception::RunLost, record());
-            }
-            if std::mem::take(&mut world.ghost.unsynced) {
-                world.ghost.fell_back(Exception::TwoFaults, record());
             }
             if world.host.state.cached != self.host.state.cached {
                 world.ghost.fell_back(Exception::NameLost, record());

@@ -129,13 +129,13 @@ pub(super) fn read_checked(path: &Path, writers: Writers) -> Result<Option<Zeroi
     Ok(Some(bytes))
 }
 
-/// Opens a file, makes it where it is missing, and locks it.
+/// Opens a file, makes it where it is missing, and locks it. What it was under the lock comes along.
 pub(super) fn lock_file(
     path: &Path,
     access: OFlag,
     writers: Writers,
     deadline: Option<Instant>,
-) -> Result<Flock<File>, StoreError> {
+) -> Result<(Flock<File>, FileStat), StoreError> {
     loop {
         let file = match open_unchecked(path, access)? {
             Some(file) => file,
@@ -153,7 +153,7 @@ pub(super) fn lock_file(
         let held = fstat(&*locked).map_err(|e| StoreError::Io(path.into(), e))?;
         if lstat(path).is_ok_and(|named| (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)) {
             check_stat(&held, path, writers)?;
-            return Ok(locked);
+            return Ok((locked, held));
         }
         if deadline.is_none_or(|d| Instant::now() >= d) {
             return Err(StoreError::Busy);

@@ -29,7 +29,7 @@ pub fn edit_policy<E: From<StoreError>>(
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.new"));
     // The new file is the lock: who waited for it finds that it has become the policy, and makes another.
-    let new = lock_file(&temporary, OFlag::O_RDWR, Writers::Trusted, Instant::now().checked_add(LOCK_BOUND))?;
+    let (new, _) = lock_file(&temporary, OFlag::O_RDWR, Writers::Trusted, Instant::now().checked_add(LOCK_BOUND))?;
     let replaced = read_policy(path).map_err(E::from).and_then(|old| edit(old.as_ref().map(|bytes| &***bytes)));
     let replaced = replaced.and_then(|bytes| match bytes {
         Some(bytes) => replace(path, &temporary, &new, &bytes).map(|()| true).map_err(E::from),

@@ -103,7 +103,8 @@ pub fn open(user: &User, now: u64) -> u64 {
         let clock = device.step(now).expect("a clock");
         let reach = user.window + if line.drift.is_some() { 0 } else { MAX_DRIFT };
         let centre = clock.saturating_add_signed(line.drift.unwrap_or_default().into());
-        (centre.saturating_sub(reach)..=centre + reach).filter(|step| *step > last).count() as u64
+        let (from, to) = (centre.saturating_sub(reach).min(clock), (centre + reach).max(clock));
+        (from..=to).filter(|step| *step > last).count() as u64
     };
     user.enrollment.devices.iter().map(of).sum()
 }

@@ -91,8 +91,10 @@ impl Witness {
     fn is_due(&self, device: &Device, step: u64) -> bool {
         let line = self.user.record.device(&device.id).unwrap();
         let Some(drift) = line.drift else { return false };
-        let centre = clock(device, self.now).saturating_add_signed(drift.into());
-        centre.abs_diff(step) <= self.user.window && line.last.is_some_and(|last| step > last)
+        let clock = clock(device, self.now);
+        let centre = clock.saturating_add_signed(drift.into());
+        let near = centre.abs_diff(step) <= self.user.window || (clock.min(centre)..=clock.max(centre)).contains(&step);
+        near && line.last.is_some_and(|last| step > last)
     }
 
     fn types(&mut self, typed: &str) -> Outcome {
@@ -111,6 +113,9 @@ impl Witness {
             assert!(clock.abs_diff(step) <= 4 + self.user.window, "{step} is not near {clock}");
             assert_eq!(code(device, step), typed);
             let drift = i64::try_from(i128::from(step) - i128::from(clock)).unwrap();
+            // It follows by a window at most.
+            let (window, centre) = (i64::try_from(self.user.window).unwrap(), was.drift.map(i64::from));
+            let drift = centre.map_or(drift, |centre| drift.clamp(centre - window, centre + window));
             assert_eq!((is.drift.map(i64::from), is.at), (Some(drift.clamp(-4, 4)), Some(self.now)));
             *highest = step;
         }
@@ -219,6 +224,73 @@ fn a_device_is_followed_four_steps_and_no_further() {
             }
         }
         assert_eq!(furthest, direction * 5, "four steps of drift and one of window");
+    }
+}
+
+#[test]
+fn whoever_types_late_once_and_twice_is_right_again_when_he_is_on_time() {
+    for late in [vec![1_i64, 2], vec![1, 2, 3], vec![1, 2, 3, 4], vec![1, 2, 3, 4, 5]] {
+        let mut user = User::with_phone();
+        let mut types = |day: u64, late: i64| {
+            let now = NOW + day * 86_400;
+            accepted(&user.types(user.code(now, -late), now))
+        };
+        assert!((1..).zip(&late).all(|(day, late)| types(day, *late)), "{late:?}");
+        assert!((30..40).all(|day| types(day, 0)), "{late:?}");
+        assert_eq!(user.line().drift, Some(0));
+    }
+}
+
+#[test]
+fn one_late_code_does_not_leave_a_fast_phone_behind() {
+    for (window, late) in (1..=3).flat_map(|window| (1..=4).map(move |late| (window, late))) {
+        let mut user = User { window, ..User::with_phone() };
+        user.record.devices[0].drift = Some(4);
+        assert!(accepted(&user.types(user.code(NOW, 4 - late), NOW)), "window {window}, {late} steps late");
+        assert!(accepted(&user.types(user.code(NOW + 30, 4), NOW + 30)), "window {window}, {late} steps late");
+        assert_eq!(user.line().drift, Some(4));
+    }
+}
+
+#[test]
+fn a_host_whose_clock_is_set_right_knows_a_phone_that_was_right_all_along() {
+    for (window, drift, by) in (0..=3)
+        .flat_map(|window| [-4_i64, 4].into_iter().flat_map(move |drift| (2..=4).map(move |by| (window, drift, by))))
+    {
+        let mut user = User { window, ..User::with_phone() };
+        user.record.devices[0].drift = i8::try_from(drift).ok();
+        let left = drift - drift.signum() * by;
+        for day in 0..10 {
+            let now = NOW + day * 86_400;
+            assert!(accepted(&user.types(user.code(now, left), now)), "window {window}, {drift}, {by}");
+            assert!(!accepted(&user.types(user.code(now, left), now)));
+        }
+        // With a window of none the centre stays, and all between counts.
+        assert_eq!(user.line().drift.map(i64::from), Some(if window == 0 { drift } else { left }));
+    }
+}
+
+/// Around the centre, and at the clock with what is between: no code more.
+#[test]
+fn so_far_reaches_a_device_that_has_drifted() {
+    for (window, drift, from, to) in [
+        (1, 4, 0, 5),
+        (1, -4, -5, 0),
+        (1, 2, 0, 3),
+        (1, -1, -2, 0),
+        (1, 1, 0, 2),
+        (0, 3, 0, 3),
+        (3, 4, 0, 7),
+        (3, -2, -5, 1),
+    ] {
+        let mut user = User { window, ..User::with_phone() };
+        user.record.devices[0].drift = Some(drift);
+        let is_right = |ahead: &i64| accepted(&user.decide(user.code(NOW, *ahead).as_bytes(), NOW).outcome);
+        assert_eq!(
+            (-12..=12).filter(is_right).collect::<Vec<_>>(),
+            (from..=to).collect::<Vec<_>>(),
+            "{window} {drift}"
+        );
     }
 }
 

@@ -73,6 +73,7 @@ fn strace(time: u64, options: &[&str]) -> Command {
     strace
 }
 
-fn trace() -> String {
+/// What the last one of these did.
+pub fn trace() -> String {
     fs::read_to_string(TRACE).expect("a trace")
 }

@@ -62,7 +62,7 @@ impl Run {
         proved.devices.into_iter().for_each(|line| record.set_device(line));
         let phones = self.new_factor(scope.host).phones.all();
         record.make_room(|id| phones.iter().any(|phone| phone.device().id == id));
-        self.commit(record, if secret_first { Stage::Over } else { Stage::ServesBoth })
+        self.commit(record, if secret_first { Stage::Over } else { Stage::ServesBoth }, scope)
     }
 
     /// Behind the new secret: what it does not need goes.
@@ -75,7 +75,7 @@ impl Run {
         if place != Place::Beside {
             record.backup = None;
         }
-        self.commit(record, Stage::Over)
+        self.commit(record, Stage::Over, scope)
     }
 
     /// `Transaction::renew`
@@ -87,7 +87,7 @@ impl Run {
                 let mut record = self.record(scope.host, scope.mutation).unwrap_or_default();
                 heal(&factor.enrollment(), &mut record, scope);
                 record.backup = Factor { set: Some(set), ..factor }.set_id().map(|id| BackupState { id, used: 0 });
-                self.commit(record, Stage::Over)
+                self.commit(record, Stage::Over, scope)
             }
             _ => Call::WriteTemporary,
         }
@@ -113,7 +113,7 @@ impl Run {
             lane.seen = lane.seen.min(now);
         }
         scope.ghost.guesses = [0, 0];
-        self.commit(record, Stage::Over)
+        self.commit(record, Stage::Over, scope)
     }
 
     pub(super) fn new_factor(&self, host: &Host) -> Factor {
