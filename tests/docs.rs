@@ -66,7 +66,7 @@ fn anchor(heading: &str) -> String {
 #[test]
 fn every_link_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for document in ["README.md", "SECURITY.md", "docs/panels.md"] {
+    for document in ["README.md", "SECURITY.md", "docs/panels.md", "docs/promises.md"] {
         let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let text = read(&root.join(document));
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
@@ -405,4 +405,31 @@ fn shell(command: &str) -> Command {
     let mut shell = Command::new("/bin/bash");
     shell.args(["-euc", command]);
     shell
+}
+
+/// Who reads that a promise holds wants to see what would notice if it did not: a command that tries something.
+#[test]
+fn each_promise_has_a_command_that_tries_to_break_it() {
+    let listed = Command::new(std::env::current_exe().expect("a test has a file")).arg("--list").output();
+    let listed = String::from_utf8(listed.expect("it lists its tests").stdout).expect("names");
+    let makefile = include_str!("../Makefile");
+    let rows =
+        include_str!("../docs/promises.md").lines().filter(|line| line.starts_with("| ") && line.ends_with("` |"));
+    let commands: Vec<&str> = rows.filter_map(|row| row.rsplit('`').nth(1)).collect();
+    assert!(commands.len() > 12, "{commands:?}");
+    for command in commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        match words[..] {
+            ["make", target] => {
+                assert!(makefile.contains(&format!("\n{target}:")) || makefile.contains(&format!(" {target}:")))
+            }
+            ["cargo", "run", .., "models/Cargo.toml", "--", "long"] => {}
+            ["cargo", "test", "--locked", "--test", "promises", "--", ref filters @ ..] => {
+                for filter in filters.iter().filter(|word| **word != "--nocapture") {
+                    assert!(listed.lines().any(|name| name.starts_with(filter)), "{command}: {filter} fits no test");
+                }
+            }
+            _ => panic!("what is this? {command}"),
+        }
+    }
 }
