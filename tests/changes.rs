@@ -30,7 +30,10 @@ struct Change {
     keys: [&'static [&'static str]; 2],
 }
 
-fn changes() -> [Change; 6] {
+/// What google-authenticator keeps, in which the code of T was used.
+const THEIRS: &str = "/root/alice.google_authenticator";
+
+fn changes() -> [Change; 7] {
     let proved = |key: &str| format!("{key}\n{}\n", code_at(key, T));
     let change = |arguments, input, keys| Change { arguments, input, keys };
     [
@@ -44,6 +47,8 @@ fn changes() -> [Change; 6] {
         change(&["remove", "alice", "--device", "tablet"], String::new(), [&[KEY, TABLET], &[KEY]]),
         change(&["backup-codes", "alice"], String::new(), [&[KEY], &[KEY]]),
         change(&["remove", "alice"], String::new(), [&[KEY], &[]]),
+        // Nothing is read but that file.
+        change(&["import", "google-authenticator", THEIRS, "--user", "alice"], proved(KEY), [&[], &[KEY]]),
     ]
 }
 
@@ -137,6 +142,8 @@ fn each_change(turns: usize, disturb: impl Fn(&System, &Change, &Call, usize) ->
     throw_away(|system| {
         application::build(system);
         system.user("alice");
+        system.file(THEIRS, &format!("{KEY}\n\" DISALLOW_REUSE {}\n\" TOTP_AUTH\n", T / 30));
+        fs::set_permissions(THEIRS, fs::Permissions::from_mode(0o600)).expect("sets the mode");
         for (turn, change) in (0..turns).flat_map(|turn| changes().map(|change| (turn, change))) {
             Before { secret: None, state: None }.restore();
             let before = Before::with(system, change.keys[0]);
