@@ -53,10 +53,8 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
             } else {
                 fault("missing")
             };
-            finding.mended_by([
-                "mount -a".to_owned(),
-                format!("[ -d {path} ] || install -d -o root -g root -m {mode} {path}"),
-            ])
+            finding
+                .mended_by([format!("mount -a && {{ [ -d {path} ] || install -d -o root -g root -m {mode} {path}; }}")])
         }
         (StoreError::Newer(_), _) => fault("newer").mended_by(INSTALL),
         (StoreError::NotTheirs(..), Some(user)) => {
