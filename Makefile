@@ -84,10 +84,10 @@ demo:
 
 # What `make check` tries in seconds, tests/corpora.rs, here for minutes: every target, two at once. A target is a file
 # there, a line in fuzz/Cargo.toml and one in tests/invariants/mod.rs.
-FUZZ_SECONDS = 700
+FUZZ_SECONDS = 480
 TARGETS = $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 # Mutation testing builds all for every change: none of it is in `make check`. Each day another shard, for so long.
-MUTANTS_MINUTES = 15
+MUTANTS_MINUTES = 10
 SHARDS = 6
 PAM_TOTP_SHARD ?= $(shell expr `date +%j` % $(SHARDS))
 
@@ -102,6 +102,7 @@ properties:
 	    --features module --lib --test pure
 
 fuzz:
+	@scripts/need g++
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
 	RUSTC_BOOTSTRAP=1 cargo fuzz build
 	@printf '%s\n' $(TARGETS) | xargs -P 2 -I NAME scripts/fuzz NAME $$(($(FUZZ_SECONDS) * 2 / $(words $(TARGETS))))
