@@ -33,10 +33,14 @@ struct Change {
 /// What google-authenticator keeps, in which the code of T was used.
 const THEIRS: &str = "/root/alice.google_authenticator";
 
-fn changes() -> [Change; 7] {
+fn change(arguments: &'static [&'static str], input: String, keys: [&'static [&'static str]; 2]) -> Change {
+    Change { arguments, input, keys }
+}
+
+/// A key comes.
+fn coming() -> Vec<Change> {
     let proved = |key: &str| format!("{key}\n{}\n", code_at(key, T));
-    let change = |arguments, input, keys| Change { arguments, input, keys };
-    [
+    vec![
         change(&["set", "alice"], proved(KEY), [&[], &[KEY]]),
         change(&["set", "alice", "--replace"], proved(TABLET), [&[KEY], &[TABLET]]),
         change(
@@ -44,11 +48,17 @@ fn changes() -> [Change; 7] {
             proved(TABLET),
             [&[KEY], &[KEY, TABLET]],
         ),
+        // Nothing is read but that file.
+        change(&["import", "google-authenticator", THEIRS, "--user", "alice"], proved(KEY), [&[], &[KEY]]),
+    ]
+}
+
+/// One goes, or none.
+fn going() -> Vec<Change> {
+    vec![
         change(&["remove", "alice", "--device", "tablet"], String::new(), [&[KEY, TABLET], &[KEY]]),
         change(&["backup-codes", "alice"], String::new(), [&[KEY], &[KEY]]),
         change(&["remove", "alice"], String::new(), [&[KEY], &[]]),
-        // Nothing is read but that file.
-        change(&["import", "google-authenticator", THEIRS, "--user", "alice"], proved(KEY), [&[], &[KEY]]),
     ]
 }
 
@@ -138,13 +148,13 @@ impl Change {
 }
 
 /// Breaks each change off at each call in some way; `disturb` says whether the change said that it was done.
-fn each_change(turns: usize, disturb: impl Fn(&System, &Change, &Call, usize) -> bool) {
+fn each_change(changes: fn() -> Vec<Change>, turns: usize, disturb: impl Fn(&System, &Change, &Call, usize) -> bool) {
     throw_away(|system| {
         application::build(system);
         system.user("alice");
         system.file(THEIRS, &format!("{KEY}\n\" DISALLOW_REUSE {}\n\" TOTP_AUTH\n", T / 30));
         fs::set_permissions(THEIRS, fs::Permissions::from_mode(0o600)).expect("sets the mode");
-        for (turn, change) in (0..turns).flat_map(|turn| changes().map(|change| (turn, change))) {
+        for (turn, change) in (0..turns).flat_map(|turn| changes().into_iter().map(move |change| (turn, change))) {
             Before { secret: None, state: None }.restore();
             let before = Before::with(system, change.keys[0]);
             let (calls, _) = calls(system, T, &change.program(), &change.input);
@@ -168,18 +178,32 @@ fn each_change(turns: usize, disturb: impl Fn(&System, &Change, &Call, usize) ->
     });
 }
 
-#[test]
-fn a_change_killed_at_any_call_leaves_the_old_factor_or_the_new_one() {
-    each_change(1, |system, change, call, _| {
-        killed_at(system, call, T, &change.program(), &change.input);
-        false
-    });
+fn killed(system: &System, change: &Change, call: &Call, _: usize) -> bool {
+    killed_at(system, call, T, &change.program(), &change.input);
+    false
+}
+
+fn failing(system: &System, change: &Change, call: &Call, turn: usize) -> bool {
+    let error = ERRORS[turn % ERRORS.len()];
+    failing_at(system, call, error, T, &change.program(), &change.input).status.success()
 }
 
 #[test]
-fn a_change_of_which_any_call_fails_leaves_the_old_factor_or_the_new_one() {
-    each_change(effort(1, ERRORS.len()), |system, change, call, turn| {
-        let error = ERRORS[turn % ERRORS.len()];
-        failing_at(system, call, error, T, &change.program(), &change.input).status.success()
-    });
+fn a_change_killed_at_any_call_leaves_the_old_factor_or_the_new_one_where_a_key_comes() {
+    each_change(coming, 1, killed);
+}
+
+#[test]
+fn a_change_killed_at_any_call_leaves_the_old_factor_or_the_new_one_where_one_goes() {
+    each_change(going, 1, killed);
+}
+
+#[test]
+fn a_change_of_which_any_call_fails_leaves_the_old_factor_or_the_new_one_where_a_key_comes() {
+    each_change(coming, effort(1, ERRORS.len()), failing);
+}
+
+#[test]
+fn a_change_of_which_any_call_fails_leaves_the_old_factor_or_the_new_one_where_one_goes() {
+    each_change(going, effort(1, ERRORS.len()), failing);
 }

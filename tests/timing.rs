@@ -179,7 +179,7 @@ fn what_the_time_of_an_answer_tells() {
     throw_away(|system| {
         let classes = classes(system);
         // Each refusal of the second kind takes its 20 ms.
-        for (service, count) in [("quick", effort(300, 20_000)), ("even", effort(100, 3_000))] {
+        for (service, count) in [("quick", effort(300, 20_000)), ("even", effort(100, 1_500))] {
             let samples = measure(system, service, &classes, count);
             let of = |part: fn(&Sample) -> f64| move |n: usize| samples[n].iter().map(part).collect::<Vec<f64>>();
             table(&format!("{service}: to the prompt"), &classes[..4], of.clone()(|s| s.before));
