@@ -5,7 +5,7 @@ use pam_totp::policy::{Policy, Unenrolled};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -168,6 +168,22 @@ fn uninstall_refuses_while_a_stack_names_the_module() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("/etc/pam.d/sshd") && !said.contains("/etc/pam.d/su\n"), "{said}");
     assert!(host.path(MODULE).exists());
+}
+
+#[test]
+fn uninstall_finds_the_stacks_whatever_else_lies_there_and_where_distributions_keep_them() {
+    for stack in ["/etc/pam.d/sshd", "/usr/lib/pam.d/login", "/usr/etc/pam.d/su"] {
+        let host = Host::new();
+        host.makes("install");
+        host.write("/etc/pam.d/backup/sshd", "auth required pam_unix.so\n");
+        symlink("nowhere", host.path("/etc/pam.d/dangling")).expect("a link");
+        host.write(stack, "auth required pam_totp.so\n");
+        let refused = host.tries("uninstall");
+        assert!(!refused.status.success(), "{stack}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains(stack), "{said}");
+        assert!(host.path(MODULE).exists(), "{stack}");
+    }
 }
 
 #[test]
