@@ -111,6 +111,19 @@ fn factors_without_an_owner_are_found_and_taken_off() {
     });
 }
 
+/// A directory may list another alice: the first one is who logs in here.
+#[test]
+fn of_two_accounts_with_one_name_the_first_has_the_factor() {
+    throw_away(|system| {
+        system.enrolled("alice");
+        let passwd = fs::read_to_string("/etc/passwd").expect("the accounts");
+        system.file("/etc/passwd", &(passwd + "alice:x:5000:5000::/home/other:/bin/sh\n"));
+        assert_eq!(listed(system, &["--orphans"]), [""; 0]);
+        assert_eq!(program(system, &["remove", "--orphans", "--yes"], "").0, 0);
+        assert_eq!(kept("alice"), (true, true));
+    });
+}
+
 #[test]
 fn who_takes_the_factor_off_everybody_keeps_his_own() {
     throw_away(|system| {

@@ -21,10 +21,6 @@ pub struct Line {
 }
 
 impl Line {
-    fn named(Entry { account, home, shell }: Entry) -> (String, Self) {
-        (account.name.clone(), Self { account, home, shell })
-    }
-
     /// An empty shell is /bin/sh.
     pub fn has_login_shell(&self) -> bool {
         !NO_SHELL.contains(&self.shell.rsplit('/').next().unwrap_or_default())
@@ -35,7 +31,7 @@ impl Line {
 pub fn all() -> Result<BTreeMap<String, Line>, Failure> {
     if disk::is_entered() {
         let entries = account::in_files().map_err(|_| Failure::host("that disk's /etc/passwd could not be read"))?;
-        return Ok(entries.into_iter().map(Line::named).collect());
+        return Ok(by_name(entries));
     }
     let fault = |what: String| Failure::host(format!("`getent passwd` {what}: the accounts could not be listed"));
     // The one loop over all accounts without unsafe code; it reads what nsswitch.conf says.
@@ -45,7 +41,16 @@ pub fn all() -> Result<BTreeMap<String, Line>, Failure> {
         return Err(fault(format!("failed: {}", output.status)));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().filter_map(account::entry).map(Line::named).collect())
+    Ok(by_name(text.lines().filter_map(account::entry)))
+}
+
+/// Of two accounts with one name the first is meant, as everywhere: a directory may know another alice.
+fn by_name(entries: impl IntoIterator<Item = Entry>) -> BTreeMap<String, Line> {
+    let mut accounts = BTreeMap::new();
+    for Entry { account, home, shell } in entries {
+        accounts.entry(account.name.clone()).or_insert(Line { account, home, shell });
+    }
+    accounts
 }
 
 /// An account among all, or looked up by name where the listing lacks it. One look-up after the other takes time that
