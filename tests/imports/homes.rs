@@ -22,7 +22,7 @@ sys.stdin.read()
 type Plant = fn(&Path);
 
 /// Each is the home's owner's own doing, but for the owner of the file.
-const PLANTS: [(&str, Plant, &str); 16] = [
+const PLANTS: [(&str, Plant, &str); 18] = [
     ("link", |path| symlink("/etc/shadow", path).unwrap(), "it is not a regular file"),
     ("toown", |path| symlink("/home/victim/.google_authenticator", path).unwrap(), "it is not a regular file"),
     ("fifo", fifo, "it is not a regular file"),
@@ -42,6 +42,16 @@ const PLANTS: [(&str, Plant, &str); 16] = [
         "there is no number that can be meant in line 2",
     ),
     ("skew", |path| option(path, "TIME_SKEW 4294967296000"), "there is no number that can be meant in line 2"),
+    (
+        "group",
+        |path| own(path, &format!("{KEY}\n\" TOTP_AUTH\n"), 0o620),
+        "others can write it: `chmod 600` it, once its owner knows what it holds",
+    ),
+    (
+        "everybody",
+        |path| own(path, &format!("{KEY}\n\" TOTP_AUTH\n"), 0o602),
+        "others can write it: `chmod 600` it, once its owner knows what it holds",
+    ),
     ("off", |path| option(path, "OTP_DISABLED"), "codes are switched off for this user in line 2"),
 ];
 

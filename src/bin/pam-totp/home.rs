@@ -33,6 +33,8 @@ pub enum Unread {
     Absent,
     NotRegular,
     NotHis,
+    /// Others can write it, and whoever did so knows the key.
+    Open,
     TooLong,
     NotReadable,
     /// It took too long.
@@ -42,8 +44,15 @@ pub enum Unread {
 }
 
 /// The child's exit codes, from [`FIRST`] on.
-const TOLD: [Unread; 6] =
-    [Unread::Absent, Unread::NotRegular, Unread::NotHis, Unread::TooLong, Unread::NotReadable, Unread::NoChild];
+const TOLD: [Unread; 7] = [
+    Unread::Absent,
+    Unread::NotRegular,
+    Unread::NotHis,
+    Unread::Open,
+    Unread::TooLong,
+    Unread::NotReadable,
+    Unread::NoChild,
+];
 const FIRST: u8 = 10;
 
 impl Unread {
@@ -52,6 +61,7 @@ impl Unread {
             Self::Absent => "there is no such file",
             Self::NotRegular => "it is not a regular file",
             Self::NotHis => "it does not belong to the user",
+            Self::Open => "others can write it: `chmod 600` it, once its owner knows what it holds",
             Self::TooLong => "it is longer than 64 KiB",
             Self::NotReadable => "the user himself cannot read it",
             Self::Hangs => "it did not come within 5 s: is its file system there?",
@@ -155,6 +165,9 @@ fn read_own(path: &Path, uid: Uid) -> Result<Zeroizing<Vec<u8>>, Unread> {
     }
     if stat.st_uid != uid.as_raw() {
         return Err(Unread::NotHis);
+    }
+    if stat.st_mode & 0o022 != 0 {
+        return Err(Unread::Open);
     }
     let size = usize::try_from(stat.st_size).ok().filter(|size| *size <= MAX).ok_or(Unread::TooLong)?;
     let mut bytes = Zeroizing::new(vec![0; size]);
