@@ -74,6 +74,8 @@ pub enum Remark {
     TooMany(usize),
     /// So many scratch codes beyond those that a set holds.
     TooManyScratch(usize),
+    /// Scratch codes that were used here before.
+    UsedScratch(u32),
     /// Which codes were used is not recorded.
     Unrecorded,
     /// A step that lies so many seconds in the future was used.
@@ -97,8 +99,9 @@ pub enum Remark {
 impl Remark {
     /// Should somebody do something about it?
     pub fn is_warning(self) -> bool {
-        use Remark::{OtherDigits, Pin, Skew, TooMany, TooManyScratch, WeakKey};
-        matches!(self, WeakKey(_) | Pin(_) | OtherDigits(_) | TooMany(_) | TooManyScratch(_) | Skew(_))
+        use Remark::{OtherDigits, Pin, Skew, TooMany, TooManyScratch, UsedScratch, WeakKey};
+        let scratch = matches!(self, TooManyScratch(_) | UsedScratch(_));
+        scratch || matches!(self, WeakKey(_) | Pin(_) | OtherDigits(_) | TooMany(_) | Skew(_))
     }
 
     /// For programs.
@@ -109,6 +112,7 @@ impl Remark {
             Self::OtherDigits(_) => "other_digits",
             Self::TooMany(_) => "too_many_devices",
             Self::TooManyScratch(_) => "too_many_scratch_codes",
+            Self::UsedScratch(_) => "used_scratch_codes",
             Self::Unrecorded => "use_unrecorded",
             Self::Future(_) => "used_in_future",
             Self::Skew(_) => "clock_skew",
@@ -144,6 +148,10 @@ impl fmt::Display for Remark {
             Self::TooManyScratch(count) => {
                 write!(f, "{count} scratch codes are too many for a set and are NOT carried")
             }
+            Self::UsedScratch(count) => write!(
+                f,
+                "{count} scratch codes count as used, as this key was here before: `pam-totp backup-codes` makes new ones"
+            ),
             Self::Unrecorded => {
                 f.write_str("which codes were used is not recorded there: those of the next three minutes are refused")
             }

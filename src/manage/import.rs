@@ -17,7 +17,10 @@ use super::{ManageError, device_id};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Imported {
     /// He has a factor now.
-    New,
+    New {
+        /// Of his scratch codes so many were used here before.
+        used: u32,
+    },
     /// He had these keys already; what he used there since counts as used here.
     CaughtUp,
     /// He had all that already.
@@ -42,7 +45,12 @@ pub fn import(
 
 /// What would come of it; writes nothing.
 pub fn would_import(store: &Store, account: &Account, found: &Found, replace: bool) -> Result<Imported, ManageError> {
-    Ok(standing(store, account, found, replace)?.map_or(Imported::New, |_| Imported::Already))
+    if standing(store, account, found, replace)?.is_some() {
+        return Ok(Imported::Already);
+    }
+    let old = store.enrollment_of(&account.name).ok().flatten();
+    let before = store.peek(&account.name)?.unwrap_or_default();
+    Ok(Imported::New { used: used_before(found, old.as_ref(), &before).count_ones() })
 }
 
 /// The factor with these very keys, if he has it.
@@ -88,11 +96,12 @@ fn enroll(
     let before = locked.record()?.unwrap_or_default();
     let enrollment = enrollment(account, found, now)?;
     let old = store.enrollment_of(&account.name).ok().flatten();
+    let used = used_before(found, old.as_ref(), &before);
     let mut record = Record { devices: Vec::new(), ..before.clone() };
     // Before the secret, unlike with codes that nobody was shown yet: these were given out long ago, and counted as used
     // after a crash they would be lost for good. Where there is an old set, it is void a moment early.
     if let Some(set) = &enrollment.backup_codes {
-        record.backup = Some(BackupState { id: set.id.clone(), used: 0 });
+        record.backup = Some(BackupState { id: set.id.clone(), used });
     }
     let known = found.tokens.iter().zip(&enrollment.devices).filter_map(|(token, device)| line(token, device, &before));
     record.devices.extend(known);
@@ -114,7 +123,33 @@ fn enroll(
     locked.replace_secret(&enrollment)?;
     let backup = record.backup.filter(|_| enrollment.backup_codes.is_some());
     locked.commit(&Record { devices, backup, trusts: Vec::new(), ..record })?;
-    Ok(Imported::New)
+    Ok(Imported::New { used: used.count_ones() })
+}
+
+/// The scratch codes that were used here already, as bits: the other module's file still lists them. Where they were here
+/// before and nobody can tell which, it was all of them.
+fn used_before(found: &Found, old: Option<&Enrollment>, before: &Record) -> u32 {
+    let old_set = old.and_then(|old| old.backup_codes.as_ref());
+    let used = before.backup.as_ref().map(|state| (&state.id, state.used));
+    let codes = || (0..).zip(&found.scratch);
+    if let Some(old_set) = old_set.filter(|set| set.form == Form::Digits) {
+        let used = used.filter(|(id, _)| **id == old_set.id).map_or(u32::MAX, |(_, used)| used);
+        let was_used = |code| Stretched::new(code, old_set).find(old_set).is_some_and(|place| used & bit(place) != 0);
+        return codes().filter(|(_, code)| was_used(code)).fold(0, |bits, (place, _)| bits | bit(place));
+    }
+    // An import that was interrupted left lines too, but nobody has logged in by them.
+    let gone = used.is_some_and(|(id, used)| used != 0 && old_set.is_none_or(|set| set.id != *id));
+    let was_here =
+        |token: &Token| before.device(&device_id(&token.secret)).is_some_and(|line| gone || line.at.is_some());
+    if found.tokens.iter().any(was_here) { codes().fold(0, |bits, (place, _)| bits | bit(place)) } else { 0 }
+}
+
+fn bit(place: u32) -> u32 {
+    1_u32.checked_shl(place).unwrap_or_default()
+}
+
+fn all(set: &BackupCodes) -> u32 {
+    (0..).zip(&set.hashes).fold(0, |bits, (place, _)| bits | bit(place))
 }
 
 /// The state line that the source knows.
@@ -176,11 +211,9 @@ fn catch_up(
     }
     let scratch = enrollment.backup_codes.as_ref().filter(|set| set.form == Form::Digits);
     if let (Some(set), Some(state)) = (scratch, &mut record.backup) {
-        let bit = |place: u32| 1_u32.checked_shl(place).unwrap_or_default();
         let left = found.scratch.iter().filter_map(|code| Stretched::new(code, set).find(set));
         let left = left.fold(0, |bits, place| bits | bit(place));
-        let all = (0..).zip(&set.hashes).fold(0, |bits, (place, _)| bits | bit(place));
-        state.used |= all & !left;
+        state.used |= all(set) & !left;
     }
     if before.as_ref() == Some(&record) {
         return Ok(Imported::Already);

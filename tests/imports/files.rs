@@ -247,6 +247,7 @@ fn every_remark_has_its_word_and_reads_as_a_sentence() {
         Remark::TooMany(3),
         Remark::TooManyScratch(3),
         Remark::Skew(-150),
+        Remark::UsedScratch(2),
         Remark::Unrecorded,
         Remark::Future(90),
         Remark::Window(8),
@@ -258,7 +259,7 @@ fn every_remark_has_its_word_and_reads_as_a_sentence() {
     ];
     let codes: std::collections::BTreeSet<&str> = all.iter().map(|remark| remark.code()).collect();
     assert_eq!(codes.len(), all.len());
-    assert_eq!(all.iter().filter(|remark| remark.is_warning()).count(), 6);
+    assert_eq!(all.iter().filter(|remark| remark.is_warning()).count(), 7);
     assert!(all.iter().all(|remark| remark.to_string().len() > 20));
     assert!(Remark::Skew(-150).to_string().contains("150 s behind this host's"), "{}", Remark::Skew(-150));
 }

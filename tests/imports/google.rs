@@ -159,6 +159,54 @@ fn other_keys_are_replaced_only_where_it_was_said() {
     });
 }
 
+/// Their file lists a scratch code for ever once it is used here.
+#[test]
+fn a_scratch_code_that_was_used_here_does_not_come_back_with_the_key() {
+    throw_away(|system| {
+        application::build(system);
+        let (paper, other) = ("12345678", "23456789");
+        let file = |key: &str| format!("{key}\n\" DISALLOW_REUSE 7\n\" TOTP_AUTH\n{paper}\n{other}\n");
+        let again = |user: &User, arguments: &[&str]| {
+            let arguments = [&["google-authenticator", &*user.name], arguments].concat();
+            let (exit, dry) = imports(system, T, &[arguments.as_slice(), &["--dry-run"]].concat());
+            let (_, said) = imports(system, T, &arguments);
+            assert_eq!((exit, &said["modified"]), (0, &json!([user.name])), "{said}");
+            assert_eq!(dry["warnings"], said["warnings"], "{}", user.name);
+            words(&said, "warnings", &user.name)
+        };
+        let gets_in = |user: &User, code: &str| login_at(system, T, &user.name, code);
+
+        // The set is still there, with one device more: each code by itself.
+        let alice = system.user("alice");
+        keeps(&alice, FILE, file(&key(1)));
+        assert!(again(&alice, &[]).is_empty());
+        assert_eq!(gets_in(&alice, paper), SUCCESS);
+        let tablet = ["set", "alice", "--device", "tablet", "--no-code"];
+        assert_eq!(program(system, &tablet, &format!("{}\n", key(9))).0, 0);
+        assert_eq!(again(&alice, &["--replace"]), ["used_scratch_codes"]);
+        assert_eq!((gets_in(&alice, paper), gets_in(&alice, other)), (AUTH_ERR, SUCCESS));
+
+        // The set is gone, and with it which of them it was.
+        for used in [paper.to_owned(), code_at(&key(2), T)] {
+            let bob = system.user(if used == paper { "bob" } else { "carol" });
+            keeps(&bob, FILE, file(&key(2)));
+            assert!(again(&bob, &[]).is_empty());
+            assert_eq!(gets_in(&bob, &used), SUCCESS);
+            assert_eq!(program(system, &["remove", &bob.name], "").0, 0);
+            assert_eq!(again(&bob, &[]), ["used_scratch_codes"], "{used}");
+            assert_eq!((gets_in(&bob, paper), gets_in(&bob, other)), (AUTH_ERR, AUTH_ERR), "{used}");
+        }
+
+        // What is left of another key says nothing of these.
+        let dave = system.enrolled("dave");
+        assert_eq!(login_at(system, T, "dave", &code_at(KEY, T)), SUCCESS);
+        assert_eq!(program(system, &["remove", "dave"], "").0, 0);
+        keeps(&dave, FILE, file(&key(3)));
+        assert!(again(&dave, &[]).is_empty());
+        assert_eq!(gets_in(&dave, paper), SUCCESS);
+    });
+}
+
 /// With files that their owners did not leave in their homes, as `secret=` has it elsewhere.
 #[test]
 fn a_file_is_taken_from_where_it_is() {

@@ -236,8 +236,8 @@ impl<'a> Run<'a> {
     fn done(&mut self, name: &str, found: &Found, imported: Imported) {
         let (shown, from) = (clean(name), self.source.0);
         let (words, log) = match imported {
-            Imported::New if self.how.dry_run => ("would be imported", None),
-            Imported::New => ("imported", Some(format!("imported the factor of {shown} from {from}"))),
+            Imported::New { .. } if self.how.dry_run => ("would be imported", None),
+            Imported::New { .. } => ("imported", Some(format!("imported the factor of {shown} from {from}"))),
             Imported::CaughtUp => (
                 "already imported; what was used there since counts as used",
                 Some(format!("took over what {shown} used with {from} since the import")),
@@ -246,10 +246,14 @@ impl<'a> Run<'a> {
         };
         log.filter(|_| !self.how.dry_run).iter().for_each(|line| self.bar.suspend(|| log_change(line)));
         self.lines.push(format!("{shown}: {words}"));
-        let list = if imported == Imported::New { &mut self.modified } else { &mut self.already };
+        let is_new = matches!(imported, Imported::New { .. });
+        let list = if is_new { &mut self.modified } else { &mut self.already };
         list.push(name.to_owned());
         // Said once: who is here already was told.
-        let remarks = if imported == Imported::New { found.remarks.as_slice() } else { &[] };
+        let mut remarks = if is_new { found.remarks.clone() } else { Vec::new() };
+        if let Imported::New { used: used @ 1.. } = imported {
+            remarks.push(Remark::UsedScratch(used));
+        }
         for (warns, all) in [(true, &mut self.warnings), (false, &mut self.notes)] {
             let own: Vec<Remark> = remarks.iter().copied().filter(|remark| remark.is_warning() == warns).collect();
             self.lines.extend(own.iter().map(|remark| told(&shown, *remark)));
