@@ -127,7 +127,7 @@ impl fmt::Display for ManageError {
                 f.write_str("that is the only device: `remove` without --device takes off the factor and all")
             }
             Self::OtherDigits => f.write_str("all devices of a user have codes of the same number of digits"),
-            Self::SameKey => f.write_str("another device of this user has this key: make a new one"),
+            Self::SameKey => f.write_str("a device of this user has this key already: make a new one"),
             Self::NotConsecutive => f.write_str(
                 "these are not two codes in a row, or they are too far off: wait for the next two and type both",
             ),
@@ -347,12 +347,18 @@ impl Transaction<'_> {
         // The new key first: a slip there must not use up the old one's code.
         let line = prove(self.policy, self.account, &device, proof, &record)?;
         let (old_devices, old_codes) = self.old(place)?.map_or_else(Default::default, |e| (e.devices, e.backup_codes));
+        // By the same key the code of the change and that of the proof are one device's: one of them would come back.
+        if matches!(self.by, By::Owner(_)) && old_devices.iter().any(|old| old.id == device.id) {
+            return Err(ManageError::SameKey);
+        }
         let devices = placed(old_devices, device, place)?;
         self.authorize()?;
         let (new_codes, shown) = new_codes(count)?;
         let mut record = self.locked.record()?.unwrap_or_default();
         // The lines of keys that are void stay while there is room: set again, they do not get used codes back.
         record.set_device(line);
+        // Before the key is there: a crash behind it must not leave an address that needs no code.
+        record.trusts.clear();
         record.make_room(|id| devices.iter().any(|device| device.id == id));
         self.locked.commit(&record)?;
         let unused = new_codes.as_ref().map(|set| BackupState { id: set.id.clone(), used: 0 });
@@ -364,7 +370,6 @@ impl Transaction<'_> {
         if !keeps_codes {
             record.backup = unused;
         }
-        record.trusts.clear();
         self.locked.commit(&record)?;
         Ok(shown)
     }

@@ -152,6 +152,28 @@ fn a_panel_of_the_users_reads_key_code_and_current_code_in_this_order() {
     });
 }
 
+/// The code of the change and that of the proof would be one device's, and the later one come back.
+#[test]
+fn a_key_is_not_replaced_by_itself() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        let alice = system.user("alice");
+        system.policy(ALLOW);
+        let first = format!("{KEY}\n{}\n", code_at(KEY, T));
+        assert_eq!(object(system, &alice, &["set", "alice"], &first).0, 0);
+        let replace = |proof: u64, current: u64| {
+            let input = format!("{KEY}\n{}\n{}\n", code_at(KEY, proof), code_at(KEY, current));
+            fails(system, &alice, &["set", "alice", "--replace"], &input)
+        };
+        door.at(T + 90);
+        let refused = (2, "same_key".to_owned());
+        assert_eq!([replace(T + 60, T + 90), replace(T + 90, T + 90)], [refused.clone(), refused]);
+        let (exit, codes) = object(system, &alice, &["backup-codes", "--count", "3"], &code_at(KEY, T + 90));
+        assert_eq!(exit, 0, "no code was used up: {codes}");
+        assert_eq!(fails(system, &alice, &["remove"], &code_at(KEY, T + 90)), (1, "used_code".into()));
+    });
+}
+
 #[test]
 fn what_a_user_may_not_do_has_its_word_and_its_exit_code() {
     throw_away(|system| {
