@@ -97,7 +97,8 @@ fn enroll(
     let enrollment = enrollment(account, found, now)?;
     let old = store.enrollment_of(&account.name).ok().flatten();
     let used = used_before(found, old.as_ref(), &before);
-    let mut record = Record { devices: Vec::new(), ..before.clone() };
+    // No address is trusted any more from the moment in which another key may be there.
+    let mut record = Record { devices: Vec::new(), trusts: Vec::new(), ..before.clone() };
     // Before the secret, unlike with codes that nobody was shown yet: these were given out long ago, and counted as used
     // after a crash they would be lost for good. Where there is an old set, it is void a moment early.
     if let Some(set) = &enrollment.backup_codes {
@@ -115,14 +116,15 @@ fn enroll(
             line.last = line.last.max(before.device(&line.id).and_then(|line| line.last));
         }
     }
-    let devices = record.devices.clone();
-    let still = |line: &&DeviceState| old.iter().any(|e| e.devices.iter().any(|device| device.id == line.id));
-    let others = before.devices.iter().filter(|line| !devices.iter().any(|new| new.id == line.id)).filter(still);
-    record.devices.extend(others.cloned());
+    // The lines of keys that are void stay while there is room: set again, they do not get used codes back.
+    let is_new = |id: &str| enrollment.devices.iter().any(|device| device.id == id);
+    let is_old = |id: &str| old.iter().flat_map(|old| &old.devices).any(|device| device.id == id);
+    record.devices.extend(before.devices.iter().filter(|line| !is_new(&line.id)).cloned());
+    record.make_room(|id| is_new(id) || is_old(id));
     locked.commit(&record)?;
     locked.replace_secret(&enrollment)?;
     let backup = record.backup.filter(|_| enrollment.backup_codes.is_some());
-    locked.commit(&Record { devices, backup, trusts: Vec::new(), ..record })?;
+    locked.commit(&Record { backup, ..record })?;
     Ok(Imported::New { used: used.count_ones() })
 }
 

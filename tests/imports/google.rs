@@ -156,6 +156,14 @@ fn other_keys_are_replaced_only_where_it_was_said() {
         let (_, said) = imports(system, T, &["google-authenticator", "alice", "--replace"]);
         assert_eq!(said["already"], json!(["alice"]), "{said}");
         assert_eq!(login_at(system, T, "alice", "12345678"), AUTH_ERR, "does not come back");
+        // The first key again: what was used with it stays used.
+        let bob = system.enrolled("bob");
+        assert_eq!(login_at(system, T, "bob", &code_at(KEY, T)), SUCCESS);
+        keeps(&bob, FILE, format!("{}\n\" TOTP_AUTH\n", key(2)));
+        assert_eq!(imports(system, T, &["google-authenticator", "bob", "--replace"]).0, 0);
+        assert_eq!(program(system, &["set", "bob", "--replace", "--no-code"], &format!("{KEY}\n")).0, 0);
+        assert_eq!(login_at(system, T, "bob", &code_at(KEY, T)), AUTH_ERR);
+        assert_eq!(login_at(system, T + 30, "bob", &code_at(KEY, T + 30)), SUCCESS);
     });
 }
 
