@@ -219,8 +219,10 @@ pub fn print(sequence: u64, record: &Record) -> Result<Vec<u8>, TooLarge> {
     let mut record = record.clone();
     loop {
         let body = record.body();
-        let mut slot =
-            format!("pam_totp 1 {sequence} {} {:08x}\n{body}", body.len(), checksum(sequence, &body)).into_bytes();
+        let mut slot = String::with_capacity(FILE);
+        // Writing to a string does not fail.
+        let _ = write!(slot, "pam_totp 1 {sequence} {} {:08x}\n{body}", body.len(), checksum(sequence, &body));
+        let mut slot = slot.into_bytes();
         if slot.len() <= SLOT && record.is_sound() {
             slot.resize(SLOT, b'\n');
             return Ok(slot);
@@ -322,7 +324,9 @@ impl Record {
     }
 
     fn body(&self) -> String {
-        let mut body = String::with_capacity(1024);
+        // As much for every record: under a limit on memory a wrong code, whose record is the longer one, would fail
+        // where a right one does not, and be counted nowhere.
+        let mut body = String::with_capacity(SLOT);
         // Writing to a string does not fail.
         let _ = self.write_body(&mut body);
         body
