@@ -46,7 +46,8 @@ fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Ex
     let desk = Front::open(options.config.as_deref());
     let mut host = PamHost::new(pamh, flags & PAM_SILENT != 0);
     let exit = flow::login(&mut host, &desk, &options);
-    if exit == Exit::Refuse && !options.nodelay {
+    // A line that splits has looked at what the user has, and mostly a refusal of the next module follows.
+    if (exit == Exit::Refuse || options.forward_pass) && !options.nodelay {
         host.wait_for_the_beat();
     }
     exit
