@@ -30,8 +30,8 @@ pub struct Login<'a> {
 /// What to do with a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Preview {
-    /// No code is due.
-    Ignore(Reason),
+    /// No code is due; with the account's name, if one was found.
+    Ignore(Reason, Option<String>),
     /// Ask; what the answer can come to depends on the standing.
     Ask(Standing),
     /// Let him enroll now.
@@ -75,7 +75,7 @@ impl Preview {
         match self {
             Self::Ask(standing) => standing.user(),
             Self::Enroll { account, .. } => Some(&account.name),
-            Self::Ignore(_) => None,
+            Self::Ignore(_, user) => user.as_deref(),
         }
     }
 }
@@ -100,24 +100,24 @@ pub fn preview(
     panic_here!("preview");
     if !policy.enabled {
         // Nobody is looked up: a directory that does not answer locks nobody out.
-        return (Preview::Ignore(Reason::SwitchedOff), Ruling::Off);
+        return (Preview::Ignore(Reason::SwitchedOff, None), Ruling::Off);
     }
     let account = login.name.map_or(Ok(None), account::by_name);
     let found = account.as_ref().ok().and_then(Option::as_ref);
     let ruling = rules::decide(policy, login.nullok, &facts(policy, login, found));
     let (without, by) = match ruling {
-        Ruling::Off => return (Preview::Ignore(Reason::SwitchedOff), ruling),
-        Ruling::Exempt(_) => return (Preview::Ignore(Reason::Exempt), ruling),
+        Ruling::Off => return (Preview::Ignore(Reason::SwitchedOff, None), ruling),
+        Ruling::Exempt(_) => return (Preview::Ignore(Reason::Exempt, found.map(|found| found.name.clone())), ruling),
         Ruling::Ask { without, by } => (without, by),
     };
     let preview = match (standing(login.name, account, is_enrolled), without) {
         (Standing::Enrolled(account), _) if is_remembered(store, policy, login, &account) => {
-            Preview::Ignore(Reason::Remembered)
+            Preview::Ignore(Reason::Remembered, Some(account.name))
         }
-        (Standing::Unenrolled(_), Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled),
+        (Standing::Unenrolled(account), Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled, Some(account.name)),
         // Only NSS says whose a name is: where it was not asked, a directory may still find somebody with a factor.
         (Standing::Unknown, Unenrolled::Allow) if login.name.is_some_and(account::is_looked_up) => {
-            Preview::Ignore(Reason::NotEnrolled)
+            Preview::Ignore(Reason::NotEnrolled, None)
         }
         (Standing::Unenrolled(account), Unenrolled::Enroll) => {
             Preview::Enroll { account, required: matches!(by, By::Require(_) | By::Doubt(_)) }

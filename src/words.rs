@@ -156,14 +156,16 @@ pub mod log {
     }
 
     /// Why somebody was not asked: to be found when it is asked how he got in.
-    pub fn no_code(reason: Reason, user: &str, source: Source) -> String {
+    pub fn no_code(reason: Reason, user: Option<&str>, source: Source) -> String {
         let why = match reason {
             Reason::SwitchedOff => "the policy is switched off",
             Reason::NotEnrolled => "no factor, and those without one may pass",
             Reason::Exempt => "the policy exempts this login",
             Reason::Remembered => "a code was given from this address not long ago",
         };
-        format!("no code asked: {} from {source}: {why}", clean(user))
+        // What else was typed may be a password.
+        let user = user.map_or_else(|| "somebody".to_owned(), clean);
+        format!("no code asked: {user} from {source}: {why}")
     }
 
     /// The reason of a verdict, or how somebody got in.

@@ -149,8 +149,8 @@ fn off_beats_the_rules_and_both_beat_a_broken_store() {
     };
     let (off, require) = ("enabled = false\n", "[[require]]\nusers = [\"root\"]\n");
     let exempt = "[[exempt]]\nusers = [\"root\"]\n";
-    assert_eq!(come_to(&[off, require]), Preview::Ignore(Reason::SwitchedOff));
-    assert_eq!(come_to(&[exempt]), Preview::Ignore(Reason::Exempt));
+    assert_eq!(come_to(&[off, require]), Preview::Ignore(Reason::SwitchedOff, None));
+    assert_eq!(come_to(&[exempt]), Preview::Ignore(Reason::Exempt, Some("root".into())));
     assert_eq!(come_to(&[require, exempt]), Preview::Ask(Standing::Faulty(broken.clone())));
     assert_eq!(come_to(&[ALLOW]), Preview::Ask(Standing::Faulty(broken.clone())));
 }

@@ -140,7 +140,7 @@ pub fn login(host: &mut impl Host, desk: &impl Desk, options: &Options) -> Exit 
     let can_enroll = stashed.is_none() && !options.forward_pass && !options.use_first_pass;
     let mut line = Line { host, desk, options, items: &items, login, stashed };
     match preview {
-        Preview::Ignore(reason) => line.no_code_is_due(reason),
+        Preview::Ignore(reason, user) => line.no_code_is_due(reason, user.as_deref()),
         Preview::Enroll { account, required } if can_enroll => {
             enrolling::prove(line.host, desk, options, &items, &account, required)
         }
@@ -175,14 +175,13 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
         if self.options.forward_pass { self.forward(standing) } else { self.ask(standing) }
     }
 
-    fn no_code_is_due(&mut self, reason: Reason) -> Exit {
+    fn no_code_is_due(&mut self, reason: Reason, user: Option<&str>) -> Exit {
         let level = match reason {
             Reason::SwitchedOff | Reason::NotEnrolled => Level::Debug,
             // Somebody with a factor may have passed without it.
             Reason::Exempt | Reason::Remembered => Level::Info,
         };
         if level != Level::Debug || self.options.debug {
-            let user = self.login.name.unwrap_or_default();
             self.host.log(level, &log::no_code(reason, user, self.login.source));
         }
         if self.options.forward_pass {

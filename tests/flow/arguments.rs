@@ -12,7 +12,7 @@ fn ok() -> Step {
 }
 
 fn no_code_is_due(reason: Reason) -> impl FnOnce(&mut Line) {
-    move |line| line.clerk.preview = Preview::Ignore(reason)
+    move |line| line.clerk.preview = Preview::Ignore(reason, Some("alice".into()))
 }
 
 #[test]
@@ -67,6 +67,13 @@ fn who_may_have_passed_without_his_factor_is_always_logged() {
         let logged = Step::Logs(Level::Info, format!("no code asked: alice from 192.0.2.4: {text}"));
         assert_eq!(line(&[]).with(no_code_is_due(reason)).runs(&[logged]), Exit::Ignore);
     }
+}
+
+#[test]
+fn a_name_that_is_no_accounts_is_not_logged() {
+    let nobody = |line: &mut Line| line.clerk.preview = Preview::Ignore(Reason::Exempt, None);
+    let text = "no code asked: somebody from 192.0.2.4: the policy exempts this login";
+    assert_eq!(line(&[]).with(nobody).runs(&[Step::Logs(Level::Info, text.into())]), Exit::Ignore);
 }
 
 #[test]
@@ -190,7 +197,7 @@ fn after_publickey_refuses_whoever_brings_no_key() {
         for reason in [Reason::SwitchedOff, Reason::NotEnrolled] {
             let (steps, exit) = match seen {
                 true => (vec![], Exit::Success),
-                false => (vec![notes(FAILURE_OF_NOBODY), notes(NO_KEY)], Exit::Refuse),
+                false => (vec![notes(FAILURE), notes(NO_KEY)], Exit::Refuse),
             };
             assert_eq!(after().with(no_code_is_due(reason)).runs(&steps), exit, "{proof:?} {reason:?}");
         }

@@ -106,7 +106,7 @@ fn desk(pieces: &mut Pieces<'_>) -> Clerk {
     ]);
     let reasons = [Reason::SwitchedOff, Reason::NotEnrolled, Reason::Exempt, Reason::Remembered];
     clerk.preview = match pieces.byte() % 4 {
-        0 => Preview::Ignore(pieces.pick(&reasons)),
+        0 => Preview::Ignore(pieces.pick(&reasons), pieces.flag().then(|| "alice".into())),
         1 => Preview::Enroll { account: alice(), required: pieces.flag() },
         _ => Preview::Ask(standing.clone()),
     };

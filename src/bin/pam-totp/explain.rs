@@ -40,8 +40,8 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
     }
     let (decision, rule) = match (&stack, desk.explain(&login)) {
         (Some(None), _) => ("pass", format!("the stack of {} does not name pam_totp.so", login.service)),
-        (_, (Preview::Ignore(Reason::Remembered), _)) => ("pass", "[remember]".into()),
-        (_, (Preview::Ignore(_), ruling)) => ("pass", by(ruling)),
+        (_, (Preview::Ignore(Reason::Remembered, _), _)) => ("pass", "[remember]".into()),
+        (_, (Preview::Ignore(..), ruling)) => ("pass", by(ruling)),
         (_, (Preview::Ask(Standing::Enrolled(_)), _)) => ("ask", "enrolled".into()),
         (_, (Preview::Ask(Standing::Faulty(error)), _)) => ("refuse", error.to_string()),
         (_, (Preview::Ask(_), ruling)) => ("refuse", by(ruling)),
