@@ -175,14 +175,14 @@ fn a_scratch_code_that_was_used_here_does_not_come_back_with_the_key() {
         let (paper, other) = ("12345678", "23456789");
         let file = |key: &str| format!("{key}\n\" DISALLOW_REUSE 7\n\" TOTP_AUTH\n{paper}\n{other}\n");
         let again = |user: &User, arguments: &[&str]| {
-            let arguments = [&["google-authenticator", &*user.name], arguments].concat();
+            let arguments = [&["google-authenticator", user.name], arguments].concat();
             let (exit, dry) = imports(system, T, &[arguments.as_slice(), &["--dry-run"]].concat());
             let (_, said) = imports(system, T, &arguments);
             assert_eq!((exit, &said["modified"]), (0, &json!([user.name])), "{said}");
             assert_eq!(dry["warnings"], said["warnings"], "{}", user.name);
-            words(&said, "warnings", &user.name)
+            words(&said, "warnings", user.name)
         };
-        let gets_in = |user: &User, code: &str| login_at(system, T, &user.name, code);
+        let gets_in = |user: &User, code: &str| login_at(system, T, user.name, code);
 
         // The set is still there, with one device more: each code by itself.
         let alice = system.user("alice");
@@ -200,7 +200,7 @@ fn a_scratch_code_that_was_used_here_does_not_come_back_with_the_key() {
             keeps(&bob, FILE, file(&key(2)));
             assert!(again(&bob, &[]).is_empty());
             assert_eq!(gets_in(&bob, &used), SUCCESS);
-            assert_eq!(program(system, &["remove", &bob.name], "").0, 0);
+            assert_eq!(program(system, &["remove", bob.name], "").0, 0);
             assert_eq!(again(&bob, &[]), ["used_scratch_codes"], "{used}");
             assert_eq!((gets_in(&bob, paper), gets_in(&bob, other)), (AUTH_ERR, AUTH_ERR), "{used}");
         }
