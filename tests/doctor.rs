@@ -1,6 +1,7 @@
 //! `pam-totp doctor` finds what is broken, says nothing of what is not, and what it says to paste mends it.
 
 mod broken;
+mod harm;
 mod libpam;
 
 use crate::support::door::Door;
@@ -66,6 +67,28 @@ fn paste(system: &System, finding: &Value) -> String {
         finding["fix"].as_array().expect("lines").iter().map(|l| l.as_str().expect("a line")).collect();
     let output = system.tries(Command::new("/bin/bash").arg("-c").arg(lines.join("\n")).current_dir("/root"), "");
     format!("{lines:#?}\n{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+const PLACES: &str =
+    "etc/pam.d etc/ssh etc/security etc/passwd etc/shadow etc/sudoers.d var/lib/pam_totp run/pam_totp root";
+
+/// Keeps what the host is now.
+fn save(system: &System) {
+    shell(system, &format!("cd / && tar -cpf /tmp/saved.tar {PLACES} $(ls usr/lib/*/security/pam_totp.so)"));
+}
+
+/// As it was then.
+fn restore(system: &System) {
+    let others = "var/lib/other var/big var/link usr/local/lib/security";
+    // What holds a mount or the shell's own folder stays.
+    let places = PLACES.replace(" root", "");
+    shell(
+        system,
+        &format!(
+            "cd / && rm -rf {places} {others} && find /root -mindepth 1 -delete && tar -xpf /tmp/saved.tar\n\
+             mkdir -p /run/sshd"
+        ),
+    );
 }
 
 #[test]

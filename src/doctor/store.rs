@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::{Finding, quoted};
 use crate::desk::PolicyFault;
-use crate::policy::{Policy, STORE};
+use crate::policy::{PATH, Policy, STORE};
 use crate::store::StoreError;
 use crate::store::audit::{Flaw, FlawKind, Form};
 use crate::words::clean;
@@ -61,8 +61,9 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
             fault("not_theirs").mended_by([format!("pam-totp rename {0} {0}", quoted(user))])
         }
         (StoreError::Broken(..), Some(user)) => fault("damaged").mended_by(again(user)),
-        (StoreError::Unsafe(..), user) => fault("unsafe").mended_by(match (flaw.form, user) {
+        (StoreError::Unsafe(_, what), user) => fault("unsafe").mended_by(match (flaw.form, user) {
             (Some(Form::Folder), None) => owned_folder(&flaw.path, path),
+            (_, None) => elsewhere(what, path),
             (Some(Form::File), _) => vec![format!("chown root:root {path}"), format!("chmod 600 {path}")],
             (Some(Form::Linked), _) => {
                 vec![
@@ -81,6 +82,17 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
 /// A new key in place of one that cannot be used.
 fn again(user: &str) -> Vec<String> {
     vec![format!("pam-totp enroll {} --replace", quoted(user))]
+}
+
+/// A link or something else is where a folder belongs: what that is good for only a person knows.
+fn elsewhere(what: &str, path: &str) -> Vec<String> {
+    if !what.contains("symbolic link") {
+        return vec![format!("ls -ld {path}   # a folder belongs there: see what this is")];
+    }
+    vec![
+        format!("readlink -f {path}"),
+        format!("# then into {PATH}, above its tables: store = \"the real folder that secrets/ and state/ are in\""),
+    ]
 }
 
 fn owned_folder(folder: &Path, path: &str) -> Vec<String> {
@@ -150,11 +162,11 @@ fn in_force(path: &Path, policy: &Policy, file: &str) -> Vec<Finding> {
         let (store, shown) = (quoted(&policy.store.display().to_string()), shown(&policy.store));
         let what =
             format!("the keys are in {shown}: pam-totpd does not serve them, and a read-only disk refuses everybody");
-        let lines = [
-            format!("cp -a {store}/secrets {store}/state {STORE}/"),
-            format!("sed -i 's/^[[:blank:]]*store[[:blank:]]*=/#&/' {file}"),
-        ];
-        findings.push(Finding::warning(POLICY, "other_store", what).mended_by(lines));
+        // Not where the usual place is a link to this one.
+        let line = format!(
+            "cp -a {store}/secrets {store}/state {STORE}/ && sed -i 's/^[[:blank:]]*store[[:blank:]]*=/#&/' {file}"
+        );
+        findings.push(Finding::warning(POLICY, "other_store", what).mended_by([line]));
     }
     if findings.is_empty() {
         findings.push(Finding::fine(POLICY, "can be read, and is on"));

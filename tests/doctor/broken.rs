@@ -1,6 +1,6 @@
 //! One broken thing after the other: it is found, and what is pasted mends it.
 
-use super::{codes, findings, in_order, of_level, paste};
+use super::{codes, findings, in_order, of_level, paste, restore, save};
 use crate::support::system::{System, throw_away};
 use std::process::Command;
 
@@ -175,26 +175,12 @@ fn sshd_and_sudo() -> Vec<Row<'static>> {
 fn what_is_broken_is_found_and_what_is_pasted_mends_it() {
     throw_away(|system| {
         in_order(system);
-        let save = Command::new("/bin/sh").args(["-c", SAVE]).current_dir("/").status().expect("sh");
-        assert!(save.success());
+        save(system);
         let rows = rows();
         assert!(rows.len() > 60, "{}", rows.len());
         let failed: Vec<String> = rows.iter().filter_map(|row| mended(system, row).err()).collect();
         assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), failed.join("\n\n"));
     });
-}
-
-const PLACES: &str =
-    "etc/pam.d etc/ssh etc/security etc/passwd etc/shadow etc/sudoers.d var/lib/pam_totp run/pam_totp root/clock";
-const SAVE: &str = "tar -cpf /tmp/saved.tar etc/pam.d etc/ssh etc/security etc/passwd etc/shadow etc/sudoers.d \
-                    var/lib/pam_totp run/pam_totp root/clock $(ls usr/lib/*/security/pam_totp.so)";
-
-/// As it was in the beginning.
-fn restore(system: &System) {
-    let script = format!(
-        "cd / && rm -rf {PLACES} var/lib/other usr/local/lib/security && tar -xpf /tmp/saved.tar && mkdir -p /run/sshd"
-    );
-    system.runs(Command::new("/bin/sh").args(["-c", &script]));
 }
 
 fn mended(system: &System, (code, breaks): &Row) -> Result<(), String> {

@@ -1,0 +1,75 @@
+//! Whatever is pasted, without a thought: the host is no worse for it.
+
+use super::{codes, findings, in_order, paste, restore, save, shell};
+use crate::support::system::{System, throw_away};
+use serde_json::Value;
+use std::process::Command;
+
+const POLICY: &str = "/etc/security/pam_totp.toml";
+
+/// What a command says.
+fn said(system: &System, command: &str) -> String {
+    let output = system.runs(Command::new("/bin/sh").args(["-euc", command]));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// Folders, stacks, policy, and what is root's own.
+fn kept(system: &System) -> String {
+    let folders = "/var/lib/pam_totp /var/big /var/link /var/lib/pam_totp/ /etc/pam.d /root";
+    said(system, &format!("ls -lR --time-style=+ {folders} 2>&1 || :; grep -r '' /etc/pam.d {POLICY} 2>&1 || :"))
+}
+
+/// After `breaks` this is found, and what is to be pasted against it changes nothing.
+fn is_left_alone(system: &System, code: &str, breaks: &str) {
+    shell(system, breaks);
+    let (found, before) = (findings(system), kept(system));
+    assert!(codes(&found).contains(&code), "{code} after {breaks}: {found:#?}");
+    let found = found.iter().filter(|finding| finding["code"] == code);
+    let pasted: String = found.map(|finding| paste(system, finding)).collect();
+    let after = kept(system);
+    let lost: Vec<&str> = before.lines().filter(|line| !after.lines().any(|other| other == *line)).collect();
+    let new: Vec<&str> = after.lines().filter(|line| !before.lines().any(|other| other == *line)).collect();
+    assert!(after == before, "{breaks}: {pasted}\nlost: {lost:#?}\nnew: {new:#?}");
+}
+
+fn fix(found: &[Value], code: &str) -> String {
+    let finding = found.iter().find(|finding| finding["code"] == code).unwrap_or_else(|| panic!("{code}: {found:#?}"));
+    finding["fix"]
+        .as_array()
+        .expect("lines")
+        .iter()
+        .map(|line| line.as_str().expect("a line").to_owned() + "\n")
+        .collect()
+}
+
+#[test]
+fn a_store_behind_a_link_is_named_where_it_is_and_nothing_is_moved() {
+    let link = "mv /var/lib/pam_totp /var/big && ln -s /var/big /var/lib/pam_totp";
+    let above = "mkdir -p /var/big/lib && ln -s big/lib /var/link && cp -a /var/lib/pam_totp /var/link/totp\n\
+                 echo 'store = \"/var/link/totp\"' >/etc/security/pam_totp.toml";
+    let secrets = "mkdir /var/big && mv /var/lib/pam_totp/secrets /var/lib/pam_totp/state /var/big/\n\
+                   ln -s /var/big/secrets /var/big/state /var/lib/pam_totp/";
+    let in_the_way = "cd /var/lib/pam_totp && mv secrets /var/big && touch secrets";
+    throw_away(|system| {
+        in_order(system);
+        system.policy("");
+        save(system);
+        for (breaks, real) in
+            [(link, "/var/big"), (above, "/var/big/lib/totp"), (secrets, "/var/big"), (in_the_way, "")]
+        {
+            restore(system);
+            is_left_alone(system, "unsafe", breaks);
+            if !real.is_empty() {
+                assert!(fix(&findings(system), "unsafe").contains("store = "), "{breaks}");
+                // What a person does then.
+                system.policy(&format!("store = \"{real}\"\n"));
+                let found = findings(system);
+                assert!(!codes(&found).contains(&"unsafe"), "{breaks}: {found:#?}");
+                // Which is not copied onto itself.
+                if breaks != above {
+                    is_left_alone(system, "other_store", "true");
+                }
+            }
+        }
+    });
+}
