@@ -44,18 +44,7 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
         (StoreError::Io(_, Errno::EACCES | Errno::EPERM), _) => {
             Finding::warning(ABOUT, "needs_root", format!("{}: only root can look at this", shown(&flaw.path)))
         }
-        // An empty folder over one that is not mounted would say that nobody is enrolled.
-        (StoreError::Missing(_), _) => {
-            let mode = if flaw.path.ends_with("pam_totp") { "755" } else { "700" };
-            // Under /run it is needed only while the disk is read-only.
-            let finding = if flaw.path.starts_with("/run") {
-                Finding::warning(ABOUT, "missing", error.to_string())
-            } else {
-                fault("missing")
-            };
-            finding
-                .mended_by([format!("mount -a && {{ [ -d {path} ] || install -d -o root -g root -m {mode} {path}; }}")])
-        }
+        (StoreError::Missing(_), _) => missing(flaw, error, path),
         (StoreError::Newer(_), _) => fault("newer").mended_by(INSTALL),
         (StoreError::NotTheirs(..), Some(user)) => {
             fault("not_theirs").mended_by([format!("pam-totp rename {0} {0}", quoted(user))])
@@ -84,6 +73,22 @@ fn again(user: &str) -> Vec<String> {
     vec![format!("pam-totp enroll {} --replace", quoted(user))]
 }
 
+/// An empty folder where a disk did not come would say that nobody is enrolled, so a person looks first: `mount -a` is
+/// content without the disks that need not come, and knows nothing of those that no fstab names.
+fn missing(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
+    let make = format!("install -d -o root -g root -m {} {path}", if is_inner(&flaw.path) { "700" } else { "755" });
+    // No disk belongs under /run, and it is needed only while the one with the keys is read-only.
+    if flaw.path.starts_with("/run") {
+        return Finding::warning(ABOUT, "missing", error.to_string()).mended_by([make]);
+    }
+    let above = quoted(&flaw.path.parent().unwrap_or(Path::new("/")).display().to_string());
+    Finding::fault(ABOUT, "missing", error.to_string()).mended_by([
+        "mount -a".to_owned(),
+        format!("findmnt -T {above}; grep -v '^#' /etc/fstab   # is the disk there that belongs there?"),
+        format!("# only if no disk of its own belongs there: {make}"),
+    ])
+}
+
 /// A link or something else is where a folder belongs: what that is good for only a person knows.
 fn elsewhere(what: &str, path: &str) -> Vec<String> {
     if !what.contains("symbolic link") {
@@ -96,8 +101,12 @@ fn elsewhere(what: &str, path: &str) -> Vec<String> {
 }
 
 fn owned_folder(folder: &Path, path: &str) -> Vec<String> {
-    let inner = folder.ends_with("secrets") || folder.ends_with("state");
-    vec![format!("chown root:root {path}"), format!("chmod {} {path}", if inner { "700" } else { "go-w" })]
+    vec![format!("chown root:root {path}"), format!("chmod {} {path}", if is_inner(folder) { "700" } else { "go-w" })]
+}
+
+/// Is it one that nobody but root may look into?
+fn is_inner(folder: &Path) -> bool {
+    folder.ends_with("secrets") || folder.ends_with("state")
 }
 
 /// In the folder that the sources are in.

@@ -3,6 +3,7 @@
 use super::{codes, findings, in_order, paste, restore, save, shell};
 use crate::support::system::{System, throw_away};
 use serde_json::Value;
+use std::fs;
 use std::process::Command;
 
 const POLICY: &str = "/etc/security/pam_totp.toml";
@@ -71,5 +72,17 @@ fn a_store_behind_a_link_is_named_where_it_is_and_nothing_is_moved() {
                 }
             }
         }
+    });
+}
+
+#[test]
+fn no_folder_is_made_where_a_disk_may_belong() {
+    throw_away(|system| {
+        in_order(system);
+        system.policy("unenrolled = \"allow\"\n");
+        // Said to be absent without a fault, as those that `mount -a` is content without.
+        fs::write("/etc/fstab", "/dev/disk/by-label/keys /var/lib/pam_totp ext4 noauto 0 0\n").expect("writes");
+        is_left_alone(system, "missing", "rm -r /var/lib/pam_totp/secrets");
+        is_left_alone(system, "missing", "rm -r /var/lib/pam_totp");
     });
 }
