@@ -17,7 +17,6 @@ const POLICY: &str = "policy";
 /// What to do about a flaw.
 pub fn judge(flaw: &Flaw) -> Finding {
     let path = quoted(&flaw.path.display().to_string());
-    let aside = || [format!("mv {path} /root/")];
     match &flaw.kind {
         FlawKind::LeftOver => {
             let what = format!("{}: a change was killed and left this behind; it may hold a key", shown(&flaw.path));
@@ -25,14 +24,14 @@ pub fn judge(flaw: &Flaw) -> Finding {
         }
         FlawKind::Foreign => {
             let what = format!("{}: nothing of pam_totp has such a name: see who put it there", shown(&flaw.path));
-            Finding::warning(ABOUT, "foreign", what).mended_by(aside())
+            Finding::warning(ABOUT, "foreign", what).mended_by(aside(&path))
         }
         FlawKind::Lost => {
             let what = format!(
                 "{}: no valid record: the next login makes it anew, up to three minutes late",
                 shown(&flaw.path)
             );
-            Finding::warning(ABOUT, "lost_record", what).mended_by(aside())
+            Finding::warning(ABOUT, "lost_record", what).mended_by(aside(&path))
         }
         FlawKind::Refused(error) => refused(flaw, error, &path),
     }
@@ -61,8 +60,8 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
                     format!("chmod 600 {path}"),
                 ]
             }
-            (Some(Form::Odd | Form::Folder), Some(user)) if flaw.path.extension().is_some() => again(user),
-            _ => vec![format!("mv {path} /root/")],
+            (_, Some(user)) if is_key(&flaw.path) => again(user),
+            (_, Some(_)) => aside(path).into(),
         }),
         _ => fault("refused").mended_by([format!("ls -ld {path}; dmesg | tail")]),
     }
@@ -71,6 +70,12 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
 /// A new key in place of one that cannot be used.
 fn again(user: &str) -> Vec<String> {
     vec![format!("pam-totp enroll {} --replace", quoted(user))]
+}
+
+/// Out of the way, where it takes no file of root's with it.
+fn aside(path: &str) -> [String; 2] {
+    const ASIDE: &str = "/root/pam_totp.aside";
+    [format!("mkdir -pm 700 {ASIDE}"), format!("mv --backup=numbered -- {path} {ASIDE}/")]
 }
 
 /// An empty folder where a disk did not come would say that nobody is enrolled, so a person looks first: `mount -a` is
@@ -107,6 +112,11 @@ fn owned_folder(folder: &Path, path: &str) -> Vec<String> {
 /// Is it one that nobody but root may look into?
 fn is_inner(folder: &Path) -> bool {
     folder.ends_with("secrets") || folder.ends_with("state")
+}
+
+/// Is the file a user's key, and not his record?
+fn is_key(file: &Path) -> bool {
+    file.parent().is_some_and(|folder| folder.ends_with("secrets"))
 }
 
 /// In the folder that the sources are in.

@@ -34,6 +34,7 @@ fn clock_and_store() -> Vec<Row<'static>> {
         ("unsafe", format!("touch {state} && chmod 666 {state}")),
         ("unsafe", format!("rm -f {state} && ln -s /etc/passwd {state}")),
         ("lost_record", format!("echo nothing >{state} && chmod 600 {state}")),
+        ("unsafe", format!("rm -f {state} && mkdir -m 700 {state}")),
         ("foreign", format!("touch {store}/secrets/notes")),
         ("left_over", format!("touch {store}/secrets/.alice.toml.new")),
         ("not_theirs", "usermod -u 4242 alice".into()),

@@ -86,3 +86,34 @@ fn no_folder_is_made_where_a_disk_may_belong() {
         is_left_alone(system, "missing", "rm -r /var/lib/pam_totp");
     });
 }
+
+#[test]
+fn what_is_put_aside_takes_nothing_of_roots_with_it() {
+    throw_away(|system| {
+        in_order(system);
+        system.file("/root/.bashrc", "umask 077\n");
+        for round in ["first", "second"] {
+            system.file("/var/lib/pam_totp/secrets/.bashrc", round);
+            let found = findings(system);
+            let foreign = found.iter().find(|finding| finding["code"] == "foreign").expect("a finding");
+            paste(system, foreign);
+            assert!(!codes(&findings(system)).contains(&"foreign"), "{round}");
+        }
+        assert_eq!(said(system, "cat /root/.bashrc"), "umask 077\n");
+        let aside = said(system, "stat -c %a /root/pam_totp.aside; cat /root/pam_totp.aside/.bash*");
+        assert!(aside.starts_with("700\n") && aside.contains("first") && aside.contains("second"), "{aside}");
+    });
+}
+
+#[test]
+fn a_record_is_no_key_whatever_its_name_is() {
+    throw_away(|system| {
+        in_order(system);
+        shell(system, "mkdir -m 700 /var/lib/pam_totp/state/john.doe");
+        let found = findings(system);
+        let odd = found.iter().find(|finding| finding["code"] == "unsafe").expect("a finding");
+        let pasted = paste(system, odd);
+        assert!(!codes(&findings(system)).contains(&"unsafe"), "{pasted}");
+        assert_eq!(said(system, "ls /root/pam_totp.aside"), "john.doe\n");
+    });
+}
