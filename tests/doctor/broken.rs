@@ -185,12 +185,12 @@ fn what_is_broken_is_found_and_what_is_pasted_mends_it() {
     });
 }
 
-/// As somebody pastes it who reads it, and knows that no disk is missing here.
+/// As somebody pastes it who reads it, and knows that no disk is missing here, and no directory.
 fn read(finding: &Value) -> Value {
     let said = finding["fix"].as_array().expect("lines").iter().map(|line| line.as_str().expect("a line"));
     let lines = said.map(|line| match line.split_once("no disk of its own belongs there: ") {
         Some((_, line)) => line.to_owned(),
-        None => line.to_owned(),
+        None => line.replace("remove --orphans", "remove --orphans --yes"),
     });
     serde_json::json!({ "fix": lines.collect::<Vec<_>>() })
 }

@@ -117,3 +117,16 @@ fn a_record_is_no_key_whatever_its_name_is() {
         assert_eq!(said(system, "ls /root/pam_totp.aside"), "john.doe\n");
     });
 }
+
+#[test]
+fn whoever_a_directory_does_not_know_today_keeps_his_factor() {
+    throw_away(|system| {
+        in_order(system);
+        shell(system, "sed -i /^alice:/d /etc/passwd");
+        let (found, before) = (findings(system), kept(system));
+        let orphans = found.iter().find(|finding| finding["code"] == "orphans").expect("a finding");
+        let pasted = paste(system, orphans);
+        assert!(pasted.contains("Is every directory service up?"), "{pasted}");
+        assert_eq!(kept(system), before);
+    });
+}
