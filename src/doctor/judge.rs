@@ -96,12 +96,12 @@ pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
             services => format!("{place}, in {}: {what}", services.join(", ")),
         };
         let service = services.first().copied().unwrap_or_default();
-        findings.push(Finding::new(level, ABOUT, code, message).mended_by(mend::mend(
-            files,
-            service,
-            code,
-            circumstances,
-        )));
+        // What is noted may be meant so.
+        let lines = match level {
+            Level::Note => Vec::new(),
+            _ => mend::mend(files, service, code, circumstances),
+        };
+        findings.push(Finding::new(level, ABOUT, code, message).mended_by(lines));
     }
     findings
 }

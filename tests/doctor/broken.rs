@@ -209,7 +209,7 @@ fn mended(system: &System, (code, breaks): &Row) -> Result<(), String> {
     let said: String = found.iter().map(|finding| paste(system, &read(finding))).collect();
     let after = findings(system);
     let (was, is) = (of_level(&before, "fault"), of_level(&after, "fault"));
-    if said.contains("pam_totp.so out of it") || said.contains(".before") {
+    if said.contains("no change is known") {
         return Err(format!("{code} after {breaks}: nothing better is known than {said}"));
     }
     let new: Vec<_> = is.iter().filter(|fault| !was.contains(fault)).collect();

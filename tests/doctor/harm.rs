@@ -119,6 +119,40 @@ fn a_record_is_no_key_whatever_its_name_is() {
 }
 
 #[test]
+fn a_stack_that_no_known_change_mends_is_left_to_its_writer() {
+    let common = "sed -i '/pam_totp/d' /etc/pam.d/*\n\
+                  echo 'auth requisite pam_totp.so explain' >>/etc/pam.d/common-auth\n\
+                  echo 'account required pam_totp.so' >>/etc/pam.d/common-account\n";
+    let free = "auth sufficient pam_succeed_if.so user ingroup nopasswdlogin";
+    let shared = "@include common-auth";
+    let deny = "auth requisite pam_deny.so";
+    let ills = [
+        ("condition", "lightdm", free),
+        ("condition", "sshd", free),
+        ("condition", "login", free),
+        ("condition", "su", free),
+        ("condition", "sudo", free),
+        ("nobody", "sshd", deny),
+        ("nobody", "kdm", deny),
+    ];
+    throw_away(|system| {
+        in_order(system);
+        system.policy("");
+        shell(system, "cp -a /etc/pam.d/sshd /root/pam.d-sshd.before");
+        save(system);
+        for (code, service, line) in ills {
+            restore(system);
+            let stack = format!("printf '%s\\n' '{line}' '{shared}' '@include common-account' >/etc/pam.d/{service}");
+            let breaks = match code {
+                "nobody" => format!("{common}sed -i '1i {deny}' /etc/pam.d/common-auth\n{stack}"),
+                _ => format!("{common}{stack}"),
+            };
+            is_left_alone(system, code, &breaks);
+        }
+    });
+}
+
+#[test]
 fn whoever_a_directory_does_not_know_today_keeps_his_factor() {
     throw_away(|system| {
         in_order(system);
