@@ -1,6 +1,7 @@
 //! Whatever is pasted, without a thought: the host is no worse for it.
 
 use super::{codes, findings, in_order, paste, restore, save, shell};
+use crate::support::program::object;
 use crate::support::system::{System, throw_away};
 use serde_json::Value;
 use std::fs;
@@ -148,6 +149,54 @@ fn a_stack_that_no_known_change_mends_is_left_to_its_writer() {
                 _ => format!("{common}{stack}"),
             };
             is_left_alone(system, code, &breaks);
+        }
+    });
+}
+
+/// A host on which carol logs in by her password, and nothing was set up but the installation.
+fn fresh(system: &System) {
+    in_order(system);
+    system.user("carol");
+    shell(system, "rm /var/lib/pam_totp/secrets/alice.toml; sed -i '/pam_totp/d' /etc/pam.d/*");
+}
+
+#[test]
+fn the_first_line_of_a_host_refuses_nobody_who_has_not_enrolled() {
+    throw_away(|system| {
+        fresh(system);
+        save(system);
+        for policy in [Some(include_str!("../../packaging/pam_totp.toml")), Some(""), None] {
+            restore(system);
+            shell(system, &format!("rm -f {POLICY}"));
+            policy.inspect(|policy| system.policy(policy));
+            let stock = said(system, "cat /etc/pam.d/sshd");
+            let found = findings(system);
+            let nothing = found.iter().find(|finding| finding["code"] == "no_stack").expect("a finding");
+            let pasted = paste(system, nothing);
+            let (_, login) = object(system, &["policy", "explain", "carol", "--service", "sshd"], "");
+            assert_eq!((&login["stack"], &login["decision"]), (&true.into(), &"pass".into()), "{login} {pasted}");
+            // Also not of one that was changed since.
+            shell(system, "sed -i -e '/pam_totp/d' -e '1i # ours' /etc/pam.d/sshd");
+            findings(system).iter().filter(|finding| finding["code"] == "no_stack").for_each(|finding| {
+                paste(system, finding);
+            });
+            assert_eq!(said(system, "cat /root/pam.d-sshd.before"), stock);
+            assert!(!codes(&findings(system)).contains(&"no_stack"));
+        }
+    });
+}
+
+#[test]
+fn where_the_policy_refuses_who_has_not_enrolled_the_first_line_waits() {
+    let required = "unenrolled = \"allow\"\n[[require]]\nusers = [\"carol\"]\n";
+    throw_away(|system| {
+        fresh(system);
+        // Somebody who closes the editor again.
+        shell(system, "ln -sf /bin/true /usr/bin/vi");
+        for policy in ["unenrolled = \"deny\"\n", required, "[[require]]\nusers = [\"carol\"]\n", "windo = 1\n"] {
+            system.policy(policy);
+            is_left_alone(system, "no_stack", "true");
+            assert!(fix(&findings(system), "no_stack").contains("pam-totp enroll "), "{policy}");
         }
     });
 }

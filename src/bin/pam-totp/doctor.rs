@@ -163,11 +163,16 @@ fn no_such_module(files: &Files) -> Vec<Finding> {
 
 fn circumstances(desk: &Local) -> Circumstances {
     let policy = desk.policy();
-    let all_enrolled = accounts::all().ok().is_some_and(|accounts| {
-        let rollout = Rollout::of(desk, &accounts);
-        rollout.is_ok_and(|rollout| rollout.people().all(|name| rollout.enrolled.contains(name)))
-    });
-    Circumstances { enabled: policy.enabled, unenrolled: policy.unenrolled, all_enrolled }
+    let accounts = accounts::all().ok();
+    let count = accounts.and_then(|accounts| Some(Rollout::of(desk, &accounts).ok()?.count()));
+    Circumstances {
+        enabled: policy.enabled,
+        unenrolled: policy.unenrolled,
+        all_enrolled: count.as_ref().is_some_and(|count| count.unenrolled == 0),
+        // Who is not known may be refused.
+        refuses: count.is_none_or(|count| count.refused > 0),
+        requires: !policy.rules.require.is_empty(),
+    }
 }
 
 /// sshd and sudo, where they are installed and their stacks name us.
