@@ -138,15 +138,18 @@ pub fn policy(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFa
             vec![Finding::fault(POLICY, "policy_text", what).mended_by(mended(text, line, &file))]
         }
         Some(PolicyFault::File(error)) => {
-            let fix = [format!("chown root:root {file}"), format!("chmod 644 {file}")];
+            // Who could write to it may have: it is read before it counts.
+            let fix = [format!("\"${{EDITOR:-vi}}\" {file} && chown root:root {file} && chmod 644 {file}")];
             vec![
                 Finding::fault(POLICY, "policy_file", format!("{error}: the strictest policy is in force"))
                     .mended_by(fix),
             ]
         }
         Some(fault) => {
-            // An empty one has the defaults.
-            let fix = [format!("install -m 644 /dev/null {file}")];
+            // What is in force now, but readable: an empty one would let users change their factors.
+            let fix = [format!(
+                "install -m 644 /dev/null {file} && printf '%s\\n' 'unenrolled = \"deny\"' 'self_service = []' >{file}"
+            )];
             vec![
                 Finding::fault(POLICY, "policy_absent", format!("{fault}: the strictest policy is in force"))
                     .mended_by(fix),
@@ -156,16 +159,22 @@ pub fn policy(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFa
     }
 }
 
-/// A line that stands by itself may go, as its default is the strict one. Part of a rule must be read by a person:
-/// without it the rule may exempt everybody.
+/// Without these lines a policy is as strict as with any value of theirs. Without others, `self_service` or `window`,
+/// users may do more than their writer meant; and what an unknown key was to be, nobody knows.
+const STRICT_WITHOUT: [&str; 5] = ["enabled", "enroll_by", "issuer", "prompt", "support"];
+
+/// A line that stands by itself may go where the policy is no wider without it. All else must be read by a person:
+/// without a part of it, a rule may exempt everybody.
 fn mended(text: &[u8], line: usize, file: &str) -> Vec<String> {
     let text = String::from_utf8_lossy(text);
+    let bad = line.checked_sub(1).and_then(|at| text.lines().nth(at)).unwrap_or_default();
+    let key = |line: &str| line.split_once('=').map_or("", |(key, _)| key.trim()).to_owned();
     let above = text.lines().take(line).any(|line| line.trim_start().starts_with('['));
-    let mut lines: Vec<&str> = text.lines().collect();
-    if let Some(bad) = line.checked_sub(1).and_then(|at| lines.get_mut(at)) {
-        *bad = "";
-    }
-    if !above && Policy::parse(lines.join("\n").as_bytes()).is_ok() {
+    // Of two lines with one key the other would count.
+    let alone = text.lines().filter(|line| key(line) == key(bad)).count() == 1;
+    let without = text.lines().zip(1..).map(|(text, at)| if at == line { format!("#{text}") } else { text.to_owned() });
+    let is_policy = Policy::parse(without.collect::<Vec<_>>().join("\n").as_bytes()).is_ok();
+    if STRICT_WITHOUT.contains(&key(bad).as_str()) && !above && alone && is_policy {
         return vec![format!("sed -i '{line}s/^/#/' {file}"), "pam-totp policy check".into()];
     }
     vec![format!("\"${{EDITOR:-vi}}\" +{line} {file} && pam-totp policy check")]

@@ -1,6 +1,6 @@
 //! One broken thing after the other: it is found, and what is pasted mends it.
 
-use super::{codes, findings, in_order, of_level, paste, restore, save};
+use super::{codes, findings, in_order, of_level, paste, restore, save, shell};
 use crate::support::system::{System, throw_away};
 use serde_json::Value;
 use std::process::Command;
@@ -48,6 +48,7 @@ fn policy_and_module() -> Vec<Row<'static>> {
     let module = format!("{folder}/pam_totp.so");
     let store = "cp -a /var/lib/pam_totp /var/lib/other";
     vec![
+        ("policy_text", format!("printf 'window = 1\\nenabled = ture\\n' >{POLICY}")),
         ("policy_text", format!("printf 'window = 1\\nunenroled = \"allow\"\\n' >{POLICY}")),
         ("policy_file", format!("echo 'window = 1' >{POLICY} && chmod 666 {POLICY}")),
         ("policy_off", format!("printf 'enabled = false\\nunenrolled = \"allow\"\\n' >{POLICY}")),
@@ -178,6 +179,8 @@ fn what_is_broken_is_found_and_what_is_pasted_mends_it() {
     throw_away(|system| {
         in_order(system);
         save(system);
+        shell(system, "rm -f /usr/bin/vi && install -m 755 /dev/null /usr/bin/vi");
+        system.file("/usr/bin/vi", EDITOR);
         let rows = rows();
         assert!(rows.len() > 60, "{}", rows.len());
         let failed: Vec<String> = rows.iter().filter_map(|row| mended(system, row).err()).collect();
@@ -194,6 +197,10 @@ fn read(finding: &Value) -> Value {
     });
     serde_json::json!({ "fix": lines.collect::<Vec<_>>() })
 }
+
+/// In the place of vi: somebody who sees what was meant.
+const EDITOR: &str = "#!/bin/sh\nfor file; do :; done\n\
+                      exec sed -i -e 's/^unenroled /unenrolled /' -e 's/^windo /window /' \"$file\"\n";
 
 fn mended(system: &System, (code, breaks): &Row) -> Result<(), String> {
     restore(system);

@@ -202,6 +202,55 @@ fn where_the_policy_refuses_who_has_not_enrolled_the_first_line_waits() {
 }
 
 #[test]
+fn no_line_of_a_policy_is_taken_away_whose_default_may_allow_more() {
+    throw_away(|system| {
+        in_order(system);
+        // Somebody who closes the editor again.
+        shell(system, "ln -sf /bin/true /usr/bin/vi");
+        let lines = [
+            "self_service = [\"replace\" \"backup-codes\"]",
+            "self_servce = []",
+            "window = O",
+            "windo = 0",
+            "store = /srv/x",
+            "unenrolled = \"denny\"",
+            "unenroled = \"deny\"",
+            "throttle.free = 0",
+            "enabled = true\nenabled = flase",
+            "enabled = false\nenabled = true",
+        ];
+        for line in lines {
+            is_left_alone(system, "policy_text", &format!("echo '{line}' >{POLICY}"));
+        }
+    });
+}
+
+#[test]
+fn a_policy_that_others_could_write_counts_once_somebody_read_it() {
+    throw_away(|system| {
+        in_order(system);
+        // Somebody who is not content with what is there.
+        shell(system, "ln -sf /bin/false /usr/bin/vi");
+        is_left_alone(system, "policy_file", &format!("echo 'enabled = false' >{POLICY}; chmod 666 {POLICY}"));
+        assert!(codes(&findings(system)).contains(&"policy_file"), "it is in force");
+    });
+}
+
+#[test]
+fn an_absent_policy_is_made_one_that_allows_no_more() {
+    throw_away(|system| {
+        in_order(system);
+        shell(system, "sed -i 's#^auth.*pam_totp.so#& nullok config=/etc/security/own.toml#' /etc/pam.d/sudo");
+        let found = findings(system);
+        let absent = found.iter().find(|finding| finding["code"] == "policy_absent").expect("a finding");
+        paste(system, absent);
+        assert!(!codes(&findings(system)).contains(&"policy_absent"));
+        let (_, shown) = object(system, &["--config", "/etc/security/own.toml", "policy", "show"], "");
+        assert_eq!((&shown["unenrolled"], &shown["self_service"]), (&"deny".into(), &Value::Array(vec![])), "{shown}");
+    });
+}
+
+#[test]
 fn whoever_a_directory_does_not_know_today_keeps_his_factor() {
     throw_away(|system| {
         in_order(system);
