@@ -1,6 +1,7 @@
 //! `pam-totp doctor` finds what is broken, says nothing of what is not, and what it says to paste mends it.
 
 mod broken;
+mod harm;
 mod libpam;
 
 use crate::support::door::Door;
@@ -9,9 +10,10 @@ use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE};
 use crate::support::system::{System, throw_away};
 use serde_json::Value;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Says of the clock what stands in a file, as no daemon of systemd's runs here.
@@ -66,6 +68,28 @@ fn paste(system: &System, finding: &Value) -> String {
         finding["fix"].as_array().expect("lines").iter().map(|l| l.as_str().expect("a line")).collect();
     let output = system.tries(Command::new("/bin/bash").arg("-c").arg(lines.join("\n")).current_dir("/root"), "");
     format!("{lines:#?}\n{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+const PLACES: &str =
+    "etc/pam.d etc/ssh etc/security etc/passwd etc/shadow etc/sudoers.d var/lib/pam_totp run/pam_totp root";
+
+/// Keeps what the host is now.
+fn save(system: &System) {
+    shell(system, &format!("cd / && tar -cpf /tmp/saved.tar {PLACES} $(ls usr/lib/*/security/pam_totp.so)"));
+}
+
+/// As it was then.
+fn restore(system: &System) {
+    let others = "var/lib/other var/big var/link usr/local/lib/security";
+    // What holds a mount or the shell's own folder stays.
+    let places = PLACES.replace(" root", "");
+    shell(
+        system,
+        &format!(
+            "cd / && rm -rf {places} {others} && find /root -mindepth 1 -delete && tar -xpf /tmp/saved.tar\n\
+             mkdir -p /run/sshd"
+        ),
+    );
 }
 
 #[test]
@@ -189,25 +213,38 @@ fn a_module_of_another_version_or_one_that_does_not_load_is_found() {
         assert!(codes(&found).contains(&"not_loadable"), "{found:#?}");
         fs::write(&path, &good).expect("writes");
 
+        // A user's own file of that name tells nothing of the module.
+        let maps = "import ctypes, os, sys\nctypes.CDLL('/tmp/pam_totp.so')\nos.unlink('/tmp/pam_totp.so')\n\
+                    print('maps it', flush=True)\nsys.stdin.read()";
+        fs::copy(&path, "/tmp/pam_totp.so").expect("copies");
+        let (mut user, ended) = maps_it(maps);
+        assert!(!codes(&findings(system)).contains(&"old_module"));
+        drop(ended);
+        user.wait().expect("it ends");
+
         // A program that was started before the module was replaced.
         let maps = format!("import ctypes, sys\nctypes.CDLL('{path}')\nprint('maps it', flush=True)\nsys.stdin.read()");
-        let mut old = Command::new("python3")
-            .args(["-c", &maps])
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .expect("python3");
-        let mut line = [0; 7];
-        std::io::Read::read_exact(old.stdout.as_mut().expect("a pipe"), &mut line).expect("it maps it");
+        let (mut old, ended) = maps_it(&maps);
         assert!(!codes(&findings(system)).contains(&"old_module"));
         shell(system, &format!("cp {path} {path}.new && mv {path}.new {path}"));
         let found = findings(system);
         let stale = found.iter().find(|finding| finding["code"] == "old_module").expect("a finding");
         assert!(text(stale, "message").contains(&format!("python3 ({})", old.id())), "{stale}");
-        drop(old.stdin.take());
+        drop(ended);
         old.wait().expect("it ends");
         assert!(!codes(&findings(system)).contains(&"old_module"));
     });
+}
+
+/// A program that says when it maps a module, and does so until its input ends.
+fn maps_it(script: &str) -> (Child, ChildStdin) {
+    let mut python = Command::new("python3");
+    let mut child =
+        python.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3 starts");
+    let mut line = [0; 7];
+    child.stdout.as_mut().expect("a pipe").read_exact(&mut line).expect("it maps it");
+    let input = child.stdin.take().expect("a pipe");
+    (child, input)
 }
 
 #[test]

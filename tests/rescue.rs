@@ -212,6 +212,8 @@ fn accounts_of_a_directory_are_known_by_what_they_enrolled_alone() {
             let command = [vec!["--root", "/mnt"], command].concat();
             assert_eq!(error_code(system, &command, ""), (2, "usage".into()), "{command:?}");
         }
+        let (_, report) = object(system, &["--root", "/mnt", "doctor"], "");
+        assert!(!report.to_string().contains("orphans"), "{report:#}");
         let (exit, _, errors) = program(system, &["--root", "/mnt", "verify", "zoe"], "000000\n");
         assert_eq!(exit, 3, "{errors}");
         assert!(errors.contains("accounts of a directory are not known there"), "{errors}");

@@ -164,6 +164,22 @@ fn of_file(path: &str, file: &ModuleFile, own: &str) -> Vec<Finding> {
     findings
 }
 
+/// Does a process map a module that is no longer at `path`? Of a file elsewhere its owner chose the name.
+pub fn is_old(maps: &str, path: &str) -> bool {
+    let end = format!(" {path} (deleted)");
+    maps.lines().any(|line| line.ends_with(&end))
+}
+
+/// The host's own service that a process is of, from its `/proc/PID/cgroup`: the first one, below slices alone. The
+/// names of those of a user's manager, of a container, and of what a service makes below its own, others chose.
+pub fn unit(groups: &str) -> Option<&str> {
+    groups.lines().find_map(|line| {
+        let mut names = line.splitn(3, ':').nth(2)?.split('/').skip_while(|name| name.is_empty());
+        let unit = names.find(|name| !name.ends_with(".slice") || *name == "user.slice")?;
+        (unit.ends_with(".service") && !unit.starts_with("user@")).then_some(unit)
+    })
+}
+
 fn stale(processes: &[Stale]) -> Option<Finding> {
     let names: Vec<String> = processes.iter().map(|p| format!("{} ({})", clean(&p.name), p.pid)).collect();
     let what = format!("these run a module that was replaced, until they are started again: {}", names.join(", "));
@@ -370,6 +386,25 @@ mod tests {
     fn sudo_shows_messages_from_a_version_on() {
         assert!(shows_messages("1.9.16") && shows_messages("1.9.17p2") && shows_messages("2.0"));
         assert!(!shows_messages("1.9.13p3") && !shows_messages("1.8.31"));
+    }
+
+    #[test]
+    fn only_a_service_of_the_hosts_own_is_started_again() {
+        let cases = [
+            ("0::/system.slice/ssh.service\n", Some("ssh.service")),
+            ("0::/system.slice/system-getty.slice/getty@tty1.service\n", Some("getty@tty1.service")),
+            ("12:pids:/a.scope\n1:name=systemd:/system.slice/cron.service\n", Some("cron.service")),
+            ("0::/system.slice/cockpit.service/systemd-reboot.service\n", Some("cockpit.service")),
+            ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/systemd-reboot.service\n", None),
+            ("0::/user.slice/user-1000.slice/systemd-reboot.service\n", None),
+            ("0::/user.slice/user-1000.slice/session-3.scope\n", None),
+            ("0::/machine.slice/web.scope/payload/system.slice/ssh.service\n", None),
+            ("0::/user@1000.service\n", None),
+            ("0::/\n", None),
+        ];
+        for (groups, expected) in cases {
+            assert_eq!(unit(groups), expected, "{groups}");
+        }
     }
 
     #[test]

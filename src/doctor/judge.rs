@@ -7,7 +7,7 @@ use super::run::{Answer, Run, run};
 use super::stacks::{Action, Files, Kind, Line, Step, What};
 use super::{Finding, Level, mend};
 use crate::options::Options;
-use crate::policy::Unenrolled;
+use crate::policy::{PATH, Unenrolled};
 use crate::words::clean;
 
 /// Under which these findings are read.
@@ -22,6 +22,10 @@ pub struct Circumstances {
     pub unenrolled: Option<Unenrolled>,
     /// Everybody with a login shell has a factor.
     pub all_enrolled: bool,
+    /// Somebody with a login shell is refused, or would be, for want of one.
+    pub refuses: bool,
+    /// Rules name those who must have one.
+    pub requires: bool,
 }
 
 /// What ails a stack, before it is known how to mend it.
@@ -70,7 +74,7 @@ pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
     let stacks = files.naming_us();
     if stacks.is_empty() {
         return vec![if circumstances.enabled {
-            nothing_asks()
+            nothing_asks(circumstances)
         } else {
             Finding::fine(ABOUT, "no stack names pam_totp.so")
         }];
@@ -96,21 +100,39 @@ pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
             services => format!("{place}, in {}: {what}", services.join(", ")),
         };
         let service = services.first().copied().unwrap_or_default();
-        findings.push(Finding::new(level, ABOUT, code, message).mended_by(mend::mend(
-            files,
-            service,
-            code,
-            circumstances,
-        )));
+        // What is noted may be meant so.
+        let lines = match level {
+            Level::Note => Vec::new(),
+            _ => mend::mend(files, service, code, circumstances),
+        };
+        findings.push(Finding::new(level, ABOUT, code, message).mended_by(lines));
     }
     findings
 }
 
-fn nothing_asks() -> Finding {
+/// The first line of a host must refuse nobody who has not heard of codes yet.
+fn nothing_asks(circumstances: &Circumstances) -> Finding {
+    const KEEP: &str = "{ [ -e /root/pam.d-sshd.before ] || cp -a /etc/pam.d/sshd /root/pam.d-sshd.before; }";
+    const LINES: &str = "sed -i -e '/^@include common-auth/a auth       requisite    pam_totp.so explain' \
+         -e '/^@include common-account/a account    required     pam_totp.so' /etc/pam.d/sshd";
     let what = "no stack names pam_totp.so: nobody is asked for a code, though the policy is on";
-    Finding::warning(ABOUT, "no_stack", what)
-        .mended_by(["sed -i -e '/^@include common-auth/a auth       requisite    pam_totp.so explain' \
-         -e '/^@include common-account/a account    required     pam_totp.so' /etc/pam.d/sshd"])
+    let finding = Finding::warning(ABOUT, "no_stack", what);
+    let Circumstances { refuses, requires, unenrolled, .. } = circumstances;
+    if !refuses {
+        return finding.mended_by([format!("{KEEP} && {LINES}")]);
+    }
+    if unenrolled.is_none() && !requires {
+        // sed puts no line before the first one of an empty file.
+        let allow = format!("{{ [ -s {PATH} ] || echo >>{PATH}; }} && sed -i '1i unenrolled = \"allow\"' {PATH}");
+        return finding.mended_by([
+            "# whoever has not enrolled is let in until the policy says otherwise: pam-totp enroll NAME".into(),
+            format!("{KEEP} && {allow} && {LINES}"),
+        ]);
+    }
+    finding.mended_by([
+        "pam-totp list --required --unenrolled   # they would be refused: pam-totp enroll NAME, yourself first".into(),
+        format!("# then: {KEEP} && {LINES}"),
+    ])
 }
 
 /// What ails one stack.

@@ -6,6 +6,9 @@ use super::quoted;
 use super::run::distance;
 use super::stacks::{Action, Control, Files, Kind, Line, STACKS, Step, What};
 
+/// Stacks that were tried with their applications.
+const EXAMPLES: &str = "/usr/local/share/doc/pam_totp/examples/pam.d";
+
 /// One change of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Edit {
@@ -49,7 +52,7 @@ impl Edit {
     }
 }
 
-/// The lines that mend this of a service; none where nothing that is known would.
+/// The lines that mend this of a service.
 pub fn mend(files: &Files, service: &str, code: &str, circumstances: &Circumstances) -> Vec<String> {
     let steps = files.chain(service, Kind::Auth);
     let patient = Patient { files, service, steps: &steps };
@@ -60,12 +63,12 @@ pub fn mend(files: &Files, service: &str, code: &str, circumstances: &Circumstan
         let is_better = after.iter().all(|ill| ill.code != code && before.contains(&ill.code));
         is_better && files.own().all(|other| harmless(files, &mended, other, circumstances))
     };
-    let candidates = patient.candidates(code);
-    match candidates.iter().find(|edits| helps(edits)) {
-        Some(edits) => shell(edits),
-        None if patient.asks_nobody() => Vec::new(),
-        None => patient.started_anew(),
-    }
+    patient.candidates(code).iter().find(|edits| helps(edits)).map_or_else(by_hand, |edits| shell(edits))
+}
+
+/// Where none is known: an example in place of the file would take what else its writer wanted with it.
+fn by_hand() -> Vec<String> {
+    vec![format!("# no change is known that mends this without harm: compare it with {EXAMPLES}")]
 }
 
 /// Whoever got in gets in, and nobody else does; whom it asked it asks; and nothing ails it that did not before.
@@ -129,10 +132,6 @@ impl<'a> Patient<'a> {
         self.lines().filter(|(_, line)| line.is_ours())
     }
 
-    fn asks_nobody(&self) -> bool {
-        self.ours().next().is_none()
-    }
-
     /// The least change first.
     fn candidates(&self, code: &str) -> Vec<Vec<Edit>> {
         match code {
@@ -175,19 +174,6 @@ impl<'a> Patient<'a> {
         }
         candidates.push(first);
         candidates
-    }
-
-    /// Where nothing else is known: an example that was tried, or no line of ours.
-    fn started_anew(&self) -> Vec<String> {
-        const EXAMPLES: [&str; 6] = ["cockpit", "login", "sshd", "su", "sudo", "vsftpd"];
-        let (service, path) = (self.service, self.path());
-        if EXAMPLES.contains(&service) {
-            let example = format!("/usr/local/share/doc/pam_totp/examples/pam.d/{service}");
-            return vec![format!("cp -a {path} /root/pam.d-{service}.before"), format!("cp {example} {path}")];
-        }
-        let mut lines = vec!["# pam_totp.so out of it: no code is asked for here any more".to_owned()];
-        lines.extend(shell(&self.ours().map(|(_, line)| Edit::comment(line)).collect::<Vec<_>>()));
-        lines
     }
 
     fn changed(&self, change: impl Fn(&mut Line)) -> Vec<Edit> {

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::{Finding, quoted};
 use crate::desk::PolicyFault;
-use crate::policy::{Policy, STORE};
+use crate::policy::{PATH, Policy, STORE};
 use crate::store::StoreError;
 use crate::store::audit::{Flaw, FlawKind, Form};
 use crate::words::clean;
@@ -17,7 +17,6 @@ const POLICY: &str = "policy";
 /// What to do about a flaw.
 pub fn judge(flaw: &Flaw) -> Finding {
     let path = quoted(&flaw.path.display().to_string());
-    let aside = || [format!("mv {path} /root/")];
     match &flaw.kind {
         FlawKind::LeftOver => {
             let what = format!("{}: a change was killed and left this behind; it may hold a key", shown(&flaw.path));
@@ -25,14 +24,14 @@ pub fn judge(flaw: &Flaw) -> Finding {
         }
         FlawKind::Foreign => {
             let what = format!("{}: nothing of pam_totp has such a name: see who put it there", shown(&flaw.path));
-            Finding::warning(ABOUT, "foreign", what).mended_by(aside())
+            Finding::warning(ABOUT, "foreign", what).mended_by(aside(&path))
         }
         FlawKind::Lost => {
             let what = format!(
                 "{}: no valid record: the next login makes it anew, up to three minutes late",
                 shown(&flaw.path)
             );
-            Finding::warning(ABOUT, "lost_record", what).mended_by(aside())
+            Finding::warning(ABOUT, "lost_record", what).mended_by(aside(&path))
         }
         FlawKind::Refused(error) => refused(flaw, error, &path),
     }
@@ -44,25 +43,15 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
         (StoreError::Io(_, Errno::EACCES | Errno::EPERM), _) => {
             Finding::warning(ABOUT, "needs_root", format!("{}: only root can look at this", shown(&flaw.path)))
         }
-        // An empty folder over one that is not mounted would say that nobody is enrolled.
-        (StoreError::Missing(_), _) => {
-            let mode = if flaw.path.ends_with("pam_totp") { "755" } else { "700" };
-            // Under /run it is needed only while the disk is read-only.
-            let finding = if flaw.path.starts_with("/run") {
-                Finding::warning(ABOUT, "missing", error.to_string())
-            } else {
-                fault("missing")
-            };
-            finding
-                .mended_by([format!("mount -a && {{ [ -d {path} ] || install -d -o root -g root -m {mode} {path}; }}")])
-        }
+        (StoreError::Missing(_), _) => missing(flaw, error, path),
         (StoreError::Newer(_), _) => fault("newer").mended_by(INSTALL),
         (StoreError::NotTheirs(..), Some(user)) => {
             fault("not_theirs").mended_by([format!("pam-totp rename {0} {0}", quoted(user))])
         }
         (StoreError::Broken(..), Some(user)) => fault("damaged").mended_by(again(user)),
-        (StoreError::Unsafe(..), user) => fault("unsafe").mended_by(match (flaw.form, user) {
+        (StoreError::Unsafe(_, what), user) => fault("unsafe").mended_by(match (flaw.form, user) {
             (Some(Form::Folder), None) => owned_folder(&flaw.path, path),
+            (_, None) => elsewhere(what, path),
             (Some(Form::File), _) => vec![format!("chown root:root {path}"), format!("chmod 600 {path}")],
             (Some(Form::Linked), _) => {
                 vec![
@@ -71,8 +60,8 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
                     format!("chmod 600 {path}"),
                 ]
             }
-            (Some(Form::Odd | Form::Folder), Some(user)) if flaw.path.extension().is_some() => again(user),
-            _ => vec![format!("mv {path} /root/")],
+            (_, Some(user)) if is_key(&flaw.path) => again(user),
+            (_, Some(_)) => aside(path).into(),
         }),
         _ => fault("refused").mended_by([format!("ls -ld {path}; dmesg | tail")]),
     }
@@ -83,9 +72,51 @@ fn again(user: &str) -> Vec<String> {
     vec![format!("pam-totp enroll {} --replace", quoted(user))]
 }
 
+/// Out of the way, where it takes no file of root's with it.
+fn aside(path: &str) -> [String; 2] {
+    const ASIDE: &str = "/root/pam_totp.aside";
+    [format!("mkdir -pm 700 {ASIDE}"), format!("mv --backup=numbered -- {path} {ASIDE}/")]
+}
+
+/// An empty folder where a disk did not come would say that nobody is enrolled, so a person looks first: `mount -a` is
+/// content without the disks that need not come, and knows nothing of those that no fstab names.
+fn missing(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
+    let make = format!("install -d -o root -g root -m {} {path}", if is_inner(&flaw.path) { "700" } else { "755" });
+    // No disk belongs under /run, and it is needed only while the one with the keys is read-only.
+    if flaw.path.starts_with("/run") {
+        return Finding::warning(ABOUT, "missing", error.to_string()).mended_by([make]);
+    }
+    let above = quoted(&flaw.path.parent().unwrap_or(Path::new("/")).display().to_string());
+    Finding::fault(ABOUT, "missing", error.to_string()).mended_by([
+        "mount -a".to_owned(),
+        format!("findmnt -T {above}; grep -v '^#' /etc/fstab   # is the disk there that belongs there?"),
+        format!("# only if no disk of its own belongs there: {make}"),
+    ])
+}
+
+/// A link or something else is where a folder belongs: what that is good for only a person knows.
+fn elsewhere(what: &str, path: &str) -> Vec<String> {
+    if !what.contains("symbolic link") {
+        return vec![format!("ls -ld {path}   # a folder belongs there: see what this is")];
+    }
+    vec![
+        format!("readlink -f {path}"),
+        format!("# then into {PATH}, above its tables: store = \"the real folder that secrets/ and state/ are in\""),
+    ]
+}
+
 fn owned_folder(folder: &Path, path: &str) -> Vec<String> {
-    let inner = folder.ends_with("secrets") || folder.ends_with("state");
-    vec![format!("chown root:root {path}"), format!("chmod {} {path}", if inner { "700" } else { "go-w" })]
+    vec![format!("chown root:root {path}"), format!("chmod {} {path}", if is_inner(folder) { "700" } else { "go-w" })]
+}
+
+/// Is it one that nobody but root may look into?
+fn is_inner(folder: &Path) -> bool {
+    folder.ends_with("secrets") || folder.ends_with("state")
+}
+
+/// Is the file a user's key, and not his record?
+fn is_key(file: &Path) -> bool {
+    file.parent().is_some_and(|folder| folder.ends_with("secrets"))
 }
 
 /// In the folder that the sources are in.
@@ -107,15 +138,18 @@ pub fn policy(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFa
             vec![Finding::fault(POLICY, "policy_text", what).mended_by(mended(text, line, &file))]
         }
         Some(PolicyFault::File(error)) => {
-            let fix = [format!("chown root:root {file}"), format!("chmod 644 {file}")];
+            // Who could write to it may have: it is read before it counts.
+            let fix = [format!("\"${{EDITOR:-vi}}\" {file} && chown root:root {file} && chmod 644 {file}")];
             vec![
                 Finding::fault(POLICY, "policy_file", format!("{error}: the strictest policy is in force"))
                     .mended_by(fix),
             ]
         }
         Some(fault) => {
-            // An empty one has the defaults.
-            let fix = [format!("install -m 644 /dev/null {file}")];
+            // What is in force now, but readable: an empty one would let users change their factors.
+            let fix = [format!(
+                "install -m 644 /dev/null {file} && printf '%s\\n' 'unenrolled = \"deny\"' 'self_service = []' >{file}"
+            )];
             vec![
                 Finding::fault(POLICY, "policy_absent", format!("{fault}: the strictest policy is in force"))
                     .mended_by(fix),
@@ -125,16 +159,22 @@ pub fn policy(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFa
     }
 }
 
-/// A line that stands by itself may go, as its default is the strict one. Part of a rule must be read by a person:
-/// without it the rule may exempt everybody.
+/// Without these lines a policy is as strict as with any value of theirs. Without others, `self_service` or `window`,
+/// users may do more than their writer meant; and what an unknown key was to be, nobody knows.
+const STRICT_WITHOUT: [&str; 5] = ["enabled", "enroll_by", "issuer", "prompt", "support"];
+
+/// A line that stands by itself may go where the policy is no wider without it. All else must be read by a person:
+/// without a part of it, a rule may exempt everybody.
 fn mended(text: &[u8], line: usize, file: &str) -> Vec<String> {
     let text = String::from_utf8_lossy(text);
+    let bad = line.checked_sub(1).and_then(|at| text.lines().nth(at)).unwrap_or_default();
+    let key = |line: &str| line.split_once('=').map_or("", |(key, _)| key.trim()).to_owned();
     let above = text.lines().take(line).any(|line| line.trim_start().starts_with('['));
-    let mut lines: Vec<&str> = text.lines().collect();
-    if let Some(bad) = line.checked_sub(1).and_then(|at| lines.get_mut(at)) {
-        *bad = "";
-    }
-    if !above && Policy::parse(lines.join("\n").as_bytes()).is_ok() {
+    // Of two lines with one key the other would count.
+    let alone = text.lines().filter(|line| key(line) == key(bad)).count() == 1;
+    let without = text.lines().zip(1..).map(|(text, at)| if at == line { format!("#{text}") } else { text.to_owned() });
+    let is_policy = Policy::parse(without.collect::<Vec<_>>().join("\n").as_bytes()).is_ok();
+    if STRICT_WITHOUT.contains(&key(bad).as_str()) && !above && alone && is_policy {
         return vec![format!("sed -i '{line}s/^/#/' {file}"), "pam-totp policy check".into()];
     }
     vec![format!("\"${{EDITOR:-vi}}\" +{line} {file} && pam-totp policy check")]
@@ -150,11 +190,11 @@ fn in_force(path: &Path, policy: &Policy, file: &str) -> Vec<Finding> {
         let (store, shown) = (quoted(&policy.store.display().to_string()), shown(&policy.store));
         let what =
             format!("the keys are in {shown}: pam-totpd does not serve them, and a read-only disk refuses everybody");
-        let lines = [
-            format!("cp -a {store}/secrets {store}/state {STORE}/"),
-            format!("sed -i 's/^[[:blank:]]*store[[:blank:]]*=/#&/' {file}"),
-        ];
-        findings.push(Finding::warning(POLICY, "other_store", what).mended_by(lines));
+        // Not where the usual place is a link to this one.
+        let line = format!(
+            "cp -a {store}/secrets {store}/state {STORE}/ && sed -i 's/^[[:blank:]]*store[[:blank:]]*=/#&/' {file}"
+        );
+        findings.push(Finding::warning(POLICY, "other_store", what).mended_by([line]));
     }
     if findings.is_empty() {
         findings.push(Finding::fine(POLICY, "can be read, and is on"));

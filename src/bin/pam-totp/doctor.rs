@@ -22,6 +22,7 @@ use pam_totp::words::clean;
 use serde_json::{Value, json};
 
 use super::accounts;
+use super::list;
 use super::report::{NO, Report};
 use super::rollout::Rollout;
 use super::stacks;
@@ -89,16 +90,16 @@ fn strange(store: &Store, name: &str) -> Option<Flaw> {
     is_his.then(|| Flaw::new(&path, Some(name.to_owned()), FlawKind::Refused(error)))
 }
 
-/// Factors without an account.
+/// Factors without an account. Not from a disk alone: there every account of a directory looks gone.
 fn orphans(store: &Store) -> Option<Finding> {
+    list::can_tell_orphans().ok()?;
     let accounts = accounts::all().ok()?;
     let gone = |name: &String| accounts::named(name, &accounts).is_ok_and(|account| account.is_none());
     let names: Vec<String> = store.names().ok()?.into_iter().filter(gone).collect();
     let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
     let what = format!("{} factors are of accounts that do not exist ({})", names.len(), some.join(", "));
-    let all: String = names.iter().map(|name| format!(" {}", quoted(name))).collect();
-    let fix = [format!("pam-totp remove{all}")];
-    (!names.is_empty()).then(|| Finding::warning("store", "orphans", what).mended_by(fix))
+    // It looks again, and asks.
+    (!names.is_empty()).then(|| Finding::warning("store", "orphans", what).mended_by(["pam-totp remove --orphans"]))
 }
 
 /// Whose last code lies further ahead of the clock than any phone's could.
@@ -162,11 +163,16 @@ fn no_such_module(files: &Files) -> Vec<Finding> {
 
 fn circumstances(desk: &Local) -> Circumstances {
     let policy = desk.policy();
-    let all_enrolled = accounts::all().ok().is_some_and(|accounts| {
-        let rollout = Rollout::of(desk, &accounts);
-        rollout.is_ok_and(|rollout| rollout.people().all(|name| rollout.enrolled.contains(name)))
-    });
-    Circumstances { enabled: policy.enabled, unenrolled: policy.unenrolled, all_enrolled }
+    let accounts = accounts::all().ok();
+    let count = accounts.and_then(|accounts| Some(Rollout::of(desk, &accounts).ok()?.count()));
+    Circumstances {
+        enabled: policy.enabled,
+        unenrolled: policy.unenrolled,
+        all_enrolled: count.as_ref().is_some_and(|count| count.unenrolled == 0),
+        // Who is not known may be refused.
+        refuses: count.is_none_or(|count| count.refused > 0),
+        requires: !policy.rules.require.is_empty(),
+    }
 }
 
 /// sshd and sudo, where they are installed and their stacks name us.

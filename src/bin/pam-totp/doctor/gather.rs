@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Uid;
 use pam_totp::account;
 use pam_totp::disk;
-use pam_totp::doctor::host::{Clock, Door, Module, ModuleFile, Socket, Stale, Sudo, version_in};
+use pam_totp::doctor::host::{Clock, Door, Module, ModuleFile, Socket, Stale, Sudo, is_old, unit, version_in};
 use pam_totp::doctor::modules::runs_without_root;
 use pam_totp::doctor::sshd::Sshd;
 use pam_totp::doctor::stacks::{Files, Kind, lines};
@@ -77,7 +77,7 @@ pub fn module() -> Module {
         file: own.as_deref().and_then(module_file),
         folder: folder.map(|folder| folder.display().to_string()),
         elsewhere: elsewhere.map(|path| path.display().to_string()).collect(),
-        stale: processes().into_iter().filter_map(stale).collect(),
+        stale: own.iter().flat_map(|own| processes().into_iter().filter_map(|process| stale(process, own))).collect(),
     }
 }
 
@@ -101,13 +101,12 @@ fn loads(path: &Path) -> Option<Result<(), String>> {
     })
 }
 
-fn stale((pid, name): (u32, String)) -> Option<Stale> {
+fn stale((pid, name): (u32, String), own: &Path) -> Option<Stale> {
     let maps = fs::read(format!("/proc/{pid}/maps")).ok()?;
-    let maps = String::from_utf8_lossy(&maps);
-    maps.lines().find(|line| line.contains("/pam_totp.so") && line.ends_with(" (deleted)"))?;
-    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    let unit = groups.lines().find_map(|line| line.rsplit('/').next().filter(|unit| unit.ends_with(".service")));
-    Some(Stale { name, pid, unit: unit.filter(|unit| !unit.starts_with("user@")).map(ToOwned::to_owned) })
+    is_old(&String::from_utf8_lossy(&maps), own.to_str()?).then(|| {
+        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        Stale { name, pid, unit: unit(&groups).map(ToOwned::to_owned) }
+    })
 }
 
 /// The labels of our folders and files; `None` on hosts without SELinux.
