@@ -9,6 +9,7 @@ use std::process::Command;
 /// The beginning of a step.
 const T: u64 = 1_800_000_000;
 const HOUR: u64 = 3_600;
+const YEAR: u64 = 365 * 24 * HOUR;
 
 fn login(system: &System, time: u64, code_of: u64) -> i32 {
     login_at(system, time, "alice", &code_at(KEY, code_of))
@@ -97,19 +98,19 @@ fn a_wait_does_not_outlast_a_clock_that_is_set_back() {
     });
 }
 
-/// Does alice get in, with the code of that time?
-fn by_ssh(code_of: u64) -> bool {
-    let mut client = ssh("alice", &ONCE);
-    client.answers(&prompt("alice", "Password: "), PASSWORD);
-    client.answers(&prompt("alice", "Verification code: "), &code_at(KEY, code_of));
+/// Does he get in, with the code of that time?
+fn by_ssh(user: &str, code_of: u64) -> bool {
+    let mut client = ssh(user, &ONCE);
+    client.answers(&prompt(user, "Password: "), PASSWORD);
+    client.answers(&prompt(user, "Verification code: "), &code_at(KEY, code_of));
     let (screen, status) = client.ends();
-    let is_in = screen.contains("in as alice");
+    let is_in = screen.contains(&format!("in as {user}"));
     assert_eq!(status, if is_in { 0 } else { 255 }, "{screen}");
     assert!(is_in || screen.contains("Permission denied"), "{screen}");
     is_in
 }
 
-/// An hour back, an hour forward, and into the years in which seconds outgrow 31 and 32 bits.
+/// Seconds, an hour and years, back and forward, and into the years in which seconds outgrow 31 and 32 bits.
 #[test]
 fn sshd_whose_clock_jumps_takes_each_code_once() {
     throw_away(|system| {
@@ -119,8 +120,12 @@ fn sshd_whose_clock_jumps_takes_each_code_once() {
         let mut last = 0;
         for (time, gets_in) in [
             (T, true),
+            (T - 7, false),
+            (T + 29, false),
+            (T + 31, true),
             (T - HOUR, false),
             (T + HOUR, true),
+            (T - 10 * YEAR, false),
             (0x7fff_ffff, true),
             (0x8000_0000, false),
             (0x8000_0000 + 30, true),
@@ -129,13 +134,57 @@ fn sshd_whose_clock_jumps_takes_each_code_once() {
             (T, false),
         ] {
             let _server = Sshd::start_at(system, KEYBOARD_INTERACTIVE, time);
-            assert_eq!(by_ssh(time), gets_in, "{time}");
-            assert!(!by_ssh(time), "{time}: a second time");
-            assert!(!by_ssh(last), "{time}: the code of {last}");
+            assert_eq!(by_ssh("alice", time), gets_in, "{time}");
+            assert!(!by_ssh("alice", time), "{time}: a second time");
+            assert!(!by_ssh("alice", last), "{time}: the code of {last}");
             if gets_in {
                 last = time;
             }
         }
         system.log.line("clock: this host's clock went back by 58 minutes or more since the last code of alice");
+    });
+}
+
+/// The disk of an hour ago under a clock that is right, as after a restored backup.
+#[test]
+fn in_sshd_the_next_code_counts_on_a_store_that_was_put_back() {
+    throw_away(|system| {
+        system.stack("sshd", include_str!("../pam.d/sshd"));
+        system.without_delays();
+        system.enrolled("alice");
+        let gets_in = |time: u64, code_of: u64| {
+            let _server = Sshd::start_at(system, KEYBOARD_INTERACTIVE, time);
+            by_ssh("alice", code_of)
+        };
+        assert!(gets_in(T, T));
+        system.runs(Command::new("cp").args(["-a", "/var/lib/pam_totp", "/root/snapshot"]));
+        assert!(gets_in(T + HOUR, T + HOUR));
+        system.runs(Command::new("rm").args(["-r", "/var/lib/pam_totp"]));
+        system.runs(Command::new("mv").args(["/root/snapshot", "/var/lib/pam_totp"]));
+        let now = T + HOUR + 90;
+        assert_eq!([T, T + HOUR, now].map(|code_of| gets_in(now, code_of)), [false, false, true]);
+    });
+}
+
+/// A second a day: a step a month.
+#[test]
+fn in_sshd_a_phone_that_goes_slow_or_fast_is_followed_for_months_and_then_named() {
+    throw_away(|system| {
+        const MONTH: u64 = 30 * 24 * HOUR;
+        system.stack("sshd", include_str!("../pam.d/sshd"));
+        system.without_delays();
+        for (user, a_month) in [("alice", -30), ("bob", 30)] {
+            system.enrolled(user);
+            let gets_in: Vec<bool> = (0..=6)
+                .map(|months| {
+                    let now = T + months * MONTH;
+                    let _server = Sshd::start_at(system, KEYBOARD_INTERACTIVE, now);
+                    by_ssh(user, now.saturating_add_signed(a_month * i64::try_from(months).unwrap()))
+                })
+                .collect();
+            assert_eq!(gets_in, [true, true, true, true, true, true, false], "{user}");
+        }
+        system.log.line("clock: the code of alice would be right if the device's clock, 180 s behind this host's");
+        system.log.line("clock: the code of bob would be right if the device's clock, 180 s ahead of this host's");
     });
 }
