@@ -5,6 +5,8 @@ use nix::unistd::mkfifo;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
+use pam_totp::state::{Record, Trust};
+
 use super::*;
 
 type Plant = fn(&Path);
@@ -232,6 +234,26 @@ fn what_a_crash_left_in_the_way_is_reused() {
         }
         place.gets_in();
     }
+}
+
+/// Between the new key and the end of its change there is no moment in which an address still passes without a code.
+#[test]
+fn no_address_is_trusted_any_more_when_a_new_key_can_come() {
+    let place = Place::enrolled();
+    place.gets_in();
+    let store = place.store().unwrap();
+    let mut locked = store.lock(USER).unwrap();
+    let record = locked.record().unwrap().unwrap();
+    let trusts = vec![Trust { hash: "0123456789abcdef".into(), until: u64::MAX }];
+    locked.commit(&Record { trusts, ..record }).unwrap();
+    drop(locked);
+    // The change comes as far as the key, and no further.
+    let in_the_way = place.path("secrets").join(format!(".{USER}.toml.new"));
+    fs::create_dir(&in_the_way).unwrap();
+    assert!(matches!(place.enrolls(&place.account, 2, true), Err(ManageError::Store(_))));
+    assert_eq!(store.peek(USER).unwrap().unwrap().trusts, []);
+    fs::remove_dir(in_the_way).unwrap();
+    assert_eq!(place.enrolls(&place.account, 2, true), Ok(()));
 }
 
 #[test]
