@@ -119,5 +119,5 @@ fn a_change_killed_at_any_call_of_the_door_leaves_the_old_factor_or_the_new_one(
 #[test]
 fn a_change_of_which_any_call_of_the_door_fails_leaves_the_old_factor_or_the_new_one() {
     let disturb = |call: &Call, turn: usize| strace::failing(call, ERRORS[turn % ERRORS.len()], T);
-    each_wish(effort(1, ERRORS.len()), disturb, strace::has_failed);
+    each_wish(effort(1, 3), disturb, strace::has_failed);
 }
