@@ -340,6 +340,14 @@ impl Locked<'_> {
         sync_directory(&self.store.secrets)
     }
 
+    /// The secret file goes to another name, which has none: one call, so that it is never under both.
+    pub fn give_secret(&self, to: &Self) -> Result<(), StoreError> {
+        let (path, new) = (self.store.secret_path(&self.file), self.store.secret_path(&to.file));
+        unlink(&to.temporary())?;
+        std::fs::rename(&path, &new).map_err(|e| io_error(&path, &e))?;
+        sync_directory(&self.store.secrets)
+    }
+
     /// Takes all away, the record too. Only for a name without an account: else a wait would be washed out. Who waits
     /// for the lock finds that the name is gone, and starts anew.
     pub fn forget(self) -> Result<(), StoreError> {

@@ -12,6 +12,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
+mod door;
+mod upkeep;
+
 const SECRET: &str = "/var/lib/pam_totp/secrets/alice.toml";
 const STATE: &str = "/var/lib/pam_totp/state/alice";
 /// The beginning of a step.

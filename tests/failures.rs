@@ -5,7 +5,9 @@ use crate::support::codes::code_at;
 use crate::support::effort::effort;
 use crate::support::strace::{Call, calls, failing_at, trace};
 use crate::support::system::{KEY, throw_away};
+use pam_totp::store::Store;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 /// The beginning of a step.
@@ -39,6 +41,12 @@ fn ours(calls: Vec<Call>) -> Vec<Call> {
     ours
 }
 
+/// Those since the last login, be they counted on the disk or in `/run`.
+fn wrong_codes() -> u32 {
+    let record = Store::open(Path::new("/var/lib/pam_totp")).and_then(|store| store.peek("alice"));
+    record.expect("a whole record").and_then(|record| record.since).map_or(0, |since| since.count)
+}
+
 #[test]
 fn whatever_call_fails_a_wrong_code_never_gets_in_and_a_right_one_once_at_most() {
     throw_away(|system| {
@@ -53,14 +61,18 @@ fn whatever_call_fails_a_wrong_code_never_gets_in_and_a_right_one_once_at_most()
         assert_eq!(Said::read(&output).codes, [SUCCESS]);
         let secret = fs::read("/var/lib/pam_totp/secrets/alice.toml").expect("the secret");
         let calls = ours(calls);
-        let mut refused = 0;
+        let (mut refused, mut entered) = (0, 0);
         for (time, (call, error)) in (T + HOUR..).step_by(7_200).zip(failures(&calls)) {
             let failing = |code: &str| Said::read(&failing_at(system, call, error, time, &LOGIN, code));
             let wrong = failing(&code(time + 6_000));
             assert_eq!(wrong.codes, [AUTH_ERR], "{call:?} {error}: {wrong:?}");
+            let counted = wrong_codes();
             let right = failing(&code(time));
             let later = [(); 2].map(|()| login_at(system, time, "alice", &code(time)));
             if right.codes == [SUCCESS] {
+                // Whoever learns from an answer that it was wrong has had it counted.
+                assert_eq!(counted, 1, "{call:?} {error}: {wrong:?}");
+                entered += 1;
                 assert_eq!(later, [AUTH_ERR, AUTH_ERR], "{call:?} {error}");
             } else {
                 refused += 1;
@@ -70,7 +82,7 @@ fn whatever_call_fails_a_wrong_code_never_gets_in_and_a_right_one_once_at_most()
             assert_eq!(fs::read("/var/lib/pam_totp/secrets/alice.toml").expect("the secret"), secret);
             assert_eq!(login_at(system, time + 30, "alice", &code(time + 30)), SUCCESS, "{call:?} {error}");
         }
-        assert!(refused > 30, "{refused}");
+        assert!(refused > 30 && entered > 5, "{refused} {entered}");
         assert_eq!(system.log.count("internal error"), 0);
     });
 }

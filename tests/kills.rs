@@ -2,8 +2,10 @@
 
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, at, login_at};
 use crate::support::codes::{code_at, key};
-use crate::support::strace::{Call, calls, killed_at};
+use crate::support::host::{self, Once};
+use crate::support::strace::{Call, calls, killed_at, killing, recorded, strace, was_killed};
 use crate::support::system::{KEY, System, throw_away};
+use pam_totp::enrollment::Enrollment;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -191,5 +193,71 @@ fn a_removal_killed_at_any_call_leaves_the_key_or_none_and_forgets_no_used_code(
             assert_eq!(login_at(system, time + 60, "alice", &code(time + 60)), SUCCESS, "{call:?}");
         }
         assert!(kept > 0 && gone > 0, "{kept} {gone}");
+    });
+}
+
+const ENROLLS: &str = "auth required pam_permit.so
+auth required pam_totp.so nodelay
+account required pam_totp.so
+account required pam_permit.so
+";
+
+/// Bob types the key that his first login shows, and its code: the key, and what he sees from then on.
+fn enrolls(mut strace: Command) -> (String, String) {
+    let mut login = Once::with(strace.args([host::HOST, "once", "host", "bob", "2"]));
+    login.sees("Key:     ");
+    let key = login.sees("\n").replace(' ', "");
+    // And the Enter once the backup codes are written down.
+    login.answers("Verification code: ", &format!("{}\n", code_at(&key, T)));
+    (key, login.rest())
+}
+
+#[test]
+fn an_enrollment_at_login_killed_at_any_call_stores_the_key_or_lets_its_owner_enroll_again() {
+    throw_away(|system| {
+        application::build(system);
+        host::build(system, &[]);
+        system.stack("host", ENROLLS);
+        system.policy("unenrolled = \"enroll\"\n");
+        system.user("bob");
+        let (secret, state) = ("/var/lib/pam_totp/secrets/bob.toml", "/var/lib/pam_totp/state/bob");
+        let serves = |key: &str, what: &Call| {
+            let enrollment = Enrollment::parse(&read(secret)).unwrap_or_else(|broken| panic!("{what:?}: {broken}"));
+            assert_eq!(enrollment.devices[0].secret.to_base32().as_str(), key, "{what:?}");
+            let entered = [T, T + 30, T + 30].map(|time| login_at(system, time, "bob", &code_at(key, time)));
+            assert_eq!(entered, [AUTH_ERR, SUCCESS, AUTH_ERR], "{what:?}");
+        };
+        let (_, said) = enrolls(strace(T, &[]));
+        assert!(said.contains("\n10. ") && said.ends_with("ended 0\n"), "{said}");
+        let calls = from("/state/bob\", O_RDWR", recorded());
+        let (mut stored, mut lost) = (0, 0);
+        for call in &calls {
+            for file in [secret, state] {
+                fs::remove_file(file).expect("the next one starts afresh");
+            }
+            let (key, said) = enrolls(killing(call, T));
+            was_killed(call);
+            let files = listed("/var/lib/pam_totp/secrets");
+            assert!(files.iter().all(|file| ["bob.toml", ".bob.toml.new"].contains(&file.as_str())), "{files:?}");
+            if Path::new(secret).exists() {
+                stored += 1;
+                serves(&key, call);
+                // Whoever was shown them all has them.
+                let first = said.split_once("\n1. ").filter(|_| said.contains("\n10. "));
+                if let Some((first, _)) = first.and_then(|(_, codes)| codes.split_once('\n')) {
+                    let entered = [(); 2].map(|()| login_at(system, T, "bob", first));
+                    assert_eq!(entered, [SUCCESS, AUTH_ERR], "{call:?}");
+                }
+            } else {
+                lost += 1;
+                assert!(!said.contains("\n1. "), "{call:?}: shown before they were stored");
+                let (key, said) = enrolls(strace(T, &[]));
+                assert!(said.ends_with("ended 0\n"), "{call:?}: {said}");
+                assert_eq!(listed("/var/lib/pam_totp/secrets"), ["bob.toml"], "{call:?}: the leftover");
+                serves(&key, call);
+            }
+        }
+        assert!(stored > 0 && lost > 0, "{stored} {lost}");
+        assert_eq!(system.log.count("store error") + system.log.count("internal error"), 0);
     });
 }

@@ -1,10 +1,12 @@
 //! Many at once: one code lets in one, and nobody is in another's way.
 
-use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application, login_at};
+use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application, at, login_at};
 use crate::support::codes::{code_at, key, now};
+use crate::support::door::Door;
 use crate::support::effort::effort;
 use crate::support::strace::{calls, slow_at};
 use crate::support::system::{KEY, System, throw_away};
+use pam_totp::enrollment::Enrollment;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
@@ -202,10 +204,115 @@ fn a_key_is_replaced_whole_while_its_user_logs_in() {
     });
 }
 
+const SECRET: &str = "/var/lib/pam_totp/secrets/alice.toml";
+/// The beginning of a step.
+const T: u64 = 1_800_000_000;
+
+/// The keys in alice's file, which is whole wherever it is there.
+fn keys() -> Option<Vec<String>> {
+    let enrollment = Enrollment::parse(&fs::read(SECRET).ok()?).expect("a whole file");
+    Some(enrollment.devices.iter().map(|device| device.secret.to_base32().to_string()).collect())
+}
+
+/// Runs them all at once, each with its input: which of them said that it was done, and what the others said.
+fn all_at_once(programs: Vec<(Command, String)>) -> (Vec<usize>, Vec<String>) {
+    let start = |(mut command, input): (Command, String)| {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        (command.spawn().expect("it starts"), input)
+    };
+    let mut children: Vec<_> = programs.into_iter().map(start).collect();
+    for (child, input) in &mut children {
+        // A program that ends before it read everything is no failure of the test.
+        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    }
+    let ends = |(child, _): (Child, String)| child.wait_with_output().expect("it ends");
+    let outputs: Vec<_> = children.into_iter().map(ends).enumerate().collect();
+    let (done, others): (Vec<_>, Vec<_>) = outputs.into_iter().partition(|(_, output)| output.status.success());
+    let said = others.into_iter().map(|(_, output)| String::from_utf8_lossy(&output.stdout).into_owned());
+    (done.into_iter().map(|(n, _)| n).collect(), said.collect())
+}
+
+/// A key and the code that proves it.
+fn proved(key: &str) -> String {
+    format!("{key}\n{}\n", code_at(key, T))
+}
+
+fn pam_totp(arguments: &[&str]) -> Command {
+    let mut command = Command::new("pam-totp");
+    at(T, command.arg("--json").args(arguments));
+    command
+}
+
+#[test]
+fn of_many_first_enrollments_at_once_one_is_made_and_the_others_hear_of_it() {
+    throw_away(|system| {
+        application::build(system);
+        let _door = Door::open(T);
+        system.policy("unenrolled = \"allow\"\n");
+        let alice = system.user("alice");
+        for round in 0..effort(10, 300) {
+            let keys_of = |n: usize| key(8 * (round % 100) + n);
+            // By root, by herself, by both.
+            let is_own = |n: usize| [false, true, n % 2 == 1][round % 3];
+            let enrolls = |n: usize| {
+                let mut own = alice.command("pam-totp");
+                own.args(["--json", "set", "alice"]);
+                (if is_own(n) { own } else { pam_totp(&["set", "alice"]) }, proved(&keys_of(n)))
+            };
+            let (done, others) = all_at_once((0..8).map(enrolls).collect());
+            let [winner] = done[..] else { panic!("round {round}: {done:?} {others:?}") };
+            assert!(others.iter().all(|said| said.contains("\"already_enrolled\"")), "round {round}: {others:?}");
+            let key = keys_of(winner);
+            assert_eq!(keys(), Some(vec![key.clone()]), "round {round}");
+            let entered = [T, T + 30, T + 30].map(|time| login_at(system, time, "alice", &code_at(&key, time)));
+            assert_eq!(entered, [AUTH_ERR, SUCCESS, AUTH_ERR], "round {round}");
+            system.runs(&mut pam_totp(&["remove", "alice"]));
+        }
+        assert_eq!(system.log.count("store error") + system.log.count("internal error"), 0);
+    });
+}
+
+#[test]
+fn a_factor_that_is_replaced_and_removed_at_once_is_whole_or_gone() {
+    throw_away(|system| {
+        application::build(system);
+        system.policy("unenrolled = \"deny\"\n");
+        system.user("alice");
+        for round in 0..effort(10, 300) {
+            let keys_of = |n: usize| key(8 * (round % 100) + n);
+            set(system, "alice", &keys_of(7));
+            let changes = |n: usize| match n % 2 {
+                0 => (pam_totp(&["remove", "alice"]), String::new()),
+                _ => (pam_totp(&["set", "alice", "--replace"]), proved(&keys_of(n / 2))),
+            };
+            let known: Vec<_> = [0, 1, 2, 7].map(|n| vec![keys_of(n)]).into();
+            let (done, others) = thread::scope(|scope| {
+                let changes = scope.spawn(|| all_at_once((0..6).map(changes).collect()));
+                while !changes.is_finished() {
+                    let keys = keys();
+                    assert!(keys.is_none_or(|keys| known.contains(&keys)), "round {round}");
+                }
+                changes.join().expect("they end")
+            });
+            assert!(done.len() > 3 && [1, 3, 5].iter().all(|set| done.contains(set)), "round {round}: {done:?}");
+            // One that found nothing to remove says so.
+            assert!(others.iter().all(|said| said.contains("\"not_enrolled\"")), "round {round}: {others:?}");
+            let left = keys();
+            assert!(left.as_ref().is_none_or(|keys| known[..3].contains(keys)), "round {round}: the old key");
+            let key = left.as_ref().map_or_else(|| keys_of(0), |keys| keys[0].clone());
+            let entered = [T, T + 30, T + 30].map(|time| login_at(system, time, "alice", &code_at(&key, time)));
+            let serves = if left.is_some() { SUCCESS } else { AUTH_ERR };
+            assert_eq!(entered, [AUTH_ERR, serves, AUTH_ERR], "round {round}");
+            let files = fs::read_dir("/var/lib/pam_totp/secrets").expect("the folder").count();
+            assert_eq!(files, usize::from(left.is_some()), "round {round}: something is left behind");
+        }
+        assert_eq!(system.log.count("store error") + system.log.count("internal error"), 0);
+    });
+}
+
 /// Between opening a file and looking at it another one may have taken its name: that is no second name of it.
 #[test]
 fn a_file_that_is_replaced_while_it_is_opened_refuses_nobody() {
-    const T: u64 = 1_800_000_000;
     let program = ["/usr/local/bin/application", SERVICE, "alice"];
     throw_away(|system| {
         application::build(system);

@@ -79,6 +79,11 @@ pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError
     let record = from.record()?;
     to.record()?;
     to.commit(&record.unwrap_or_default())?;
-    to.replace_secret(&moved(enrollment))?;
-    Ok(from.remove_secret()?)
+    // First it names the new account, so that it is the old one's no more, and only then it goes there: at no moment does
+    // one key serve two accounts. Whoever is killed in between finds it where it was, and the same command goes on.
+    let given = from.replace_secret(&moved(enrollment.clone())).and_then(|()| from.give_secret(&to));
+    if given.is_err() && store.is_enrolled(old) == Ok(true) {
+        let _ = from.replace_secret(&enrollment);
+    }
+    Ok(given?)
 }

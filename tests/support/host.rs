@@ -67,6 +67,13 @@ impl Once {
         maps.lines().filter_map(|line| Region::read(line, &memory)).collect()
     }
 
+    /// What it says until it ends, however that is; nobody answers any more.
+    pub fn rest(mut self) -> String {
+        drop(self.child.stdin.take());
+        let output = self.child.wait_with_output().expect("it ends");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// What it wrote to stderr, which is nobody's to write to.
     pub fn ends(mut self) -> String {
         drop(self.child.stdin.take());

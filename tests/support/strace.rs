@@ -17,9 +17,14 @@ pub struct Call {
     pub line: String,
 }
 
-/// Runs a program at `time`: its system calls and what came of it. The one that starts it is not its own.
+/// Runs a program at `time`: its system calls and what came of it.
 pub fn calls(system: &System, time: u64, program: &[&str], input: &str) -> (Vec<Call>, Output) {
     let output = system.reads(strace(time, &[]).args(program), input);
+    (recorded(), output)
+}
+
+/// The system calls of what ran last. The one that starts it is not its own.
+pub fn recorded() -> Vec<Call> {
     let mut calls: Vec<Call> = Vec::new();
     for line in trace().lines() {
         let Some((name, _)) = line.split_once('(') else { continue };
@@ -29,7 +34,7 @@ pub fn calls(system: &System, time: u64, program: &[&str], input: &str) -> (Vec<
         let nth = calls.iter().filter(|call| call.name == name).count() + 1;
         calls.push(Call { name: name.to_owned(), nth, line: line.to_owned() });
     }
-    (calls.split_off(1), output)
+    calls.split_off(1)
 }
 
 /// glibc, asked by libfaketime for a random name, throws one draw in twenty away: no other run makes that call.
@@ -40,22 +45,40 @@ fn draws_again(line: &str, before: Option<&Call>) -> bool {
 
 /// Runs it again until that call, and no further.
 pub fn killed_at(system: &System, call: &Call, time: u64, program: &[&str], input: &str) -> Output {
-    let kill = format!("inject={}:signal=KILL:when={}", call.name, call.nth);
-    let output = system.tries(strace(time, &["-e", &kill]).args(program), input);
+    let output = system.tries(killing(call, time).args(program), input);
+    was_killed(call);
+    output
+}
+
+/// What comes behind it lives until that call.
+pub fn killing(call: &Call, time: u64) -> Command {
+    strace(time, &["-e", &format!("inject={}:signal=KILL:when={}", call.name, call.nth)])
+}
+
+/// It died there.
+pub fn was_killed(call: &Call) {
     let trace = trace();
     let last: Vec<&str> = trace.lines().rev().take(2).collect();
     assert_eq!(last[0], "+++ killed by SIGKILL +++", "{call:?}");
     assert!(last[1].starts_with(&format!("{}(", call.name)), "{call:?}: {}", last[1]);
-    output
 }
 
 /// Runs it again with that call failing.
 pub fn failing_at(system: &System, call: &Call, error: &str, time: u64, program: &[&str], input: &str) -> Output {
-    let fail = format!("inject={}:error={error}:when={}", call.name, call.nth);
-    let output = system.tries(strace(time, &["-e", &fail]).args(program), input);
+    let output = system.tries(failing(call, error, time).args(program), input);
+    has_failed(call);
+    output
+}
+
+/// What comes behind it meets that call failing.
+pub fn failing(call: &Call, error: &str, time: u64) -> Command {
+    strace(time, &["-e", &format!("inject={}:error={error}:when={}", call.name, call.nth)])
+}
+
+/// It failed, and no other.
+pub fn has_failed(call: &Call) {
     let injected = trace().lines().filter(|line| line.contains("(INJECTED)")).count();
     assert_eq!(injected, 1, "{call:?}");
-    output
 }
 
 /// Runs it again with time passing behind that call.
@@ -64,7 +87,8 @@ pub fn slow_at(system: &System, call: &Call, time: u64, program: &[&str], input:
     system.tries(strace(time, &["-e", &slow]).args(program), input)
 }
 
-fn strace(time: u64, options: &[&str]) -> Command {
+/// What comes behind it is recorded.
+pub fn strace(time: u64, options: &[&str]) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-o", TRACE]).args(options);
     for (name, value) in clock(time) {
