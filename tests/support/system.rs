@@ -124,18 +124,18 @@ impl System {
     }
 
     /// Runs a command that must succeed with `input` on its standard input.
-    pub fn reads(&self, command: &mut Command, input: &str) -> Output {
+    pub fn reads(&self, command: &mut Command, input: &(impl AsRef<[u8]> + ?Sized)) -> Output {
         let output = self.tries(command, input);
         assert!(output.status.success(), "{command:?}: {output:?}");
         output
     }
 
     /// Runs a command that may fail.
-    pub fn tries(&self, command: &mut Command, input: &str) -> Output {
+    pub fn tries(&self, command: &mut Command, input: &(impl AsRef<[u8]> + ?Sized)) -> Output {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         // A program that ends before it read everything is no failure of the test.
-        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        let _ = child.stdin.take().expect("a pipe").write_all(input.as_ref());
         child.wait_with_output().expect("the command ends")
     }
 }
