@@ -81,6 +81,13 @@ impl System {
         self.file(&format!("/etc/pam.d/{service}"), example);
     }
 
+    /// Takes away the second that su itself waits after a refusal, beside what the stack asks for.
+    pub fn without_delay_of_su(&self) {
+        let path = "/etc/login.defs";
+        let text = fs::read_to_string(path).expect("login.defs is text");
+        self.file(path, &format!("{text}\nFAIL_DELAY 0\n"));
+    }
+
     /// Takes the seconds after a refusal out of the stacks, for tests that are not about them.
     pub fn without_delays(&self) {
         for entry in fs::read_dir("/etc/pam.d").expect("/etc/pam.d") {
