@@ -133,22 +133,29 @@ static void in_rounds(int rounds, char *user, int threads)
 
 static void at_once(int processes, char **users, int count)
 {
-    int readies[2], starts[2];
-    char byte;
+    int readies[processes], starts[2];
     common_answer = line_of_stdin();
-    if (pipe(readies) || pipe(starts))
+    if (pipe(starts))
         exit(99);
     for (int n = 0; n < processes; n++) {
-        if (fork())
-            continue;
-        close(starts[1]);
-        ready = readies[1];
-        start = starts[0];
-        _exit(login(users[n % count]));
+        int pair[2];
+        if (pipe(pair))
+            exit(99);
+        readies[n] = pair[0];
+        if (!fork()) {
+            close(starts[1]);
+            ready = pair[1];
+            start = starts[0];
+            _exit(login(users[n % count]));
+        }
+        /* A pipe of its own for each: who ends without a prompt closes it, and nobody waits for him. */
+        close(pair[1]);
     }
-    close(readies[1]);
-    for (int n = 0; n < processes && read(readies[0], &byte, 1) == 1; n++)
-        ;
+    for (int n = 0; n < processes; n++) {
+        char byte;
+        if (read(readies[n], &byte, 1) < 0)
+            exit(99);
+    }
     close(starts[1]);
     for (int status; wait(&status) > 0;)
         printf("= %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));

@@ -49,6 +49,7 @@ fn run_again_inside(files: &[String]) {
         .expect("the throw-away system starts");
     let said = String::from_utf8_lossy(&output.stdout);
     print!("{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_ne!(output.status.code(), Some(137), "did not end inside the throw-away system");
     assert!(output.status.success(), "failed inside the throw-away system");
     // A name that matched nothing would succeed as well.
     assert!(said.contains("1 passed"), "did not run inside the throw-away system");
