@@ -14,6 +14,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+mod items;
+
 /// The beginning of a step.
 const T: u64 = 1_800_000_000;
 const POLICY: &str = "/etc/security/pam_totp.toml";
