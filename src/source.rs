@@ -20,8 +20,7 @@ pub enum Source {
 impl Source {
     /// `tty` decides whether SSH_CONNECTION counts: only sshd writes it into the PAM environment itself.
     pub fn new(rhost: Option<&str>, tty: Option<&str>, ssh_connection: Option<&str>) -> Self {
-        let ssh = ssh_connection.filter(|_| tty == Some("ssh")).and_then(|c| c.split(' ').next());
-        let ssh = ssh.and_then(literal);
+        let ssh = ssh_connection.filter(|_| tty == Some("ssh")).and_then(peer);
         match rhost.filter(|r| !r.is_empty()) {
             // sshd always names its peer: without one this is no local login.
             None if tty == Some("ssh") => ssh.map_or(Self::Unknown, Self::Net),
@@ -62,6 +61,17 @@ impl std::str::FromStr for Source {
             _ => Self::from_address(text).ok_or(()),
         }
     }
+}
+
+/// The other side of `ADDRESS PORT ADDRESS PORT`; what looks otherwise sshd has not written.
+fn peer(connection: &str) -> Option<IpAddr> {
+    let mut words = connection.split(' ');
+    let mut end = || {
+        let address = literal(words.next()?)?;
+        words.next()?.parse::<u16>().ok().map(|_port| address)
+    };
+    let (peer, _own) = (end()?, end()?);
+    words.next().is_none().then_some(peer)
 }
 
 /// A literal address; an IPv4 address in IPv6 clothes is the IPv4 address, a zone is dropped.
@@ -128,6 +138,9 @@ mod tests {
             (Some("fe80::1%eth0"), None, None, net("fe80::1")),
             (Some("0x7f.1"), None, None, Source::Unknown),
             (None, Some("ssh"), Some("garbage"), Source::Unknown),
+            (None, Some("ssh"), Some("192.0.2.4"), Source::Unknown),
+            (None, Some("ssh"), Some("192.0.2.4 50022 198.51.100.1 22 x"), Source::Unknown),
+            (None, Some("ssh"), Some("192.0.2.4 50022 198.51.100.1 65536"), Source::Unknown),
         ];
         for (rhost, tty, connection, expected) in cases {
             assert_eq!(Source::new(rhost, tty, connection), expected, "{rhost:?} {tty:?} {connection:?}");

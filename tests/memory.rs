@@ -2,17 +2,34 @@
 //! nothing lost, nothing that grows.
 
 use crate::support::artifacts;
-use crate::support::codes::{fresh_code, wrong_code};
+use crate::support::codes::{fresh_code, now, wrong_code};
+use crate::support::door::Door;
 use crate::support::effort::effort;
 use crate::support::host::{self, HOST};
 use crate::support::program::object;
-use crate::support::system::{KEY, PASSWORD, System, throw_away, throw_away_with};
+use crate::support::system::{KEY, PASSWORD, System, User, throw_away, throw_away_with};
 use std::collections::BTreeMap;
+use std::fs;
 use std::process::{Command, Output};
 
 /// All that can come of a login, in one batch: each at once with the others, in a thread of its own.
-const LOGINS: [&str; 8] = ["counter", "wrong", "used", "nobody-here", "spare", "forward", "enroll", "leave"];
+const LOGINS: [&str; 11] = [
+    "counter",
+    "wrong",
+    "used",
+    "nobody-here",
+    "spare",
+    "forward",
+    "enroll",
+    "leave",
+    // Its application sets every item anew while it asks.
+    "replace",
+    "long",
+    // Each time another one, who gets a factor by it.
+    "prove",
+];
 const TOKEN: &str = "KRSXG5CTMVRXEZLUKN2GC3TEMFZGIVKQ";
+const MODULE: &str = "/mnt/pam_totp.so";
 
 fn hotp_codes(count: usize) -> Vec<String> {
     let more = (count - 1).to_string();
@@ -29,24 +46,28 @@ fn prepare(system: &System, module: &str, logins: usize) -> &'static str {
     system.stack("both", &(line("forward_pass") + &line("") + permit));
     system.stack("enrolling", &("auth required pam_permit.so\n".to_owned() + &line("") + permit));
     system.policy("unenrolled = \"enroll\"\n");
-    for user in ["wrong", "used", "forward", "leave"] {
+    for user in ["wrong", "used", "forward", "leave", "long"] {
         system.enrolled(user);
     }
     system.user("enroll");
-    system.user("counter");
-    let hotp = ["set", "--no-code", "--type", "hotp", "counter"];
-    system.reads(Command::new("pam-totp").args(hotp), &format!("{TOKEN}\n"));
-    system.user("spare");
-    let (_, made) = object(system, &["set", "--no-code", "--backup-codes", "20", "spare"], &format!("{KEY}\n"));
-    let backup = |n: usize| made["backup_codes"][n % 20].as_str().expect("a code").to_owned();
+    for user in ["counter", "replace"] {
+        system.user(user);
+        let hotp = ["set", "--no-code", "--type", "hotp", user];
+        system.reads(Command::new("pam-totp").args(hotp), &format!("{TOKEN}\n"));
+    }
+    let backup = backup_codes(system, "spare");
+    let batches = logins.div_ceil(LOGINS.len());
+    let everybody = fs::read_to_string("/etc/passwd").expect("text");
+    let provers = (0..2 * batches).map(|n| format!("prove{n}:x:{}:100::/:/bin/bash\n", 20_000 + n));
+    system.file("/etc/passwd", &(everybody + &provers.collect::<String>()));
 
     let (wrong, used) = (wrong_code(KEY), fresh_code(KEY));
-    let batches = logins.div_ceil(LOGINS.len());
     let mut script = String::new();
     for (n, code) in hotp_codes(2 * batches).iter().enumerate() {
         script += &format!("plain counter {code}\nplain wrong {wrong}\nplain used {used}\nplain nobody-here {wrong}\n");
-        script += &format!("plain spare {}\nboth forward {PASSWORD}{wrong}\n", backup(n));
-        script += &format!("enrolling enroll {wrong} {wrong} {wrong}\nplain leave leave\n\n");
+        script += &format!("plain spare {}\nboth forward {PASSWORD}{wrong}\n", backup[n % 20]);
+        script += &format!("enrolling enroll {wrong} {wrong} {wrong}\nplain leave leave\n");
+        script += &format!("plain replace replace:{code}\nplain long long\nenrolling prove{n} prove written-down\n\n");
         if (n + 1) % batches == 0 {
             script += "held\n";
         }
@@ -54,6 +75,13 @@ fn prepare(system: &System, module: &str, logins: usize) -> &'static str {
     let path = "/tmp/script";
     system.file(path, &script);
     path
+}
+
+/// Adds a user with twenty of them.
+fn backup_codes(system: &System, user: &'static str) -> Vec<String> {
+    system.user(user);
+    let (_, made) = object(system, &["set", "--no-code", "--backup-codes", "20", user], &format!("{KEY}\n"));
+    serde_json::from_value(made["backup_codes"].clone()).expect("codes")
 }
 
 /// Bytes of heap, pages, mappings and descriptors.
@@ -67,6 +95,7 @@ fn results(output: &Output) -> (BTreeMap<String, (usize, usize)>, Vec<Held>) {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
             ["=", user, code] => {
+                let user = user.trim_end_matches(|letter: char| letter.is_ascii_digit());
                 let (all, right): &mut (usize, usize) = logins.entry(user.to_owned()).or_default();
                 *all += 1;
                 *right += usize::from(code == "0");
@@ -88,7 +117,7 @@ fn did_its_work(output: &Output, logins: usize) -> Vec<Held> {
     assert_eq!(results.len(), LOGINS.len(), "{results:?}");
     for (user, (all, right)) in &results {
         let expected = match user.as_str() {
-            "counter" => batches,
+            "counter" | "replace" | "prove" => batches,
             "spare" => batches.min(20),
             "used" => 1,
             _ => 0,
@@ -98,23 +127,41 @@ fn did_its_work(output: &Output, logins: usize) -> Vec<Held> {
     held
 }
 
+/// A program of alice's own, which asks at the door.
+fn asks_at_the_door(system: &System, tool: &[&str], variables: &[(&str, &str)]) -> Output {
+    let _door = Door::open(now());
+    let (backup, wrong) = (backup_codes(system, "alice"), wrong_code(KEY));
+    let mut script = String::new();
+    for code in &backup[..4] {
+        script += &format!("plain alice {code}\nplain alice leave\nplain nobody-here {wrong}\nplain root {wrong}\n\n");
+    }
+    system.file("/tmp/script", &script);
+    let program = [tool, &[HOST, "rounds", "/tmp/script"]].concat();
+    let output = system.tries(User { name: "alice" }.command("env").args(program).envs(variables.iter().copied()), "");
+    assert!(output.status.success(), "{output:?}");
+    let expected = [("alice", (8, 4)), ("nobody-here", (4, 0)), ("root", (4, 0))];
+    assert_eq!(results(&output).0, expected.map(|(user, tally)| (user.to_owned(), tally)).into(), "{output:?}");
+    system.log.line("pam-totpd");
+    output
+}
+
+const VALGRIND: [&str; 4] =
+    ["valgrind", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=9"];
+
 #[test]
 fn valgrind_finds_no_error_and_nothing_lost() {
     throw_away(|system| {
         host::build(system, &[]);
         let logins = effort(60, 1_000) / 2;
         let script = prepare(system, "pam_totp.so", logins);
-        let mut valgrind = Command::new("valgrind");
-        valgrind.args([
-            "--leak-check=full",
-            "--errors-for-leak-kinds=definite,indirect,possible",
-            "--error-exitcode=9",
-        ]);
-        valgrind.args([HOST, "rounds", script]).env("MODULE", "/mnt/pam_totp.so");
+        let mut valgrind = Command::new(VALGRIND[0]);
+        valgrind.args(&VALGRIND[1..]).args([HOST, "rounds", script]).env("MODULE", MODULE);
         let output = system.tries(&mut valgrind, "");
         did_its_work(&output, logins);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains("ERROR SUMMARY: 0 errors"), "{said}");
+        for output in [output, asks_at_the_door(system, &VALGRIND, &[("MODULE", MODULE)])] {
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.contains("ERROR SUMMARY: 0 errors"), "{said}");
+        }
     });
 }
 
@@ -125,15 +172,16 @@ fn address_sanitizer_finds_nothing() {
         host::build(system, &["-fsanitize=address"]);
         let logins = effort(60, 1_000) / 2;
         let script = prepare(system, "/mnt/sanitized.so", logins);
-        let mut host = Command::new(HOST);
-        host.args(["rounds", script]).env("MODULE", "/mnt/sanitized.so");
-        let output = system.tries(host.env("ASAN_OPTIONS", "detect_stack_use_after_return=1"), "");
+        let variables = [("MODULE", "/mnt/sanitized.so"), ("ASAN_OPTIONS", "detect_stack_use_after_return=1")];
+        let output = system.tries(Command::new(HOST).args(["rounds", script]).envs(variables), "");
         did_its_work(&output, logins);
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        for output in [output, asks_at_the_door(system, &[], &variables)] {
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        }
     });
 }
 
-/// Pages: each of the eight threads' stacks may have been used a little deeper than before.
+/// Pages: each of the threads' stacks may have been used a little deeper than before.
 const SLACK: u64 = 64;
 
 #[test]
@@ -144,7 +192,7 @@ fn after_twice_as_many_logins_it_holds_no_more() {
         let script = prepare(system, "pam_totp.so", logins);
         let mut host = Command::new(HOST);
         // One heap for all threads: which of several a thread gets is chance.
-        host.args(["rounds", script]).env("MODULE", "/mnt/pam_totp.so").env("MALLOC_ARENA_MAX", "1");
+        host.args(["rounds", script]).env("MODULE", MODULE).env("MALLOC_ARENA_MAX", "1");
         let output = system.tries(&mut host, "");
         let held = did_its_work(&output, logins);
         println!("bytes of heap, pages, mappings, descriptors: {held:?}");

@@ -357,8 +357,8 @@ fn a_login_waits_a_second_for_another_one_of_its_user_and_then_gives_up() {
         let start = Instant::now();
         assert_eq!(application::login(system, "alice", &code), AUTH_ERR);
         let waited = start.elapsed();
-        // A second, and what a busy machine adds.
-        assert!((Duration::from_secs(1)..Duration::from_secs(3)).contains(&waited), "{waited:?}");
+        // A second, and what a busy machine adds; not until the lock is free.
+        assert!((Duration::from_secs(1)..Duration::from_secs(20)).contains(&waited), "{waited:?}");
         system.log.line(
             "store error for alice: another login of this user holds the lock: try again; should it last, `lslocks`",
         );

@@ -1,12 +1,12 @@
 //! What a login leaves behind in its host's memory once PAM has ended: no key, no code, nothing to compute one from.
 
 use crate::support::application::{AUTH_ERR, CONV_ERR, SUCCESS};
-use crate::support::codes::{fresh_code, now, wrong_code};
+use crate::support::codes::{code_at, fresh_code, now, wrong_code};
 use crate::support::door::Door;
 use crate::support::host::{self, Once};
 use crate::support::needles::{Needles, leaves_nothing};
 use crate::support::program::object;
-use crate::support::system::{KEY, PASSWORD, System, throw_away};
+use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use crate::support::terminal::Terminal;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -66,6 +66,32 @@ fn a_login_leaves_no_key_and_no_code() {
         let spaced = format!("{} {}", &wrong[..3], &wrong[3..]);
         leaves_nothing("spaced", login(&spaced), AUTH_ERR, &needles(&wrong).text("typed", &spaced));
         leaves_nothing("left", login("leave"), CONV_ERR, &needles("leave no trace"));
+    });
+}
+
+/// Its key never leaves root's hands; what was typed passes through.
+#[test]
+fn a_program_without_root_that_asked_at_the_door_is_left_nothing() {
+    throw_away(|system| {
+        prepare(system);
+        let time = now();
+        let _door = Door::open(time);
+        let login = |answer: &str| {
+            let mut command = User { name: "alice" }.command(host::HOST);
+            let mut login = Once::with(command.args(["once", SERVICE, "alice", "2"]));
+            login.answers(PROMPT, answer);
+            login
+        };
+        let needles = |typed: &str| Needles::new().key(KEY).codes(KEY, typed);
+        // Not the first code that is wrong: whoever is not root has rows of zeros in /proc.
+        let (wrong, right) = (code_at(KEY, time + 6_000), code_at(KEY, time));
+        leaves_nothing("wrong", login(&wrong), AUTH_ERR, &needles(&wrong));
+        leaves_nothing("right", login(&right), SUCCESS, &needles(&right));
+        leaves_nothing("used", login(&right), AUTH_ERR, &needles(&right));
+        leaves_nothing("no code", login("hunter2-hunter2"), AUTH_ERR, &needles("hunter2-hunter2"));
+        let backup = "0123-4567-89ab-cdef";
+        leaves_nothing("backup code", login(backup), AUTH_ERR, &Needles::new().key(KEY).backup(backup));
+        system.log.line("(asked by uid 100");
     });
 }
 

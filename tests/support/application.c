@@ -1,11 +1,14 @@
 /*
  * An application like sshd or sudo, as plain as can be: it asks what libpam asks and says what libpam says.
  *
- *     application [-d FOLDER] [-m MISBEHAVIOR] [-r ROUNDS | -t ROUNDS] SERVICE USER      answers: a line of stdin each
+ *     application [-d FOLDER] [-m MISBEHAVIOR] [-i ITEM=VALUE]... [-e NAME=VALUE]... [-r ROUNDS | -t ROUNDS] SERVICE USER
+ *                                                                            answers: a line of stdin each
  *     application -p PROCESSES SERVICE USER...                               all answer at once with the first line
  *
  * Each message is a line "STYLE TEXT", a delay after a refusal the line "delay", each result a line "= PAM-CODE". -m answers a prompt as no application
- * should: "none" gives no array, "null" an array without a string, "fail" says that it cannot ask. -r makes
+ * should: "none" gives no array, "null" an array without a string, "fail" says that it cannot ask, "more" gives two
+ * answers too many, "long" a megabyte behind the answer; "replace" sets every item anew before it answers, which frees the old ones.
+ * -i sets "user", "rhost", "ruser" or "tty", -e a variable of the PAM environment. -r makes
  * that many logins, -t each in a thread of its own that ends; then the count of open descriptors, before and after.
  */
 #define _GNU_SOURCE
@@ -20,7 +23,12 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#define SETTINGS 8
+#define MEGABYTE (1 << 20)
+
 static const char *folder, *service, *misbehavior = "";
+static char *items[SETTINGS], *variables[SETTINGS];
+static pam_handle_t *pam;
 /* Only in a child that answers together with others: says that it is at the prompt, waits for the common start. */
 static int ready = -1, start = -1;
 static char *common_answer;
@@ -45,26 +53,60 @@ static char *wait_for_the_others(void)
     return strdup(common_answer);
 }
 
+static int is(const char *word)
+{
+    return !strcmp(misbehavior, word);
+}
+
+static char *lengthened(char *answer)
+{
+    char *whole = malloc(strlen(answer) + MEGABYTE + 1);
+    sprintf(whole, "%s%*s", answer, MEGABYTE, "");
+    memset(whole + strlen(answer), '7', MEGABYTE);
+    free(answer);
+    return whole;
+}
+
+/* libpam frees what was there before. */
+static void replace_items(const struct pam_conv *conversation)
+{
+    pam_set_item(pam, PAM_CONV, conversation);
+    pam_set_item(pam, PAM_SERVICE, service);
+    pam_set_item(pam, PAM_USER, "replaced");
+    pam_set_item(pam, PAM_RHOST, "198.51.100.99");
+    pam_set_item(pam, PAM_RUSER, "replaced");
+    pam_set_item(pam, PAM_TTY, "/dev/replaced");
+    pam_set_item(pam, PAM_AUTHTOK, "replaced");
+    pam_putenv(pam, "SSH_CONNECTION=198.51.100.99 1 198.51.100.1 22");
+    pam_putenv(pam, "SSH_AUTH_INFO_0=publickey replaced");
+}
+
 static int converse(int count, const struct pam_message **messages, struct pam_response **responses, void *data)
 {
     (void)data;
-    int is_prompt = 0;
-    struct pam_response *array = calloc(count, sizeof *array);
+    int is_prompt = 0, more = is("more") ? 2 : 0, answers = !is("none") && !is("null") && !is("fail");
+    struct pam_response *array = calloc(count + more, sizeof *array);
     for (int n = 0; n < count; n++) {
         int style = messages[n]->msg_style;
         if (ready < 0)
             printf("%d %s\n", style, messages[n]->msg);
         if (style == PAM_PROMPT_ECHO_OFF || style == PAM_PROMPT_ECHO_ON) {
             is_prompt = 1;
-            if (!strcmp(misbehavior, ""))
+            if (answers)
                 array[n].resp = ready < 0 ? line_of_stdin() : wait_for_the_others();
+            if (is("long"))
+                array[n].resp = lengthened(array[n].resp);
+            if (is("replace"))
+                replace_items(&(struct pam_conv){converse, NULL});
         }
     }
-    if (is_prompt && !strcmp(misbehavior, "fail")) {
+    for (int n = count; n < count + more; n++)
+        array[n].resp = strdup("000000");
+    if (is_prompt && is("fail")) {
         free(array);
         return PAM_CONV_ERR;
     }
-    if (is_prompt && !strcmp(misbehavior, "none")) {
+    if (is_prompt && is("none")) {
         free(array);
         array = NULL;
     }
@@ -80,9 +122,29 @@ static void delay(int code, unsigned microseconds, void *data)
         puts("delay");
 }
 
+static void set_item(const char *setting)
+{
+    static const struct { const char *name; int item; } names[] = {
+        {"user=", PAM_USER}, {"rhost=", PAM_RHOST}, {"ruser=", PAM_RUSER}, {"tty=", PAM_TTY},
+    };
+    for (unsigned n = 0; n < sizeof names / sizeof *names; n++)
+        if (!strncmp(setting, names[n].name, strlen(names[n].name)))
+            pam_set_item(pam, names[n].item, setting + strlen(names[n].name));
+}
+
+static void keep(char **settings, char *setting)
+{
+    for (int n = 0; n < SETTINGS; n++) {
+        if (!settings[n]) {
+            settings[n] = setting;
+            return;
+        }
+    }
+    exit(99);
+}
+
 static int login(const char *user)
 {
-    pam_handle_t *pam = NULL;
     struct pam_conv conversation = {converse, NULL};
     /* Every login program has looked its user up before it asks PAM. */
     getpwnam(user);
@@ -91,6 +153,10 @@ static int login(const char *user)
     if (code != PAM_SUCCESS)
         return code;
     pam_set_item(pam, PAM_FAIL_DELAY, (void *)delay);
+    for (int n = 0; n < SETTINGS && items[n]; n++)
+        set_item(items[n]);
+    for (int n = 0; n < SETTINGS && variables[n]; n++)
+        pam_putenv(pam, variables[n]);
     code = pam_authenticate(pam, 0);
     if (code == PAM_SUCCESS)
         code = pam_setcred(pam, PAM_ESTABLISH_CRED);
@@ -133,22 +199,29 @@ static void in_rounds(int rounds, char *user, int threads)
 
 static void at_once(int processes, char **users, int count)
 {
-    int readies[2], starts[2];
-    char byte;
+    int readies[processes], starts[2];
     common_answer = line_of_stdin();
-    if (pipe(readies) || pipe(starts))
+    if (pipe(starts))
         exit(99);
     for (int n = 0; n < processes; n++) {
-        if (fork())
-            continue;
-        close(starts[1]);
-        ready = readies[1];
-        start = starts[0];
-        _exit(login(users[n % count]));
+        int pair[2];
+        if (pipe(pair))
+            exit(99);
+        readies[n] = pair[0];
+        if (!fork()) {
+            close(starts[1]);
+            ready = pair[1];
+            start = starts[0];
+            _exit(login(users[n % count]));
+        }
+        /* A pipe of its own for each: who ends without a prompt closes it, and nobody waits for him. */
+        close(pair[1]);
     }
-    close(readies[1]);
-    for (int n = 0; n < processes && read(readies[0], &byte, 1) == 1; n++)
-        ;
+    for (int n = 0; n < processes; n++) {
+        char byte;
+        if (read(readies[n], &byte, 1) < 0)
+            exit(99);
+    }
     close(starts[1]);
     for (int status; wait(&status) > 0;)
         printf("= %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
@@ -157,9 +230,11 @@ static void at_once(int processes, char **users, int count)
 int main(int argc, char **argv)
 {
     int processes = 0, rounds = 0, threads = 0;
-    for (int option; (option = getopt(argc, argv, "d:m:p:r:t:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "d:e:i:m:p:r:t:")) != -1;) {
         switch (option) {
         case 'd': folder = optarg; break;
+        case 'e': keep(variables, optarg); break;
+        case 'i': keep(items, optarg); break;
         case 'm': misbehavior = optarg; break;
         case 'p': processes = atoi(optarg); break;
         case 'r': rounds = atoi(optarg); break;

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 pub const VERIFY: &str = "/run/pam_totp/verify.sock";
@@ -18,6 +18,7 @@ const DAEMON: &str = "/usr/sbin/pam-totpd";
 /// Both sockets, served until the test ends.
 pub struct Door {
     time: Arc<AtomicU64>,
+    faults: Arc<AtomicUsize>,
 }
 
 impl Door {
@@ -32,14 +33,15 @@ impl Door {
 
     /// Served by another command.
     pub fn with(time: u64, daemon: impl Fn(u64) -> Command + Clone + Send + 'static) -> Self {
-        let door = Self { time: Arc::new(AtomicU64::new(time)) };
+        let door = Self { time: Arc::new(AtomicU64::new(time)), faults: Arc::default() };
         for (path, mode) in [(VERIFY, 0o666), (ROOT, 0o600)] {
             let listener = UnixListener::bind(path).unwrap_or_else(|error| panic!("{path}: {error}"));
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets a mode");
-            let (time, daemon) = (door.time.clone(), daemon.clone());
+            let (time, faults, daemon) = (door.time.clone(), door.faults.clone(), daemon.clone());
             thread::spawn(move || {
                 for connection in listener.incoming() {
-                    serve(connection.expect("a connection"), daemon(time.load(Ordering::SeqCst)));
+                    let daemon = daemon(time.load(Ordering::SeqCst));
+                    serve(connection.expect("a connection"), daemon, faults.clone());
                 }
             });
         }
@@ -50,6 +52,11 @@ impl Door {
         self.time.store(time, Ordering::SeqCst);
     }
 
+    /// How many of them have not ended well so far: a panic hangs up like a caller that said too little.
+    pub fn faults(&self) -> usize {
+        self.faults.load(Ordering::SeqCst)
+    }
+
     /// Nobody answers any more.
     pub fn close(self) {
         for path in [VERIFY, ROOT] {
@@ -58,9 +65,13 @@ impl Door {
     }
 }
 
-fn serve(connection: UnixStream, mut daemon: Command) {
+fn serve(connection: UnixStream, mut daemon: Command, faults: Arc<AtomicUsize>) {
     let mut child = daemon.stdin(OwnedFd::from(connection)).spawn().expect("pam-totpd starts");
-    thread::spawn(move || child.wait());
+    thread::spawn(move || {
+        if !child.wait().is_ok_and(|status| status.success()) {
+            faults.fetch_add(1, Ordering::SeqCst);
+        }
+    });
 }
 
 /// Says what nobody's client says, and prints what comes back until the other side hangs up.
@@ -76,7 +87,7 @@ except OSError as error:
 ";
 
 /// What the door says to this user's bytes.
-pub fn knock(system: &System, user: &User, message: &str) -> String {
+pub fn knock(system: &System, user: &User, message: &(impl AsRef<[u8]> + ?Sized)) -> String {
     let path = if user.name == "root" { ROOT } else { VERIFY };
     // Not every account has a home.
     let output = system.reads(user.command("python3").args(["-c", KNOCK, path]).current_dir("/"), message);

@@ -10,6 +10,9 @@
  *                              what CONTENT is; prints "CODE BEFORE INSIDE DELAY": nanoseconds to the prompt,
  *                              nanoseconds from the answer to the verdict, and what libpam would wait then
  *
+ * An answer "leave" says that nobody is there any more, "prove" is the code of the key that was shown, "replace:ANSWER" comes
+ * after every item was set anew, which frees the old ones, and "long" is a megabyte.
+ *
  * MODULE, if set, is opened and closed by each thread beside what libpam does; TTY becomes PAM_TTY. It keeps no copy of a message, and none
  * of an answer beyond the one that the module gets and has to wipe.
  */
@@ -28,9 +31,11 @@
 #include <unistd.h>
 
 #define MOST 64
+#define MEGABYTE (1 << 20)
 
 struct login {
-    char *service, *user, *answers[8];
+    pam_handle_t *pam;
+    char *service, *user, *answers[8], key[64];
     int stages, count, given, code;
     long long prompted, answered;
     unsigned delay;
@@ -63,6 +68,65 @@ static void say(int style, const char *text)
         _exit(99);
 }
 
+/* A key is shown in groups behind this, to the end of its line. */
+static void see(struct login *login, const char *text)
+{
+    static const char head[] = "Key:     ";
+    const char *key = strstr(text, head);
+    if (!key)
+        return;
+    unsigned length = 0;
+    for (key += strlen(head); *key && *key != '\n' && length < sizeof login->key - 1; key++)
+        if (*key != ' ')
+            login->key[length++] = *key;
+    login->key[length] = 0;
+}
+
+/* What a phone with that key shows. */
+static char *prove(const char *key)
+{
+    char command[128], code[16] = "";
+    snprintf(command, sizeof command, "oathtool --totp --base32 %s", key);
+    FILE *phone = popen(command, "r");
+    if (!phone || !fgets(code, sizeof code, phone) || pclose(phone))
+        exit(99);
+    code[strcspn(code, "\n")] = 0;
+    return strdup(code);
+}
+
+static int converse(int count, const struct pam_message **messages, struct pam_response **responses, void *data);
+
+/* libpam frees what was there before. */
+static void replace_items(struct login *login)
+{
+    struct pam_conv conversation = {converse, login};
+    pam_set_item(login->pam, PAM_CONV, &conversation);
+    pam_set_item(login->pam, PAM_SERVICE, login->service);
+    pam_set_item(login->pam, PAM_USER, "replaced");
+    pam_set_item(login->pam, PAM_RHOST, "198.51.100.99");
+    pam_set_item(login->pam, PAM_RUSER, "replaced");
+    pam_set_item(login->pam, PAM_TTY, "/dev/replaced");
+    pam_set_item(login->pam, PAM_AUTHTOK, "replaced");
+    pam_putenv(login->pam, "SSH_CONNECTION=198.51.100.99 1 198.51.100.1 22");
+    pam_putenv(login->pam, "SSH_AUTH_INFO_0=publickey replaced");
+}
+
+static char *answer(struct login *login, const char *word)
+{
+    static const char replace[] = "replace:";
+    if (!strcmp(word, "prove"))
+        return prove(login->key);
+    if (!strcmp(word, "long")) {
+        char *megabyte = calloc(1, MEGABYTE + 1);
+        return memset(megabyte, '7', MEGABYTE);
+    }
+    if (!strncmp(word, replace, strlen(replace))) {
+        replace_items(login);
+        word += strlen(replace);
+    }
+    return strdup(word);
+}
+
 static int converse(int count, const struct pam_message **messages, struct pam_response **responses, void *data)
 {
     struct login *login = data;
@@ -72,13 +136,15 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
         int asks = style == PAM_PROMPT_ECHO_OFF || style == PAM_PROMPT_ECHO_ON;
         if (!login->count)
             say(style, messages[n]->msg);
+        else
+            see(login, messages[n]->msg);
         if (!asks)
             continue;
         login->prompted = now();
         if (!login->count)
             array[n].resp = answer_of_stdin();
         else if (login->given < login->count)
-            array[n].resp = strdup(login->answers[login->given++]);
+            array[n].resp = answer(login, login->answers[login->given++]);
         /* Nobody is there any more. */
         if (!array[n].resp || !strcmp(array[n].resp, "leave")) {
             free(array[n].resp);
@@ -104,6 +170,7 @@ static void run(struct login *login)
     login->code = pam_start(login->service, login->user, &conversation, &pam);
     if (login->code != PAM_SUCCESS)
         return;
+    login->pam = pam;
     pam_set_item(pam, PAM_FAIL_DELAY, (void *)delay);
     if (getenv("TTY"))
         pam_set_item(pam, PAM_TTY, getenv("TTY"));

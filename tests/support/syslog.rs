@@ -56,12 +56,17 @@ impl Syslog {
 
     /// How many lines so far hold `text`.
     pub fn count(&self, text: &str) -> usize {
+        self.lines().iter().filter(|line| line.contains(text)).count()
+    }
+
+    /// All lines so far.
+    pub fn lines(&self) -> Vec<String> {
         // What was logged before this mark has arrived before it.
         let mark = format!("mark {:?}", Instant::now());
         let socket = UnixDatagram::unbound().expect("a socket");
         socket.send_to(format!("<86>Nov 21 20:19:00 test: {mark}").as_bytes(), SOCKET).expect("logs");
         self.line(&mark);
-        self.lines.0.lock().unwrap().iter().filter(|line| line.contains(text)).count()
+        self.lines.0.lock().unwrap().iter().filter(|line| !line.contains(" test: mark ")).cloned().collect()
     }
 }
 

@@ -49,6 +49,7 @@ fn run_again_inside(files: &[String]) {
         .expect("the throw-away system starts");
     let said = String::from_utf8_lossy(&output.stdout);
     print!("{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_ne!(output.status.code(), Some(137), "did not end inside the throw-away system");
     assert!(output.status.success(), "failed inside the throw-away system");
     // A name that matched nothing would succeed as well.
     assert!(said.contains("1 passed"), "did not run inside the throw-away system");
@@ -79,6 +80,13 @@ impl System {
     /// Puts an example stack of `pam.d/` in place of the service's own.
     pub fn stack(&self, service: &str, example: &str) {
         self.file(&format!("/etc/pam.d/{service}"), example);
+    }
+
+    /// Takes away the second that su itself waits after a refusal, beside what the stack asks for.
+    pub fn without_delay_of_su(&self) {
+        let path = "/etc/login.defs";
+        let text = fs::read_to_string(path).expect("login.defs is text");
+        self.file(path, &format!("{text}\nFAIL_DELAY 0\n"));
     }
 
     /// Takes the seconds after a refusal out of the stacks, for tests that are not about them.
@@ -124,18 +132,18 @@ impl System {
     }
 
     /// Runs a command that must succeed with `input` on its standard input.
-    pub fn reads(&self, command: &mut Command, input: &str) -> Output {
+    pub fn reads(&self, command: &mut Command, input: &(impl AsRef<[u8]> + ?Sized)) -> Output {
         let output = self.tries(command, input);
         assert!(output.status.success(), "{command:?}: {output:?}");
         output
     }
 
     /// Runs a command that may fail.
-    pub fn tries(&self, command: &mut Command, input: &str) -> Output {
+    pub fn tries(&self, command: &mut Command, input: &(impl AsRef<[u8]> + ?Sized)) -> Output {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         // A program that ends before it read everything is no failure of the test.
-        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        let _ = child.stdin.take().expect("a pipe").write_all(input.as_ref());
         child.wait_with_output().expect("the command ends")
     }
 }
