@@ -34,8 +34,8 @@ use crate::words::user;
 
 pub use devices::Place;
 use devices::{placed, without};
-use upkeep::forget_trusts;
 pub use upkeep::{forget, remove, rename, unlock};
+use upkeep::{forget_trusts, void_codes};
 
 /// Why nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -401,6 +401,7 @@ impl Transaction<'_> {
         self.authorize()?;
         forget_trusts(&mut self.locked)?;
         self.locked.remove_secret()?;
+        void_codes(&mut self.locked);
         Ok(Codes::new())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::attempt;
-use crate::backup::{self, BackupCodes, Form, Stretched};
+use crate::backup::{self, BackupCodes, BackupShaped, Form, Stretched};
 use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
 use crate::import::{Found, Token};
@@ -12,6 +12,9 @@ use crate::state::{BackupState, DeviceState, Record};
 use crate::store::{Locked, Store, StoreError};
 
 use super::{ManageError, device_id};
+
+/// No token was pressed more often; the steps of a clock are beyond it. Taken for a counter, one would be the token's end.
+const MOST_COUNTED: u64 = 10_000_000;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,8 +115,10 @@ fn enroll(
     for (line, device) in record.devices.iter_mut().zip(&enrollment.devices) {
         // The key was here before: what was used then stays used. Steps of a clock say nothing of a counter.
         let other_kind = |old: &Device| old.id == device.id && !same_kind(old.kind, device.kind);
-        if !old.iter().flat_map(|e| &e.devices).any(other_kind) {
-            line.last = line.last.max(before.device(&line.id).and_then(|line| line.last));
+        let was = before.device(&line.id).and_then(|line| line.last);
+        let clocks = matches!(device.kind, Kind::Hotp { .. }) && was > Some(MOST_COUNTED);
+        if !old.iter().flat_map(|e| &e.devices).any(other_kind) && !clocks {
+            line.last = line.last.max(was);
         }
     }
     // The lines of keys that are void stay while there is room: set again, they do not get used codes back.
@@ -128,22 +133,28 @@ fn enroll(
     Ok(Imported::New { used: used.count_ones() })
 }
 
-/// The scratch codes that were used here already, as bits: the other module's file still lists them. Where they were here
-/// before and nobody can tell which, it was all of them.
+/// The scratch codes that were used here already, as bits: the other module's file still lists them. Where their key was
+/// here before and nobody can tell which they were, it was all of them.
 fn used_before(found: &Found, old: Option<&Enrollment>, before: &Record) -> u32 {
+    let ids: Vec<String> = found.tokens.iter().map(|token| device_id(&token.secret)).collect();
+    let is_of_theirs = |id: &str| ids.iter().any(|own| own == id);
     let old_set = old.and_then(|old| old.backup_codes.as_ref());
-    let used = before.backup.as_ref().map(|state| (&state.id, state.used));
-    let codes = || (0..).zip(&found.scratch);
-    if let Some(old_set) = old_set.filter(|set| set.form == Form::Digits) {
-        let used = used.filter(|(id, _)| **id == old_set.id).map_or(u32::MAX, |(_, used)| used);
-        let was_used = |code| Stretched::new(code, old_set).find(old_set).is_some_and(|place| used & bit(place) != 0);
-        return codes().filter(|(_, code)| was_used(code)).fold(0, |bits, (place, _)| bits | bit(place));
-    }
-    // An import that was interrupted left lines too, but nobody has logged in by them.
-    let gone = used.is_some_and(|(id, used)| used != 0 && old_set.is_none_or(|set| set.id != *id));
-    let was_here =
-        |token: &Token| before.device(&device_id(&token.secret)).is_some_and(|line| gone || line.at.is_some());
-    if found.tokens.iter().any(was_here) { codes().fold(0, |bits, (place, _)| bits | bit(place)) } else { 0 }
+    let state = before.backup.as_ref();
+    // An import that was interrupted left the key's line too, and a set that was stored nowhere and used by nobody.
+    let interrupted = state.is_some_and(|state| state.used == 0 && old_set.is_none_or(|set| set.id != state.id));
+    let was_here = before.devices.iter().any(|line| is_of_theirs(&line.id)) && !interrupted;
+    let (told, still_here) = (
+        old_set.filter(|set| set.form == Form::Digits),
+        old.is_some_and(|old| old.devices.iter().any(|device| is_of_theirs(&device.id))),
+    );
+    let was_used = |code: &BackupShaped| {
+        let place = told.and_then(|set| Some((Stretched::new(code, set).find(set)?, set)));
+        match place {
+            Some((place, set)) => state.is_none_or(|state| state.id != set.id || state.used & bit(place) != 0),
+            None => was_here && !(told.is_some() && still_here),
+        }
+    };
+    (0..).zip(&found.scratch).filter(|(_, code)| was_used(code)).fold(0, |bits, (place, _)| bits | bit(place))
 }
 
 fn bit(place: u32) -> u32 {

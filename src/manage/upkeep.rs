@@ -16,7 +16,19 @@ pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {
     }
     let mut locked = store.lock(name)?;
     forget_trusts(&mut locked)?;
-    Ok(locked.remove_secret()?)
+    locked.remove_secret()?;
+    void_codes(&mut locked);
+    Ok(())
+}
+
+/// Which codes of a set that is gone were used, nobody can tell any more: an import that brings them again must not take
+/// them for those that it left itself. The factor is off by now, whatever comes of this.
+pub(super) fn void_codes(locked: &mut Locked<'_>) {
+    let Ok(Some(mut record)) = locked.record() else { return };
+    if let Some(state) = &mut record.backup {
+        state.used = u32::MAX;
+        let _ = locked.commit(&record);
+    }
 }
 
 /// Takes away all that is kept under a name that no account has any more.

@@ -205,6 +205,35 @@ fn a_scratch_code_that_was_used_here_does_not_come_back_with_the_key() {
             assert_eq!((gets_in(&bob, paper), gets_in(&bob, other)), (AUTH_ERR, AUTH_ERR), "{used}");
         }
 
+        // Another key came between, with codes of its own or none, and went again or not.
+        let between: [&[&[&str]]; 4] = [
+            &[&["set", "USER", "--replace", "--no-code"]],
+            &[&["set", "USER", "--replace", "--no-code", "--backup-codes", "3"]],
+            &[&["set", "USER", "--replace", "--no-code", "--backup-codes", "3"], &["remove", "USER"]],
+            &[&["backup-codes", "USER"], &["remove", "USER"]],
+        ];
+        for (name, commands) in ["erin", "frank", "grace", "heidi"].into_iter().zip(between) {
+            let user = system.user(name);
+            keeps(&user, FILE, file(&key(4)));
+            assert!(again(&user, &[]).is_empty());
+            assert_eq!(gets_in(&user, paper), SUCCESS);
+            for command in commands {
+                let command: Vec<&str> = command.iter().map(|word| if *word == "USER" { name } else { word }).collect();
+                assert_eq!(program(system, &command, &format!("{}\n", key(5))).0, 0, "{command:?}");
+            }
+            assert_eq!(again(&user, &["--replace"]), ["used_scratch_codes"], "{commands:?}");
+            assert_eq!((gets_in(&user, paper), gets_in(&user, other)), (AUTH_ERR, AUTH_ERR), "{commands:?}");
+        }
+        let ivan = system.user("ivan");
+        keeps(&ivan, FILE, file(&key(6)));
+        assert!(again(&ivan, &[]).is_empty());
+        assert_eq!(gets_in(&ivan, paper), SUCCESS);
+        keeps(&ivan, FILE, format!("{}\n\" DISALLOW_REUSE 7\n\" TOTP_AUTH\n87654321\n", key(7)));
+        assert!(again(&ivan, &["--replace"]).is_empty());
+        keeps(&ivan, FILE, file(&key(6)));
+        assert_eq!(again(&ivan, &["--replace"]), ["used_scratch_codes"]);
+        assert_eq!(gets_in(&ivan, paper), AUTH_ERR);
+
         // What is left of another key says nothing of these.
         let dave = system.enrolled("dave");
         assert_eq!(login_at(system, T, "dave", &code_at(KEY, T)), SUCCESS);
@@ -263,6 +292,25 @@ fn a_key_that_was_a_clocks_goes_by_its_counter() {
         let code = |counter: &str| oathtool(&["--hotp", "--base32", "--counter", counter, KEY]);
         assert_eq!(login_at(system, T, "alice", &code("4")), AUTH_ERR);
         assert_eq!(login_at(system, T, "alice", &code("5")), SUCCESS);
+    });
+}
+
+/// Somebody took a token for a clock, and no counter ever reaches the steps of one.
+#[test]
+fn the_steps_of_a_clock_are_no_counter_once_the_slip_is_mended() {
+    throw_away(|system| {
+        application::build(system);
+        let alice = system.user("alice");
+        let replaces = |text: String| {
+            keeps(&alice, FILE, text);
+            let (exit, said) = imports(system, T, &["google-authenticator", "alice", "--replace"]);
+            assert_eq!((exit, &said["modified"]), (0, &json!(["alice"])), "{said}");
+        };
+        replaces(format!("{KEY}\n\" DISALLOW_REUSE 59000000\n\" TOTP_AUTH\n"));
+        replaces(format!("{}\n\" TOTP_AUTH\n", key(1)));
+        replaces(format!("{KEY}\n\" HOTP_COUNTER 5\n"));
+        let code = oathtool(&["--hotp", "--base32", "--counter", "5", KEY]);
+        assert_eq!(login_at(system, T, "alice", &code), SUCCESS);
     });
 }
 
