@@ -118,10 +118,11 @@ fn nothing_asks(circumstances: &Circumstances) -> Finding {
     let what = "no stack names pam_totp.so: nobody is asked for a code, though the policy is on";
     let finding = Finding::warning(ABOUT, "no_stack", what);
     let Circumstances { refuses, requires, unenrolled, .. } = circumstances;
-    if !refuses {
+    // A directory need not list its accounts: that nobody who is listed would be refused is not enough.
+    if matches!(unenrolled, Some(Unenrolled::Allow | Unenrolled::Enroll)) && !requires {
         return finding.mended_by([format!("{KEEP} && {LINES}")]);
     }
-    if unenrolled.is_none() && !requires {
+    if unenrolled.is_none() && *refuses && !requires {
         // sed puts no line before the first one of an empty file.
         let allow = format!("{{ [ -s {PATH} ] || echo >>{PATH}; }} && sed -i '1i unenrolled = \"allow\"' {PATH}");
         return finding.mended_by([

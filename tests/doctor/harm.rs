@@ -193,11 +193,22 @@ fn where_the_policy_refuses_who_has_not_enrolled_the_first_line_waits() {
         fresh(system);
         // Somebody who closes the editor again.
         shell(system, "ln -sf /bin/true /usr/bin/vi");
-        for policy in ["unenrolled = \"deny\"\n", required, "[[require]]\nusers = [\"carol\"]\n", "windo = 1\n"] {
+        let at_sshd = "unenrolled = \"allow\"\n[[require]]\nservices = [\"sshd\"]\n";
+        for policy in
+            ["unenrolled = \"deny\"\n", required, at_sshd, "[[require]]\nusers = [\"carol\"]\n", "windo = 1\n"]
+        {
             system.policy(policy);
             is_left_alone(system, "no_stack", "true");
             assert!(fix(&findings(system), "no_stack").contains("pam-totp enroll "), "{policy}");
         }
+        // Whom a directory does not list is refused too.
+        system.policy("");
+        let without = "getent passwd | cut -d: -f1 | while read -r name; do\n\
+                       echo KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU | pam-totp set --no-code -- \"$name\" || :\n\
+                       done";
+        shell(system, without);
+        assert_eq!(object(system, &["list", "--unenrolled"], "").1["users"], Value::Array(vec![]));
+        is_left_alone(system, "no_stack", "true");
     });
 }
 
@@ -247,6 +258,22 @@ fn an_absent_policy_is_made_one_that_allows_no_more() {
         assert!(!codes(&findings(system)).contains(&"policy_absent"));
         let (_, shown) = object(system, &["--config", "/etc/security/own.toml", "policy", "show"], "");
         assert_eq!((&shown["unenrolled"], &shown["self_service"]), (&"deny".into(), &Value::Array(vec![])), "{shown}");
+    });
+}
+
+/// Whose it is, or on its way to whom, a person knows.
+#[test]
+fn a_factor_that_names_another_user_is_not_moved_unread() {
+    throw_away(|system| {
+        in_order(system);
+        system.user("bob");
+        let halfway = "sed -i 's/^user = .*/user = \"bob\"/' /var/lib/pam_totp/secrets/alice.toml";
+        is_left_alone(system, "named_otherwise", halfway);
+        let found = findings(system);
+        assert!(fix(&found, "named_otherwise").contains("pam-totp rename alice bob\n"), "{found:#?}");
+        shell(system, "sed -i /^alice:/d /etc/passwd");
+        let found = findings(system);
+        assert!(!codes(&found).contains(&"orphans") && codes(&found).contains(&"named_otherwise"), "{found:#?}");
     });
 }
 

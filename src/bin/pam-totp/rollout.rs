@@ -52,7 +52,7 @@ impl<'a> Rollout<'a> {
     }
 
     /// What his logins may come to: in each stack of this host, from anywhere, however sshd knew him before. Before
-    /// there is a stack, in one without `nullok`.
+    /// there is a stack, in sshd's, which is the first to have one, without `nullok`.
     fn rulings(&self, name: &str) -> impl Iterator<Item = Ruling> {
         let inside = |group: &(String, Option<Members>)| match &group.1 {
             Some(members) => members.has(name, self.accounts),
@@ -62,7 +62,7 @@ impl<'a> Rollout<'a> {
             self.groups.iter().filter(|group| inside(group)).map(|group| group.0.clone()).collect();
         let mut stacks: Vec<(&str, bool)> = self.stacks.iter().map(|s| (s.service.as_str(), s.nullok)).collect();
         if stacks.is_empty() {
-            stacks.push(("", false));
+            stacks.push(("sshd", false));
         }
         let logins = stacks.into_iter().flat_map(|stack| SHOWN.map(|shown| (stack, shown)));
         let rulings = logins.map(|((service, nullok), ssh_auth)| {
