@@ -262,6 +262,10 @@ fn of_two_files_the_higher_sequence_counts_and_only_the_own_slots_are_written() 
     assert_eq!(place(Found::Nothing, found(9, 1, 2)), (Some(2), 10, Ok(0), FILE));
     assert_eq!(place(found(9, 1, 1), Found::Nothing), (Some(1), 10, Ok(0), SLOT));
     assert_eq!(place(Found::Nothing, Found::Nothing), (None, 1, Ok(0), FILE));
+    // What is not kept in the own file need not be on its disk before the next write.
+    let kept = |own, other| newest(own, other).expect("of this version").1.is_kept();
+    assert!(kept(found(1, 0, 1), Found::Nothing) && kept(found(1, 1, 1), found(9, 1, 2)));
+    assert!(!kept(Found::Nothing, found(9, 1, 2)) && !kept(Found::Nothing, Found::Nothing));
     assert_eq!(newest(Found::Newer, found(9, 1, 2)), None);
     assert_eq!(newest(found(9, 1, 2), Found::Newer), None);
 }
