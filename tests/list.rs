@@ -111,6 +111,30 @@ fn factors_without_an_owner_are_found_and_taken_off() {
     });
 }
 
+/// What `rename` had in its hands when it ended is the only copy of the key.
+#[test]
+fn a_factor_on_its_way_to_another_account_is_no_orphan() {
+    throw_away(|system| {
+        hook(system);
+        system.enrolled("alice");
+        system.user("carol");
+        let secret = format!("{STORE}/secrets/alice.toml");
+        let text = fs::read_to_string(&secret).expect("alice's");
+        let uid = |text: &str, name| text.replace("user = \"alice\"", &format!("user = \"{name}\""));
+        fs::write(&secret, uid(&text, "carol")).expect("halfway");
+        system.runs(Command::new("userdel").arg("alice"));
+        assert_eq!(kept("alice"), (true, true));
+        assert_eq!(program(system, &["remove", "--orphans", "--yes"], "").0, 0);
+        assert_eq!(kept("alice"), (true, true));
+        assert_eq!(program(system, &["rename", "alice", "carol"], "").0, 0);
+        assert_eq!((kept("alice").0, kept("carol").0), (false, true));
+        // Whom no account is named by is nobody's on the way.
+        fs::write(format!("{STORE}/secrets/carol.toml"), uid(&text, "zoe")).expect("to nowhere");
+        system.runs(Command::new("userdel").arg("carol"));
+        assert_eq!(kept("carol"), (false, false));
+    });
+}
+
 /// A directory may list another alice: the first one is who logs in here.
 #[test]
 fn of_two_accounts_with_one_name_the_first_has_the_factor() {

@@ -166,8 +166,8 @@ fn of_file(path: &str, file: &ModuleFile, own: &str) -> Vec<Finding> {
 
 /// Does a process map a module that is no longer at `path`? Of a file elsewhere its owner chose the name.
 pub fn is_old(maps: &str, path: &str) -> bool {
-    let end = format!(" {path} (deleted)");
-    maps.lines().any(|line| line.ends_with(&end))
+    let gone = format!("{path} (deleted)");
+    maps.lines().any(|line| line.splitn(6, ' ').nth(5).is_some_and(|file| file.trim_start() == gone))
 }
 
 /// The host's own service that a process is of, from its `/proc/PID/cgroup`: the first one, below slices alone. The
@@ -386,6 +386,16 @@ mod tests {
     fn sudo_shows_messages_from_a_version_on() {
         assert!(shows_messages("1.9.16") && shows_messages("1.9.17p2") && shows_messages("2.0"));
         assert!(!shows_messages("1.9.13p3") && !shows_messages("1.8.31"));
+    }
+
+    #[test]
+    fn an_old_module_is_one_that_lay_in_this_very_place() {
+        let maps = |file: &str| format!("7f00-7f01 r-xp 00000000 08:01 1234                       {file}\n");
+        let path = "/usr/lib/security/pam_totp.so";
+        assert!(is_old(&maps(&format!("{path} (deleted)")), path));
+        for other in [path, "/tmp/a /usr/lib/security/pam_totp.so (deleted)", "/tmp/pam_totp.so (deleted)"] {
+            assert!(!is_old(&maps(other), path), "{other}");
+        }
     }
 
     #[test]

@@ -33,6 +33,15 @@ pub fn judge(flaw: &Flaw) -> Finding {
             );
             Finding::warning(ABOUT, "lost_record", what).mended_by(aside(&path))
         }
+        FlawKind::Named(other) => {
+            let user = flaw.user.as_deref().unwrap_or_default();
+            let what = format!("{} names {}: nobody gets in by it", shown(&flaw.path), clean(other));
+            let (user, other) = (quoted(user), quoted(other));
+            Finding::fault(ABOUT, "named_otherwise", what).mended_by([
+                format!("# if its move to {other} was ended halfway: pam-totp rename {user} {other}"),
+                format!("# if it is {user}'s own: pam-totp rename {user} {user}"),
+            ])
+        }
         FlawKind::Refused(error) => refused(flaw, error, &path),
     }
 }

@@ -28,6 +28,8 @@ pub struct Flaw {
 pub enum FlawKind {
     /// A login refuses it.
     Refused(StoreError),
+    /// It names another user.
+    Named(String),
     /// A record without a valid slot: the next login makes it anew.
     Lost,
     /// What a change that was killed left behind; it holds a key.
@@ -120,12 +122,12 @@ fn secret(store: &Store, path: &Path, file: &str) -> Option<Flaw> {
         let kind = if ours.is_some() { FlawKind::LeftOver } else { FlawKind::Foreign };
         return Some(Flaw::new(path, ours, kind));
     };
-    let error = match store.enrollment_of(&user) {
-        Ok(Some(enrollment)) if enrollment.user != user => StoreError::NotTheirs(path.to_owned(), "names another user"),
+    let kind = match store.enrollment_of(&user) {
+        Ok(Some(enrollment)) if enrollment.user != user => FlawKind::Named(enrollment.user),
         Ok(_) => return None,
-        Err(error) => error,
+        Err(error) => FlawKind::Refused(error),
     };
-    Some(Flaw::new(path, Some(user), FlawKind::Refused(error)))
+    Some(Flaw::new(path, Some(user), kind))
 }
 
 fn record(path: &Path, file: &str) -> Option<Flaw> {

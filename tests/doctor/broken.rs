@@ -38,6 +38,7 @@ fn clock_and_store() -> Vec<Row<'static>> {
         ("foreign", format!("touch {store}/secrets/notes")),
         ("left_over", format!("touch {store}/secrets/.alice.toml.new")),
         ("not_theirs", "usermod -u 4242 alice".into()),
+        ("named_otherwise", format!("sed -i 's/^user = .*/user = \"root\"/' {SECRET}")),
         ("orphans", "sed -i /^alice:/d /etc/passwd".into()),
     ]
 }
@@ -188,11 +189,12 @@ fn what_is_broken_is_found_and_what_is_pasted_mends_it() {
     });
 }
 
-/// As somebody pastes it who reads it, and knows that no disk is missing here, and no directory.
+/// As somebody pastes it who reads it, and knows that no disk is missing here, no directory, and no factor on its way.
 fn read(finding: &Value) -> Value {
     let said = finding["fix"].as_array().expect("lines").iter().map(|line| line.as_str().expect("a line"));
-    let lines = said.map(|line| match line.split_once("no disk of its own belongs there: ") {
-        Some((_, line)) => line.to_owned(),
+    let known = ["# only if no disk of its own belongs there: ", "# then: ", "# if it is alice's own: "];
+    let lines = said.map(|line| match known.iter().find_map(|known| line.strip_prefix(known)) {
+        Some(line) => line.to_owned(),
         None => line.replace("remove --orphans", "remove --orphans --yes"),
     });
     serde_json::json!({ "fix": lines.collect::<Vec<_>>() })

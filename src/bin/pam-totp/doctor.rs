@@ -21,7 +21,7 @@ use pam_totp::store::{Store, StoreError, read_policy};
 use pam_totp::words::clean;
 use serde_json::{Value, json};
 
-use super::accounts;
+use super::accounts::{self, Orphan};
 use super::list;
 use super::report::{NO, Report};
 use super::rollout::Rollout;
@@ -93,9 +93,10 @@ fn strange(store: &Store, name: &str) -> Option<Flaw> {
 /// Factors without an account. Not from a disk alone: there every account of a directory looks gone.
 fn orphans(store: &Store) -> Option<Finding> {
     list::can_tell_orphans().ok()?;
-    let accounts = accounts::all().ok()?;
-    let gone = |name: &String| accounts::named(name, &accounts).is_ok_and(|account| account.is_none());
-    let names: Vec<String> = store.names().ok()?.into_iter().filter(gone).collect();
+    let found = list::orphans(store, store.names().ok()?, &accounts::all().ok()?).ok()?;
+    // Those of another uid have a finding of their own.
+    let gone = found.into_iter().filter(|(_, orphan)| *orphan == Orphan::NoAccount);
+    let names: Vec<String> = gone.map(|(name, _)| name).collect();
     let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
     let what = format!("{} factors are of accounts that do not exist ({})", names.len(), some.join(", "));
     // It looks again, and asks.

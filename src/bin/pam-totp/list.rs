@@ -103,6 +103,10 @@ pub fn orphans(
     let mut found = Vec::new();
     for name in names {
         let uid = match store.enrollment_of(&name) {
+            // On its way to another account: `rename` goes on with it, and there is no other copy.
+            Ok(Some(enrollment)) if enrollment.user != name && is_without(store, &enrollment.user, accounts)? => {
+                continue;
+            }
             Ok(enrollment) => enrollment.map(|enrollment| enrollment.uid),
             // A damaged file is its owner's all the same.
             Err(StoreError::Broken(..) | StoreError::Newer(..) | StoreError::Unsafe(..)) => None,
@@ -113,6 +117,12 @@ pub fn orphans(
         }
     }
     Ok(found)
+}
+
+/// An account without a factor.
+fn is_without(store: &Store, name: &str, accounts: &BTreeMap<String, Line>) -> Result<bool, Failure> {
+    let account = accounts::named(name, accounts).map_err(|_| Failure::host("the accounts could not be looked up"))?;
+    Ok(account.is_some() && !store.is_enrolled(name)?)
 }
 
 #[derive(Default)]
