@@ -100,6 +100,12 @@ fn what_google_authenticator_cannot_have_written() {
 }
 
 #[test]
+fn lines_that_an_editor_left_empty_are_none() {
+    let found = google::parse(b"OLBSWY3DPEHPK3PXPGEZDGNBVG\n\n\" TOTP_AUTH\n  \n12345678\n\n", &HOST).expect("a file");
+    assert_eq!((found.tokens.len(), found.scratch.len(), found.remarks), (1, 1, vec![Remark::Unrecorded]));
+}
+
+#[test]
 fn more_scratch_codes_than_a_set_can_hold_are_named() {
     let codes: Vec<String> = (10_000_000..10_000_023).map(|n| n.to_string()).collect();
     let mut lines = vec!["\" TOTP_AUTH"];
@@ -122,6 +128,7 @@ fn a_key_is_what_their_reader_reads() {
         "OLBSWY3DPEHPK3PXPGEZDGNBVH",
     ] {
         assert_eq!(bytes(key), plain, "{key}");
+        assert!(!read(key).unwrap().remarks.iter().any(|remark| matches!(remark, Remark::WeakKey(_))), "128 bits do");
     }
     let weak = read("JBSWY3DPEHPK3PXP").expect("80 bits");
     assert!(weak.remarks.contains(&Remark::WeakKey(80)), "{:?}", weak.remarks);
@@ -262,6 +269,12 @@ fn every_remark_has_its_word_and_reads_as_a_sentence() {
     assert_eq!(all.iter().filter(|remark| remark.is_warning()).count(), 7);
     assert!(all.iter().all(|remark| remark.to_string().len() > 20));
     assert!(Remark::Skew(-150).to_string().contains("150 s behind this host's"), "{}", Remark::Skew(-150));
+}
+
+#[test]
+fn a_fault_says_what_and_where() {
+    assert_eq!(fault(3, "the key is not base32").to_string(), "the key is not base32 in line 3");
+    assert_eq!(fault(0, "it is empty").to_string(), "it is empty");
 }
 
 proptest! {
