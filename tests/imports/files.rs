@@ -45,7 +45,7 @@ fn the_options_of_google_authenticator() {
     let used = |steps: u64| format!("\" DISALLOW_REUSE {steps}");
     let (now, at) = (used(STEP), Some(STEP));
     let ahead = 100 * 30;
-    let cases: [(&[&str], Expected<'_>); 15] = [
+    let cases: [(&[&str], Expected<'_>); 16] = [
         (&[auth], (totp(30), None, Some(0), &[Remark::Unrecorded])),
         (&[auth, "\" DISALLOW_REUSE"], (totp(30), None, Some(0), &[Remark::Unrecorded])),
         (&[&now, auth, "\" STEP_SIZE 60"], (totp(60), at, Some(0), &[Remark::Future((STEP - T / 60) * 60)])),
@@ -64,6 +64,7 @@ fn the_options_of_google_authenticator() {
             &["\" HOTP_COUNTER 7", &now, auth, "\" WINDOW_SIZE 17"],
             (Kind::Hotp { start: 7 }, Some(7), Some(0), &[Remark::Window(17)]),
         ),
+        (&["\" HOTP_COUNTER 7", "\" WINDOW_SIZE 10"], (Kind::Hotp { start: 7 }, Some(7), Some(0), &[])),
         (&["\" HOTP_COUNTER 0", &now, auth], (totp(30), at, Some(0), &[])),
     ];
     for (options, expected) in cases {
@@ -77,7 +78,7 @@ fn the_options_of_google_authenticator() {
 fn what_google_authenticator_cannot_have_written() {
     let number = "there is no number that can be meant";
     let scratch = "there is no scratch code";
-    let cases: [(&[&str], Unusable); 13] = [
+    let cases: [(&[&str], Unusable); 14] = [
         (&[], fault(0, "it says neither TOTP_AUTH nor HOTP_COUNTER, so no code gets in")),
         (&["\" TOTP_AUTH", "\" STEP_SIZE 0"], fault(3, number)),
         (&["\" TOTP_AUTH", "\" STEP_SIZE 3601"], fault(3, number)),
@@ -90,6 +91,7 @@ fn what_google_authenticator_cannot_have_written() {
         (&["\" OTP_DISABLED"], fault(2, "codes are switched off for this user")),
         (&["\" TOTP_AUTH", "1234567"], fault(3, scratch)),
         (&["\" TOTP_AUTH", "1234 5678"], fault(3, scratch)),
+        (&["\" TOTP_AUTH", "1234567812345678"], fault(3, scratch)),
         (&["\" TOTP_AUTH", "01234567"], fault(3, scratch)),
     ];
     for (options, expected) in cases {
@@ -209,6 +211,8 @@ fn what_pam_oath_cannot_read_either() {
     for (line, what) in cases {
         assert_eq!(only(line).expect_err(line), fault(1, what), "{line}");
     }
+    let longest = format!("HOTP alice - {}", "00".repeat(128));
+    assert_eq!(token(&only(&longest).expect("1024 bits")).secret.as_bytes(), [0; 128]);
     // One user's bad line is no other's.
     let entries = oath(&format!("HOTP alice - xyz\nHOTP bob - {HEX}\n"));
     assert!(entries[0].found.is_err() && entries[1].found.is_ok());
