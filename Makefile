@@ -84,11 +84,11 @@ demo:
 
 # What `make check` tries in seconds, tests/corpora.rs, here for minutes: every target, two at once. A target is a file
 # there, a line in fuzz/Cargo.toml and one in tests/invariants/mod.rs.
-FUZZ_SECONDS = 480
+FUZZ_SECONDS = 400
 TARGETS = $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 # Mutation testing builds all for every change: none of it is in `make check`. Each day another shard, for so long.
-MUTANTS_MINUTES = 10
-SHARDS = 6
+MUTANTS_MINUTES = 6
+SHARDS = 12
 PAM_TOTP_SHARD ?= $(shell expr `date +%j` % $(SHARDS))
 
 .PHONY: properties fuzz mutants mutants-shard

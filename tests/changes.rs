@@ -17,6 +17,8 @@ mod upkeep;
 
 const SECRET: &str = "/var/lib/pam_totp/secrets/alice.toml";
 const STATE: &str = "/var/lib/pam_totp/state/alice";
+/// Thousands of refusals, each of which would wait for its beat.
+const HURRIES: &str = "auth required pam_totp.so nodelay\n";
 /// The beginning of a step.
 const T: u64 = 1_800_000_000;
 const TABLET: &str = "GEZDGNBVGY3TQOJQJBSWY3DPEHPK3PXP";
@@ -154,6 +156,7 @@ impl Change {
 fn each_change(changes: fn() -> Vec<Change>, turns: usize, disturb: impl Fn(&System, &Change, &Call, usize) -> bool) {
     throw_away(|system| {
         application::build(system);
+        system.file("/etc/pam.d/application", HURRIES);
         system.user("alice");
         system.file(THEIRS, &format!("{KEY}\n\" DISALLOW_REUSE {}\n\" TOTP_AUTH\n", T / 30));
         fs::set_permissions(THEIRS, fs::Permissions::from_mode(0o600)).expect("sets the mode");
