@@ -229,7 +229,9 @@ fn an_enrollment_at_login_killed_at_any_call_stores_the_key_or_lets_its_owner_en
         };
         let (_, said) = enrolls(strace(T, &[]));
         assert!(said.contains("\n10. ") && said.ends_with("ended 0\n"), "{said}");
-        let calls = from("/state/bob\", O_RDWR", recorded());
+        // Of draws one run makes more than another, so that which one is meant is not known: they change nothing.
+        let calls = from("/state/bob\", O_RDWR", recorded()).into_iter().filter(|call| call.name != "getrandom");
+        let calls: Vec<Call> = calls.collect();
         let (mut stored, mut lost) = (0, 0);
         for call in &calls {
             for file in [secret, state] {
