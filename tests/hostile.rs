@@ -47,7 +47,7 @@ impl Place {
     fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("pam_totp-").tempdir().unwrap();
         let place = Self { folder, account: account::by_name(USER).unwrap().unwrap() };
-        for (folder, mode) in [("", 0o755), ("secrets", 0o700), ("state", 0o700)] {
+        for (folder, mode) in [("", 0o700), ("secrets", 0o700), ("state", 0o700)] {
             fs::create_dir(place.path(folder)).unwrap();
             set_mode(&place.path(folder), mode);
         }

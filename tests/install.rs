@@ -92,7 +92,7 @@ fn puts_each_thing_where_it_belongs() {
         ("/usr/share/zsh/site-functions/_pam-totp", 0o644),
         ("/usr/share/fish/vendor_completions.d/pam-totp.fish", 0o644),
         ("/etc/shadow-maint/userdel-post.d/pam_totp", 0o755),
-        ("/var/lib/pam_totp", 0o755),
+        ("/var/lib/pam_totp", 0o700),
         ("/var/lib/pam_totp/secrets", 0o700),
         ("/var/lib/pam_totp/state", 0o700),
     ] {

@@ -231,3 +231,48 @@ fn root_with_a_read_only_disk_and_no_door_goes_on_in_run_or_not_at_all() {
         assert_eq!(logs_in(system, &["/var"], T + 60, &code(T + 60)), SUCCESS);
     });
 }
+
+/// Nobody who is not root sees into the store, be it closed at its own folder or, as versions before left it, at the
+/// two in it: what cannot be seen is asked for at the door, and never taken for a user without a factor.
+#[test]
+fn what_a_closed_store_hides_is_not_taken_for_nothing() {
+    throw_away(|system| {
+        application::build(system);
+        system.policy("unenrolled = \"allow\"\n");
+        system.stack(SERVICE, "auth required pam_totp.so nodelay\nauth required pam_permit.so\n");
+        let (alice, bob) = (system.enrolled("alice"), system.user("bob"));
+        let unlocks = |user: &User, code: &str| {
+            let mut command = user.command(&program());
+            only_code(system, command.args([SERVICE, user.name]), code)
+        };
+        let mut time = T;
+        for mode in ["755", "700"] {
+            system.runs(Command::new("chmod").args([mode, "/var/lib/pam_totp"]));
+            for user in [&alice, &bob] {
+                assert_eq!(unlocks(user, &code(time)), AUTH_ERR, "{mode}: {} and no door", user.name);
+                let status = system.tries(user.command("pam-totp").arg("status"), "");
+                assert_eq!(status.status.code(), Some(5), "{mode}: {status:?}");
+            }
+            let door = Door::open(time);
+            assert_eq!(unlocks(&alice, &code(time + 6000)), AUTH_ERR, "{mode}");
+            assert_eq!(unlocks(&alice, &code(time)), SUCCESS, "{mode}");
+            assert_eq!(unlocks(&bob, ""), SUCCESS, "{mode}: he has no factor, and the policy lets him in");
+            let says = |user: &User, arguments: &[&str]| {
+                let output = system.tries(user.command("pam-totp").args(arguments), "");
+                let (out, errors) = (output.stdout, output.stderr);
+                (output.status.code(), String::from_utf8_lossy(&out).into_owned() + &String::from_utf8_lossy(&errors))
+            };
+            assert!(says(&alice, &["status"]).1.starts_with("alice is enrolled."), "{mode}");
+            assert!(says(&bob, &["status"]).1.starts_with("bob is not enrolled."), "{mode}");
+            let (exit, said) = says(&alice, &["enroll"]);
+            assert!(exit == Some(1) && said.contains("is already enrolled"), "{mode}: {exit:?} {said}");
+            let (_, said) = says(&alice, &["doctor"]);
+            assert!(said.contains("/var/lib/pam_totp/secrets: only root can look at this"), "{mode}: {said}");
+            assert_eq!(said.contains("chmod 700 /var/lib/pam_totp\n"), mode == "755", "{mode}: {said}");
+            let is_fault = |line: &str| line.trim_start().starts_with("fault") && line.contains("pam_totp/");
+            assert!(!said.lines().any(is_fault), "{mode}: {said}");
+            door.close();
+            time += 60;
+        }
+    });
+}

@@ -14,8 +14,8 @@ use crate::words::clean;
 const ABOUT: &str = "store";
 const POLICY: &str = "policy";
 
-/// What to do about a flaw.
-pub fn judge(flaw: &Flaw) -> Finding {
+/// What to do about a flaw of the store in this folder.
+pub fn judge(flaw: &Flaw, store: &Path) -> Finding {
     let path = quoted(&flaw.path.display().to_string());
     match &flaw.kind {
         FlawKind::LeftOver => {
@@ -42,24 +42,28 @@ pub fn judge(flaw: &Flaw) -> Finding {
                 format!("# if it is {user}'s own: pam-totp rename {user} {user}"),
             ])
         }
-        FlawKind::Refused(error) => refused(flaw, error, &path),
+        FlawKind::Watched => {
+            let what = format!("{}: whoever looks into it sees when somebody enrolls", shown(&flaw.path));
+            Finding::warning(ABOUT, "watched", what).mended_by([format!("chmod 700 {path}")])
+        }
+        FlawKind::Refused(error) => refused(flaw, error, &path, store),
     }
 }
 
-fn refused(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
+fn refused(flaw: &Flaw, error: &StoreError, path: &str, store: &Path) -> Finding {
     let fault = |code| Finding::fault(ABOUT, code, error.to_string());
     match (error, &flaw.user) {
         (StoreError::Io(_, Errno::EACCES | Errno::EPERM), _) => {
             Finding::warning(ABOUT, "needs_root", format!("{}: only root can look at this", shown(&flaw.path)))
         }
-        (StoreError::Missing(_), _) => missing(flaw, error, path),
+        (StoreError::Missing(_), _) => missing(flaw, error, path, store),
         (StoreError::Newer(_), _) => fault("newer").mended_by(INSTALL),
         (StoreError::NotTheirs(..), Some(user)) => {
             fault("not_theirs").mended_by([format!("pam-totp rename {0} {0}", quoted(user))])
         }
         (StoreError::Broken(..), Some(user)) => fault("damaged").mended_by(again(user)),
         (StoreError::Unsafe(_, what), user) => fault("unsafe").mended_by(match (flaw.form, user) {
-            (Some(Form::Folder), None) => owned_folder(&flaw.path, path),
+            (Some(Form::Folder), None) => owned_folder(&flaw.path, path, store),
             (_, None) => elsewhere(what, path),
             (Some(Form::File), _) => vec![format!("chown root:root {path}"), format!("chmod 600 {path}")],
             (Some(Form::Linked), _) => {
@@ -89,8 +93,9 @@ fn aside(path: &str) -> [String; 2] {
 
 /// An empty folder where a disk did not come would say that nobody is enrolled, so a person looks first: `mount -a` is
 /// content without the disks that need not come, and knows nothing of those that no fstab names.
-fn missing(flaw: &Flaw, error: &StoreError, path: &str) -> Finding {
-    let make = format!("install -d -o root -g root -m {} {path}", if is_inner(&flaw.path) { "700" } else { "755" });
+fn missing(flaw: &Flaw, error: &StoreError, path: &str, store: &Path) -> Finding {
+    let mode = if is_closed(&flaw.path, store) { "700" } else { "755" };
+    let make = format!("install -d -o root -g root -m {mode} {path}");
     // No disk belongs under /run, and it is needed only while the one with the keys is read-only.
     if flaw.path.starts_with("/run") {
         return Finding::warning(ABOUT, "missing", error.to_string()).mended_by([make]);
@@ -114,13 +119,14 @@ fn elsewhere(what: &str, path: &str) -> Vec<String> {
     ]
 }
 
-fn owned_folder(folder: &Path, path: &str) -> Vec<String> {
-    vec![format!("chown root:root {path}"), format!("chmod {} {path}", if is_inner(folder) { "700" } else { "go-w" })]
+fn owned_folder(folder: &Path, path: &str, store: &Path) -> Vec<String> {
+    let mode = if is_closed(folder, store) { "700" } else { "go-w" };
+    vec![format!("chown root:root {path}"), format!("chmod {mode} {path}")]
 }
 
 /// Is it one that nobody but root may look into?
-fn is_inner(folder: &Path) -> bool {
-    folder.ends_with("secrets") || folder.ends_with("state")
+fn is_closed(folder: &Path, store: &Path) -> bool {
+    folder == store || folder.ends_with("secrets") || folder.ends_with("state")
 }
 
 /// Is the file a user's key, and not his record?

@@ -36,6 +36,8 @@ pub enum FlawKind {
     LeftOver,
     /// Nothing of ours.
     Foreign,
+    /// The store's own folder, which versions before left open to everybody's eyes.
+    Watched,
 }
 
 /// What the file or folder is, for who mends it.
@@ -68,7 +70,11 @@ impl Flaw {
 pub fn audit(root: &Path) -> Vec<Flaw> {
     let (secrets, state) = (root.join("secrets"), root.join("state"));
     let mut flaws = Vec::new();
-    folder(&mut flaws, check_directories(root, Writers::Trusted), root);
+    if folder(&mut flaws, check_directories(root, Writers::Trusted), root) {
+        // A login takes it as it is.
+        let closed = check_directory(root, Writers::OwnerAlone);
+        flaws.extend(closed.is_err().then(|| Flaw::new(root, None, FlawKind::Watched)));
+    }
     let mut states = vec![(state.clone(), check_directory(&state, Writers::OwnerAlone))];
     // Another system's /run went with it.
     if root == Path::new(crate::policy::STORE) && !disk::is_entered() {

@@ -28,6 +28,8 @@ fn clock_and_store() -> Vec<Row<'static>> {
         ("unsafe", format!("chmod 755 {store}/secrets")),
         ("unsafe", format!("chown alice {store}/state")),
         ("unsafe", format!("chmod 777 {store}")),
+        ("watched", format!("chmod 755 {store}")),
+        ("missing", format!("rm -r {store}")),
         ("unsafe", format!("chmod 644 {SECRET}")),
         ("unsafe", format!("chown alice {SECRET}")),
         ("unsafe", format!("ln {SECRET} {store}/copy")),

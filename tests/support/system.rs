@@ -69,7 +69,7 @@ impl System {
         for own in ["/var/lib/pam_totp", "/etc/security/pam_totp.toml"] {
             let _ = fs::remove_dir_all(own).or_else(|_| fs::remove_file(own));
         }
-        folder("/var/lib/pam_totp", 0o755);
+        folder("/var/lib/pam_totp", 0o700);
         folder("/var/lib/pam_totp/secrets", 0o700);
         folder("/var/lib/pam_totp/state", 0o700);
         folder("/run/pam_totp", 0o755);

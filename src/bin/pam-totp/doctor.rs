@@ -68,11 +68,12 @@ fn unseen() -> Option<Finding> {
 
 /// Folders, keys and records.
 fn kept(desk: &Local) -> Vec<Finding> {
-    let mut flaws = audit(&desk.policy().store);
+    let folder = &desk.policy().store;
+    let mut flaws = audit(folder);
     if let Ok(opened) = desk.store() {
         flaws.extend(opened.names().unwrap_or_default().iter().filter_map(|name| strange(opened, name)));
     }
-    let mut findings: Vec<Finding> = flaws.iter().map(store::judge).collect();
+    let mut findings: Vec<Finding> = flaws.iter().map(|flaw| store::judge(flaw, folder)).collect();
     findings.extend(desk.store().ok().and_then(orphans));
     if findings.is_empty() {
         findings.push(Finding::fine("store", "folders, keys and records are as they were left"));

@@ -109,9 +109,9 @@ fn stale((pid, name): (u32, String), own: &Path) -> Option<Stale> {
     })
 }
 
-/// The labels of our folders and files; `None` on hosts without SELinux.
+/// The labels of our folders and files; `None` on hosts without SELinux, and for users, who see none of them.
 pub fn labels() -> Option<String> {
-    if !Path::new("/sys/fs/selinux/enforce").exists() {
+    if !Path::new("/sys/fs/selinux/enforce").exists() || !Uid::effective().is_root() {
         return None;
     }
     let folders = ["/var/lib/pam_totp/secrets", "/var/lib/pam_totp/state", "/run/pam_totp/state"];
