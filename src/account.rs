@@ -127,7 +127,7 @@ pub fn home(account: &Account) -> Result<PathBuf, Unavailable> {
 pub fn has_login_shell(account: &Account) -> Result<bool, Unavailable> {
     let entry = find(|| User::from_name(&account.name), |found| found.name == account.name)?;
     let shell = entry.map(|entry| entry.shell).unwrap_or_default();
-    let listed = SHELLS.into_iter().find_map(|path| std::fs::read_to_string(path).ok());
+    let listed = SHELLS.into_iter().find_map(|path| disk::read(path).ok());
     Ok(is_login_shell(&shell, listed.as_deref().unwrap_or(SHELL)))
 }
 

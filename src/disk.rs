@@ -3,15 +3,16 @@
 //! Whatever is known of this host and not of that disk asks [`is_entered`] and keeps out: the name service, the
 //! door, the records in `/run`, the hostname.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, fstat, stat};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, lstat, stat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 use nix::unistd::{chdir, chroot, fchdir};
 
 static ENTERED: AtomicBool = AtomicBool::new(false);
@@ -59,14 +60,114 @@ pub fn is_entered() -> bool {
     ENTERED.load(Ordering::Relaxed)
 }
 
-/// The text of a file of that disk. Whatever else than a file is there is not waited for.
-pub fn read(path: &str) -> io::Result<String> {
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let mut file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
+/// No file that is read whole is longer.
+const LONGEST: u64 = 16 << 20;
+
+/// Why a file is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRead {
+    /// A system call failed.
+    Io(Errno),
+    /// A folder, a device, a pipe.
+    NotRegular,
+    /// A link, where the file itself is meant.
+    Link,
+    /// Longer than any file of its kind.
+    TooLong,
+    /// It leads back to the system that runs here.
+    Ours,
+}
+
+impl std::fmt::Display for NotRead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Io(errno) => f.write_str(errno.desc()),
+            Self::NotRegular => f.write_str("it is not a regular file"),
+            Self::Link => f.write_str("it is a symbolic link: name the file itself"),
+            Self::TooLong => f.write_str("it is too long: no such file has more than 16 MiB"),
+            Self::Ours => f.write_str("its links lead out of that disk, into this system's /proc or /sys, or nowhere"),
+        }
     }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl From<Errno> for NotRead {
+    fn from(errno: Errno) -> Self {
+        if errno == Errno::ELOOP && is_entered() { Self::Ours } else { Self::Io(errno) }
+    }
+}
+
+/// Opens what a path leads to. On another system's disk no link of the kernel's is followed: where its /proc is mounted,
+/// as people do for a chroot, `/proc/1/root` leads back to this system.
+pub fn resolve(path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+    let flags = flags | OFlag::O_CLOEXEC;
+    if !is_entered() {
+        return open(path, flags, Mode::empty());
+    }
+    let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    match openat2(AT_FDCWD, path, how) {
+        // Before Linux 5.6 nothing tells the kernel's links from others: none is followed at all.
+        Err(Errno::ENOSYS) if has_links(path)? => Err(Errno::ELOOP),
+        Err(Errno::ENOSYS) => open(path, flags | OFlag::O_NOFOLLOW, Mode::empty()),
+        opened => opened,
+    }
+}
+
+fn has_links(path: &Path) -> nix::Result<bool> {
+    for part in path.ancestors().filter(|part| !part.as_os_str().is_empty()) {
+        if kind(&lstat(part)?) == SFlag::S_IFLNK {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A regular file that could be read whole, looked at without being opened.
+pub fn look(path: impl AsRef<Path>) -> Result<FileStat, NotRead> {
+    check(&resolve(path.as_ref(), OFlag::O_PATH)?, LONGEST)
+}
+
+/// Opens a regular file, which is looked at before: to open a tape rewinds it, to open a watchdog starts it, and a pipe has
+/// somebody at its other end. With O_NOFOLLOW the file itself is meant.
+pub fn open_regular(path: &Path, links: OFlag, longest: u64) -> Result<(File, FileStat), NotRead> {
+    check(&resolve(path, OFlag::O_PATH | links)?, longest)?;
+    let file = resolve(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | links)?;
+    let stat = check(&file, longest)?;
+    Ok((file.into(), stat))
+}
+
+fn check(file: &OwnedFd, longest: u64) -> Result<FileStat, NotRead> {
+    let stat = fstat(file)?;
+    match kind(&stat) {
+        SFlag::S_IFREG => {}
+        SFlag::S_IFLNK => return Err(NotRead::Link),
+        _ => return Err(NotRead::NotRegular),
+    }
+    if u64::try_from(stat.st_size).map_or(true, |size| size > longest) {
+        return Err(NotRead::TooLong);
+    }
+    // What the kernel tells there it tells of the system that runs.
+    if is_entered() && [PROC_SUPER_MAGIC, SYSFS_MAGIC].contains(&fstatfs(file)?.filesystem_type()) {
+        return Err(NotRead::Ours);
+    }
+    Ok(stat)
+}
+
+fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits())
+}
+
+/// The bytes of a file, whole or not at all.
+pub fn bytes(path: impl AsRef<Path>) -> Result<Vec<u8>, NotRead> {
+    let (file, _) = open_regular(path.as_ref(), OFlag::empty(), LONGEST)?;
+    let (mut bytes, most) = (Vec::new(), LONGEST.saturating_add(1));
+    let read = file.take(most).read_to_end(&mut bytes);
+    let read = read.map_err(|error| error.raw_os_error().map_or(Errno::ENOMEM, Errno::from_raw))?;
+    // It may have grown, and what the kernel makes up as it is read has no length.
+    if u64::try_from(read).is_ok_and(|read| read < most) { Ok(bytes) } else { Err(NotRead::TooLong) }
+}
+
+/// Its text.
+pub fn read(path: impl AsRef<Path>) -> Result<String, NotRead> {
+    let text = String::from_utf8(bytes(path)?);
+    Ok(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }

@@ -10,6 +10,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod odd;
+
 /// Whom only that disk knows.
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash
 zoe:x:4242:4242::/home/zoe:/bin/bash
@@ -186,7 +188,7 @@ fn nothing_of_that_disk_is_run_here() {
 
         let trace = "/tmp/trace";
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-o", trace, "-e", "trace=chroot,openat,open,execve,connect,socket"]);
+        strace.args(["-f", "-o", trace, "-e", "trace=chroot,openat2,openat,open,execve,connect,socket"]);
         system.runs(strace.args(["pam-totp", "--root", "/mnt", "list", "--group", "staff"]));
         let trace = fs::read_to_string(trace).expect("a trace");
         let (_, after) = trace.split_once("chroot(\".\")").expect("it went there");

@@ -15,6 +15,7 @@ use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
 use zeroize::Zeroizing;
 
 use super::StoreError;
+use crate::disk;
 
 /// No file of ours is longer.
 pub(super) const MAX_FILE: u64 = 64 * 1024;
@@ -97,6 +98,10 @@ pub(super) fn open_checked(
 
 pub(super) fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>, StoreError> {
     let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    // What lies on another system's disk nobody knows, and some devices do something when they are opened.
+    if disk::is_entered() && lstat(path).is_ok_and(|stat| ![SFlag::S_IFREG, SFlag::S_IFLNK].contains(&kind(&stat))) {
+        return Err(StoreError::Unsafe(path.into(), "is not a regular file"));
+    }
     match open(path, flags, Mode::empty()) {
         Ok(fd) => Ok(Some(File::from(fd))),
         Err(Errno::ENOENT) => Ok(None),

@@ -8,6 +8,7 @@ use pam_totp::account::{self, Account, Entry, Group, Unavailable};
 use pam_totp::disk;
 use pam_totp::words::clean;
 
+use super::people::unavailable;
 use super::report::Failure;
 
 /// What is no shell to work in.
@@ -30,7 +31,7 @@ impl Line {
 /// All accounts by name. A directory that does not list its accounts leaves them out: who is missing here may exist.
 pub fn all() -> Result<BTreeMap<String, Line>, Failure> {
     if disk::is_entered() {
-        let entries = account::in_files().map_err(|_| Failure::host("that disk's /etc/passwd could not be read"))?;
+        let entries = account::in_files().map_err(|_| unavailable())?;
         return Ok(by_name(entries));
     }
     let fault = |what: String| Failure::host(format!("`getent passwd` {what}: the accounts could not be listed"));
@@ -74,7 +75,7 @@ impl Members {
 
     /// A group that does not exist is nobody's.
     pub fn find(group: &str) -> Result<Option<Self>, Failure> {
-        let found = account::group(group).map_err(|_| Failure::host("the groups could not be looked up"))?;
+        let found = account::group(group).map_err(|_| unavailable())?;
         Ok(found.map(Self))
     }
 
@@ -93,8 +94,7 @@ pub enum Orphan {
 
 impl Orphan {
     pub fn of(name: &str, uid: Option<u32>, accounts: &BTreeMap<String, Line>) -> Result<Option<Self>, Failure> {
-        let unavailable = |_| Failure::host("the accounts could not be looked up");
-        let known = named(name, accounts).map_err(unavailable)?.map(|account| account.uid);
+        let known = named(name, accounts).map_err(|_| unavailable())?.map(|account| account.uid);
         Ok(match (known, uid) {
             (None, _) => Some(Self::NoAccount),
             (Some(known), Some(uid)) if known != uid => Some(Self::OtherUid),

@@ -9,7 +9,7 @@ use nix::unistd::Uid;
 use pam_totp::account;
 use pam_totp::clock::now;
 use pam_totp::desk::{Desk, Local};
-use pam_totp::disk;
+use pam_totp::disk::{self, NotRead};
 use pam_totp::doctor::judge::{self, Circumstances};
 use pam_totp::doctor::stacks::{Files, Kind, Line, lines};
 use pam_totp::doctor::{Finding, Level, host, quoted, sshd, store};
@@ -39,6 +39,7 @@ pub fn doctor(config: Option<&Path>) -> Report {
     findings.extend(policies(config, &desk, &files));
     findings.extend(host::module(&gather::module(), pam_totp::VERSION));
     findings.extend(no_such_module(&files));
+    findings.extend(stacks::left_out().iter().map(|(path, why)| left_out(path, *why)));
     findings.extend(judge::judge(&files, &circumstances(&desk)));
     if !disk::is_entered() {
         findings.extend(servers(&desk, &files));
@@ -161,6 +162,13 @@ fn no_such_module(files: &Files) -> Vec<Finding> {
         Finding::fault("module", "module_path", what).mended_by([fix])
     };
     gone.map(finding).collect()
+}
+
+/// A stack that was not looked at.
+fn left_out(path: &Path, why: NotRead) -> Finding {
+    let path = path.display().to_string();
+    let what = format!("{}: {why}: it was not looked at", clean(&path));
+    Finding::warning(judge::ABOUT, "left_out", what).mended_by([format!("ls -lL {}", quoted(&path))])
 }
 
 fn circumstances(desk: &Local) -> Circumstances {

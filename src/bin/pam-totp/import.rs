@@ -1,9 +1,7 @@
 //! `import`: what users have with another module becomes theirs here.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -13,6 +11,7 @@ use nix::unistd::Uid;
 use pam_totp::account::{self, Account};
 use pam_totp::clock;
 use pam_totp::desk::{Desk, Local};
+use pam_totp::disk::{self, NotRead};
 use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
 use pam_totp::manage::ManageError;
 use pam_totp::manage::import::{Imported, import as store_found, would_import};
@@ -335,24 +334,16 @@ fn read_roots(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 }
 
 fn read_here(path: &Path, longest: u64, owners: &[u32]) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     let fault = |what: &dyn std::fmt::Display| bad(path, what);
-    let mut file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).map_err(|e| {
-        let link = e.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32);
-        if link { fault(&"it is a symbolic link: name the file itself") } else { fault(&e) }
+    let (mut file, stat) = disk::open_regular(path, OFlag::O_NOFOLLOW, longest).map_err(|e| match e {
+        NotRead::TooLong => fault(&"it is too long"),
+        other => fault(&other),
     })?;
-    let meta = file.metadata().map_err(|e| fault(&e))?;
-    if !meta.is_file() {
-        return Err(fault(&Unread::NotRegular.words()));
-    }
-    if !owners.contains(&meta.uid()) || meta.mode() & 0o022 != 0 {
+    if !owners.contains(&stat.st_uid) || stat.st_mode & 0o022 != 0 {
         return Err(fault(&"others can write it: `chown root` and `chmod 600` it, once you know what it holds"));
     }
-    if meta.len() > longest {
-        return Err(fault(&"it is too long"));
-    }
     // Exactly as long as it is: a growing buffer would leave unwiped copies of the keys behind.
-    let mut bytes = Zeroizing::new(vec![0; usize::try_from(meta.len()).unwrap_or_default()]);
+    let mut bytes = Zeroizing::new(vec![0; usize::try_from(stat.st_size).unwrap_or_default()]);
     file.read_exact(&mut bytes).map_err(|e| fault(&e))?;
     Ok(bytes)
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::accounts::{self, Line, Members, Orphan};
 use super::look::Standing;
-use super::people::desk;
+use super::people::{desk, unavailable};
 use super::report::{Failure, Report};
 use super::rollout::Rollout;
 
@@ -121,7 +121,7 @@ pub fn orphans(
 
 /// An account without a factor.
 fn is_without(store: &Store, name: &str, accounts: &BTreeMap<String, Line>) -> Result<bool, Failure> {
-    let account = accounts::named(name, accounts).map_err(|_| Failure::host("the accounts could not be looked up"))?;
+    let account = accounts::named(name, accounts).map_err(|_| unavailable())?;
     Ok(account.is_some() && !store.is_enrolled(name)?)
 }
 

@@ -56,11 +56,15 @@ pub fn by_name(name: &str) -> Result<Account, Failure> {
     account.ok_or_else(|| Failure::no_such_user(name))
 }
 
-fn unavailable() -> Failure {
-    if disk::is_entered() {
-        return Failure::host("that disk's /etc/passwd could not be read: is all of that system mounted?");
+/// The accounts or the groups could not be looked up.
+pub fn unavailable() -> Failure {
+    if !disk::is_entered() {
+        return Failure::host("the accounts could not be looked up: see /etc/nsswitch.conf and the services behind it");
     }
-    Failure::host("the accounts could not be looked up: see /etc/nsswitch.conf and the services behind it")
+    let files = ["/etc/passwd", "/etc/group"];
+    let why = files.iter().find_map(|file| Some(format!("that disk's {file}: {}", disk::look(file).err()?)));
+    let why = why.unwrap_or_else(|| "that disk's /etc/passwd or /etc/group could not be read".into());
+    Failure::host(format!("{why}: is all of that system mounted?"))
 }
 
 fn sudo_user() -> Option<String> {

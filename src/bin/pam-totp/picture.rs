@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
+use pam_totp::disk;
 use pam_totp::qr::{self, QrError, Style, picture};
 use zeroize::Zeroizing;
 
@@ -103,7 +104,7 @@ impl Picture {
         let name = path.file_name().ok_or(Errno::EISDIR)?.to_owned();
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let folder = openat(AT_FDCWD, parent, flags, Mode::empty())?;
+        let folder = disk::resolve(parent, flags)?;
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = openat(&folder, name.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
         Ok(Self { path: path.to_owned(), folder, name, file: file.into(), kept: false })

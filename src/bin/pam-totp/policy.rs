@@ -1,10 +1,14 @@
 //! `policy` and `issuer`: what this host asks of its users, shown, checked and switched.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use nix::errno::Errno;
 use pam_totp::date::Utc;
 use pam_totp::desk::{Desk, PolicyFault};
+use pam_totp::disk::{self, NotRead};
 use pam_totp::hostname::hostname;
 use pam_totp::policy::{PATH, Policy, SelfService, Unenrolled};
 use pam_totp::source::Source;
@@ -16,6 +20,9 @@ use super::people::{desk, log_change};
 use super::report::{Failure, NO, Report};
 use super::rollout::Rollout;
 use super::{accounts, edit, explain};
+
+/// No policy is longer, by far.
+const MAX_DRAFT: u64 = 16 << 20;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -153,7 +160,7 @@ fn check(config: Option<&Path>, draft: Option<&Path>) -> Result<Report, Failure>
     let bytes = match draft {
         // Whose a draft is does not matter: what logins read is another file, or will be once it is in its place.
         Some(draft) if draft != path(config) => {
-            let bytes = std::fs::read(draft).map_err(|e| Failure::usage(format!("{}: {e}", draft.display())))?;
+            let bytes = read_draft(draft).map_err(|e| Failure::usage(format!("{}: {e}", draft.display())))?;
             Some(bytes.into())
         }
         _ => store::read_policy(file)?,
@@ -170,6 +177,17 @@ fn check(config: Option<&Path>, draft: Option<&Path>) -> Result<Report, Failure>
         None if config.is_some() => Err((&PolicyFault::Absent(file.into())).into()),
         None => Ok(report(format!("{} does not exist: the defaults count.", file.display())).with("valid", true)),
     }
+}
+
+/// On this system a draft may come by a pipe; of another's disk only files are read.
+fn read_draft(draft: &Path) -> Result<Vec<u8>, NotRead> {
+    if disk::is_entered() {
+        return disk::bytes(draft);
+    }
+    let mut bytes = Vec::new();
+    let read = File::open(draft).and_then(|file| file.take(MAX_DRAFT + 1).read_to_end(&mut bytes));
+    read.map_err(|e| NotRead::Io(e.raw_os_error().map_or(Errno::EIO, Errno::from_raw)))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_DRAFT) { Ok(bytes) } else { Err(NotRead::TooLong) }
 }
 
 fn enable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failure> {

@@ -19,8 +19,6 @@ use super::ask::ask;
 const TIME_DAEMONS: [&str; 5] = ["systemd-timesyn", "chronyd", "ntpd", "openntpd", "ptp4l"];
 /// The unit of polkit's helper, where it has one.
 const POLKIT_HELPER: &str = "/usr/lib/systemd/system/polkit-agent-helper@.service";
-/// Not even the largest module is longer.
-const MAX_MODULE: u64 = 64 << 20;
 
 /// Each process of this host: its id and its name.
 fn processes() -> Vec<(u32, String)> {
@@ -82,11 +80,11 @@ pub fn module() -> Module {
 }
 
 fn module_file(path: &Path) -> Option<ModuleFile> {
-    let metadata = fs::metadata(path).ok().filter(|metadata| metadata.is_file() && metadata.len() < MAX_MODULE)?;
-    let (uid, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    let stat = disk::look(path).ok()?;
+    let (uid, mode) = (stat.st_uid, stat.st_mode & 0o7777);
     // The loader runs what it loads: nothing that others than root could have written.
     let loads = if uid == 0 && mode & 0o022 == 0 { loads(path) } else { None };
-    Some(ModuleFile { uid, mode, loads, version: fs::read(path).ok().and_then(|bytes| version_in(&bytes)) })
+    Some(ModuleFile { uid, mode, loads, version: disk::bytes(path).ok().and_then(|bytes| version_in(&bytes)) })
 }
 
 /// Are all its libraries and symbols there?
@@ -129,7 +127,7 @@ pub fn sshd(root_enrolled: bool) -> Sshd {
         Some(said) => Err(said.stderr.trim().to_owned()),
         None => Err("it did not answer".into()),
     };
-    let main = fs::read_to_string("/etc/ssh/sshd_config").unwrap_or_default();
+    let main = disk::read("/etc/ssh/sshd_config").unwrap_or_default();
     let word = |line: &str| line.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
     let includes = main.lines().any(|line| word(line) == "include" && line.contains("sshd_config.d"));
     let matches =
@@ -149,7 +147,7 @@ fn config_files(main: &str, folder: &str) -> Vec<PathBuf> {
 fn numbered(files: &[PathBuf], meant: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for file in files {
-        let text = fs::read_to_string(file).unwrap_or_default();
+        let text = disk::read(file).unwrap_or_default();
         let lines = (1..).zip(text.lines()).filter(|(_, line)| meant(line));
         found.extend(lines.map(|(number, _): (usize, _)| format!("{}:{number}", file.display())));
     }
