@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::unistd::{self, Gid, Uid, User, getgrouplist};
 
-use crate::disk;
+use crate::{disk, memory};
 pub use files::{entries as in_files, entry};
 
 /// An account of this host.
@@ -46,6 +46,9 @@ pub struct Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unavailable;
 
+/// What a look-up of the longest group takes: the library gives up beyond 1 MiB, in which a hundred thousand names have
+/// room, copies it as it grows, and makes a text of each name.
+const GROUP: usize = 12 << 20;
 /// Longest name that is looked up; LOGIN_NAME_MAX is 256 with its NUL.
 const MAX_NAME: usize = 255;
 
@@ -83,6 +86,7 @@ pub fn group(name: &str) -> Result<Option<Group>, Unavailable> {
     if disk::is_entered() {
         return files::group(name);
     }
+    memory::room(GROUP).map_err(|memory::NoMemory| Unavailable)?;
     let found = unistd::Group::from_name(name).map_err(|_| Unavailable)?;
     Ok(found.map(|group| Group { gid: group.gid.as_raw(), members: group.mem }))
 }

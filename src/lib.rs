@@ -78,6 +78,7 @@ pub mod clock;
 pub mod disk;
 pub mod hostname;
 pub mod interfaces;
+pub mod memory;
 pub mod random;
 pub mod store;
 

@@ -7,6 +7,8 @@ use std::fmt;
 use qrcode::{Color, EcLevel, QrCode};
 use zeroize::Zeroizing;
 
+use crate::memory;
+
 #[cfg(feature = "cli")]
 pub mod picture;
 
@@ -21,6 +23,10 @@ const END_OF_LINE: &str = "\x1b[0m\n";
 
 /// The quiet zone of the standard, and the narrowest one that scanners still put up with.
 const QUIET_ZONES: [u8; 2] = [4, 2];
+
+/// What the largest code takes: 177 modules each way, which the library tries in eight masks, and up to 21 bytes for each
+/// in the drawing.
+const MEMORY: usize = 2 << 20;
 
 /// How a dark module is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +78,14 @@ pub enum QrError {
     },
     /// No QR code holds this much.
     TooLong,
+    /// There is no memory for it.
+    NoMemory,
 }
 
 impl fmt::Display for QrError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (needs, has, unit) = match *self {
+            Self::NoMemory => return f.write_str("There is no memory for a QR code: type the key into the app."),
             Self::TooTall { needs_rows, has_rows } => (needs_rows, has_rows, "rows"),
             Self::TooWide { needs_columns, has_columns } => (needs_columns, has_columns, "columns"),
             Self::TooLong => {
@@ -114,6 +123,7 @@ pub fn draw(uri: &str, style: Style, size: Option<Size>, reserved_rows: u16) -> 
 
 /// The code's modules row by row, and how many a row has; `true` is a dark one.
 fn modules(uri: &str) -> Result<(Zeroizing<Vec<bool>>, usize), QrError> {
+    memory::room(MEMORY).map_err(|memory::NoMemory| QrError::NoMemory)?;
     let code = QrCode::with_error_correction_level(uri, EcLevel::L).map_err(|_| QrError::TooLong)?;
     let width = code.width();
     Ok((Zeroizing::new(code.into_colors().into_iter().map(|c| c == Color::Dark).collect()), width))

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+mod memory;
 mod signals;
 
 #[test]

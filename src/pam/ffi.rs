@@ -18,12 +18,18 @@ const PAM_AUTHTOK: c_int = 6;
 const STASH: &str = "pam_totp_stash";
 const PENDING: &str = "pam_totp_pending";
 
+/// Longer than any name that is looked up, and than a login has room for.
+const MAX_NAME: usize = 512;
+/// And no more of an item: the methods that sshd has seen succeed come with their keys.
+const MAX_ITEM: usize = 16 * 1024;
+
 #[link(name = "pam")]
 unsafe extern "C" {
     fn pam_syslog(pamh: *const PamHandle, priority: c_int, format: *const c_char, ...);
     fn pam_fail_delay(pamh: *mut PamHandle, microseconds: c_uint) -> c_int;
     fn pam_set_item(pamh: *mut PamHandle, item_type: c_int, item: *const c_void) -> c_int;
     fn pam_get_item(pamh: *const PamHandle, item_type: c_int, item: *mut *const c_void) -> c_int;
+    fn pam_get_user(pamh: *mut PamHandle, user: *mut *const c_char, prompt: *const c_char) -> c_int;
     fn pam_getenv(pamh: *mut PamHandle, name: *const c_char) -> *const c_char;
 }
 
@@ -48,6 +54,12 @@ pub fn syslog(pamh: &PamHandle, priority: c_int, text: &str) {
     let Ok(line) = CString::new(line) else { return };
     // SAFETY: the handle is alive for the call; "%s" takes exactly the one NUL-terminated string given.
     unsafe { pam_syslog(pamh, priority, c"%s".as_ptr(), line.as_ptr()) }
+}
+
+/// Logs that there is no memory, without taking any.
+pub fn log_no_memory(pamh: &PamHandle) {
+    // SAFETY: the handle is alive for the call; the format takes nothing.
+    unsafe { pam_syslog(pamh, libc::LOG_CRIT, c"out of memory: refused".as_ptr()) }
 }
 
 /// Asks for a delay if the whole stack fails.
@@ -136,6 +148,26 @@ pub fn set_authtok(pamh: &mut PamHandle, password: &[u8]) -> Result<(), Refused>
     if result == PAM_SUCCESS { Ok(()) } else { Err(Refused) }
 }
 
+/// PAM_USER, asked for where nobody is named yet. `None`: no user has such a name.
+pub fn user(pamh: &mut PamHandle) -> Result<Option<String>, Refused> {
+    let mut name = ptr::null();
+    // SAFETY: the handle is alive and not shared; `name` is ours to write to; without a prompt libpam takes its own.
+    let got = unsafe { pam_get_user(pamh, &raw mut name, ptr::null()) };
+    if got != PAM_SUCCESS || name.is_null() {
+        return Err(Refused);
+    }
+    // SAFETY: libpam gave a NUL-terminated string that lives until the item is set anew; it is copied here.
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    // Whoever dials in chooses its length.
+    Ok(std::str::from_utf8(name).ok().filter(|name| name.len() <= MAX_NAME).map(str::to_owned))
+}
+
+/// What an application says of its user, copied and cut: what counts in it is never long.
+pub fn owned(text: &CStr) -> String {
+    let bytes = text.to_bytes();
+    String::from_utf8_lossy(bytes.get(..MAX_ITEM).unwrap_or(bytes)).into_owned()
+}
+
 /// A variable of the PAM environment, copied; not of the process's environment.
 pub fn getenv(pamh: &mut PamHandle, name: &CStr) -> Option<String> {
     // SAFETY: the handle is alive and not shared; `name` is NUL-terminated.
@@ -145,7 +177,7 @@ pub fn getenv(pamh: &mut PamHandle, name: &CStr) -> Option<String> {
     }
     // SAFETY: libpam returned a NUL-terminated string that lives until the environment changes; it is copied here.
     let value = unsafe { CStr::from_ptr(value) };
-    value.to_str().ok().map(str::to_owned)
+    value.to_str().ok().map(|_| owned(value))
 }
 
 /// Leaves the code for the next line of this module in the same stack; wiped when PAM ends.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Uid;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
-use pam::items::{AuthTok, RHost, RUser, Service, Tty, User};
+use pam::items::{AuthTok, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 
 use super::ffi;
@@ -47,7 +47,7 @@ impl<'a> PamHost<'a> {
 macro_rules! owned {
     ($pamh:expr, $item:ty) => {
         // Copied at once: the application may free it during the next prompt.
-        $pamh.get_item::<$item>().ok().flatten().map(|item| item.0.to_string_lossy().into_owned())
+        $pamh.get_item::<$item>().ok().flatten().map(|item| ffi::owned(item.0))
     };
 }
 
@@ -69,12 +69,8 @@ impl Host for PamHost<'_> {
     }
 
     fn user(&mut self) -> Result<Option<String>, ConversationFailed> {
-        match self.pamh.get_user(None) {
-            Ok(name) => Ok(Some(name)),
-            // A name that is not UTF-8 is nobody's; asked for like any unknown one.
-            Err(_) if self.pamh.get_item::<User<'_>>().is_ok_and(|user| user.is_some()) => Ok(None),
-            Err(_) => Err(ConversationFailed),
-        }
+        // A name that is not UTF-8 is nobody's; asked for like any unknown one.
+        ffi::user(self.pamh).map_err(|ffi::Refused| ConversationFailed)
     }
 
     fn prompt(&mut self, text: &str, echo: bool) -> Result<Answer, ConversationFailed> {

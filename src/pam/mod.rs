@@ -17,6 +17,7 @@ use pam::pam_hooks;
 use zeroize::Zeroize;
 
 use crate::desk::Front;
+use crate::memory;
 use crate::options::Options;
 use flow::Exit;
 use host::PamHost;
@@ -112,9 +113,17 @@ fn wipe_stack() {
     below.zeroize();
 }
 
+/// What a login takes at most, but for what is asked for on its way: long files, groups, a drawing. So little that malloc
+/// neither maps it apart nor gives it back to the kernel: it costs no system call, and lies ready for what follows.
+const ROOM: usize = 64 * 1024;
+
 /// A panic is a refusal and a line in the log, never the end of sshd.
 #[inline(never)]
 fn caught(pamh: &mut PamHandle, entry: impl FnOnce(&mut PamHandle) -> Exit) -> PamResultCode {
+    if memory::room(ROOM).is_err() {
+        ffi::log_no_memory(pamh);
+        return PamResultCode::PAM_AUTH_ERR;
+    }
     silence_panics();
     match catch_unwind(AssertUnwindSafe(|| entry(pamh))) {
         Ok(exit) => code(exit),

@@ -1,6 +1,7 @@
 /*
  * An application like sshd or sudo, as plain as can be: it asks what libpam asks and says what libpam says.
  *
+ *     application -a BYTES SERVICE USER                                      two logins, the second with so much memory left
  *     application [-d FOLDER] [-m MISBEHAVIOR] [-i ITEM=VALUE]... [-e NAME=VALUE]... [-r ROUNDS | -t ROUNDS] SERVICE USER
  *                                                                            answers: a line of stdin each
  *     application -p PROCESSES SERVICE USER...                               all answer at once with the first line
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -29,6 +31,8 @@
 static const char *folder, *service, *misbehavior = "";
 static char *items[SETTINGS], *variables[SETTINGS];
 static pam_handle_t *pam;
+static long left = -1;
+static int is_starved;
 /* Only in a child that answers together with others: says that it is at the prompt, waits for the common start. */
 static int ready = -1, start = -1;
 static char *common_answer;
@@ -38,6 +42,8 @@ static char *line_of_stdin(void)
     char *line = NULL;
     size_t room = 0;
     ssize_t length = getline(&line, &room, stdin);
+    if (!line)
+        return NULL;
     if (length < 0)
         line[0] = 0;
     else if (line[length - 1] == '\n')
@@ -86,6 +92,8 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
     (void)data;
     int is_prompt = 0, more = is("more") ? 2 : 0, answers = !is("none") && !is("null") && !is("fail");
     struct pam_response *array = calloc(count + more, sizeof *array);
+    if (!array)
+        return PAM_BUF_ERR;
     for (int n = 0; n < count; n++) {
         int style = messages[n]->msg_style;
         if (ready < 0)
@@ -143,6 +151,33 @@ static void keep(char **settings, char *setting)
     exit(99);
 }
 
+/* Takes what malloc has, and lets it ask for no more: one piece is left. */
+static void starve(void)
+{
+    char line[256];
+    FILE *statm = fopen("/proc/self/statm", "r");
+    long pages = statm && fgets(line, sizeof line, statm) ? atol(line) : 0;
+    fclose(statm);
+    void *piece = left ? malloc(left) : NULL;
+    /* What is mapped for a long piece is counted only now. */
+    struct rlimit limit;
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = pages * sysconf(_SC_PAGESIZE) + (left >= 128 * 1024 ? left : 0);
+    setrlimit(RLIMIT_AS, &limit);
+    for (size_t size = MEGABYTE; size >= 8; size /= 2)
+        while (malloc(size))
+            ;
+    free(piece);
+}
+
+static void feed(void)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_AS, &limit);
+}
+
 static int login(const char *user)
 {
     struct pam_conv conversation = {converse, NULL};
@@ -157,10 +192,14 @@ static int login(const char *user)
         set_item(items[n]);
     for (int n = 0; n < SETTINGS && variables[n]; n++)
         pam_putenv(pam, variables[n]);
+    if (is_starved)
+        starve();
     code = pam_authenticate(pam, 0);
     if (code == PAM_SUCCESS)
         code = pam_setcred(pam, PAM_ESTABLISH_CRED);
     pam_end(pam, code);
+    if (is_starved)
+        feed();
     return code;
 }
 
@@ -230,8 +269,9 @@ static void at_once(int processes, char **users, int count)
 int main(int argc, char **argv)
 {
     int processes = 0, rounds = 0, threads = 0;
-    for (int option; (option = getopt(argc, argv, "d:e:i:m:p:r:t:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "a:d:e:i:m:p:r:t:")) != -1;) {
         switch (option) {
+        case 'a': left = atol(optarg); break;
         case 'd': folder = optarg; break;
         case 'e': keep(variables, optarg); break;
         case 'i': keep(items, optarg); break;
@@ -246,6 +286,10 @@ int main(int argc, char **argv)
         return 99;
     setvbuf(stdout, NULL, _IOLBF, 0);
     service = argv[optind++];
+    if (left >= 0) {
+        printf("= %d\n", login(argv[optind]));
+        is_starved = 1;
+    }
     if (processes)
         at_once(processes, argv + optind, argc - optind);
     else if (rounds)

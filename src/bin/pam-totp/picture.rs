@@ -45,7 +45,10 @@ impl Drawing {
 }
 
 fn too_long(error: QrError) -> Failure {
-    Failure::bad_input("bad_name", error.to_string())
+    match error {
+        QrError::NoMemory => Failure::host(error.to_string()),
+        error => Failure::bad_input("bad_name", error.to_string()),
+    }
 }
 
 /// A file that `--qr-file` names.
