@@ -19,10 +19,10 @@ fn starved(system: &System, left: usize, user: &str, answers: &str) -> Said {
 /// With more and more memory, until a right code gets in.
 fn gets_in_at_last(system: &System, lefts: impl IntoIterator<Item = usize>) {
     let alice = User { name: "alice" };
-    let (record, answers) =
-        (fs::read(RECORD).expect("a record"), format!("{}\n{}\n", alice.wrong_code(), alice.code()));
+    let record = fs::read(RECORD).expect("a record");
     let mut codes = Vec::new();
     for left in lefts {
+        let answers = format!("{}\n{}\n", alice.wrong_code(), alice.code());
         codes.extend(starved(system, left, "alice", &answers).codes.last().copied());
         fs::write(RECORD, &record).expect("the same record for the next one");
     }
@@ -35,7 +35,7 @@ fn without_memory_a_login_is_refused_and_its_program_goes_on() {
         application::build(system);
         system.stack(SERVICE, "auth required pam_totp.so\n");
         system.enrolled("alice");
-        let fine = effort(512, 32);
+        let fine = effort(512, 64);
         gets_in_at_last(system, (0..160 << 10).step_by(fine));
         system.log.line("out of memory: refused");
     });
@@ -49,7 +49,7 @@ fn nor_does_it_end_by_a_long_policy() {
         system.enrolled("alice");
         // Nothing of its length takes more to read.
         system.policy(&"[[exempt]]\nusers=[\"x\"]\n".repeat(2_700));
-        gets_in_at_last(system, (0..8 << 20).step_by(effort(256, 16) << 10));
+        gets_in_at_last(system, (0..8 << 20).step_by(effort(256, 64) << 10));
         system.log.line("/etc/security/pam_totp.toml: Out of memory");
     });
 }
@@ -64,7 +64,7 @@ fn nor_by_a_long_group() {
         let groups = fs::read_to_string("/etc/group").expect("the groups");
         system.file("/etc/group", &format!("{groups}crowd:x:4711:{}nobody\n", "ab,".repeat(90_000)));
         system.policy("[[exempt]]\ngroups = [\"crowd\"]\n");
-        gets_in_at_last(system, (0..16 << 20).step_by(effort(512, 32) << 10));
+        gets_in_at_last(system, (0..16 << 20).step_by(effort(512, 128) << 10));
     });
 }
 
@@ -82,7 +82,7 @@ fn nor_by_a_drawing() {
         };
         // A code's size hangs on its key, too, but not by half of it.
         let (one, two) = (40..80, 80..160);
-        let drawn: Vec<usize> = (0..3 << 20).step_by(effort(32, 4) << 10).map(rows).collect();
+        let drawn: Vec<usize> = (0..3 << 20).step_by(effort(32, 8) << 10).map(rows).collect();
         assert!(one.contains(&drawn[0]) && drawn.last().is_some_and(|rows| two.contains(rows)), "{drawn:?}");
     });
 }
