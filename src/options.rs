@@ -29,6 +29,10 @@ pub struct Options {
     pub quiet: bool,
     /// `debug`: log what is decided on the way.
     pub debug: bool,
+    /// `local`: the program serves people at this host alone.
+    pub local: bool,
+    /// `remote`: the program serves people elsewhere.
+    pub remote: bool,
 }
 
 /// An argument that is not understood: refused, because it may be a rule that somebody relies on.
@@ -54,6 +58,7 @@ impl Options {
             () if options.use_first_pass && options.forward_pass => {
                 Err(bad("use_first_pass", "contradicts forward_pass"))
             }
+            () if options.local && options.remote => Err(bad("local", "contradicts remote")),
             () => Ok(options),
         }
     }
@@ -70,6 +75,8 @@ impl Options {
                     "nodelay" => &mut self.nodelay,
                     "quiet" => &mut self.quiet,
                     "debug" => &mut self.debug,
+                    "local" => &mut self.local,
+                    "remote" => &mut self.remote,
                     _ => return Err(bad(argument, "is unknown")),
                 };
                 *flag = true;
@@ -109,6 +116,7 @@ mod tests {
             c"nodelay",
             c"quiet",
             c"debug",
+            c"local",
         ];
         let expected = Options {
             config: Some("/etc/x.toml".into()),
@@ -122,8 +130,11 @@ mod tests {
             nodelay: true,
             quiet: true,
             debug: true,
+            local: true,
+            remote: false,
         };
         assert_eq!(Options::parse(&all), Ok(expected));
+        assert!(Options::parse(&[c"remote"]).unwrap().remote);
         assert!(Options::parse(&[c"forward_pass"]).unwrap().forward_pass);
     }
 
@@ -137,5 +148,8 @@ mod tests {
         let told = "module argument 'use_first_pass' contradicts forward_pass: see pam_totp(8); refusing everybody until \
                     it is mended";
         assert_eq!(both.to_string(), told);
+        for both in [[c"local", c"remote"], [c"remote", c"local"]] {
+            assert_eq!(Options::parse(&both).unwrap_err().0, "'local' contradicts remote");
+        }
     }
 }

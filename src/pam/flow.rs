@@ -6,7 +6,7 @@ use crate::desk::Desk;
 use crate::manage::Pending;
 use crate::preview::{Login, Preview, Reason, Standing};
 use crate::secret::Answer;
-use crate::source::Source;
+use crate::source::{Process, Source, Told};
 use crate::store::StoreError;
 use crate::verify::Verdict;
 use crate::words::{self, log, user};
@@ -78,11 +78,9 @@ pub struct Items {
 }
 
 /// The program that we are in.
-pub trait Host {
+pub trait Host: Process {
     /// Everything that is known before the first prompt.
     fn items(&mut self) -> Items;
-    /// Real and effective uid.
-    fn ids(&self) -> (u32, u32);
     /// The user; `None` for a name that is no text.
     fn user(&mut self) -> Result<Option<String>, ConversationFailed>;
     /// Asks.
@@ -116,7 +114,7 @@ pub fn login(host: &mut impl Host, desk: &impl Desk, options: &Options) -> Exit 
     }
     let items = host.items();
     let Ok(name) = host.user() else { return Exit::ConversationFailed };
-    let source = Source::new(Some(&items.rhost), Some(&items.tty), items.ssh_connection.as_deref());
+    let source = Source::new(&told(&items, options), host);
     if let Some(fault) = desk.policy_fault() {
         host.log(Level::Error, &format!("policy error: {fault}: the strictest policy is in force"));
     }
@@ -147,6 +145,11 @@ pub fn login(host: &mut impl Host, desk: &impl Desk, options: &Options) -> Exit 
         Preview::Enroll { account, .. } => line.ask_or_forward(&Standing::Unenrolled(account)),
         Preview::Ask(standing) => line.ask_or_forward(&standing),
     }
+}
+
+fn told<'a>(items: &'a Items, options: &Options) -> Told<'a> {
+    let ssh_connection = items.ssh_connection.as_deref();
+    Told { rhost: &items.rhost, tty: &items.tty, ssh_connection, local: options.local, remote: options.remote }
 }
 
 /// sshd's own word that a key was proved in this connection.

@@ -1,5 +1,6 @@
 //! The real host: a PAM handle behind the trait that a login sees.
 
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::{Duration, Instant};
 
 use nix::unistd::Uid;
@@ -9,12 +10,16 @@ use pam::module::PamHandle;
 
 use super::ffi;
 use super::flow::{ConversationFailed, Host, Items, Level, Tone};
+use crate::hostname;
 use crate::manage::Pending;
 use crate::secret::Answer;
+use crate::source::Process;
 
 /// A refusal leaves the module this long after the answer, or a multiple of it: a file read and a record on disk, which
 /// a wrong code costs and an unknown user does not, fit in, and a stretched backup code too.
 const BEAT: Duration = Duration::from_millis(20);
+/// The kind of device that /dev/null is, which is what daemons have instead of a terminal.
+const MEMORY: u32 = 1;
 
 /// A handle, whether the application wants silence, and when its user answered.
 pub struct PamHost<'a> {
@@ -51,6 +56,22 @@ macro_rules! owned {
     };
 }
 
+impl Process for PamHost<'_> {
+    fn ids(&self) -> (u32, u32) {
+        (Uid::current().as_raw(), Uid::effective().as_raw())
+    }
+
+    fn hostname(&self) -> Option<String> {
+        hostname::hostname()
+    }
+
+    fn is_terminal(&self, path: &str) -> bool {
+        // Looked at, never opened: that could hang, or hand the host a controlling terminal.
+        let device = std::fs::metadata(path).ok().filter(|file| file.file_type().is_char_device());
+        device.is_some_and(|device| libc::major(device.rdev()) != MEMORY)
+    }
+}
+
 impl Host for PamHost<'_> {
     fn items(&mut self) -> Items {
         panic_here!("host");
@@ -62,10 +83,6 @@ impl Host for PamHost<'_> {
             ssh_connection: ffi::getenv(self.pamh, c"SSH_CONNECTION"),
             ssh_auth_info: ffi::getenv(self.pamh, c"SSH_AUTH_INFO_0"),
         }
-    }
-
-    fn ids(&self) -> (u32, u32) {
-        (Uid::current().as_raw(), Uid::effective().as_raw())
     }
 
     fn user(&mut self) -> Result<Option<String>, ConversationFailed> {

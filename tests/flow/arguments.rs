@@ -289,3 +289,32 @@ fn the_address_is_the_peers_own() {
         assert_eq!(*line.clerk.judged.borrow(), [(source, b"123456".to_vec())]);
     }
 }
+
+/// The same login as a set-uid program's, as a daemon's, and as that of either behind an argument.
+#[test]
+fn where_a_login_without_an_address_comes_from_is_seen_of_the_program_or_said_by_its_stack() {
+    let (su, daemon) = ((1000, 0), (0, 0));
+    let (here, anywhere) = (Source::Local, Source::Unknown);
+    let cases = [
+        (&[][..], su, "", "", here),
+        (&[], daemon, "", "", anywhere),
+        (&[], daemon, "tty1", "", here),
+        (&[], daemon, "ttyS0", "host", here),
+        (&[], daemon, "dovecot", "localhost", anywhere),
+        (&[c"local"], daemon, "", "", here),
+        (&[c"local"], daemon, "", "192.0.2.4", Source::from_address("192.0.2.4").unwrap()),
+        (&[c"local"], daemon, "", "host.example", anywhere),
+        (&[c"remote"], su, "pts/3", "", anywhere),
+        (&[c"remote"], daemon, "", "192.0.2.4", Source::from_address("192.0.2.4").unwrap()),
+    ];
+    for (arguments, ids, tty, rhost, source) in cases {
+        let mut line = line(arguments).with(|line| {
+            line.script.ids = ids;
+            line.script.items.tty = tty.into();
+            line.script.items.rhost = rhost.into();
+        });
+        let accepted = Step::Logs(Level::Info, format!("accepted code of alice from {source} (device d1)"));
+        assert_eq!(line.runs(&[asks(PROMPT, "123456"), accepted]), Exit::Success, "{arguments:?} {ids:?} {tty} {rhost}");
+        assert_eq!(*line.clerk.judged.borrow(), [(source, b"123456".to_vec())]);
+    }
+}

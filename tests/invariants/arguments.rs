@@ -15,6 +15,7 @@ pub fn hold(bytes: &[u8]) {
             let line = |text: &String| (1..=128).contains(&text.len()) && !text.chars().any(char::is_control);
             assert!(options.prompt.as_ref().is_none_or(line));
             assert!(!(options.use_first_pass && options.forward_pass), "they contradict each other");
+            assert!(!(options.local && options.remote), "so do these");
             assert_eq!(parse(&printed(&options)).as_ref(), Ok(&options));
             // No argument counts for nothing, and none can be taken back by what follows.
             let more: Vec<CString> = arguments.iter().cloned().chain([c"debug".into()]).collect();
@@ -44,6 +45,8 @@ fn printed(options: &Options) -> Vec<CString> {
         (options.nodelay, "nodelay"),
         (options.quiet, "quiet"),
         (options.debug, "debug"),
+        (options.local, "local"),
+        (options.remote, "remote"),
     ];
     let flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, name)| name.as_bytes().to_vec());
     let config = options.config.iter().map(|path| [b"config=", path.as_os_str().as_bytes()].concat());

@@ -12,7 +12,7 @@ use pam_totp::pam::flow::{ConversationFailed, Host, Items, Level, Tone};
 use pam_totp::policy::Policy;
 use pam_totp::preview::{Login, Preview, Standing};
 use pam_totp::secret::Answer;
-use pam_totp::source::Source;
+use pam_totp::source::{Process, Source};
 use pam_totp::store::StoreError;
 use pam_totp::verify::Verdict;
 
@@ -85,13 +85,23 @@ impl Script {
     }
 }
 
+impl Process for Script {
+    fn ids(&self) -> (u32, u32) {
+        self.ids
+    }
+
+    fn hostname(&self) -> Option<String> {
+        Some("host".into())
+    }
+
+    fn is_terminal(&self, path: &str) -> bool {
+        path == "/dev/ttyS0"
+    }
+}
+
 impl Host for Script {
     fn items(&mut self) -> Items {
         self.items.clone()
-    }
-
-    fn ids(&self) -> (u32, u32) {
-        self.ids
     }
 
     fn user(&mut self) -> Result<Option<String>, ConversationFailed> {
