@@ -56,7 +56,7 @@ fn a_name_that_is_no_users_is_asked_and_refused_like_any() {
             assert_eq!(said.messages, ["1 Verification code: ", "delay"], "{name:?}");
             assert_eq!((said.codes.as_slice(), said.errors.as_str()), ([AUTH_ERR].as_slice(), ""), "{name:?}");
             assert_eq!(system.log.count("no enrollment: unknown user from local"), n + 1, "{name:?}");
-            assert_eq!(system.log.count("authentication failure; logname= uid=0 euid=0 tty= ruser= rhost="), n + 1);
+            assert_eq!(system.log.count("authentication failure; logname= uid=0 euid=0 tty=tty1 ruser= rhost="), n + 1);
         }
         assert_eq!(files(system), before);
         assert_eq!(system.log.count("mallory"), 0, "what was typed for a name may be a password");

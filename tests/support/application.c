@@ -9,7 +9,7 @@
  * Each message is a line "STYLE TEXT", a delay after a refusal the line "delay", each result a line "= PAM-CODE". -m answers a prompt as no application
  * should: "none" gives no array, "null" an array without a string, "fail" says that it cannot ask, "more" gives two
  * answers too many, "long" a megabyte behind the answer; "replace" sets every item anew before it answers, which frees the old ones.
- * -i sets "user", "rhost", "ruser" or "tty", -e a variable of the PAM environment. -r makes
+ * -i sets "user", "rhost", "ruser" or "tty", which is "tty1" otherwise, as on a console; -e a variable of the PAM environment. -r makes
  * that many logins, -t each in a thread of its own that ends; then the count of open descriptors, before and after.
  */
 #define _GNU_SOURCE
@@ -188,6 +188,7 @@ static int login(const char *user)
     if (code != PAM_SUCCESS)
         return code;
     pam_set_item(pam, PAM_FAIL_DELAY, (void *)delay);
+    pam_set_item(pam, PAM_TTY, "tty1");
     for (int n = 0; n < SETTINGS && items[n]; n++)
         set_item(items[n]);
     for (int n = 0; n < SETTINGS && variables[n]; n++)
