@@ -24,7 +24,7 @@ CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils libfaketime libpam-modules man-db o
 # Where people come from.
 CHECK_NEEDS += libpam-google-authenticator libpam-oath
 # Applications that log in by PAM, and who logs into them.
-CHECK_NEEDS += chromium cockpit-bridge cockpit-system cockpit-ws curl dbus-daemon rsync vsftpd
+CHECK_NEEDS += chromium cockpit-bridge cockpit-system cockpit-ws curl dbus-daemon polkitd rsync vsftpd
 
 # cargo's own tools, for a shell that does not look there; behind the rest, so that no choice of the user's is overruled.
 export PATH := $(PATH):$(HOME)/.cargo/bin

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 /// The beginning of a step.
 const T: u64 = 1_800_000_000;
-const FAILURE: &str = "pam_totp(application:auth): authentication failure; logname= uid=0 euid=0 tty=tty1 ruser= rhost=";
+const FAILURE: &str =
+    "pam_totp(application:auth): authentication failure; logname= uid=0 euid=0 tty=tty1 ruser= rhost=";
 
 /// One login of alice's, which must end: long before that, but for a busy machine.
 fn answers(command: &mut Command, answer: &[u8]) -> Said {

@@ -127,6 +127,7 @@ fn no_example_of_ours_and_nothing_of_debians_is_called_broken() {
             ("su", include_str!("../pam.d/su"), KEYBOARD_INTERACTIVE),
             ("login", include_str!("../pam.d/login"), KEYBOARD_INTERACTIVE),
             ("cockpit", include_str!("../pam.d/cockpit"), KEYBOARD_INTERACTIVE),
+            ("polkit-1", include_str!("../pam.d/polkit-1"), KEYBOARD_INTERACTIVE),
             ("vsftpd", include_str!("../pam.d/vsftpd"), KEYBOARD_INTERACTIVE),
         ];
         for policy in ["", "unenrolled = \"allow\"\n", "unenrolled = \"enroll\"\n"] {

@@ -39,6 +39,7 @@ mod login;
 mod memory;
 mod mistakes;
 mod names;
+mod origin;
 mod owners;
 mod panels;
 mod panics;

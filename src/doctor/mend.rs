@@ -204,14 +204,16 @@ impl<'a> Patient<'a> {
         self.changed(|line| line.arguments.insert(0, word.to_owned()))
     }
 
-    /// Without the arguments that are not understood, each by itself; else without the one that contradicts another.
+    /// Without the arguments that are not understood, each by itself, nor the one that contradicts another.
     fn understood(&self) -> Vec<Edit> {
         let alone = |line: &Line, argument: &String| Line { arguments: vec![argument.clone()], ..line.clone() };
         self.changed(|line| {
             let whole = line.clone();
             line.arguments.retain(|argument| alone(&whole, argument).options().is_ok());
-            if line.options().is_err() {
-                line.arguments.retain(|argument| argument != "use_first_pass");
+            for (less, more) in [("use_first_pass", "forward_pass"), ("local", "remote")] {
+                if line.arguments.iter().any(|argument| argument == more) {
+                    line.arguments.retain(|argument| argument != less);
+                }
             }
         })
     }

@@ -140,6 +140,7 @@ fn arguments() -> Vec<Row<'static>> {
     vec![
         ("bad_argument", to("explian nullok")),
         ("bad_argument", to("use_first_pass forward_pass")),
+        ("bad_argument", to("local explain remote")),
         ("bad_argument", "sed -i 's/^account.*pam_totp.so/& exlain/' /etc/pam.d/sudo".into()),
         ("use_first_pass", to("use_first_pass")),
         (

@@ -314,7 +314,11 @@ fn where_a_login_without_an_address_comes_from_is_seen_of_the_program_or_said_by
             line.script.items.rhost = rhost.into();
         });
         let accepted = Step::Logs(Level::Info, format!("accepted code of alice from {source} (device d1)"));
-        assert_eq!(line.runs(&[asks(PROMPT, "123456"), accepted]), Exit::Success, "{arguments:?} {ids:?} {tty} {rhost}");
+        assert_eq!(
+            line.runs(&[asks(PROMPT, "123456"), accepted]),
+            Exit::Success,
+            "{arguments:?} {ids:?} {tty} {rhost}"
+        );
         assert_eq!(*line.clerk.judged.borrow(), [(source, b"123456".to_vec())]);
     }
 }
