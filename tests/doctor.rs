@@ -3,6 +3,7 @@
 mod broken;
 mod harm;
 mod libpam;
+mod strangers;
 
 use crate::support::door::Door;
 use crate::support::program::{object, program};

@@ -90,6 +90,7 @@ pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
             found.entry((ill.level, ill.code, ill.place, ill.what)).or_default().push(&stack.service);
         }
     }
+    let has_fault = |service: &&str| ills(files, service, circumstances).iter().any(|ill| ill.level == Level::Fault);
     let mut findings = Vec::new();
     if !well.is_empty() {
         findings.push(Finding::fine(ABOUT, format!("these ask for a code: {}", well.join(", "))));
@@ -103,6 +104,10 @@ pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
         // What is noted may be meant so.
         let lines = match level {
             Level::Note => Vec::new(),
+            // Two changes of one stack, each made for what stands there now, may spoil each other.
+            Level::Warning if ["strangers", "explain"].contains(&code) && services.iter().any(has_fault) => {
+                vec!["# first fix what else is wrong with this stack, then look again: pam-totp doctor".into()]
+            }
             _ => mend::mend(files, service, code, circumstances),
         };
         findings.push(Finding::new(level, ABOUT, code, message).mended_by(lines));
@@ -347,14 +352,35 @@ impl<'a> Auth<'a> {
             ills.push(Ill { level: Level::Fault, code: "asked_twice", place: second.place(), what: what.into() });
         }
         let stranger = self.run(Right::Nobodys, Answer::Refuse, None);
-        for (_, line, options) in self.asked(&stranger) {
-            if options.explain && !options.after_publickey {
-                let what =
-                    "`explain` is reached after a wrong password too: strangers learn who is enrolled and who waits";
-                ills.push(Ill { level: Level::Warning, code: "explain", place: line.place(), what: what.into() });
-            }
+        for (at, line, options) in self.asked(&stranger).into_iter().filter(|(.., options)| !options.after_publickey) {
+            let (code, what) = match options.explain {
+                true => ("explain", self.for_strangers(&stranger, at, ", and learns from `explain` who is enrolled")),
+                false if self.credentials.is_empty() => continue,
+                false => ("strangers", self.for_strangers(&stranger, at, "")),
+            };
+            ills.push(Ill { level: Level::Warning, code, place: line.place(), what });
         }
         ills
+    }
+
+    /// Why codes of strangers are looked at, and what to do about it.
+    fn for_strangers(&self, stranger: &Run, ours: usize, learns: &str) -> String {
+        let level = |at: usize| self.steps.get(at).map_or(0, |step| step.level);
+        let failed = self.credentials.iter().copied().rfind(|at| *at < ours && stranger.reached.contains(at));
+        let ends = |at: &usize| self.line(*at).is_some_and(|line| line.control.action("success") == Action::Done);
+        let then = match failed {
+            None => "Put it behind the password",
+            // Included, a right password too would end the stack before our line.
+            Some(at) if level(at) > level(ours) && self.credentials.iter().any(ends) => {
+                "Put it where a wrong password ends the stack"
+            }
+            Some(at) if level(at) > level(ours) => {
+                "Use `include` instead of `substack`, so that a wrong password ends the stack"
+            }
+            Some(_) => "Use `requisite` for the password, so that a wrong one ends the stack",
+        };
+        let when = if failed.is_some() { "after a wrong password too" } else { "before the password" };
+        format!("asks for a code {when}: a stranger who knows a user's name can make that user wait{learns}. {then}")
     }
 
     /// Arguments that the rest of the stack, or the policy, does not go with.

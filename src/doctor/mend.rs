@@ -56,14 +56,18 @@ impl Edit {
 pub fn mend(files: &Files, service: &str, code: &str, circumstances: &Circumstances) -> Vec<String> {
     let steps = files.chain(service, Kind::Auth);
     let patient = Patient { files, service, steps: &steps };
-    let before: Vec<&str> = ills(files, service, circumstances).iter().map(|ill| ill.code).collect();
-    let helps = |edits: &Vec<Edit>| {
-        let Some(mended) = applied(files, edits).filter(|_| !edits.is_empty()) else { return false };
+    let before = ailments(files, service, circumstances);
+    let left = |edits: &Vec<Edit>| {
+        let mended = applied(files, edits).filter(|_| !edits.is_empty())?;
         let after = ills(&mended, service, circumstances);
         let is_better = after.iter().all(|ill| ill.code != code && before.contains(&ill.code));
-        is_better && files.own().all(|other| harmless(files, &mended, other, circumstances))
+        let helps = is_better && files.own().all(|other| harmless(files, &mended, other, circumstances));
+        helps.then_some(after.len())
     };
-    patient.candidates(code).iter().find(|edits| helps(edits)).map_or_else(by_hand, |edits| shell(edits))
+    let candidates = patient.candidates(code);
+    // Of those that leave as little to mend, the first.
+    let best = candidates.iter().filter_map(|edits| Some((left(edits)?, edits))).min_by_key(|(left, _)| *left);
+    best.map_or_else(by_hand, |(_, edits)| shell(edits))
 }
 
 /// Where none is known: an example in place of the file would take what else its writer wanted with it.
@@ -76,9 +80,16 @@ fn harmless(before: &Files, after: &Files, service: &str, circumstances: &Circum
     let ((known, anybody), (known_then, anybody_then)) = (opens(before, service), opens(after, service));
     let same_users = known.len() != known_then.len() || known.iter().zip(&known_then).all(|(was, is)| !was || *is);
     let asks = before.stack_of(service).is_none() || after.stack_of(service).is_some();
-    let ailed: Vec<&str> = ills(before, service, circumstances).iter().map(|ill| ill.code).collect();
+    let ailed = ailments(before, service, circumstances);
     let no_worse = ills(after, service, circumstances).iter().all(|ill| ailed.contains(&ill.code));
     same_users && (anybody || !anybody_then) && asks && (no_worse || after.stack_of(service).is_none())
+}
+
+/// What ails a service, and what may in the place of that: strangers without `explain` hear less.
+fn ailments(files: &Files, service: &str, circumstances: &Circumstances) -> Vec<&'static str> {
+    let codes: Vec<&str> = ills(files, service, circumstances).iter().map(|ill| ill.code).collect();
+    let lesser = codes.contains(&"explain").then_some("strangers");
+    codes.into_iter().chain(lesser).collect()
 }
 
 /// The files with the changes, from the last line up.
@@ -141,7 +152,8 @@ impl<'a> Patient<'a> {
             "nullok" => vec![self.without("nullok")],
             "use_first_pass" => vec![self.without("use_first_pass")],
             "after_publickey" => vec![self.without("after=publickey")],
-            "explain" => vec![self.without("explain")],
+            "strangers" => self.ending(),
+            "explain" => [self.ending(), vec![self.without("explain")]].concat(),
             "may_be_missing" => vec![self.changed(|line| line.kind_word = line.kind_word.replace('-', ""))],
             "no_account" => self.with_account(),
             "asked_twice" => self.asking_once(),
@@ -249,6 +261,28 @@ impl<'a> Patient<'a> {
         lines.map(|line| Edit::instead(line, &Line { control: Control::read("requisite"), ..line.clone() })).collect()
     }
 
+    /// So that a wrong password ends the stack.
+    fn ending(&self) -> Vec<Vec<Edit>> {
+        let is_deny = |line: &Line| line.module_name() == "pam_deny.so";
+        let (included, denies) = (self.included(), self.requisite(is_deny));
+        let (credentials, last) = (self.requisite(is_credential), self.moved_last());
+        vec![included, denies, credentials.clone(), last.clone(), [credentials, last].concat()]
+    }
+
+    fn included(&self) -> Vec<Edit> {
+        let lines = self.files.lines_of(self.service).into_iter();
+        let substacks = lines.filter(|line| line.is_auth() && line.control.text == "substack");
+        let include = |line: &Line| Line { control: Control::read("include"), ..line.clone() };
+        substacks.map(|line| Edit::instead(&line, &include(&line))).collect()
+    }
+
+    /// Those that fail and go on.
+    fn requisite(&self, which: impl Fn(&Line) -> bool) -> Vec<Edit> {
+        let lines = self.lines().map(|(_, line)| line).filter(|line| which(line));
+        let failing = lines.filter(|line| line.control.action("auth_err") == Action::Bad);
+        failing.map(|line| Edit::instead(line, &Line { control: Control::read("requisite"), ..line.clone() })).collect()
+    }
+
     /// What ends the stack before us jumps to us instead.
     fn jumping(&self) -> Vec<Edit> {
         let Some((target, _)) = self.ours().next() else { return Vec::new() };
@@ -278,8 +312,7 @@ impl<'a> Patient<'a> {
 
     fn moved_last(&self) -> Vec<Edit> {
         let ours: Vec<&Line> = self.ours().map(|(_, line)| line).collect();
-        let last =
-            self.last_line(|line| line.kind_word.trim_start_matches('-') == "auth" || line.kind_word == "@include");
+        let last = self.last_line(|line| line.is_auth() || line.kind_word == "@include");
         let (Some(our), Some(last)) = (ours.first(), last.filter(|last| !ours.contains(&last))) else {
             return Vec::new();
         };

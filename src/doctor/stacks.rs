@@ -249,6 +249,11 @@ impl Line {
         ["auth", "account", "session", "password"].contains(&self.plain_kind().as_str())
     }
 
+    /// Is it for `auth`?
+    pub fn is_auth(&self) -> bool {
+        self.plain_kind() == "auth"
+    }
+
     /// `/etc/pam.d/sshd:4`
     pub fn place(&self) -> String {
         format!("{}:{}", self.path, self.at.0)

@@ -114,6 +114,12 @@ fn stacks() -> Vec<Row<'static>> {
         ("permit", format!("{key}\n{}", stack("sshd", &["auth required pam_totp.so", "auth required pam_permit.so"]))),
         ("permit", stack("login", &["auth required pam_totp.so", "auth required pam_permit.so"])),
         ("code_alone", stack("login", &[ours])),
+        ("strangers", stack("cockpit", &["auth substack common-auth", ours])),
+        ("strangers", stack("sshd", &["auth required pam_unix.so", ours])),
+        ("explain", stack("sshd", &["auth required pam_unix.so", "auth requisite pam_totp.so explain"])),
+        ("strangers", stack("sshd", &[&format!("auth {both} pam_unix.so"), deny, ours])),
+        ("strangers", stack("login", &[ours, "auth requisite pam_unix.so"])),
+        ("strangers", stack("login", &["auth required pam_totp.so", "auth required pam_unix.so"])),
         ("explain", stack("cockpit", &["auth substack common-auth", "auth requisite pam_totp.so explain"])),
         ("asked_twice", "echo 'auth requisite pam_totp.so explain' >>/etc/pam.d/common-auth".into()),
         ("asked_twice", "sed -i '/^auth.*pam_totp/{p;p}' /etc/pam.d/sshd".into()),
@@ -152,6 +158,7 @@ fn arguments() -> Vec<Row<'static>> {
         ("forward_pass", stack("vsftpd", &[split, unix])),
         ("forward_pass_order", stack("vsftpd", &[split, ours, unix])),
         ("forward_pass_order", stack("vsftpd", &[split, ours])),
+        ("strangers", stack("vsftpd", &[split, "auth required pam_unix.so use_first_pass", ours])),
     ]
 }
 
