@@ -307,6 +307,8 @@ static void times(const char *path)
         if (pam_start(login.service, login.user, &conversation, &pam))
             exit(99);
         pam_set_item(pam, PAM_FAIL_DELAY, (void *)delay);
+        /* On a console. */
+        pam_set_item(pam, PAM_TTY, "tty1");
         long long start = now();
         int code = pam_authenticate(pam, 0);
         long long end = now();
