@@ -169,7 +169,8 @@ impl BackupShaped {
         places.next().is_none().then(|| Self::Letters(letters.clone()))
     }
 
-    fn print(&self) -> Zeroizing<String> {
+    /// As it is printed in a set of ours; digits, too, in groups.
+    pub fn print(&self) -> Zeroizing<String> {
         let mut printed = Zeroizing::new(String::with_capacity(PRINTED));
         for (place, letter) in self.as_bytes().iter().enumerate() {
             if place > 0 && place % 4 == 0 {

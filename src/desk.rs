@@ -7,6 +7,7 @@ use nix::unistd::Uid;
 
 use crate::access::{self, Deed, Subject};
 use crate::account::{self, Account};
+use crate::backup::{BackupCodes, USUAL_CODES};
 use crate::clock;
 use crate::disk;
 use crate::door::{DoorError, client};
@@ -32,8 +33,12 @@ pub trait Desk {
     fn digits(&self, standing: &Standing) -> Digits;
     /// Is this a name of that account?
     fn names(&self, name: &str, account: &Account) -> bool;
-    /// Stores a key that was proved at a login, with so many backup codes.
-    fn enroll(&self, pending: Pending, backup_codes: u8) -> Result<Codes, ManageError>;
+    /// Stores a device that was proved at a login, without backup codes.
+    fn enroll(&self, pending: Pending) -> Result<(), ManageError>;
+    /// A set of backup codes to be shown; it is nobody's yet.
+    fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError>;
+    /// Gives that set to the account which has just enrolled this device; `false`: that enrollment is no more.
+    fn add_codes(&self, account: &Account, device: &str, set: BackupCodes) -> Result<bool, ManageError>;
     /// Judges the answer; `None`: there is no factor. The verdict is on disk when this returns.
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError>;
 }
@@ -132,10 +137,18 @@ impl Desk for Local {
         account::by_name(name).is_ok_and(|found| found.as_ref() == Some(account))
     }
 
-    fn enroll(&self, pending: Pending, backup_codes: u8) -> Result<Codes, ManageError> {
+    fn enroll(&self, pending: Pending) -> Result<(), ManageError> {
         let Pending { account, device, line } = pending;
-        let change = Change::Set { device, proof: Proof::Before(line), place: Place::First, backup_codes };
-        manage::apply(self.store.as_ref().map_err(Clone::clone)?, &self.policy, &account, By::Root, change)
+        let change = Change::Set { device, proof: Proof::Before(line), place: Place::First, backup_codes: 0 };
+        manage::apply(self.store()?, &self.policy, &account, By::Root, change).map(drop)
+    }
+
+    fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError> {
+        manage::make_codes(USUAL_CODES)
+    }
+
+    fn add_codes(&self, account: &Account, device: &str, set: BackupCodes) -> Result<bool, ManageError> {
+        manage::add_codes(self.store()?, &self.policy, account, device, set)
     }
 
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
@@ -288,8 +301,16 @@ impl Desk for Front {
     }
 
     /// Root's right, which no caller of the door has: who is not root enrolls with `pam-totp enroll`.
-    fn enroll(&self, pending: Pending, backup_codes: u8) -> Result<Codes, ManageError> {
-        self.local.enroll(pending, backup_codes)
+    fn enroll(&self, pending: Pending) -> Result<(), ManageError> {
+        self.local.enroll(pending)
+    }
+
+    fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError> {
+        self.local.make_codes()
+    }
+
+    fn add_codes(&self, account: &Account, device: &str, set: BackupCodes) -> Result<bool, ManageError> {
+        self.local.add_codes(account, device, set)
     }
 }
 

@@ -34,7 +34,7 @@ use crate::words::user;
 
 pub use devices::Place;
 use devices::{placed, without};
-pub use upkeep::{forget, remove, rename, unlock};
+pub use upkeep::{add_codes, forget, remove, rename, unlock};
 use upkeep::{forget_trusts, void_codes};
 
 /// Why nothing was changed.
@@ -297,9 +297,13 @@ fn new_codes(count: u8) -> Result<(Option<BackupCodes>, Codes), ManageError> {
     if count == 0 {
         return Ok((None, Codes::new()));
     }
+    make_codes(count).map(|(set, codes)| (Some(set), codes))
+}
+
+/// A set that nobody has yet; nothing is written.
+pub fn make_codes(count: u8) -> Result<(BackupCodes, Codes), ManageError> {
     let random = random::bytes(backup::random_bytes(count))?;
-    let (set, codes) = BackupCodes::make(&random, count, clock::now()).ok_or(ManageError::NoRandom)?;
-    Ok((Some(set), codes))
+    BackupCodes::make(&random, count, clock::now()).ok_or(ManageError::NoRandom)
 }
 
 /// To an owner a first enrollment is another right than a further device, so he must say which it is.

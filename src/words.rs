@@ -94,26 +94,58 @@ pub mod user {
         })
     }
 
-    /// Above the key of somebody who enrolls at a login.
-    pub fn must_enroll(issuer: &str, account: &str, qr: bool, put_off: Option<u64>) -> String {
-        let mut text = String::from("This host asks for a code of an app for one-time codes after the password.\n");
-        text.push_str(if qr { "Scan the QR code, or type" } else { "Type" });
-        text.push_str(" account and key into the app; then enter the code that it shows.\n");
+    /// To somebody who enrolls at a login: what to do, and until when it can wait. Programs show it as one run of words,
+    /// too. `qr`: the picture follows, and not the key.
+    pub fn must_enroll(qr: bool, put_off: Option<u64>) -> String {
+        let mut text = String::from(
+            "This server asks for a verification code after your password.\n\
+             Set up an authenticator app (Google Authenticator, Authy, Duo Mobile, ...) now:\n",
+        );
+        text.push_str(if qr {
+            "scan this QR code, or add the account and the key below it by hand.\n\
+             Then type the code that the app shows.\n"
+        } else {
+            "add this account and key to it, then type the code that it shows.\n"
+        });
         if let Some(until) = put_off {
             let day = super::moment(until);
-            text.push_str(&format!("Until {day} you may put this off: press Enter.\n"));
+            text.push_str(&format!("You can put this off until {day}: just press Enter.\n"));
         }
-        text.push_str(&format!("Account: {account} at {issuer}\nKey:     "));
         text
     }
 
-    /// A factor that was proved and could not be stored.
+    /// After a code that does not prove the new key, above the key.
+    pub fn not_proved(clock_off: Option<i64>) -> String {
+        let what = if clock_off.is_none() { "Check this account and key in the app, and type" } else { "Type" };
+        format!("{}\n{what} the code that it shows now.\n", wrong_code(clock_off))
+    }
+
+    /// What the app is to call it, in at most so many bytes and a line break: the end of a longer one is left out.
+    pub fn account_line(account: &str, issuer: &str, most: usize) -> String {
+        let mut line = format!("Account: {account} at {issuer}");
+        if line.len() > most {
+            let cut = most.saturating_sub(3);
+            line.truncate((0..=cut).rev().find(|n| line.is_char_boundary(*n)).unwrap_or_default());
+            line.push_str("...");
+        }
+        line.push('\n');
+        line
+    }
+
+    /// A device that was proved and could not be stored.
     pub const NOT_STORED: &str = "Your enrollment could not be stored. Tell your administrator, and try again.";
-    /// Above new backup codes.
-    pub const BACKUP_CODES: &str =
-        "Backup codes, each good for one login without the phone. They are shown this once: write them down.";
+    /// Above the first backup codes.
+    pub const BACKUP_CODES: &str = "Two-factor authentication is on. Write down these backup codes: each is good for\n\
+                                    one login without the phone. They are shown only now.\n";
+    /// The same, after an answer that is none of them.
+    pub const NOT_ONE_OF_THEM: &str = "This is none of your backup codes. Write down these:\n";
     /// Under them.
-    pub const WRITTEN_DOWN: &str = "Press Enter when you have written them down: ";
+    pub const TYPE_ONE_BACK: &str = "Type one of them now to turn them on; it is not used up. Or press Enter: then you\n\
+                                     have none until you run `pam-totp backup-codes`.\nBackup code: ";
+    /// One was typed back.
+    pub const BACKUP_CODES_ON: &str = "Your backup codes are on.";
+    /// None was.
+    pub const NO_BACKUP_CODES: &str = "You have no backup codes. Make some with `pam-totp backup-codes`.";
 
     /// After a login by backup code.
     pub fn backup_codes_left(left: u32) -> String {

@@ -320,7 +320,7 @@ fn the_roll_out_of_the_readme_has_people_enroll_at_a_login() {
         assert!(policy.contains("enroll_by = 2027-01-31"), "{policy}");
         system.policy(&policy.replace("2027-01-31", "9999-12-31"));
         let mut carol = after_password("carol");
-        carol.sees("Until 9999-12-31 23:59 UTC you may put this off: press Enter.");
+        carol.sees("You can put this off until 9999-12-31 23:59 UTC: just press Enter.");
         carol.answers("Verification code: ", "");
         carol.sees("in as carol");
 
@@ -331,7 +331,7 @@ fn the_roll_out_of_the_readme_has_people_enroll_at_a_login() {
             alice.sees("Key:     ");
             let key = alice.sees("\n").replace([' ', '\r'], "");
             alice.answers("Verification code: ", &fresh_code(&key));
-            alice.answers("Press Enter when you have written them down: ", "");
+            alice.answers("Backup code: ", "");
             alice.sees("in as alice");
         };
         enrolls();

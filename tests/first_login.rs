@@ -28,12 +28,12 @@ fn key(terminal: &mut Terminal) -> String {
     terminal.sees("\n").replace([' ', '\r'], "")
 }
 
-/// The first of the backup codes, and on with the login.
+/// The first of the backup codes, typed back, and on with the login.
 fn backup_code(terminal: &mut Terminal) -> String {
-    terminal.sees("They are shown this once: write them down.");
+    terminal.sees("They are shown only now.");
     terminal.sees("\n1. ");
     let code = terminal.sees("\n").trim().to_owned();
-    terminal.answers("Press Enter when you have written them down: ", "");
+    terminal.answers("Backup code: ", &code);
     code
 }
 
@@ -85,7 +85,7 @@ fn on_a_console_there_is_a_qr_code_and_enter_puts_it_off() {
         let mut console = Terminal::run(Command::new("/bin/login"));
         console.answers("throwaway login: ", "bob");
         console.answers("Password: ", PASSWORD);
-        console.sees("Until 9999-12-31 23:59 UTC you may put this off: press Enter.");
+        console.sees("You can put this off until 9999-12-31 23:59 UTC: just press Enter.");
         console.sees("\u{1b}[0;38;5;16;48;5;231m");
         console.answers("Verification code: ", "");
         console.sees("bob@throwaway");

@@ -202,14 +202,26 @@ account required pam_totp.so
 account required pam_permit.so
 ";
 
-/// Bob types the key that his first login shows, and its code: the key, and what he sees from then on.
-fn enrolls(mut strace: Command) -> (String, String) {
+/// What became of bob's first login.
+struct FirstLogin {
+    key: String,
+    /// The first of the backup codes, if he was asked to type one back; he did.
+    backup: Option<String>,
+    said: String,
+}
+
+/// Bob types the key that it shows, and its code, and what comes then.
+fn enrolls(mut strace: Command) -> FirstLogin {
     let mut login = Once::with(strace.args([host::HOST, "once", "host", "bob", "2"]));
     login.sees("Key:     ");
     let key = login.sees("\n").replace(' ', "");
-    // And the Enter once the backup codes are written down.
-    login.answers("Verification code: ", &format!("{}\n", code_at(&key, T)));
-    (key, login.rest())
+    login.answers("Verification code: ", &code_at(&key, T));
+    let shown = login.may_say("\n1. ").and_then(|_| login.may_say("\n"));
+    let backup = shown.filter(|_| login.may_say("Backup code: ").is_some());
+    if let Some(code) = &backup {
+        login.types(code);
+    }
+    FirstLogin { key, backup, said: login.rest() }
 }
 
 #[test]
@@ -221,45 +233,49 @@ fn an_enrollment_at_login_killed_at_any_call_stores_the_key_or_lets_its_owner_en
         system.policy("unenrolled = \"enroll\"\n");
         system.user("bob");
         let (secret, state) = ("/var/lib/pam_totp/secrets/bob.toml", "/var/lib/pam_totp/state/bob");
-        let serves = |key: &str, what: &Call| {
+        // Whether there are backup codes: all of those that he was shown, or none.
+        let serves = |FirstLogin { key, backup, .. }: &FirstLogin, what: &Call| {
             let enrollment = Enrollment::parse(&read(secret)).unwrap_or_else(|broken| panic!("{what:?}: {broken}"));
             assert_eq!(enrollment.devices[0].secret.to_base32().as_str(), key, "{what:?}");
             let entered = [T, T + 30, T + 30].map(|time| login_at(system, time, "bob", &code_at(key, time)));
             assert_eq!(entered, [AUTH_ERR, SUCCESS, AUTH_ERR], "{what:?}");
+            let counts = enrollment.backup_codes.is_some();
+            if let Some(code) = backup {
+                let entered = [(); 2].map(|()| login_at(system, T, "bob", code));
+                assert_eq!(entered, [if counts { SUCCESS } else { AUTH_ERR }, AUTH_ERR], "{what:?}");
+            }
+            assert!(!counts || backup.is_some(), "{what:?}: nobody has the codes");
+            counts
         };
-        let (_, said) = enrolls(strace(T, &[]));
+        let FirstLogin { said, .. } = enrolls(strace(T, &[]));
         assert!(said.contains("\n10. ") && said.ends_with("ended 0\n"), "{said}");
         // Of draws one run makes more than another, so that which one is meant is not known: they change nothing.
         let calls = from("/state/bob\", O_RDWR", recorded()).into_iter().filter(|call| call.name != "getrandom");
         let calls: Vec<Call> = calls.collect();
-        let (mut stored, mut lost) = (0, 0);
+        let (mut with_codes, mut without, mut lost) = (0, 0, 0);
         for call in &calls {
             for file in [secret, state] {
                 fs::remove_file(file).expect("the next one starts afresh");
             }
-            let (key, said) = enrolls(killing(call, T));
+            let login = enrolls(killing(call, T));
             was_killed(call);
             let files = listed("/var/lib/pam_totp/secrets");
             assert!(files.iter().all(|file| ["bob.toml", ".bob.toml.new"].contains(&file.as_str())), "{files:?}");
             if Path::new(secret).exists() {
-                stored += 1;
-                serves(&key, call);
-                // Whoever was shown them all has them.
-                let first = said.split_once("\n1. ").filter(|_| said.contains("\n10. "));
-                if let Some((first, _)) = first.and_then(|(_, codes)| codes.split_once('\n')) {
-                    let entered = [(); 2].map(|()| login_at(system, T, "bob", first));
-                    assert_eq!(entered, [SUCCESS, AUTH_ERR], "{call:?}");
-                }
+                let counts = serves(&login, call);
+                with_codes += usize::from(counts);
+                without += usize::from(!counts);
+                assert!(counts || !login.said.contains("Your backup codes are on."), "{call:?}: said too early");
             } else {
                 lost += 1;
-                assert!(!said.contains("\n1. "), "{call:?}: shown before they were stored");
-                let (key, said) = enrolls(strace(T, &[]));
-                assert!(said.ends_with("ended 0\n"), "{call:?}: {said}");
+                assert!(login.backup.is_none(), "{call:?}: shown before the key was stored");
+                let again = enrolls(strace(T, &[]));
+                assert!(again.said.ends_with("ended 0\n"), "{call:?}: {}", again.said);
                 assert_eq!(listed("/var/lib/pam_totp/secrets"), ["bob.toml"], "{call:?}: the leftover");
-                serves(&key, call);
+                assert!(serves(&again, call), "{call:?}");
             }
         }
-        assert!(stored > 0 && lost > 0, "{stored} {lost}");
+        assert!(with_codes > 0 && without > 0 && lost > 0, "{with_codes} {without} {lost}");
         assert_eq!(system.log.count("store error") + system.log.count("internal error"), 0);
     });
 }

@@ -67,7 +67,7 @@ fn prepare(system: &System, module: &str, logins: usize) -> &'static str {
         script += &format!("plain counter {code}\nplain wrong {wrong}\nplain used {used}\nplain nobody-here {wrong}\n");
         script += &format!("plain spare {}\nboth forward {PASSWORD}{wrong}\n", backup[n % 20]);
         script += &format!("enrolling enroll {wrong} {wrong} {wrong}\nplain leave leave\n");
-        script += &format!("plain replace replace:{code}\nplain long long\nenrolling prove{n} prove written-down\n\n");
+        script += &format!("plain replace replace:{code}\nplain long long\nenrolling prove{n} prove back\n\n");
         if (n + 1) % batches == 0 {
             script += "held\n";
         }

@@ -155,11 +155,12 @@ fn a_code_that_waits_for_the_next_line_leaves_nothing() {
 }
 
 /// Starts an enrollment at login, and reads the key.
-fn enrolls(stages: u8, tty: Option<&str>) -> (Once, String) {
+fn enrolls(stages: u8, on_terminal: bool) -> (Once, String) {
     let mut command = Command::new(host::HOST);
-    command.args(["once", SERVICE, "bob", &stages.to_string()]).envs(tty.map(|tty| ("TTY", tty)));
-    let mut login = Once::with(&mut command);
-    login.sees("Key:     ");
+    command.args(["once", SERVICE, "bob", &stages.to_string()]);
+    let mut login = if on_terminal { Once::on_terminal(&mut command) } else { Once::with(&mut command) };
+    let drawn = login.sees("Key:     ").contains('█');
+    assert_eq!(drawn, on_terminal, "{}", login.said());
     let key = login.sees("\n").replace(' ', "");
     assert_eq!(key.len(), 32);
     (login, key)
@@ -177,34 +178,35 @@ fn an_enrollment_at_login_leaves_nothing_wherever_it_ends() {
             Needles::new().key(key).codes(key, typed).text("groups", &groups[..3].join(" "))
         };
 
-        let (mut login, key) = enrolls(1, None);
+        let (mut login, key) = enrolls(1, false);
         login.sees(PROMPT);
         // It can be found where it is: the host waits for a code of it.
         assert!(needles(&key, "leave").found_in(&login.memory()).contains("key[0..]"));
         login.answers("", "leave");
         leaves_nothing("left", login, CONV_ERR, &needles(&key, "no code yet"));
 
-        for tty in [None, Some("/dev/tty1")] {
-            let (mut login, key) = enrolls(1, tty);
+        for on_terminal in [false, true] {
+            let (mut login, key) = enrolls(1, on_terminal);
             for wrong in ["918273", "918274", "918275"] {
                 login.answers(PROMPT, wrong);
             }
             leaves_nothing("not proved", login, AUTH_ERR, &needles(&key, "918275"));
         }
 
-        let (mut login, key) = enrolls(1, None);
+        let (mut login, key) = enrolls(1, false);
         let code = fresh_code(&key);
         login.answers(PROMPT, &code);
         leaves_nothing("proved, not stored", login, SUCCESS, &needles(&key, &code));
 
-        let (mut login, key) = enrolls(2, Some("/dev/tty1"));
+        let (mut login, key) = enrolls(2, true);
         let code = fresh_code(&key);
         login.answers(PROMPT, &code);
         login.sees("\n1. ");
         let first = login.sees("\n");
         login.sees("\n10. ");
         let last = login.sees("\n");
-        login.answers("Press Enter when you have written them down: ", "");
+        login.answers("Backup code: ", "none of them");
+        login.answers("Backup code: ", last.trim());
         let needles = needles(&key, &code).backup(first.trim()).backup(last.trim());
         leaves_nothing("stored", login, SUCCESS, &needles);
         assert!(fs::exists("/var/lib/pam_totp/secrets/bob.toml").expect("a folder"));

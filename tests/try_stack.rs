@@ -174,12 +174,14 @@ fn who_must_enroll_enrolls() {
         system.policy("unenrolled = \"enroll\"\n");
         let mut terminal = at_terminal(&["sshd", "carol"]);
         terminal.answers("Password: ", PASSWORD);
-        terminal.sees("Key:     ");
-        let key = terminal.sees("\n").replace([' ', '\r'], "");
         // The drawing, in its colors.
         terminal.sees("\u{1b}[0;38;5;16;48;5;231m");
-        terminal.answers("asks, hidden: Verification code: ", &fresh_code(&key));
-        terminal.answers("asks, shown:  Press Enter when you have written them down: ", "");
+        terminal.sees("asks, hidden: Key:     ");
+        let key = terminal.sees("\n").replace([' ', '\r'], "");
+        terminal.answers("Verification code: ", &fresh_code(&key));
+        terminal.sees("asks, shown:  Two-factor authentication is on.");
+        terminal.answers("Backup code: ", "");
+        terminal.sees("says:         You have no backup codes. Make some with `pam-totp backup-codes`.");
         let (screen, exit) = terminal.ends();
         assert_eq!(exit, 0, "{screen}");
         assert!(program(system, &["status", "carol"], "").1.contains("carol is enrolled."));

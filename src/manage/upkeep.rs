@@ -1,12 +1,14 @@
-//! What root does to a factor without touching its keys: takes it off, clears waits, moves it, forgets it.
+//! What root does to a factor without touching its keys: takes it off, clears waits, moves it, forgets it, adds the
+//! backup codes that its first login has shown.
 
 use super::ManageError;
 use crate::account::Account;
 use crate::attempt;
+use crate::backup::BackupCodes;
 use crate::clock;
 use crate::enrollment::Enrollment;
 use crate::policy::Policy;
-use crate::state::Record;
+use crate::state::{BackupState, Record};
 use crate::store::{Locked, Store, StoreError};
 
 /// Takes the factor off; works when the account is gone and when the file is unusable.
@@ -64,6 +66,32 @@ pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<(), ManageEr
     }
     record.trusts.clear();
     Ok(locked.commit(&record)?)
+}
+
+/// Gives an account its first backup codes, which were shown and typed back while nothing was locked. Whether that was
+/// done: not where the device of that enrollment is gone by now (its codes would open another's), nor over a set made since.
+pub fn add_codes(
+    store: &Store,
+    policy: &Policy,
+    account: &Account,
+    device: &str,
+    set: BackupCodes,
+) -> Result<bool, ManageError> {
+    if !store.is_enrolled(&account.name)? {
+        return Ok(false);
+    }
+    let mut locked = store.lock(&account.name)?;
+    let Some(enrollment) = locked.enrollment(account)? else { return Ok(false) };
+    if enrollment.backup_codes.is_some() || !enrollment.devices.iter().any(|known| known.id == device) {
+        return Ok(false);
+    }
+    let mut record = locked.record()?.unwrap_or_default();
+    attempt::heal(&enrollment, &mut record, clock::now(), policy.window);
+    // Before the set is there: a crash in between leaves none, and no set of which all codes count as used.
+    record.backup = Some(BackupState { id: set.id.clone(), used: 0 });
+    locked.commit(&record)?;
+    locked.replace_secret(&Enrollment { backup_codes: Some(set), ..enrollment })?;
+    Ok(true)
 }
 
 /// Moves a factor to an account, or ties it to the account's present uid where the names are the same.

@@ -1,27 +1,30 @@
 //! Enrollment at login: the key is shown and proved in `auth`, and stored in `account` alone, because in some stacks
 //! `auth` also runs after a wrong password. A stranger who gets that far leaves nothing behind.
+//!
+//! Key and backup codes stand in the text of prompts: some programs write every other message into a log.
 
 use zeroize::Zeroizing;
 
 use crate::account::Account;
-use crate::backup::USUAL_CODES;
+use crate::backup::BackupShaped;
 use crate::clock;
 use crate::desk::Desk;
 use crate::enrollment::Device;
 use crate::hostname::hostname;
 use crate::manage::{self, Codes, ManageError, Pending};
 use crate::qr::{self, Style};
-use crate::secret::Answer;
 use crate::uri;
 use crate::words::{self, user};
 
 use super::flow::{ConversationFailed, Exit, Host, Items, Level, Tone, log_failure};
 use crate::options::Options;
 
-/// How often a wrong code may be mended before the key is thrown away.
+/// How often a wrong code may be mended before the key is thrown away, and how often a backup code.
 const TRIES: u32 = 3;
 /// What the device is called until its owner names it.
 const DEVICE: &str = "phone";
+/// PAM_MAX_MSG_SIZE: so much of a prompt every program shows.
+const LONGEST: usize = 512;
 
 /// The `auth` half: shows a new key, and keeps it for `account` once a code has proved it.
 pub fn prove(
@@ -48,6 +51,7 @@ pub fn prove(
             no_credential(options)
         }
         Err(Refused::CannotShow) => refuse(host, items, account, "this program cannot show a key"),
+        Err(Refused::Elsewhere) => refuse(host, items, account, "without a terminal others might see the key"),
         Err(Refused::NotProved) => refuse(host, items, account, "no code proved the new key"),
         Err(Refused::Other(what)) => refuse(host, items, account, &what),
         Err(Refused::Left) => {
@@ -73,10 +77,11 @@ pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
         return Exit::Refuse;
     }
     panic_here!("storing");
-    match desk.enroll(pending, USUAL_CODES) {
-        Ok(codes) => {
+    let (account, device) = (pending.account.clone(), pending.device.id.clone());
+    match desk.enroll(pending) {
+        Ok(()) => {
             host.log(Level::Notice, &format!("enrolled {user} at a login, proved by a code"));
-            show_codes(host, &codes);
+            offer_codes(host, desk, &account, &device);
             // Only the stack decides whether the account is in order.
             Exit::Ignore
         }
@@ -88,8 +93,54 @@ pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
     }
 }
 
+/// The device is stored, whatever comes of this. A set counts only once one of its codes was typed back: some programs
+/// show no long prompt, and who leaves has nothing written down.
+fn offer_codes(host: &mut impl Host, desk: &impl Desk, account: &Account, device: &str) {
+    let kept = desk.make_codes().and_then(|(set, codes)| {
+        if is_typed_back(host, &codes) { desk.add_codes(account, device, set).map(Some) } else { Ok(None) }
+    });
+    let user = words::clean(&account.name);
+    let (level, logged) = match &kept {
+        Ok(Some(true)) => (Level::Notice, format!("{user} has typed back a backup code: the set counts")),
+        Ok(None) => (Level::Notice, format!("{user} has typed back no backup code: there are none")),
+        Ok(Some(false)) => {
+            (Level::Error, format!("the backup codes of {user} are not stored: the enrollment has changed since"))
+        }
+        Err(error) => (Level::Error, format!("the backup codes of {user} are not stored: {error}")),
+    };
+    host.log(level, &logged);
+    let said = if matches!(kept, Ok(Some(true))) { user::BACKUP_CODES_ON } else { user::NO_BACKUP_CODES };
+    host.say(Tone::Info, said);
+}
+
+/// Shows the codes until one of them comes back; in vain after Enter alone, too many slips, or where nobody answers.
+fn is_typed_back(host: &mut impl Host, codes: &Codes) -> bool {
+    let mut above = user::BACKUP_CODES;
+    for _ in 0..TRIES {
+        let mut text = Zeroizing::new(String::with_capacity(2 * LONGEST));
+        text.push_str(above);
+        for (number, code) in (1_u8..).zip(codes) {
+            text.push_str(&format!("{number}. "));
+            text.push_str(code);
+            text.push('\n');
+        }
+        text.push_str(user::TYPE_ONE_BACK);
+        let Ok(answer) = host.prompt(&text, true) else { return false };
+        if answer.as_bytes().is_empty() {
+            return false;
+        }
+        let typed = BackupShaped::recognize(answer.as_bytes()).map(|typed| typed.print());
+        if typed.is_some_and(|typed| codes.contains(&typed)) {
+            return true;
+        }
+        above = user::NOT_ONE_OF_THEM;
+    }
+    false
+}
+
 enum Refused {
     CannotShow,
+    Elsewhere,
     NotProved,
     Left,
     Other(String),
@@ -116,79 +167,87 @@ fn show_and_ask(
     account: &Account,
     put_off: Option<u64>,
 ) -> Result<Option<Pending>, Refused> {
+    if options.quiet {
+        return Err(Refused::CannotShow);
+    }
+    if asks_elsewhere(host, items) {
+        return Err(Refused::Elsewhere);
+    }
     let device = manage::new_device(DEVICE, clock::now()).map_err(|error| Refused::Other(error.to_string()))?;
-    let mut text = presentation(desk, items, account, &device, put_off);
-    let prompt = options.prompt.as_deref().unwrap_or_else(|| desk.policy().prompt());
+    let question = Question {
+        account: &account.name,
+        issuer: desk.policy().issuer.clone().or_else(hostname).unwrap_or_else(|| "localhost".into()),
+        device: &device,
+        prompt: options.prompt.as_deref().unwrap_or_else(|| desk.policy().prompt()),
+    };
+    let mut text = if question.is_drawn(host, items, put_off) {
+        question.with("")
+    } else {
+        question.with_account(&user::must_enroll(false, put_off))
+    };
     for _ in 0..TRIES {
-        if options.quiet {
-            return Err(Refused::CannotShow);
-        }
-        let code = tell_and_ask(host, &text, prompt, options.echo)?;
+        let code = host.prompt(&text, options.echo)?;
         if put_off.is_some() && code.as_bytes().is_empty() {
             return Ok(None);
         }
         text = match manage::prove_new(desk.policy(), account, &device, &code) {
             Ok(line) => return Ok(Some(Pending { account: account.clone(), device, line })),
-            Err(ManageError::WrongCode { clock_off }) => user::wrong_code(clock_off).into(),
-            Err(error) => error.to_string().into(),
+            Err(ManageError::WrongCode { clock_off }) => question.with_account(&user::not_proved(clock_off)),
+            Err(error) => question.with_account(&format!("{error}\n")),
         };
     }
     Err(Refused::NotProved)
 }
 
-/// What must be seen, and the question under it. A program that wants no messages (sudo, unless `!pam_silent`) shows
-/// its prompts all the same: there the text is part of the question.
-fn tell_and_ask(host: &mut impl Host, text: &str, prompt: &str, echo: bool) -> Result<Answer, Refused> {
-    if host.is_silent() {
-        let mut whole =
-            Zeroizing::new(String::with_capacity(text.len().saturating_add(prompt.len()).saturating_add(1)));
-        whole.push_str(text);
-        whole.push('\n');
-        whole.push_str(prompt);
-        return Ok(host.prompt(&whole, echo)?);
-    }
-    if host.show(text) { Ok(host.prompt(prompt, echo)?) } else { Err(Refused::CannotShow) }
+/// Does the program ask where others may look on? `sudo -A` hands the prompt to another program, in the arguments that
+/// every process can read; su without a terminal may write it to a log. A set-uid process that no network address led to
+/// is one of these, and so is whatever is silent.
+fn asks_elsewhere(host: &impl Host, items: &Items) -> bool {
+    let (real, effective) = host.ids();
+    let is_called_here = real != effective && (items.rhost.is_empty() || hostname().as_ref() == Some(&items.rhost));
+    (host.is_silent() || is_called_here) && !host.has_terminal(&items.tty)
 }
 
-fn presentation(
-    desk: &impl Desk,
-    items: &Items,
-    account: &Account,
-    device: &Device,
-    put_off: Option<u64>,
-) -> Zeroizing<String> {
-    let issuer = desk.policy().issuer.clone().or_else(hostname).unwrap_or_else(|| "localhost".into());
-    // Reserved at once: a growing buffer would leave unwiped copies of the key behind.
-    let mut text = Zeroizing::new(String::with_capacity(16_384));
-    let drawing = if is_terminal(&items.tty) && uri::valid_label(&account.name) {
-        qr::draw(&uri::otpauth(device, &issuer, &account.name), Style::Utf8, None, 0).ok()
-    } else {
-        None
-    };
-    text.push_str(&user::must_enroll(&issuer, &account.name, drawing.is_some(), put_off));
-    text.push_str(&device.secret.to_groups());
-    if let Some(drawing) = drawing {
+/// What asks for the first code of a new key.
+struct Question<'a> {
+    account: &'a str,
+    issuer: String,
+    device: &'a Device,
+    prompt: &'a str,
+}
+
+impl Question<'_> {
+    /// The key between this and the prompt. A page shows nothing of the question before, so that each has it.
+    fn with(&self, above: &str) -> Zeroizing<String> {
+        // Reserved at once: a growing buffer would leave unwiped copies of the key behind.
+        let mut text = Zeroizing::new(String::with_capacity(2 * LONGEST));
+        text.push_str(above);
+        text.push_str("Key:     ");
+        text.push_str(&self.device.secret.to_groups());
         text.push('\n');
+        text.push_str(self.prompt);
+        text
+    }
+
+    /// And the account, as much of it as there is room for.
+    fn with_account(&self, above: &str) -> Zeroizing<String> {
+        let room = LONGEST.saturating_sub(self.with(above).len()).saturating_sub(1);
+        let account = user::account_line(self.account, &self.issuer, room);
+        self.with(&format!("{above}{account}"))
+    }
+
+    /// Has a terminal of this host shown a QR code? ssh clients and web pages show none.
+    fn is_drawn(&self, host: &mut impl Host, items: &Items, put_off: Option<u64>) -> bool {
+        if host.is_silent() || !host.has_terminal(&items.tty) || !uri::valid_label(self.account) {
+            return false;
+        }
+        let uri = uri::otpauth(self.device, &self.issuer, self.account);
+        let Ok(drawing) = qr::draw(&uri, Style::Utf8, None, 0) else { return false };
+        let mut text = Zeroizing::new(String::with_capacity(16_384));
+        text.push_str(&user::must_enroll(true, put_off));
+        text.push_str(&user::account_line(self.account, &self.issuer, LONGEST));
+        // Last, for it fills a small window.
         text.push_str(drawing.text.trim_end_matches('\n'));
+        host.show(&items.tty, &text)
     }
-    text
-}
-
-/// A terminal of this host draws half blocks in colors. ssh clients and web pages show neither: there the key is
-/// typed.
-fn is_terminal(tty: &str) -> bool {
-    ["/dev/", "tty", "pts/"].iter().any(|start| tty.starts_with(start))
-}
-
-fn show_codes(host: &mut impl Host, codes: &Codes) {
-    let mut text = Zeroizing::new(String::with_capacity(1_024));
-    text.push_str(user::BACKUP_CODES);
-    // Numbered, for web pages that run the lines together.
-    for (number, code) in (1_u8..).zip(codes) {
-        text.push_str(&format!("\n{number}. "));
-        text.push_str(code);
-    }
-    // Asked, because some programs show messages with the next prompt only, or clear the screen after the login.
-    // Whatever is answered, the factor is stored.
-    let _ = tell_and_ask(host, &text, user::WRITTEN_DOWN, true);
 }

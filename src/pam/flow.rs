@@ -87,8 +87,10 @@ pub trait Host: Process {
     fn prompt(&mut self, text: &str, echo: bool) -> Result<Answer, ConversationFailed>;
     /// Tells; whether it is shown is the program's affair.
     fn say(&mut self, tone: Tone, text: &str);
-    /// Tells something that must be seen, and whether the program took it.
-    fn show(&mut self, text: &str) -> bool;
+    /// Is this PAM_TTY a terminal of this host?
+    fn has_terminal(&self, tty: &str) -> bool;
+    /// Shows what that terminal alone may show; whether it did.
+    fn show(&mut self, tty: &str, text: &str) -> bool;
     /// The program wants no messages.
     fn is_silent(&self) -> bool;
     /// Logs.

@@ -1,8 +1,11 @@
 //! The real host: a PAM handle behind the trait that a login sees.
 
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sys::stat::{FileStat, SFlag, fstat, stat};
 use nix::unistd::Uid;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
 use pam::items::{AuthTok, RHost, RUser, Service, Tty};
@@ -47,6 +50,22 @@ impl<'a> PamHost<'a> {
     fn send(&self, style: PamMessageStyle, text: &str) -> Result<Option<Answer>, ConversationFailed> {
         ffi::converse(self.pamh, style, text).map_err(|ffi::Refused| ConversationFailed)
     }
+}
+
+/// The device that PAM_TTY names. Some programs put another word there ("ssh", their own name), which is none.
+fn terminal(tty: &str) -> Option<libc::dev_t> {
+    let name = tty.strip_prefix("/dev/").unwrap_or(tty);
+    let named = tty.len() > name.len() || ["tty", "pts/"].iter().any(|start| name.starts_with(start));
+    if !named || name.split('/').any(|part| part == "..") {
+        return None;
+    }
+    device_of(stat(Path::new("/dev").join(name).as_path()))
+}
+
+/// Of a character device.
+fn device_of(stat: nix::Result<FileStat>) -> Option<libc::dev_t> {
+    let stat = stat.ok()?;
+    (SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR).then_some(stat.st_rdev)
 }
 
 macro_rules! owned {
@@ -105,8 +124,14 @@ impl Host for PamHost<'_> {
         }
     }
 
-    fn show(&mut self, text: &str) -> bool {
-        self.send(PAM_TEXT_INFO, text).is_ok()
+    fn has_terminal(&self, tty: &str) -> bool {
+        terminal(tty).is_some()
+    }
+
+    /// Programs write what is no prompt to standard output, or to a log: to a terminal only where that is one.
+    fn show(&mut self, tty: &str, text: &str) -> bool {
+        let there = terminal(tty).is_some_and(|device| device_of(fstat(io::stdout())) == Some(device));
+        there && !self.silent && self.send(PAM_TEXT_INFO, text).is_ok()
     }
 
     fn is_silent(&self) -> bool {

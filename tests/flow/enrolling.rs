@@ -1,21 +1,31 @@
 //! Enrollment at login: shown and proved in `auth`, stored in `account`.
 
 use pam_totp::clock::now;
+use pam_totp::hostname::hostname;
 use pam_totp::manage::Pending;
 use pam_totp::otp::{Algorithm, hotp, step};
 use pam_totp::pam::enrolling::store;
 use pam_totp::secret::Secret;
 
 use super::*;
+use crate::invariants::script::BACKUP_CODES;
 
-const SHOWN: &str = "This host asks for a code of an app for one-time codes after the password.";
-const INVALID: &str = "The security code is invalid.";
+const TOLD: &str = "This server asks for a verification code after your password.\n\
+                    Set up an authenticator app (Google Authenticator, Authy, Duo Mobile, ...) now:\n";
+const INVALID: &str =
+    "The security code is invalid.\nCheck this account and key in the app, and type the code that it shows now.\n";
 const PROVED: &str = "enrolling: alice has proved a new key";
 const NOT_PROVED: &str = "no code proved the new key";
+const NO_TERMINAL: &str = "without a terminal others might see the key";
+const ENROLLED: &str = "enrolled alice at a login, proved by a code";
+const CODES_COUNT: &str = "alice has typed back a backup code: the set counts";
+const NO_CODES: &str = "alice has typed back no backup code: there are none";
+const HAVE_NONE: &str = "You have no backup codes. Make some with `pam-totp backup-codes`.";
 
 /// A first login under `unenrolled = "enroll"`.
 fn first(arguments: &[&CStr]) -> Line {
     line(arguments).with(|line| {
+        line.clerk.policy.issuer = Some("ACME".into());
         line.clerk.preview = Preview::Enroll { account: alice(), required: false };
         line.script.phone = Some(phone);
     })
@@ -26,25 +36,32 @@ impl Line {
     fn stores(&mut self, pending: Pending, steps: &[Step]) -> Exit {
         self.script.plays(steps, |script| store(script, &self.clerk, pending))
     }
+
+    /// The key that was proved in the `auth` half.
+    fn proved(&mut self) -> Pending {
+        self.runs(&[asks(PROMPT, PHONE), proves()]);
+        self.script.kept.take().expect("kept")
+    }
 }
 
-fn shows(taken: bool) -> Step {
-    Step::Shows(SHOWN.into(), taken)
+fn proves() -> Step {
+    Step::Logs(Level::Info, PROVED.into())
 }
 
-fn key(shown: &str) -> Secret {
-    let line = shown.lines().rev().find_map(|line| line.strip_prefix("Key:     ")).expect("a key");
+fn key(asked: &str) -> Secret {
+    let line = asked.lines().rev().find_map(|line| line.strip_prefix("Key:     ")).expect("a key");
     Secret::from_base32(line).expect("base32")
 }
 
 /// Types the key that was shown, and reads the code.
-fn phone(shown: &str) -> String {
-    let code = hotp(key(shown).as_bytes(), step(now(), 30), Algorithm::Sha1, Digits::SIX);
+fn phone(screen: &str) -> String {
+    let code = hotp(key(screen).as_bytes(), step(now(), 30), Algorithm::Sha1, Digits::SIX);
     String::from_utf8(code.as_bytes().to_vec()).unwrap()
 }
 
-fn invalid() -> Step {
-    Step::Shows(INVALID.into(), true)
+/// Asked to type a backup code back.
+fn types_back(reply: Option<&str>) -> Step {
+    Step::Asks("Backup code: ".into(), true, reply.map(|reply| reply.as_bytes().to_vec()))
 }
 
 fn refusals(why: &str) -> [Step; 2] {
@@ -54,54 +71,114 @@ fn refusals(why: &str) -> [Step; 2] {
 #[test]
 fn what_is_proved_is_kept_and_stored_by_the_account_line_alone() {
     let mut line = first(&[]);
-    let steps = [shows(true), asks(PROMPT, PHONE), Step::Logs(Level::Info, PROVED.into())];
-    assert_eq!(line.runs(&steps), Exit::Ignore, "a key of one's own making lets nobody in");
+    assert_eq!(line.runs(&[asks(PROMPT, PHONE), proves()]), Exit::Ignore, "a key of one's own making lets nobody in");
     assert!(line.clerk.enrolled.borrow().is_empty(), "auth stores nothing");
     let pending = line.script.kept.take().expect("kept");
-    assert_eq!(pending.device.secret, key(&line.script.shown));
+    let groups = pending.device.secret.to_groups();
+    let how = "add this account and key to it, then type the code that it shows.\n";
+    assert_eq!(line.script.asked, format!("{TOLD}{how}Account: alice at ACME\nKey:     {}", *groups));
     assert!(pending.line.last.is_some_and(|last| last + 2 > step(now(), 30)), "the proving code is used up");
-    let steps = [
-        notes("enrolled alice at a login, proved by a code"),
-        Step::Shows("Backup codes, each good for one login without the phone.".into(), true),
-        Step::Asks("Press Enter when you have written them down: ".into(), true, Some(Vec::new())),
-    ];
+    let id = pending.device.id.clone();
+    let steps =
+        [notes(ENROLLED), types_back(Some(BACKUP_CODES[9])), notes(CODES_COUNT), says("Your backup codes are on.")];
     assert_eq!(line.stores(pending, &steps), Exit::Ignore, "the rest of the stack decides");
-    assert!(line.script.shown.ends_with("\n1. abcd-efgh-jkmn-pqrs"));
+    for (number, code) in (1..).zip(BACKUP_CODES) {
+        assert!(line.script.asked.contains(&format!("\n{number}. {code}\n")), "{}", line.script.asked);
+    }
     assert_eq!(*line.clerk.enrolled.borrow(), ["alice"]);
+    assert_eq!(*line.clerk.added.borrow(), [("alice".to_owned(), id)]);
+}
+
+#[test]
+fn backup_codes_count_once_one_of_them_was_typed_back_and_the_enrollment_anyhow() {
+    let wrong = || types_back(Some("zzzz-efgh-jkmn-pqrs"));
+    let six_digits = || types_back(Some("123456"));
+    let none: [&[Step]; 5] = [
+        &[types_back(Some(""))],
+        // Its user has left, or it cannot ask.
+        &[types_back(None)],
+        &[wrong(), types_back(Some(""))],
+        &[wrong(), six_digits(), types_back(None)],
+        &[wrong(), six_digits(), types_back(Some(&BACKUP_CODES.join(" ")))],
+    ];
+    for typed in none {
+        let mut line = first(&[]);
+        let pending = line.proved();
+        let steps = [&[notes(ENROLLED)], typed, &[notes(NO_CODES), says(HAVE_NONE)]].concat();
+        assert_eq!(line.stores(pending, &steps), Exit::Ignore);
+        assert_eq!((line.clerk.enrolled.borrow().len(), line.clerk.added.borrow().len()), (1, 0));
+    }
+    // The third try, as somebody spells it who copies by hand.
+    for spelled in ["3BCD EFGH JKMN PQRS", "3bcdefghjkmnpqrs"] {
+        let mut line = first(&[]);
+        let pending = line.proved();
+        let steps = [notes(ENROLLED), wrong(), six_digits(), types_back(Some(spelled)), notes(CODES_COUNT)];
+        line.stores(pending, &[&steps[..], &[says("Your backup codes are on.")]].concat());
+        assert!(line.script.asked.starts_with("This is none of your backup codes. Write down these:\n1. abcd-"));
+        assert_eq!(line.clerk.added.borrow().len(), 1);
+    }
+}
+
+#[test]
+fn backup_codes_that_cannot_be_made_or_stored_are_said_to_be_none() {
+    let full = || Err(ManageError::Store(StoreError::Busy));
+    let mut line = first(&[]).with(|line| line.clerk.codes = Err(ManageError::NoRandom));
+    let pending = line.proved();
+    let failed = |why: &str| error(&format!("the backup codes of alice are not stored: {why}"));
+    let steps = [notes(ENROLLED), failed(&ManageError::NoRandom.to_string()), says(HAVE_NONE)];
+    assert_eq!(line.stores(pending, &steps), Exit::Ignore);
+    let changed = "the enrollment has changed since".to_owned();
+    for (adds, why) in [(full(), StoreError::Busy.to_string()), (Ok(false), changed)] {
+        let mut line = first(&[]).with(|line| line.clerk.adds = adds);
+        let pending = line.proved();
+        let steps = [notes(ENROLLED), types_back(Some(BACKUP_CODES[0])), failed(&why), says(HAVE_NONE)];
+        assert_eq!(line.stores(pending, &steps), Exit::Ignore);
+    }
+}
+
+/// A script fails if one of its prompts is longer than every program shows.
+#[test]
+fn no_name_is_too_long_for_a_prompt() {
+    let long = |text: &str| text.repeat(128 / text.len());
+    let names = ["alice".to_owned(), "x".repeat(240), "ü".repeat(120), "x".to_owned() + &"ü".repeat(60)];
+    for (name, issuer, prompt) in
+        names.iter().flat_map(|name| [(name, "ACME".to_owned(), None), (name, long("Ü"), Some(long("p")))])
+    {
+        let mut line = first(&[]).with(|line| line.clerk.policy.enroll_by = Some(now() + 60));
+        line.clerk.policy.issuer = Some(issuer);
+        line.clerk.policy.prompt = prompt.clone();
+        let account = Account { name: name.clone(), ..alice() };
+        line.clerk.preview = Preview::Enroll { account, required: false };
+        let proved = format!("enrolling: {} has proved a new key", pam_totp::words::clean(name));
+        let prompt = prompt.as_deref().unwrap_or(PROMPT);
+        let steps = [asks(prompt, "12345x"), asks(prompt, PHONE), Step::Logs(Level::Info, proved)];
+        assert_eq!(line.runs(&steps), Exit::Ignore);
+        assert!(line.script.kept.take().is_some_and(|kept| kept.device.secret == key(&line.script.asked)));
+        // The beginning of the name at least is there.
+        let start: String = name.chars().take(12).collect();
+        assert!(line.script.screen.contains(&format!("\nAccount: {start}")), "{}", line.script.screen);
+    }
 }
 
 #[test]
 fn three_wrong_codes_end_it_and_nothing_is_kept() {
     let mut line = first(&[]);
     let slip = || asks(PROMPT, "12345x");
-    let steps = [vec![shows(true), slip(), invalid(), slip(), invalid(), slip()], refusals(NOT_PROVED).into()];
+    let steps = [vec![slip(), slip(), slip()], refusals(NOT_PROVED).into()];
     assert_eq!(line.runs(&steps.concat()), Exit::Refuse);
     assert!(line.script.kept.is_none());
 }
 
+/// A page shows one question alone.
 #[test]
-fn where_no_messages_are_wanted_the_key_is_part_of_the_question() {
-    let mut line = first(&[]).with(|line| line.script.silent = true);
-    let proved = Step::Logs(Level::Info, PROVED.into());
-    assert_eq!(
-        line.runs(
-            &[asks(PROMPT, "12345x"), asks(PROMPT, ""), asks(PROMPT, "1")]
-                .into_iter()
-                .chain(refusals(NOT_PROVED))
-                .collect::<Vec<_>>()
-        ),
-        Exit::Refuse
-    );
-    assert_eq!(line.script.shown, INVALID);
-    assert_eq!(line.runs_again(&[asks(PROMPT, PHONE), proved]), Exit::Ignore);
-    assert!(line.script.shown.starts_with(SHOWN));
-}
-
-#[test]
-fn a_slip_is_forgiven_for_the_same_key() {
-    let proved = Step::Logs(Level::Info, PROVED.into());
-    let steps = [shows(true), asks(PROMPT, "12345x"), invalid(), asks(PROMPT, PHONE), proved];
-    assert_eq!(first(&[]).runs(&steps), Exit::Ignore);
+fn a_slip_is_forgiven_for_the_same_key_which_is_there_again() {
+    let steps = [asks(PROMPT, "12345x"), asks(PROMPT, PHONE), proves()];
+    let mut line = first(&[]);
+    assert_eq!(line.runs(&steps), Exit::Ignore);
+    let kept = line.script.kept.take().expect("kept");
+    assert_eq!(kept.device.secret, key(&line.script.screen[..line.script.screen.find(INVALID).expect("a slip")]));
+    assert!(line.script.asked.starts_with(&format!("{INVALID}Account: alice at ACME\nKey:     ")));
+    assert_eq!(kept.device.secret, key(&line.script.asked));
     let mut with_key = first(&[c"after=publickey"]);
     with_key.script.items.ssh_auth_info = Some("publickey ssh-ed25519 AAAA".into());
     assert_eq!(with_key.runs(&steps), Exit::Success, "the key was the credential");
@@ -110,30 +187,100 @@ fn a_slip_is_forgiven_for_the_same_key() {
 #[test]
 fn enter_puts_it_off_until_the_day_and_not_after_and_not_where_a_rule_requires_it() {
     let until = |by: u64| move |line: &mut Line| line.clerk.policy.enroll_by = Some(by);
-    let steps = [shows(true), asks(PROMPT, ""), notes("enrolling: alice put it off")];
-    let mut line = first(&[]).with(until(now() + 60));
+    let steps = [asks(PROMPT, ""), notes("enrolling: alice put it off")];
+    let mut line = first(&[]).with(until(4_102_444_799));
     assert_eq!(line.runs(&steps), Exit::Ignore);
-    assert!(line.script.shown.contains("you may put this off: press Enter."));
+    let day = "You can put this off until 2099-12-31 23:59 UTC: just press Enter.\nAccount: ";
+    assert!(line.script.asked.contains(day), "{}", line.script.asked);
     let mut with_key = first(&[c"after=publickey"]).with(until(now() + 60));
     with_key.script.items.ssh_auth_info = Some("publickey ssh-ed25519 AAAA".into());
     assert_eq!(with_key.runs(&steps), Exit::Success, "the key was the credential");
     let empty = || asks(PROMPT, "");
-    let steps =
-        [vec![shows(true), empty(), invalid(), empty(), invalid(), empty()], refusals(NOT_PROVED).into()].concat();
+    let steps = [vec![empty(), empty(), empty()], refusals(NOT_PROVED).into()].concat();
     for (by, required) in [(Some(now() - 60), false), (None, false), (Some(now() + 60), true)] {
         let mut line = first(&[]).with(|line| line.clerk.policy.enroll_by = by);
         line.clerk.preview = Preview::Enroll { account: alice(), required };
         assert_eq!(line.runs(&steps), Exit::Refuse);
-        assert!(!line.script.shown.contains("put this off"));
+        assert!(!line.script.screen.contains("put this off"));
+    }
+}
+
+/// Where the program asks, and what it says to nobody else.
+struct Place {
+    tty: &'static str,
+    rhost: String,
+    ids: (u32, u32),
+    silent: bool,
+}
+
+impl Place {
+    fn first(self) -> (Line, String) {
+        let Self { tty, rhost, ids: (uid, euid), silent } = self;
+        let failure = format!(
+            "authentication failure; logname= uid={uid} euid={euid} tty={tty} ruser=carol rhost={rhost}  user=alice"
+        );
+        let line = first(&[]).with(|line| {
+            (line.script.items.tty, line.script.items.rhost) = (tty.into(), rhost);
+            (line.script.ids, line.script.silent) = ((uid, euid), silent);
+        });
+        (line, failure)
+    }
+}
+
+/// sudo -A hands a prompt to another program in its arguments, where every process reads them.
+#[test]
+fn without_a_terminal_a_silent_or_set_uid_program_enrolls_nobody() {
+    let place = |tty, rhost: &str, uid, silent| Place { tty, rhost: rhost.into(), ids: (uid, 0), silent };
+    let own_name = hostname().expect("this host has a name");
+    for elsewhere in [
+        place("", "", 1000, true),
+        place("", "", 0, true),
+        place(":0", "", 0, true),
+        place("ssh", "192.0.2.4", 0, true),
+        // sudo under `Defaults !pam_silent`, and under `Defaults pam_rhost`.
+        place("", "", 1000, false),
+        place("", &own_name, 1000, false),
+    ] {
+        let (mut line, failure) = elsewhere.first();
+        let why = format!("no enrollment: alice must enroll, and {NO_TERMINAL}");
+        assert_eq!(line.runs(&[notes(&failure), notes(&why)]), Exit::Refuse);
+    }
+    for here in [
+        place("/dev/pts/1", "", 1000, true),
+        // Cockpit, and sshd.
+        place("", "192.0.2.4", 101, false),
+        place("", "", 0, false),
+    ] {
+        assert_eq!(here.first().0.runs(&[asks(PROMPT, PHONE), proves()]), Exit::Ignore);
     }
 }
 
 #[test]
-fn a_program_that_shows_nothing_refuses() {
-    let refused = refusals("this program cannot show a key");
-    let steps = [vec![shows(false)], refused.to_vec()].concat();
-    assert_eq!(first(&[]).runs(&steps), Exit::Refuse);
-    assert_eq!(first(&[c"quiet"]).runs(&refused), Exit::Refuse);
+fn a_terminal_gets_a_qr_code_and_nothing_else_does() {
+    let shown = |taken| Step::Shows(format!("{TOLD}scan this QR code, or "), taken);
+    let slip = || asks(PROMPT, "12345x");
+    let all = |first: Step, failure: &str| {
+        let why = format!("no enrollment: alice must enroll, and {NOT_PROVED}");
+        [first, slip(), slip(), slip(), notes(failure), notes(&why)]
+    };
+    let terminal = |silent| Place { tty: "/dev/pts/1", rhost: String::new(), ids: (1000, 0), silent }.first();
+    let (mut line, failure) = terminal(false);
+    assert_eq!(line.runs(&all(shown(true), &failure)), Exit::Refuse);
+    assert!(!line.script.screen.contains(TOLD), "said once");
+    let Some(Step::Shows(text, _)) = line.script.steps.first() else { panic!("nothing shown") };
+    assert!(text.contains("\nAccount: alice at ACME\n\u{1b}[0;38;5;16;48;5;231m") && text.contains('█'), "{text}");
+    // Standard output goes elsewhere, or no messages are wanted: the key is typed.
+    let (mut line, failure) = terminal(false);
+    assert_eq!(line.runs(&all(shown(false), &failure)), Exit::Refuse);
+    assert!(line.script.screen.starts_with(TOLD));
+    let (mut line, failure) = terminal(true);
+    assert_eq!(line.runs(&all(shown(true), &failure)[1..]), Exit::Refuse);
+    assert!(line.script.screen.starts_with(TOLD));
+}
+
+#[test]
+fn a_line_that_shows_nothing_refuses() {
+    assert_eq!(first(&[c"quiet"]).runs(&refusals("this program cannot show a key")), Exit::Refuse);
 }
 
 #[test]
@@ -159,33 +306,20 @@ fn where_nothing_is_asked_nobody_enrolls() {
 }
 
 #[test]
-fn a_terminal_gets_a_qr_code_and_the_network_does_not() {
-    for (tty, drawn) in [("ssh", false), ("", false), ("/dev/pts/3", true), ("tty1", true), ("pts/0", true)] {
-        let mut line = first(&[]).with(|line| line.script.items.tty = tty.into());
-        let failure = FAILURE.replace("tty=ssh", &format!("tty={tty}"));
-        let why = "no enrollment: alice must enroll, and this program cannot show a key";
-        assert_eq!(line.runs(&[shows(false), notes(&failure), notes(why)]), Exit::Refuse);
-        assert_eq!(line.script.shown.contains('█'), drawn, "{tty}");
-        assert_eq!(line.script.shown.contains("QR code"), drawn, "{tty}");
-    }
-}
-
-#[test]
 fn a_user_who_leaves_is_a_failed_conversation() {
     let left = Step::Asks(PROMPT.into(), false, None);
     let logged = notes("no answer: the application could not ask for a code, or its user left");
-    assert_eq!(first(&[]).runs(&[shows(true), left, logged]), Exit::ConversationFailed);
+    assert_eq!(first(&[]).runs(&[left, logged]), Exit::ConversationFailed);
 }
 
 #[test]
 fn what_cannot_be_kept_or_stored_is_refused_and_said() {
     let mut line = first(&[]).with(|line| line.script.takes_key = false);
     let refused = refusals("the key could not be kept for the account line");
-    assert_eq!(line.runs(&[vec![shows(true), asks(PROMPT, PHONE)], refused.into()].concat()), Exit::Refuse);
+    assert_eq!(line.runs(&[vec![asks(PROMPT, PHONE)], refused.into()].concat()), Exit::Refuse);
 
     let mut line = first(&[]).with(|line| line.clerk.enrolls = Err(ManageError::AlreadyEnrolled));
-    line.runs(&[shows(true), asks(PROMPT, PHONE), Step::Logs(Level::Info, PROVED.into())]);
-    let pending = line.script.kept.take().expect("kept");
+    let pending = line.proved();
     let failed = "enrolling alice failed: already enrolled: --replace makes a new key and voids the old one";
     let told = "Your enrollment could not be stored. Tell your administrator, and try again.";
     assert_eq!(line.stores(pending.clone(), &[error(failed), complains(told)]), Exit::Refuse);

@@ -54,6 +54,7 @@ pub fn hold(bytes: &[u8]) {
     }
     if let Some(pending) = script.kept.take() {
         script.steps.clear();
+        script.replies = (0..pieces.byte() % 5).map(|_| typed_back(&mut pieces)).collect();
         script.user =
             pieces.pick(&[Ok(Some("alice".into())), Ok(Some("mallory".into())), Ok(None), Err(ConversationFailed)]);
         let exit = store(&mut script, &clerk, pending);
@@ -61,6 +62,13 @@ pub fn hold(bytes: &[u8]) {
         let names_alice = script.user == Ok(Some("alice".into()));
         assert_eq!(clerk.enrolled.borrow().len(), usize::from(names_alice));
         assert_eq!(exit == Exit::Ignore, names_alice && clerk.enrolls.is_ok());
+        let replies = script
+            .steps
+            .iter()
+            .filter_map(|step| if let Step::Asks(_, _, reply) = step { reply.as_deref() } else { None });
+        let typed_back = replies.last() == Some(BACKUP.as_bytes());
+        assert_eq!(clerk.added.borrow().len(), usize::from(typed_back), "a set counts once one of it came back");
+        script.says_nothing_secret();
         the_log_is_clean(&script);
     }
 }
@@ -158,6 +166,16 @@ fn reply(pieces: &mut Pieces<'_>) -> Option<Vec<u8>> {
     }
 }
 
+/// One of the backup codes, or what is none.
+fn typed_back(pieces: &mut Pieces<'_>) -> Option<Vec<u8>> {
+    match pieces.byte() % 4 {
+        0 => Some(BACKUP.into()),
+        1 => Some(Vec::new()),
+        2 => None,
+        _ => reply(pieces),
+    }
+}
+
 /// Types the key that was shown, and reads the code.
 fn phone(screen: &str) -> String {
     let Some(key) = screen.lines().rev().find_map(|line| line.strip_prefix("Key:     ")) else { return String::new() };
@@ -185,6 +203,7 @@ fn check(script: &Script, clerk: &Clerk, options: &Options, exit: Exit, judged: 
     assert!(clerk.enrolled.borrow().is_empty(), "auth stores nothing");
     assert_eq!(script.delay.is_none(), options.nodelay);
 
+    script.says_nothing_secret();
     what_is_said(script, options);
     the_log_is_clean(script);
     let logs = |start: &str| script.steps.iter().any(|s| matches!(s, Step::Logs(_, text) if text.starts_with(start)));

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use pam_totp::account::Account;
 use pam_totp::attempt::{Outcome, Via};
+use pam_totp::backup::{BackupCodes, Form};
 use pam_totp::desk::Desk;
 use pam_totp::manage::{Codes, ManageError, Pending};
 use pam_totp::otp::Digits;
@@ -18,13 +19,27 @@ use pam_totp::verify::Verdict;
 
 pub const NOW: u64 = 1_800_000_000;
 
+/// As many and as long as they are in truth.
+pub const BACKUP_CODES: [&str; 10] = [
+    "abcd-efgh-jkmn-pqrs",
+    "0bcd-efgh-jkmn-pqrs",
+    "1bcd-efgh-jkmn-pqrs",
+    "2bcd-efgh-jkmn-pqrs",
+    "3bcd-efgh-jkmn-pqrs",
+    "4bcd-efgh-jkmn-pqrs",
+    "5bcd-efgh-jkmn-pqrs",
+    "6bcd-efgh-jkmn-pqrs",
+    "7bcd-efgh-jkmn-pqrs",
+    "8bcd-efgh-jkmn-pqrs",
+];
+
 /// What the application is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// With what, whether it is shown, and what comes of it.
     Asks(String, bool, Option<Vec<u8>>),
     Says(Tone, String),
-    /// Something that must be seen; whether the program takes it.
+    /// Something for a terminal alone; whether it was shown.
     Shows(String, bool),
     Logs(Level, String),
 }
@@ -57,8 +72,8 @@ pub struct Script {
     pub takes_stash: bool,
     /// Wants prompts alone.
     pub silent: bool,
-    /// The text that was shown last, and all of it.
-    pub shown: String,
+    /// What stood above the last question, and all that stood above questions.
+    pub asked: String,
     pub screen: String,
     /// The key that waits for the account line.
     pub kept: Option<Pending>,
@@ -81,22 +96,27 @@ impl Script {
         let result = part(self);
         let as_said = steps.len() == self.steps.len() && steps.iter().zip(&self.steps).all(|(said, s)| said.begins(s));
         assert!(as_said, "not as said:\n{steps:#?}\nbut:\n{:#?}", self.steps);
+        self.says_nothing_secret();
         result
     }
 }
 
-impl Process for Script {
-    fn ids(&self) -> (u32, u32) {
-        self.ids
+impl Script {
+    /// What is said beside the questions, programs write into logs: no key that was shown stands there, and no backup code.
+    pub fn says_nothing_secret(&self) {
+        let keys = self.screen.lines().filter_map(|line| line.strip_prefix("Key:     "));
+        let secrets: Vec<String> = keys.chain(BACKUP_CODES).map(plain).collect();
+        for step in &self.steps {
+            let (Step::Says(_, text) | Step::Shows(text, _) | Step::Logs(_, text)) = step else { continue };
+            let text = plain(text);
+            assert!(!secrets.iter().any(|secret| text.contains(secret)), "{text}");
+        }
     }
+}
 
-    fn hostname(&self) -> Option<String> {
-        Some("host".into())
-    }
-
-    fn is_terminal(&self, path: &str) -> bool {
-        path == "/dev/ttyS0"
-    }
+/// However its letters are grouped.
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
 
 impl Host for Script {
@@ -109,13 +129,11 @@ impl Host for Script {
     }
 
     fn prompt(&mut self, text: &str, echo: bool) -> Result<Answer, ConversationFailed> {
+        assert!(text.len() <= 512, "more than every program shows: {text}");
         let reply = self.replies.pop_front().flatten();
-        // The key of an enrollment is part of the question where no messages are wanted.
-        let (before, text) = text.rsplit_once('\n').unwrap_or(("", text));
-        if self.silent {
-            self.shown = before.to_owned();
-            self.screen += &format!("{before}\n");
-        }
+        let (above, text) = text.rsplit_once('\n').unwrap_or(("", text));
+        self.asked = above.to_owned();
+        self.screen += &format!("{above}\n");
         self.steps.push(Step::Asks(text.into(), echo, reply.clone()));
         let reply = match self.phone {
             Some(phone) if reply.as_deref() == Some(PHONE.as_bytes()) => Some(phone(&self.screen).into_bytes()),
@@ -128,10 +146,13 @@ impl Host for Script {
         self.steps.push(Step::Says(tone, text.into()));
     }
 
-    fn show(&mut self, text: &str) -> bool {
+    fn has_terminal(&self, tty: &str) -> bool {
+        tty.starts_with("/dev/")
+    }
+
+    fn show(&mut self, tty: &str, text: &str) -> bool {
+        assert!(self.has_terminal(tty) && !self.silent, "others see it");
         let taken = self.takes.pop_front().unwrap_or(true);
-        self.shown = text.to_owned();
-        self.screen += &format!("{text}\n");
         self.steps.push(Step::Shows(text.into(), taken));
         taken
     }
@@ -179,8 +200,12 @@ pub struct Clerk {
     pub preview: Preview,
     pub digits: u8,
     pub verdict: Result<Option<Verdict>, StoreError>,
-    pub enrolls: Result<Vec<&'static str>, ManageError>,
+    pub enrolls: Result<(), ManageError>,
     pub enrolled: RefCell<Vec<String>>,
+    /// What comes of its backup codes; and to whose devices they went.
+    pub codes: Result<Vec<&'static str>, ManageError>,
+    pub adds: Result<bool, ManageError>,
+    pub added: RefCell<Vec<(String, String)>>,
     /// The name, whether nullok was said, and whether an address may be remembered.
     pub previewed: RefCell<Vec<(Option<String>, bool, bool)>>,
     pub judged: RefCell<Vec<(Source, Vec<u8>)>>,
@@ -209,11 +234,22 @@ impl Desk for Clerk {
         name == account.name
     }
 
-    fn enroll(&self, pending: Pending, backup_codes: u8) -> Result<Codes, ManageError> {
-        assert_eq!(backup_codes, 10);
+    fn enroll(&self, pending: Pending) -> Result<(), ManageError> {
         self.enrolled.borrow_mut().push(pending.account.name);
-        let codes = self.enrolls.clone()?;
-        Ok(codes.into_iter().map(|code| code.to_owned().into()).collect())
+        self.enrolls.clone()
+    }
+
+    fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError> {
+        let (form, salt, hashes) = (Form::Letters, Vec::new(), Vec::new());
+        let set = BackupCodes { id: "set".into(), form, salt, iterations: 1, hashes, created: NOW };
+        let codes = self.codes.clone()?;
+        Ok((set, codes.into_iter().map(|code| code.to_owned().into()).collect()))
+    }
+
+    fn add_codes(&self, account: &Account, device: &str, set: BackupCodes) -> Result<bool, ManageError> {
+        assert_eq!((self.enrolled.borrow().last(), set.id.as_str()), (Some(&account.name), "set"));
+        self.added.borrow_mut().push((account.name.clone(), device.to_owned()));
+        self.adds.clone()
     }
 
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
@@ -252,7 +288,7 @@ pub fn script() -> Script {
         stash: None,
         takes_stash: true,
         silent: false,
-        shown: String::new(),
+        asked: String::new(),
         screen: String::new(),
         kept: None,
         takes_key: true,
@@ -269,8 +305,11 @@ pub fn clerk() -> Clerk {
         preview: Preview::Ask(enrolled()),
         digits: 6,
         verdict: Ok(Some(verdict(accepted()))),
-        enrolls: Ok(vec!["abcd-efgh-jkmn-pqrs"]),
+        enrolls: Ok(()),
         enrolled: RefCell::default(),
+        codes: Ok(BACKUP_CODES.into()),
+        adds: Ok(true),
+        added: RefCell::default(),
         previewed: RefCell::default(),
         judged: RefCell::default(),
     }

@@ -10,7 +10,8 @@
  *                              what CONTENT is; prints "CODE BEFORE INSIDE DELAY": nanoseconds to the prompt,
  *                              nanoseconds from the answer to the verdict, and what libpam would wait then
  *
- * An answer "leave" says that nobody is there any more, "prove" is the code of the key that was shown, "replace:ANSWER" comes
+ * An answer "leave" says that nobody is there any more, "prove" is the code of the key that was shown, "back" the first of
+ * the backup codes that were, "replace:ANSWER" comes
  * after every item was set anew, which frees the old ones, and "long" is a megabyte.
  *
  * MODULE, if set, is opened and closed by each thread beside what libpam does; TTY becomes PAM_TTY. It keeps no copy of a message, and none
@@ -35,7 +36,7 @@
 
 struct login {
     pam_handle_t *pam;
-    char *service, *user, *answers[8], key[64];
+    char *service, *user, *answers[8], key[64], backup[20];
     int stages, count, given, code;
     long long prompted, answered;
     unsigned delay;
@@ -68,11 +69,13 @@ static void say(int style, const char *text)
         _exit(99);
 }
 
-/* A key is shown in groups behind this, to the end of its line. */
+/* A key is shown in groups behind this, to the end of its line, and a backup code behind its number. */
 static void see(struct login *login, const char *text)
 {
-    static const char head[] = "Key:     ";
-    const char *key = strstr(text, head);
+    static const char head[] = "Key:     ", first[] = "\n1. ";
+    const char *key = strstr(text, head), *backup = strstr(text, first);
+    if (backup)
+        snprintf(login->backup, sizeof login->backup, "%s", backup + strlen(first));
     if (!key)
         return;
     unsigned length = 0;
@@ -116,6 +119,8 @@ static char *answer(struct login *login, const char *word)
     static const char replace[] = "replace:";
     if (!strcmp(word, "prove"))
         return prove(login->key);
+    if (!strcmp(word, "back"))
+        return strdup(login->backup);
     if (!strcmp(word, "long")) {
         char *megabyte = calloc(1, MEGABYTE + 1);
         return memset(megabyte, '7', MEGABYTE);

@@ -1,8 +1,12 @@
 //! A host of many logins, whose memory and whose time a test looks at.
 
 use super::system::System;
-use std::fs;
+use nix::pty::{OpenptyResult, openpty};
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use nix::unistd::ttyname;
+use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::process::{Child, Command, Stdio};
 
@@ -19,6 +23,7 @@ pub fn build(system: &System, flags: &[&str]) {
 /// One login that a test sees through to its end, and past it.
 pub struct Once {
     child: Child,
+    out: File,
     said: String,
 }
 
@@ -30,27 +35,53 @@ impl Once {
 
     pub fn with(command: &mut Command) -> Self {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self { child: piped.spawn().expect("the host starts"), said: String::new() }
+        let mut child = piped.spawn().expect("the host starts");
+        let out = OwnedFd::from(child.stdout.take().expect("a pipe")).into();
+        Self { child, out, said: String::new() }
+    }
+
+    /// One whose PAM_TTY and standard output are a terminal.
+    pub fn on_terminal(command: &mut Command) -> Self {
+        let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
+        let mut raw = tcgetattr(&slave).expect("a terminal");
+        cfmakeraw(&mut raw);
+        tcsetattr(&slave, SetArg::TCSANOW, &raw).expect("a terminal");
+        command.env("TTY", ttyname(&slave).expect("a name"));
+        let child = command.stdin(Stdio::piped()).stdout(slave).stderr(Stdio::piped()).spawn();
+        Self { child: child.expect("the host starts"), out: master.into(), said: String::new() }
     }
 
     /// Reads on until it has said `text`; what came before that.
     pub fn sees(&mut self, text: &str) -> String {
-        let out = self.child.stdout.as_mut().expect("a pipe");
+        self.may_say(text).unwrap_or_else(|| panic!("no {text:?} after {:?}", self.said))
+    }
+
+    /// The same, and `None` if it ends before that.
+    pub fn may_say(&mut self, text: &str) -> Option<String> {
         let mut byte = [0];
         let mut bytes = Vec::new();
-        while !bytes.ends_with(text.as_bytes()) {
-            let read = out.read(&mut byte).expect("a pipe");
-            assert!(read == 1, "no {text:?} after {:?}{:?}", self.said, String::from_utf8_lossy(&bytes));
+        // The end of a terminal is an error.
+        while !bytes.ends_with(text.as_bytes()) && self.out.read(&mut byte).is_ok_and(|read| read == 1) {
             bytes.push(byte[0]);
         }
         let said = String::from_utf8(bytes).expect("UTF-8");
         self.said += &said;
-        said.strip_suffix(text).expect("what was seen").to_owned()
+        said.strip_suffix(text).map(str::to_owned)
+    }
+
+    /// All that it has said so far.
+    pub fn said(&self) -> &str {
+        &self.said
     }
 
     pub fn answers(&mut self, prompt: &str, answer: &str) {
         self.sees(prompt);
-        writeln!(self.child.stdin.as_mut().expect("a pipe"), "{answer}").expect("the host reads");
+        self.types(answer);
+    }
+
+    /// A line; whoever was killed reads none.
+    pub fn types(&mut self, line: &str) {
+        let _ = writeln!(self.child.stdin.as_mut().expect("a pipe"), "{line}");
     }
 
     /// The PAM code; `pam_end` has returned, and the process is still there.
@@ -62,16 +93,18 @@ impl Once {
     /// What lies where in its memory: all that it could have written to.
     pub fn memory(&self) -> Vec<Region> {
         let proc = format!("/proc/{}", self.child.id());
-        let memory = fs::File::open(format!("{proc}/mem")).expect("the memory");
+        let memory = File::open(format!("{proc}/mem")).expect("the memory");
         let maps = fs::read_to_string(format!("{proc}/maps")).expect("the map");
         maps.lines().filter_map(|line| Region::read(line, &memory)).collect()
     }
 
-    /// What it says until it ends, however that is; nobody answers any more.
+    /// All that it has said when it has ended, however that is; nobody answers any more.
     pub fn rest(mut self) -> String {
         drop(self.child.stdin.take());
-        let output = self.child.wait_with_output().expect("it ends");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let mut rest = Vec::new();
+        self.out.read_to_end(&mut rest).expect("a pipe");
+        self.child.wait().expect("it ends");
+        self.said + &String::from_utf8_lossy(&rest)
     }
 
     /// What it wrote to stderr, which is nobody's to write to.
@@ -93,7 +126,7 @@ pub struct Region {
 }
 
 impl Region {
-    fn read(line: &str, memory: &fs::File) -> Option<Self> {
+    fn read(line: &str, memory: &File) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
         let (range, rights) = (words.next()?, words.next()?);
         let name = words.nth(3).unwrap_or("anonymous").to_owned();
