@@ -99,13 +99,13 @@ pub mod user {
     pub fn must_enroll(qr: bool, put_off: Option<u64>) -> String {
         let mut text = String::from(
             "This server asks for a verification code after your password.\n\
-             Set up an authenticator app (Google Authenticator, Authy, Duo Mobile, ...) now:\n",
+             Set up an authenticator app (Google Authenticator, Authy, Duo Mobile, ...)\n",
         );
         text.push_str(if qr {
-            "scan this QR code, or add the account and the key below it by hand.\n\
+            "now: scan this QR code, or add the account and the key below it by hand.\n\
              Then type the code that the app shows.\n"
         } else {
-            "add this account and key to it, then type the code that it shows.\n"
+            "now: add this account and key to it, then type the code that it shows.\n"
         });
         if let Some(until) = put_off {
             let day = super::moment(until);
@@ -122,7 +122,7 @@ pub mod user {
 
     /// What the app is to call it, in at most so many bytes and a line break: the end of a longer one is left out.
     pub fn account_line(account: &str, issuer: &str, most: usize) -> String {
-        let mut line = format!("Account: {account} at {issuer}");
+        let mut line = format!("Account: {account} at {issuer}.");
         if line.len() > most {
             let cut = most.saturating_sub(3);
             line.truncate((0..=cut).rev().find(|n| line.is_char_boundary(*n)).unwrap_or_default());
@@ -135,13 +135,13 @@ pub mod user {
     /// A device that was proved and could not be stored.
     pub const NOT_STORED: &str = "Your enrollment could not be stored. Tell your administrator, and try again.";
     /// Above the first backup codes.
-    pub const BACKUP_CODES: &str = "Two-factor authentication is on. Write down these backup codes: each is good for\n\
+    pub const BACKUP_CODES: &str = "Two-factor authentication is on. Write down these backup codes, each good for\n\
                                     one login without the phone. They are shown only now.\n";
     /// The same, after an answer that is none of them.
     pub const NOT_ONE_OF_THEM: &str = "This is none of your backup codes. Write down these:\n";
     /// Under them.
-    pub const TYPE_ONE_BACK: &str = "Type one of them now to turn them on; it is not used up. Or press Enter: then you\n\
-                                     have none until you run `pam-totp backup-codes`.\nBackup code: ";
+    pub const TYPE_ONE_BACK: &str = "To turn them on, type one now; it is not used up. Or press Enter: then you\n\
+                                     have none until you run pam-totp backup-codes.\nBackup code: ";
     /// One was typed back.
     pub const BACKUP_CODES_ON: &str = "Your backup codes are on.";
     /// None was.

@@ -153,7 +153,17 @@ fn being_remembered_as_administrator_costs_no_try() {
 /// The key as the page shows it, in groups of four.
 fn key(page: &str) -> String {
     let (_, after) = page.split_once("Key:").unwrap_or_else(|| panic!("no key: {page}"));
-    after.split_whitespace().take_while(|group| group.len() == 4).collect()
+    let key: String = after.split_whitespace().take_while(|group| group.len() == 4).collect();
+    assert_eq!(key.len(), 32, "{page}");
+    key
+}
+
+/// The ten backup codes.
+fn backup_codes(page: &str) -> Vec<String> {
+    let is_code = |word: &&str| word.len() == 19 && word.matches('-').count() == 3;
+    let codes: Vec<String> = page.split_whitespace().filter(is_code).map(str::to_owned).collect();
+    assert_eq!(codes.len(), 10, "{page}");
+    codes
 }
 
 /// Enrolls at the login, as far as the account phase.
@@ -163,9 +173,14 @@ fn enroll(browser: &mut Browser) -> String {
     browser.sees("Account: alice at ACME");
     let key = key(&browser.reads());
     browser.takes_picture("cockpit-enroll");
-    browser.types("Verification code:", &fresh_code(&key));
+    browser.types_under("Verification code:", &fresh_code(&key));
     browser.clicks("Log in");
     key
+}
+
+/// However its letters are grouped.
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
 
 #[test]
@@ -179,7 +194,7 @@ fn whoever_has_no_factor_enrolls_in_the_page() {
             ["secrets/alice.toml", "state/alice"]
                 .map(|file| fs::exists(format!("/var/lib/pam_totp/{file}")).expect("a folder"))
         };
-        let _cockpit = Cockpit::start();
+        let cockpit = Cockpit::start();
         let mut browser = Browser::start();
 
         browser.visits(URL);
@@ -187,16 +202,34 @@ fn whoever_has_no_factor_enrolls_in_the_page() {
         browser.sees("Wrong user name or password");
         assert_eq!(left(), [false, false]);
 
-        let key = enroll(&mut browser);
-        browser.sees("write them down");
+        let key = enroll(&mut browser, PASSWORD);
+        browser.sees("Write down these backup codes");
+        let codes = backup_codes(&browser.reads());
         browser.takes_picture("cockpit-backup-codes");
-        browser.types("Press Enter when you have written them down:", "");
+        browser.types_under("Backup code:", "no such code");
+        browser.clicks("Log in");
+        browser.sees("This is none of your backup codes.");
+        assert_eq!(backup_codes(&browser.reads()), codes, "they are there again");
+        browser.types_under("Backup code:", &codes[3]);
         browser.clicks("Log in");
         browser.sees(IN);
         assert_eq!(left(), [true, true]);
 
+        // What its session process is told beside the prompts, it writes into the journal.
+        system.log.line("alice has typed back a backup code: the set counts");
+        let written = cockpit.errors();
+        assert!(written.contains("Your backup codes are on."), "not where it writes: {written}");
+        for log in [written, system.log.lines().join("\n")] {
+            let log = plain(&log);
+            for secret in codes.iter().chain([&key]) {
+                assert!(!log.contains(&plain(secret)), "{log}");
+            }
+        }
+
         let [_, next] = fresh_codes(&key);
-        answer(&mut browser, PASSWORD, &next);
-        browser.sees(IN);
+        for code in [&next, &codes[3]] {
+            answer(&mut browser, PASSWORD, code);
+            browser.sees(IN);
+        }
     });
 }

@@ -31,7 +31,7 @@ fn key(terminal: &mut Terminal) -> String {
 /// The first of the backup codes, typed back, and on with the login.
 fn backup_code(terminal: &mut Terminal) -> String {
     terminal.sees("They are shown only now.");
-    terminal.sees("\n1. ");
+    terminal.sees("\n(1) ");
     let code = terminal.sees("\n").trim().to_owned();
     terminal.answers("Backup code: ", &code);
     code

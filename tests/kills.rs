@@ -216,7 +216,7 @@ fn enrolls(mut strace: Command) -> FirstLogin {
     login.sees("Key:     ");
     let key = login.sees("\n").replace(' ', "");
     login.answers("Verification code: ", &code_at(&key, T));
-    let shown = login.may_say("\n1. ").and_then(|_| login.may_say("\n"));
+    let shown = login.may_say("\n(1) ").and_then(|_| login.may_say("\n"));
     let backup = shown.filter(|_| login.may_say("Backup code: ").is_some());
     if let Some(code) = &backup {
         login.types(code);
@@ -248,7 +248,7 @@ fn an_enrollment_at_login_killed_at_any_call_stores_the_key_or_lets_its_owner_en
             counts
         };
         let FirstLogin { said, .. } = enrolls(strace(T, &[]));
-        assert!(said.contains("\n10. ") && said.ends_with("ended 0\n"), "{said}");
+        assert!(said.contains("\n(10) ") && said.ends_with("ended 0\n"), "{said}");
         // Of draws one run makes more than another, so that which one is meant is not known: they change nothing.
         let calls = from("/state/bob\", O_RDWR", recorded()).into_iter().filter(|call| call.name != "getrandom");
         let calls: Vec<Call> = calls.collect();

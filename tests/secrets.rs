@@ -201,9 +201,9 @@ fn an_enrollment_at_login_leaves_nothing_wherever_it_ends() {
         let (mut login, key) = enrolls(2, true);
         let code = fresh_code(&key);
         login.answers(PROMPT, &code);
-        login.sees("\n1. ");
+        login.sees("\n(1) ");
         let first = login.sees("\n");
-        login.sees("\n10. ");
+        login.sees("\n(10) ");
         let last = login.sees("\n");
         login.answers("Backup code: ", "none of them");
         login.answers("Backup code: ", last.trim());

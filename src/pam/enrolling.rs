@@ -120,7 +120,7 @@ fn is_typed_back(host: &mut impl Host, codes: &Codes) -> bool {
         let mut text = Zeroizing::new(String::with_capacity(2 * LONGEST));
         text.push_str(above);
         for (number, code) in (1_u8..).zip(codes) {
-            text.push_str(&format!("{number}. "));
+            text.push_str(&format!("({number}) "));
             text.push_str(code);
             text.push('\n');
         }

@@ -11,7 +11,7 @@ use super::*;
 use crate::invariants::script::BACKUP_CODES;
 
 const TOLD: &str = "This server asks for a verification code after your password.\n\
-                    Set up an authenticator app (Google Authenticator, Authy, Duo Mobile, ...) now:\n";
+                    Set up an authenticator app (Google Authenticator, Authy, Duo Mobile, ...)\nnow: ";
 const INVALID: &str =
     "The security code is invalid.\nCheck this account and key in the app, and type the code that it shows now.\n";
 const PROVED: &str = "enrolling: alice has proved a new key";
@@ -76,14 +76,14 @@ fn what_is_proved_is_kept_and_stored_by_the_account_line_alone() {
     let pending = line.script.kept.take().expect("kept");
     let groups = pending.device.secret.to_groups();
     let how = "add this account and key to it, then type the code that it shows.\n";
-    assert_eq!(line.script.asked, format!("{TOLD}{how}Account: alice at ACME\nKey:     {}", *groups));
+    assert_eq!(line.script.asked, format!("{TOLD}{how}Account: alice at ACME.\nKey:     {}", *groups));
     assert!(pending.line.last.is_some_and(|last| last + 2 > step(now(), 30)), "the proving code is used up");
     let id = pending.device.id.clone();
     let steps =
         [notes(ENROLLED), types_back(Some(BACKUP_CODES[9])), notes(CODES_COUNT), says("Your backup codes are on.")];
     assert_eq!(line.stores(pending, &steps), Exit::Ignore, "the rest of the stack decides");
     for (number, code) in (1..).zip(BACKUP_CODES) {
-        assert!(line.script.asked.contains(&format!("\n{number}. {code}\n")), "{}", line.script.asked);
+        assert!(line.script.asked.contains(&format!("\n({number}) {code}\n")), "{}", line.script.asked);
     }
     assert_eq!(*line.clerk.enrolled.borrow(), ["alice"]);
     assert_eq!(*line.clerk.added.borrow(), [("alice".to_owned(), id)]);
@@ -114,7 +114,7 @@ fn backup_codes_count_once_one_of_them_was_typed_back_and_the_enrollment_anyhow(
         let pending = line.proved();
         let steps = [notes(ENROLLED), wrong(), six_digits(), types_back(Some(spelled)), notes(CODES_COUNT)];
         line.stores(pending, &[&steps[..], &[says("Your backup codes are on.")]].concat());
-        assert!(line.script.asked.starts_with("This is none of your backup codes. Write down these:\n1. abcd-"));
+        assert!(line.script.asked.starts_with("This is none of your backup codes. Write down these:\n(1) abcd-"));
         assert_eq!(line.clerk.added.borrow().len(), 1);
     }
 }
@@ -177,7 +177,7 @@ fn a_slip_is_forgiven_for_the_same_key_which_is_there_again() {
     assert_eq!(line.runs(&steps), Exit::Ignore);
     let kept = line.script.kept.take().expect("kept");
     assert_eq!(kept.device.secret, key(&line.script.screen[..line.script.screen.find(INVALID).expect("a slip")]));
-    assert!(line.script.asked.starts_with(&format!("{INVALID}Account: alice at ACME\nKey:     ")));
+    assert!(line.script.asked.starts_with(&format!("{INVALID}Account: alice at ACME.\nKey:     ")));
     assert_eq!(kept.device.secret, key(&line.script.asked));
     let mut with_key = first(&[c"after=publickey"]);
     with_key.script.items.ssh_auth_info = Some("publickey ssh-ed25519 AAAA".into());
@@ -268,7 +268,7 @@ fn a_terminal_gets_a_qr_code_and_nothing_else_does() {
     assert_eq!(line.runs(&all(shown(true), &failure)), Exit::Refuse);
     assert!(!line.script.screen.contains(TOLD), "said once");
     let Some(Step::Shows(text, _)) = line.script.steps.first() else { panic!("nothing shown") };
-    assert!(text.contains("\nAccount: alice at ACME\n\u{1b}[0;38;5;16;48;5;231m") && text.contains('█'), "{text}");
+    assert!(text.contains("\nAccount: alice at ACME.\n\u{1b}[0;38;5;16;48;5;231m") && text.contains('█'), "{text}");
     // Standard output goes elsewhere, or no messages are wanted: the key is typed.
     let (mut line, failure) = terminal(false);
     assert_eq!(line.runs(&all(shown(false), &failure)), Exit::Refuse);

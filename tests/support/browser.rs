@@ -40,7 +40,12 @@ impl Browser {
 
     /// Types into a field.
     pub fn types(&mut self, field: &str, text: &str) {
-        self.does(json!({ "deed": "type", "field": field, "text": text }));
+        self.does(json!({ "deed": "type", "field": field, "exact": true, "text": text }));
+    }
+
+    /// Types into the field whose label holds these words among others.
+    pub fn types_under(&mut self, words: &str, text: &str) {
+        self.does(json!({ "deed": "type", "field": words, "exact": false, "text": text }));
     }
 
     pub fn clicks(&mut self, button: &str) {

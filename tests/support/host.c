@@ -72,7 +72,7 @@ static void say(int style, const char *text)
 /* A key is shown in groups behind this, to the end of its line, and a backup code behind its number. */
 static void see(struct login *login, const char *text)
 {
-    static const char head[] = "Key:     ", first[] = "\n1. ";
+    static const char head[] = "Key:     ", first[] = "\n(1) ";
     const char *key = strstr(text, head), *backup = strstr(text, first);
     if (backup)
         snprintf(login->backup, sizeof login->backup, "%s", backup + strlen(first));

@@ -14,7 +14,7 @@ const deeds = {
         page.setDefaultTimeout(patience);
         await page.goto(url);
     },
-    type: (browser, { field, text }) => page(browser).getByLabel(field, { exact: true }).fill(text),
+    type: (browser, { field, exact, text }) => page(browser).getByLabel(field, { exact }).fill(text),
     click: (browser, { button }) => {
         // Cockpit hides the whole page from screen readers once a dialog was open; what is visible is good enough.
         const named = role => page(browser).getByRole(role, { name: button, exact: true, includeHidden: true });
