@@ -125,6 +125,55 @@ fn at_sudo_too() {
     });
 }
 
+/// Answers every prompt with the password, and keeps what it was asked.
+const ASKPASS: &str = "#!/bin/sh\nprintf '%s\\n' \"$@\" >>/tmp/asked\necho '";
+
+#[test]
+fn at_sudo_with_askpass_and_no_terminal_nobody_sees_a_key() {
+    throw_away(|system| {
+        enrolls(system, "");
+        crate::sudo::prepare(system);
+        system.without_delays();
+        let bob = system.user("bob");
+        system.file("/usr/local/bin/askpass", &format!("{ASKPASS}{PASSWORD}'\n"));
+        system.runs(Command::new("chmod").args(["755", "/usr/local/bin/askpass"]));
+        let sudoers = fs::read_to_string("/etc/sudoers").expect("text");
+        for (more, tries) in [("", 3), ("Defaults !pam_silent\n", 6)] {
+            system.file("/etc/sudoers", &format!("{sudoers}{more}"));
+            let mut sudo = bob.command("sudo");
+            sudo.args(["-A", "id"]).env("SUDO_ASKPASS", "/usr/local/bin/askpass");
+            let output = system.tries(&mut sudo, "");
+            assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+            let asked = fs::read_to_string("/tmp/asked").expect("it was asked");
+            assert_eq!(asked, "[sudo] password for bob: \n".repeat(tries), "{more}");
+            let why = "no enrollment: bob must enroll, and without a terminal others might see the key";
+            system.log.line(why);
+            assert_eq!(system.log.count(why), tries, "{more}");
+        }
+        assert!(!is_enrolled("bob"));
+    });
+}
+
+#[test]
+fn a_qr_code_goes_to_the_terminal_or_nowhere() {
+    throw_away(|system| {
+        enrolls(system, "");
+        system.stack("su", include_str!("../pam.d/su"));
+        system.user("bob");
+        let mut shell = system.user("carol").command("/bin/bash");
+        shell.args(["-c", "su bob -c 'id -un' >/tmp/output"]);
+        let mut terminal = Terminal::run(shell);
+        terminal.answers("Password: ", PASSWORD);
+        let key = key(&mut terminal);
+        terminal.answers("Verification code: ", &fresh_code(&key));
+        backup_code(&mut terminal);
+        assert_eq!(terminal.ends().1, 0);
+        let output = fs::read_to_string("/tmp/output").expect("text");
+        assert_eq!(output, "Your backup codes are on.\nbob\n");
+        assert!(is_enrolled("bob"));
+    });
+}
+
 #[test]
 fn without_the_password_nothing_is_left_behind() {
     throw_away(|system| {
