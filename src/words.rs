@@ -94,18 +94,19 @@ pub mod user {
         })
     }
 
-    /// To somebody who enrolls at a login: what to do, and until when it can wait. Programs show it as one run of words,
-    /// too. `qr`: the picture follows, and not the key.
-    pub fn must_enroll(qr: bool, put_off: Option<u64>) -> String {
-        let mut text = String::from(
-            "This server asks for a verification code after your password.\n\
-             Set up an authenticator app (Google Authenticator, Authy, Duo Mobile, ...)\n",
-        );
-        text.push_str(if qr {
-            "now: scan this QR code, or add the account and the key below it by hand.\n\
-             Then type the code that the app shows.\n"
+    /// To somebody who enrolls at a login. Some programs show all that comes until the answer as one run of words.
+    pub const MUST_ENROLL: &str = "This server asks for a verification code after your password. Set up an\n\
+                                   authenticator app (Google Authenticator, Authy, Duo Mobile, ...) now.\n";
+    /// Before anything secret is shown.
+    pub const PRESS_ENTER: &str = "Press Enter to see account and key: ";
+
+    /// Above a new key, or above the QR code that comes before it: what to do, and until when it can wait.
+    pub fn new_key(qr: bool, put_off: Option<u64>) -> String {
+        let mut text = String::from(if qr {
+            "Scan this QR code, or add the account and the key below it by hand. Then type\n\
+             the code that the app shows.\n"
         } else {
-            "now: add this account and key to it, then type the code that it shows.\n"
+            "Add this account and key to the app, then type the code that it shows.\n"
         });
         if let Some(until) = put_off {
             let day = super::moment(until);

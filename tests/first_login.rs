@@ -22,6 +22,9 @@ fn is_enrolled(name: &str) -> bool {
     fs::exists(format!("/var/lib/pam_totp/secrets/{name}.toml")).expect("a folder")
 }
 
+/// What programs that users call ask first.
+const ENTER: &str = "Press Enter to see account and key: ";
+
 /// Reads the key from the screen.
 fn key(terminal: &mut Terminal) -> String {
     terminal.sees("Key:     ");
@@ -116,6 +119,7 @@ fn at_sudo_too() {
         command.args(["id", "-un"]);
         let mut terminal = Terminal::run(command);
         terminal.answers("[sudo] password for bob: ", PASSWORD);
+        terminal.answers(ENTER, "");
         let key = key(&mut terminal);
         terminal.answers("Verification code: ", &fresh_code(&key));
         backup_code(&mut terminal);
@@ -128,8 +132,9 @@ fn at_sudo_too() {
 /// Answers every prompt with the password, and keeps what it was asked.
 const ASKPASS: &str = "#!/bin/sh\nprintf '%s\\n' \"$@\" >>/tmp/asked\necho '";
 
+/// It is run with its question among its arguments, where every user of the host reads them.
 #[test]
-fn at_sudo_with_askpass_and_no_terminal_nobody_sees_a_key() {
+fn at_sudo_askpass_is_given_no_key() {
     throw_away(|system| {
         enrolls(system, "");
         crate::sudo::prepare(system);
@@ -137,19 +142,29 @@ fn at_sudo_with_askpass_and_no_terminal_nobody_sees_a_key() {
         let bob = system.user("bob");
         system.file("/usr/local/bin/askpass", &format!("{ASKPASS}{PASSWORD}'\n"));
         system.runs(Command::new("chmod").args(["755", "/usr/local/bin/askpass"]));
+        let sudo = || {
+            let mut command = bob.command("sudo");
+            command.args(["-A", "id"]).env("SUDO_ASKPASS", "/usr/local/bin/askpass");
+            command
+        };
+        let told = "This server asks for a verification code after your password. Set up an\n\
+                    authenticator app (Google Authenticator, Authy, Duo Mobile, ...) now.\n";
         let sudoers = fs::read_to_string("/etc/sudoers").expect("text");
-        for (more, tries) in [("", 3), ("Defaults !pam_silent\n", 6)] {
+        for more in ["", "Defaults !pam_silent\n"] {
             system.file("/etc/sudoers", &format!("{sudoers}{more}"));
-            let mut sudo = bob.command("sudo");
-            sudo.args(["-A", "id"]).env("SUDO_ASKPASS", "/usr/local/bin/askpass");
-            let output = system.tries(&mut sudo, "");
-            assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
-            let asked = fs::read_to_string("/tmp/asked").expect("it was asked");
-            assert_eq!(asked, "[sudo] password for bob: \n".repeat(tries), "{more}");
-            let why = "no enrollment: bob must enroll, and without a terminal others might see the key";
-            system.log.line(why);
-            assert_eq!(system.log.count(why), tries, "{more}");
+            for (on_terminal, also) in [(false, String::new()), (true, format!("{told}{ENTER}\n"))] {
+                if on_terminal {
+                    assert_eq!(Terminal::run(sudo()).ends().1, 1);
+                } else {
+                    assert_eq!(system.tries(&mut sudo(), "").status.code(), Some(1));
+                }
+                let asked = fs::read_to_string("/tmp/asked").expect("it was asked");
+                assert_eq!(asked, format!("[sudo] password for bob: \n{also}").repeat(3), "{more}{on_terminal}");
+                fs::remove_file("/tmp/asked").expect("a file");
+            }
         }
+        let why = "no enrollment: bob must enroll, and this program shows its prompts where others may see them";
+        assert_eq!(system.log.count(why), 12);
         assert!(!is_enrolled("bob"));
     });
 }
@@ -164,6 +179,7 @@ fn a_qr_code_goes_to_the_terminal_or_nowhere() {
         shell.args(["-c", "su bob -c 'id -un' >/tmp/output"]);
         let mut terminal = Terminal::run(shell);
         terminal.answers("Password: ", PASSWORD);
+        terminal.answers(ENTER, "");
         let key = key(&mut terminal);
         terminal.answers("Verification code: ", &fresh_code(&key));
         backup_code(&mut terminal);
@@ -204,11 +220,12 @@ fn a_key_of_ones_own_making_is_no_credential() {
         let mut command = bob.command("sudo");
         command.args(["id", "-un"]);
         let mut terminal = Terminal::run(command);
+        terminal.answers(ENTER, "");
         let key = key(&mut terminal);
         terminal.answers("Verification code: ", &fresh_code(&key));
         terminal.answers("[sudo] password for bob: ", "a thief's guess");
         // sudo asks all anew.
-        terminal.sees("Verification code: ");
+        terminal.sees(ENTER);
         terminal.presses_control('c');
         assert_ne!(terminal.ends().1, 0);
         assert!(!is_enrolled("bob"));

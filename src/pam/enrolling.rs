@@ -51,7 +51,9 @@ pub fn prove(
             no_credential(options)
         }
         Err(Refused::CannotShow) => refuse(host, items, account, "this program cannot show a key"),
-        Err(Refused::Elsewhere) => refuse(host, items, account, "without a terminal others might see the key"),
+        Err(Refused::Elsewhere) => {
+            refuse(host, items, account, "this program shows its prompts where others may see them")
+        }
         Err(Refused::NotProved) => refuse(host, items, account, "no code proved the new key"),
         Err(Refused::Other(what)) => refuse(host, items, account, &what),
         Err(Refused::Left) => {
@@ -170,8 +172,12 @@ fn show_and_ask(
     if options.quiet {
         return Err(Refused::CannotShow);
     }
-    if asks_elsewhere(host, items) {
-        return Err(Refused::Elsewhere);
+    let mut intro = user::MUST_ENROLL;
+    if is_called_here(host, items) {
+        if !host.has_terminal(&items.tty) || asks_elsewhere(host)? {
+            return Err(Refused::Elsewhere);
+        }
+        intro = "";
     }
     let device = manage::new_device(DEVICE, clock::now()).map_err(|error| Refused::Other(error.to_string()))?;
     let question = Question {
@@ -180,10 +186,10 @@ fn show_and_ask(
         device: &device,
         prompt: options.prompt.as_deref().unwrap_or_else(|| desk.policy().prompt()),
     };
-    let mut text = if question.is_drawn(host, items, put_off) {
+    let mut text = if question.is_drawn(host, items, intro, put_off) {
         question.with("")
     } else {
-        question.with_account(&user::must_enroll(false, put_off))
+        question.with_account(&format!("{intro}{}", user::new_key(false, put_off)))
     };
     for _ in 0..TRIES {
         let code = host.prompt(&text, options.echo)?;
@@ -199,13 +205,19 @@ fn show_and_ask(
     Err(Refused::NotProved)
 }
 
-/// Does the program ask where others may look on? `sudo -A` hands the prompt to another program, in the arguments that
-/// every process can read; su without a terminal may write it to a log. A set-uid process that no network address led to
-/// is one of these, and so is whatever is silent.
-fn asks_elsewhere(host: &impl Host, items: &Items) -> bool {
+/// Is it a program that users of this host call, such as sudo and su? It may hand a prompt to another program, in the
+/// arguments that every process can read (`sudo -A`), or without a terminal write it to a log.
+fn is_called_here(host: &impl Host, items: &Items) -> bool {
     let (real, effective) = host.ids();
-    let is_called_here = real != effective && (items.rhost.is_empty() || hostname().as_ref() == Some(&items.rhost));
-    (host.is_silent() || is_called_here) && !host.has_terminal(&items.tty)
+    let is_local = items.rhost.is_empty() || hostname().as_ref() == Some(&items.rhost);
+    host.is_silent() || real != effective && is_local
+}
+
+/// Does it run another program to ask with? A prompt that holds nothing secret finds out.
+fn asks_elsewhere(host: &mut impl Host) -> Result<bool, ConversationFailed> {
+    let before = host.children();
+    host.prompt(&[user::MUST_ENROLL, user::PRESS_ENTER].concat(), true)?;
+    Ok(host.children() != before)
 }
 
 /// What asks for the first code of a new key.
@@ -237,14 +249,15 @@ impl Question<'_> {
     }
 
     /// Has a terminal of this host shown a QR code? ssh clients and web pages show none.
-    fn is_drawn(&self, host: &mut impl Host, items: &Items, put_off: Option<u64>) -> bool {
+    fn is_drawn(&self, host: &mut impl Host, items: &Items, intro: &str, put_off: Option<u64>) -> bool {
         if host.is_silent() || !host.has_terminal(&items.tty) || !uri::valid_label(self.account) {
             return false;
         }
         let uri = uri::otpauth(self.device, &self.issuer, self.account);
         let Ok(drawing) = qr::draw(&uri, Style::Utf8, None, 0) else { return false };
         let mut text = Zeroizing::new(String::with_capacity(16_384));
-        text.push_str(&user::must_enroll(true, put_off));
+        text.push_str(intro);
+        text.push_str(&user::new_key(true, put_off));
         text.push_str(&user::account_line(self.account, &self.issuer, LONGEST));
         // Last, for it fills a small window.
         text.push_str(drawing.text.trim_end_matches('\n'));

@@ -87,6 +87,8 @@ pub trait Host: Process {
     fn prompt(&mut self, text: &str, echo: bool) -> Result<Answer, ConversationFailed>;
     /// Tells; whether it is shown is the program's affair.
     fn say(&mut self, tone: Tone, text: &str);
+    /// Grows with every program that this one has run and waited for.
+    fn children(&self) -> u64;
     /// Is this PAM_TTY a terminal of this host?
     fn has_terminal(&self, tty: &str) -> bool;
     /// Shows what that terminal alone may show; whether it did.

@@ -5,6 +5,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::stat::{FileStat, SFlag, fstat, stat};
 use nix::unistd::Uid;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
@@ -122,6 +123,12 @@ impl Host for PamHost<'_> {
             // Some applications answer these without a response array, which counts as an error here.
             let _ = self.send(style, text);
         }
+    }
+
+    fn children(&self) -> u64 {
+        // No program starts without one of these.
+        let faults = getrusage(UsageWho::RUSAGE_CHILDREN).map(|usage| usage.minor_page_faults());
+        faults.ok().and_then(|faults| u64::try_from(faults).ok()).unwrap_or_default()
     }
 
     fn has_terminal(&self, tty: &str) -> bool {

@@ -10,13 +10,14 @@ use pam_totp::secret::Secret;
 use super::*;
 use crate::invariants::script::BACKUP_CODES;
 
-const TOLD: &str = "This server asks for a verification code after your password.\n\
-                    Set up an authenticator app (Google Authenticator, Authy, Duo Mobile, ...)\nnow: ";
+const TOLD: &str = "This server asks for a verification code after your password. Set up an\n\
+                    authenticator app (Google Authenticator, Authy, Duo Mobile, ...) now.\n";
+const HOW: &str = "Add this account and key to the app, then type the code that it shows.\n";
 const INVALID: &str =
     "The security code is invalid.\nCheck this account and key in the app, and type the code that it shows now.\n";
 const PROVED: &str = "enrolling: alice has proved a new key";
 const NOT_PROVED: &str = "no code proved the new key";
-const NO_TERMINAL: &str = "without a terminal others might see the key";
+const ELSEWHERE: &str = "this program shows its prompts where others may see them";
 const ENROLLED: &str = "enrolled alice at a login, proved by a code";
 const CODES_COUNT: &str = "alice has typed back a backup code: the set counts";
 const NO_CODES: &str = "alice has typed back no backup code: there are none";
@@ -75,8 +76,7 @@ fn what_is_proved_is_kept_and_stored_by_the_account_line_alone() {
     assert!(line.clerk.enrolled.borrow().is_empty(), "auth stores nothing");
     let pending = line.script.kept.take().expect("kept");
     let groups = pending.device.secret.to_groups();
-    let how = "add this account and key to it, then type the code that it shows.\n";
-    assert_eq!(line.script.asked, format!("{TOLD}{how}Account: alice at ACME.\nKey:     {}", *groups));
+    assert_eq!(line.script.asked, format!("{TOLD}{HOW}Account: alice at ACME.\nKey:     {}", *groups));
     assert!(pending.line.last.is_some_and(|last| last + 2 > step(now(), 30)), "the proving code is used up");
     let id = pending.device.id.clone();
     let steps =
@@ -227,12 +227,20 @@ impl Place {
     }
 }
 
+fn place(tty: &'static str, rhost: &str, uid: u32, silent: bool) -> Place {
+    Place { tty, rhost: rhost.into(), ids: (uid, 0), silent }
+}
+
+fn presses_enter() -> Step {
+    Step::Asks("Press Enter to see account and key: ".into(), true, Some(Vec::new()))
+}
+
 /// sudo -A hands a prompt to another program in its arguments, where every process reads them.
 #[test]
-fn without_a_terminal_a_silent_or_set_uid_program_enrolls_nobody() {
-    let place = |tty, rhost: &str, uid, silent| Place { tty, rhost: rhost.into(), ids: (uid, 0), silent };
+fn a_program_that_asks_elsewhere_enrolls_nobody() {
     let own_name = hostname().expect("this host has a name");
-    for elsewhere in [
+    let why = notes(&format!("no enrollment: alice must enroll, and {ELSEWHERE}"));
+    for without_terminal in [
         place("", "", 1000, true),
         place("", "", 0, true),
         place(":0", "", 0, true),
@@ -241,41 +249,53 @@ fn without_a_terminal_a_silent_or_set_uid_program_enrolls_nobody() {
         place("", "", 1000, false),
         place("", &own_name, 1000, false),
     ] {
-        let (mut line, failure) = elsewhere.first();
-        let why = format!("no enrollment: alice must enroll, and {NO_TERMINAL}");
-        assert_eq!(line.runs(&[notes(&failure), notes(&why)]), Exit::Refuse);
+        let (mut line, failure) = without_terminal.first();
+        assert_eq!(line.runs(&[notes(&failure), why.clone()]), Exit::Refuse);
     }
-    for here in [
-        place("/dev/pts/1", "", 1000, true),
-        // Cockpit, and sshd.
-        place("", "192.0.2.4", 101, false),
-        place("", "", 0, false),
-    ] {
-        assert_eq!(here.first().0.runs(&[asks(PROMPT, PHONE), proves()]), Exit::Ignore);
+    for silent in [true, false] {
+        let (mut line, failure) = place("/dev/pts/1", "", 1000, silent).first();
+        line.script.askpass = true;
+        assert_eq!(line.runs(&[presses_enter(), notes(&failure), why.clone()]), Exit::Refuse);
+        assert_eq!(format!("{}\n", line.script.asked), TOLD);
+    }
+}
+
+#[test]
+fn sudo_on_a_terminal_and_programs_of_the_network_enroll() {
+    let (mut line, _) = place("/dev/pts/1", "", 1000, true).first();
+    assert_eq!(line.runs(&[presses_enter(), asks(PROMPT, PHONE), proves()]), Exit::Ignore);
+    assert!(line.script.asked.starts_with(HOW), "{}", line.script.asked);
+    // Cockpit, and sshd.
+    for program in [place("", "192.0.2.4", 101, false), place("", "", 0, false)] {
+        assert_eq!(program.first().0.runs(&[asks(PROMPT, PHONE), proves()]), Exit::Ignore);
     }
 }
 
 #[test]
 fn a_terminal_gets_a_qr_code_and_nothing_else_does() {
-    let shown = |taken| Step::Shows(format!("{TOLD}scan this QR code, or "), taken);
+    const SCAN: &str = "Scan this QR code, or add the account and the key below it by hand. Then type\n";
     let slip = || asks(PROMPT, "12345x");
-    let all = |first: Step, failure: &str| {
+    let all = |first: &[Step], failure: &str| {
         let why = format!("no enrollment: alice must enroll, and {NOT_PROVED}");
-        [first, slip(), slip(), slip(), notes(failure), notes(&why)]
+        [first, &[slip(), slip(), slip(), notes(failure), notes(&why)]].concat()
     };
-    let terminal = |silent| Place { tty: "/dev/pts/1", rhost: String::new(), ids: (1000, 0), silent }.first();
-    let (mut line, failure) = terminal(false);
-    assert_eq!(line.runs(&all(shown(true), &failure)), Exit::Refuse);
+    // login, whose standard output may go elsewhere: then the key is typed.
+    let shown = |taken| Step::Shows(format!("{TOLD}{SCAN}"), taken);
+    let login = || place("/dev/tty1", "", 0, false).first();
+    let (mut line, failure) = login();
+    assert_eq!(line.runs(&all(&[shown(true)], &failure)), Exit::Refuse);
     assert!(!line.script.screen.contains(TOLD), "said once");
     let Some(Step::Shows(text, _)) = line.script.steps.first() else { panic!("nothing shown") };
     assert!(text.contains("\nAccount: alice at ACME.\n\u{1b}[0;38;5;16;48;5;231m") && text.contains('█'), "{text}");
-    // Standard output goes elsewhere, or no messages are wanted: the key is typed.
-    let (mut line, failure) = terminal(false);
-    assert_eq!(line.runs(&all(shown(false), &failure)), Exit::Refuse);
-    assert!(line.script.screen.starts_with(TOLD));
-    let (mut line, failure) = terminal(true);
-    assert_eq!(line.runs(&all(shown(true), &failure)[1..]), Exit::Refuse);
-    assert!(line.script.screen.starts_with(TOLD));
+    let (mut line, failure) = login();
+    assert_eq!(line.runs(&all(&[shown(false)], &failure)), Exit::Refuse);
+    assert!(line.script.screen.starts_with(&format!("{TOLD}{HOW}")));
+    // su, and sudo, which wants no messages.
+    let (mut line, failure) = place("/dev/pts/1", "", 1000, false).first();
+    let steps = [presses_enter(), Step::Shows(SCAN.into(), true)];
+    assert_eq!(line.runs(&all(&steps, &failure)), Exit::Refuse);
+    let (mut line, failure) = place("/dev/pts/1", "", 1000, true).first();
+    assert_eq!(line.runs(&all(&steps[..1], &failure)), Exit::Refuse);
 }
 
 #[test]

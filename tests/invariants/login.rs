@@ -93,8 +93,9 @@ fn application(pieces: &mut Pieces<'_>) -> Script {
         _ => Ok(Some("alice".into())),
     };
     script.password = pieces.flag().then(|| SECRET.as_bytes().to_vec());
-    let [silent, deaf, refuses_password, refuses_stash, refuses_key] = [(); 5].map(|()| pieces.byte() % 8 == 1);
-    script.silent = silent;
+    let [silent, askpass, deaf, refuses_password, refuses_stash, refuses_key] =
+        [(); 6].map(|()| pieces.byte() % 8 == 1);
+    (script.silent, script.askpass) = (silent, askpass);
     script.takes = [!deaf].into();
     (script.takes_password, script.takes_stash, script.takes_key) = (!refuses_password, !refuses_stash, !refuses_key);
     script.phone = Some(phone);

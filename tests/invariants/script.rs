@@ -72,6 +72,9 @@ pub struct Script {
     pub takes_stash: bool,
     /// Wants prompts alone.
     pub silent: bool,
+    /// Runs a program to ask with, and how many it has run.
+    pub askpass: bool,
+    pub children: u64,
     /// What stood above the last question, and all that stood above questions.
     pub asked: String,
     pub screen: String,
@@ -133,6 +136,7 @@ impl Host for Script {
         let reply = self.replies.pop_front().flatten();
         let (above, text) = text.rsplit_once('\n').unwrap_or(("", text));
         self.asked = above.to_owned();
+        self.children += u64::from(self.askpass);
         self.screen += &format!("{above}\n");
         self.steps.push(Step::Asks(text.into(), echo, reply.clone()));
         let reply = match self.phone {
@@ -144,6 +148,10 @@ impl Host for Script {
 
     fn say(&mut self, tone: Tone, text: &str) {
         self.steps.push(Step::Says(tone, text.into()));
+    }
+
+    fn children(&self) -> u64 {
+        self.children
     }
 
     fn has_terminal(&self, tty: &str) -> bool {
@@ -288,6 +296,9 @@ pub fn script() -> Script {
         stash: None,
         takes_stash: true,
         silent: false,
+        askpass: false,
+        // One that was run before says nothing of a prompt.
+        children: 7,
         asked: String::new(),
         screen: String::new(),
         kept: None,
