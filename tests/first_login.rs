@@ -1,9 +1,11 @@
 //! Enrollment at login, in real programs.
 
 use crate::support::codes::fresh_code;
+use crate::support::host::{self, Once};
 use crate::support::sshd::{KEYBOARD_INTERACTIVE, Sshd, prompt, ssh};
 use crate::support::system::{PASSWORD, System, throw_away};
 use crate::support::terminal::Terminal;
+use serde_json::Value;
 use std::fs;
 use std::process::Command;
 
@@ -270,5 +272,45 @@ fn without_the_account_line_nothing_is_ever_stored() {
         client.sees("in as bob");
         client.ends();
         assert!(!is_enrolled("bob"));
+    });
+}
+
+/// Whoever enrolled in another's name, and was found out, still sits at the question.
+#[test]
+fn backup_codes_of_an_enrollment_that_is_gone_are_no_others() {
+    throw_away(|system| {
+        host::build(system, &[]);
+        enrolls(system, "");
+        let stack = "auth required pam_permit.so\nauth required pam_totp.so nodelay\n";
+        system.stack("host", &format!("{stack}account required pam_totp.so\naccount required pam_permit.so\n"));
+        system.user("bob");
+        let codes_left = || {
+            let output = system.runs(Command::new("pam-totp").args(["--json", "status", "bob"])).stdout;
+            serde_json::from_slice::<Value>(&output).expect("an object")["backup_codes"]["left"].as_u64()
+        };
+        let renew = || {
+            system.runs(Command::new("pam-totp").args(["backup-codes", "--count", "2", "bob"]));
+        };
+        let replace = || {
+            system.runs(Command::new("pam-totp").args(["remove", "bob"]));
+            system.enroll("bob");
+        };
+        let anew: [(&dyn Fn(), u64); 2] = [(&renew, 2), (&replace, 0)];
+        for (meanwhile, left) in anew {
+            let mut login = Once::start("host", "bob", 2);
+            login.sees("Key:     ");
+            let key = login.sees("\n").replace(' ', "");
+            login.answers("Verification code: ", &fresh_code(&key));
+            login.sees("\n(1) ");
+            let code = login.sees("\n");
+            login.sees("Backup code: ");
+            meanwhile();
+            login.types(&code);
+            login.sees("You have no backup codes. Make some with `pam-totp backup-codes`.");
+            login.rest();
+            system.log.line("the backup codes of bob are not stored: the enrollment has changed since");
+            assert_eq!(codes_left().unwrap_or_default(), left);
+            system.runs(Command::new("pam-totp").args(["remove", "bob"]));
+        }
     });
 }

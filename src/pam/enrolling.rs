@@ -209,8 +209,9 @@ fn show_and_ask(
 /// arguments that every process can read (`sudo -A`), or without a terminal write it to a log.
 fn is_called_here(host: &impl Host, items: &Items) -> bool {
     let (real, effective) = host.ids();
-    let is_local = items.rhost.is_empty() || hostname().as_ref() == Some(&items.rhost);
-    host.is_silent() || real != effective && is_local
+    let own = |name: &str| name.eq_ignore_ascii_case(&items.rhost);
+    let names_no_other_host = own("") || own("localhost") || hostname().is_some_and(|name| own(&name));
+    host.is_silent() || (real != effective && names_no_other_host)
 }
 
 /// Does it run another program to ask with? A prompt that holds nothing secret finds out.

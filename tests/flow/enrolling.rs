@@ -248,6 +248,7 @@ fn a_program_that_asks_elsewhere_enrolls_nobody() {
         // sudo under `Defaults !pam_silent`, and under `Defaults pam_rhost`.
         place("", "", 1000, false),
         place("", &own_name, 1000, false),
+        place("", "localhost", 1000, false),
     ] {
         let (mut line, failure) = without_terminal.first();
         assert_eq!(line.runs(&[notes(&failure), why.clone()]), Exit::Refuse);
