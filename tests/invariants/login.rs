@@ -62,11 +62,8 @@ pub fn hold(bytes: &[u8]) {
         let names_alice = script.user == Ok(Some("alice".into()));
         assert_eq!(clerk.enrolled.borrow().len(), usize::from(names_alice));
         assert_eq!(exit == Exit::Ignore, names_alice && clerk.enrolls.is_ok());
-        let replies = script
-            .steps
-            .iter()
-            .filter_map(|step| if let Step::Asks(_, _, reply) = step { reply.as_deref() } else { None });
-        let typed_back = replies.last() == Some(BACKUP.as_bytes());
+        let reply = |step: &Step| if let Step::Asks(_, _, reply) = step { reply.clone() } else { None };
+        let typed_back = script.steps.iter().rev().find_map(reply).as_deref() == Some(BACKUP.as_bytes());
         assert_eq!(clerk.added.borrow().len(), usize::from(typed_back), "a set counts once one of it came back");
         script.says_nothing_secret();
         the_log_is_clean(&script);
