@@ -306,8 +306,8 @@ fn backup_codes_of_an_enrollment_that_is_gone_are_no_others() {
             login.sees("Backup code: ");
             meanwhile();
             login.types(&code);
-            login.sees("You have no backup codes. Make some with `pam-totp backup-codes`.");
-            login.rest();
+            let said = login.rest();
+            assert!(said.contains("You have no backup codes. Make some with `pam-totp backup-codes`."), "{said}");
             system.log.line("the backup codes of bob are not stored: the enrollment has changed since");
             assert_eq!(codes_left().unwrap_or_default(), left);
             system.runs(Command::new("pam-totp").args(["remove", "bob"]));
