@@ -1,27 +1,31 @@
 //! The heart: an enrollment, its state, an answer and the time in; an outcome and the new state out. Pure.
 //!
-//! Rules: a step is accepted only when it is greater than the device's last one, and no switch turns this off
-//! (RFC 6238 section 5.2). A used code is refused, not counted, and writes nothing. All steps are computed and
-//! compared in constant time, so that the time tells nothing about which one matched.
+//! In two steps, because whoever can stop the process must learn nothing that was not counted before. [`charge`] looks at
+//! codes that can never count again, and says what is to be on record first: the guess, as a wrong one. Only then
+//! [`judge`] computes the steps that could be accepted.
+//!
+//! A step is accepted only when it is greater than the device's last one, and no switch turns this off (RFC 6238 section
+//! 5.2). A used code is refused, not counted, and writes nothing. All steps are computed and compared in constant time.
 
-use zeroize::Zeroizing;
+use std::ops::RangeInclusive;
+
+use subtle::Choice;
 
 use crate::backup::{BackupCodes, Form, Stretched};
+use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
+use crate::healing::counts_from;
 use crate::otp::{hotp, step};
-use crate::secret::Answer;
+use crate::secret::{Answer, Codes};
 use crate::source::Source;
-use crate::state::{BackupState, DeviceState, LaneKey, Record, Since};
-use crate::throttle::{self, Limits};
+use crate::state::{BackupState, DeviceState, MAX_DRIFT, Record, Since};
+use crate::throttle::{self, Buckets, Limits};
+use crate::trust;
 
-/// RFC 6238 section 6: a device's clock is followed this many steps away from ours, and no further.
-pub(crate) const MAX_DRIFT: i8 = 4;
 /// RFC 4226 section 7.4: codes of a token that were shown but not typed.
-const LOOK_AHEAD: u64 = 10;
-/// A token further ahead than that proves itself with two consecutive codes.
+pub(crate) const LOOK_AHEAD: u64 = 10;
+/// Tokens further ahead than that prove themselves with codes in a row, all of a user together by so many counters.
 const FAR_AHEAD: u64 = 100;
-/// Seconds between those two codes.
-const PENDING: u64 = 600;
 /// A wrong code is looked for this many steps away, to tell a wrong clock from a wrong code.
 const CLOCK_SEARCH: u64 = 20;
 
@@ -58,7 +62,7 @@ pub enum Via {
 /// What came of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Let in.
+    /// Accepted.
     Accepted {
         /// By what.
         via: Via,
@@ -70,17 +74,31 @@ pub enum Outcome {
         /// Seconds to the next code that can be accepted; 0 where it is there already, or no question of time.
         next_in: u64,
     },
-    /// A wrong code, counted.
+    /// A code of a time that does not count, though nobody knows that it was used: the state was lost, or unlocked.
+    Later {
+        /// Seconds since 1970 from which on codes count again.
+        at: u64,
+    },
+    /// A wrong code.
     Wrong {
-        /// Wrong codes in this lane since its last success.
-        fails: u32,
-        /// The end of the wait that it started.
-        wait_until: Option<u64>,
+        /// Wrong codes since the last login.
+        since: u32,
+        /// Single codes that are still looked at in this lane.
+        left: u32,
     },
     /// Not looked at.
     Waiting {
-        /// The end of the wait.
-        until: u64,
+        /// When a single code is looked at again; `None`: that cannot be said, or only once codes in a row were right.
+        until: Option<u64>,
+        /// So many codes in a row are looked at now.
+        need: u8,
+        /// Seconds to the next code of the app; `None` for a token with a button.
+        next_in: Option<u64>,
+    },
+    /// The same code twice in a row: not looked at.
+    Twice {
+        /// Seconds to the next code of the app; `None` for a token with a button.
+        next_in: Option<u64>,
     },
     /// The answer is no code at all: not counted.
     NotACode,
@@ -92,250 +110,366 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The record to write before anybody hears the verdict; `None`: nothing changed.
     pub write: Option<Record>,
-    /// Seconds that the host's clock went back since a code was last accepted. For the log.
-    pub clock_back: Option<u64>,
 }
 
-/// Brings a record up to an enrollment: a device without its line, or all of them where the state was lost, is
-/// put beyond every code that may have been used. Never a lock-out, never a replay. Returns whether it had to.
-pub fn heal(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64) -> bool {
-    let mut healed = false;
-    for device in &enrollment.devices {
-        if record.device(&device.id).is_some() {
-            continue;
-        }
-        let last = furthest(device, now, window);
-        record.set_device(DeviceState { id: device.id.clone(), last, drift: None, at: None, pending: None });
-        healed = true;
-    }
-    if let Some(set) = &enrollment.backup_codes {
-        let known = record.backup.as_ref().is_some_and(|b| b.id == set.id);
-        if !known {
-            record.backup = Some(BackupState { id: set.id.clone(), used: u32::MAX });
-            healed = true;
-        }
-    }
-    record.make_room(|id| enrollment.devices.iter().any(|device| device.id == id));
-    healed
+/// What comes before an answer is judged.
+pub enum Charge {
+    /// Nothing that could be accepted is looked at: this is the answer.
+    Told(Box<Decision>),
+    /// To be judged.
+    Due(Box<Due>),
 }
 
-/// Is this a token whose state was lost? No code of it counts: which ones were used cannot be known.
-pub fn counter_lost(device: &Device, record: &Record) -> bool {
-    let lost = record.device(&device.id).is_none_or(|line| line.last.is_none());
-    lost && matches!(device.kind, Kind::Hotp { .. })
+/// An answer that is to be judged.
+pub struct Due {
+    /// To be on record before: the guess counted as a wrong one. `None` for what nobody can guess.
+    pub charged: Option<Record>,
+    /// The record as it is without the guess, and whether that differs from what is on disk.
+    clean: Record,
+    moved: bool,
+    buckets: Buckets,
+    /// What may be looked at; backup codes of letters always may.
+    guess: Option<Guess>,
+    /// What it comes to if nothing is right.
+    otherwise: Outcome,
 }
 
-/// Brings steps that lie in the future (a snapshot, a clock that went back) to where a lost state would be: the
-/// next code counts within three minutes, and no step that can have been used by now comes back.
-pub fn bring_back(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64) {
-    for device in &enrollment.devices {
-        let Some(furthest) = furthest(device, now, window) else { continue };
-        let ahead = |line: &&mut DeviceState| line.id == device.id && line.last.is_some_and(|last| last > furthest);
-        if let Some(line) = record.devices.iter_mut().find(ahead) {
-            line.last = Some(furthest);
-            line.drift = None;
-        }
+impl Due {
+    /// What it comes to if nothing is right.
+    pub fn otherwise(&self) -> Outcome {
+        self.otherwise.clone()
     }
 }
 
-/// The highest step that can have been accepted until now, be it around the centre or at the clock; a counter cannot be
-/// known.
-fn furthest(device: &Device, now: u64, window: u64) -> Option<u64> {
-    Some(device.step(now)?.saturating_add_signed(MAX_DRIFT.into()).saturating_add(window))
+enum Guess {
+    Codes(Codes),
+    Scratch,
 }
 
-/// Judges one answer. `record` must be healed.
+/// Both steps at once, where nobody can come between: nothing is guessed here, or nothing is on disk.
 pub fn decide(attempt: &Attempt<'_>, record: &Record) -> Decision {
-    let mut record = record.clone();
-    let lane = throttle::lane_of(&record, attempt.source);
-    let clock_back = attempt.clock_back(&record);
-    let (waiting, moved) = throttle::waiting(&mut record, lane, attempt.now, &attempt.limits);
-    let unchanged = |outcome, record| Decision { outcome, write: if moved { Some(record) } else { None }, clock_back };
-
-    // Backup codes are tried in any lane, during a wait too: 80 bits need no wait, and their owner needs the door.
-    // The imported ones have 26 and are judged like a device's.
-    let verdict = match attempt.typed() {
-        Typed::Backup(stretched) => attempt.try_backup(&mut record, stretched),
-        Typed::Nothing => return unchanged(Outcome::NotACode, record),
-        Typed::Scratch(_) | Typed::Code(_) if waiting.is_some() => Verdict::Wrong,
-        Typed::Scratch(stretched) => attempt.try_backup(&mut record, stretched),
-        Typed::Code(code) => attempt.try_devices(&mut record, &code),
-    };
-    panic_here!("attempt");
-    match (verdict, waiting) {
-        (Verdict::Right(via), _) => {
-            let since = record.since.take();
-            throttle::succeed(&mut record, lane, attempt.source, attempt.now, &attempt.limits);
-            Decision { outcome: Outcome::Accepted { via, since }, write: Some(record), clock_back }
-        }
-        (Verdict::Used { next_in }, _) => unchanged(Outcome::Used { next_in }, record),
-        (Verdict::Wrong, Some(until)) => unchanged(Outcome::Waiting { until }, record),
-        (Verdict::Wrong, None) => {
-            let outcome = attempt.count(&mut record, lane);
-            Decision { outcome, write: Some(record), clock_back }
+    match charge(attempt, record) {
+        Charge::Told(decision) => *decision,
+        Charge::Due(due) => {
+            let Decision { outcome, write } = judge(attempt, &due);
+            Decision { outcome, write: write.or(due.charged) }
         }
     }
 }
 
-/// What an answer is, by its shape.
-enum Typed<'a> {
-    Backup(&'a Stretched),
-    Scratch(&'a Stretched),
-    Code(Zeroizing<Vec<u8>>),
-    Nothing,
+/// What must be on record before an answer is judged. `record` must be healed.
+pub fn charge(attempt: &Attempt<'_>, record: &Record) -> Charge {
+    let mut clean = record.clone();
+    let key = attempt.enrollment.devices.first().map(|device| &device.secret);
+    let lane = throttle::lane_of(&clean, attempt.source, key);
+    let buckets = Buckets::new(
+        lane,
+        &attempt.limits,
+        weight(attempt.enrollment, &clean, attempt.now, attempt.window),
+        attempt.now,
+    );
+    // By a clock that is certainly wrong no number is lowered, for it would stay so under the right one.
+    let moved = !attempt.clock_is_wrong() && buckets.pull_in(&mut clean);
+    let letters = attempt.stretched.is_some_and(|stretched| stretched.form() == Form::Letters);
+    let told = |outcome, clean: Record| {
+        Charge::Told(Box::new(Decision { outcome, write: if moved { Some(clean) } else { None } }))
+    };
+    let due = |charged, clean, guess, otherwise| {
+        Charge::Due(Box::new(Due { charged, clean, moved, buckets, guess, otherwise }))
+    };
+    let (guess, closed) = match attempt.guess(&clean, &buckets) {
+        Ok(guess) => (guess, None),
+        Err(closed) => (None, Some(closed)),
+    };
+    if let Some(outcome) = attempt.stale(&clean, guess.as_ref()) {
+        return told(outcome, clean);
+    }
+    panic_here!("charge");
+    match (guess, closed) {
+        (None, Some(closed)) if !letters => told(closed, clean),
+        (None, None) if !letters => told(Outcome::NotACode, clean),
+        // Nobody guesses 80 bits, so nothing is counted, and it is looked at in a wait too: its owner needs to get in.
+        (None, closed) => {
+            let wrong = attempt.wrong(&clean, &buckets);
+            due(None, clean, None, closed.unwrap_or(wrong))
+        }
+        (Some(guess), _) => {
+            let charged = attempt.charged(&clean, &buckets, &guess);
+            let wrong = attempt.wrong(charged.as_ref().unwrap_or(&clean), &buckets);
+            due(charged, clean, Some(guess), wrong)
+        }
+    }
 }
 
-enum Verdict {
-    Right(Via),
-    Used { next_in: u64 },
-    Wrong,
+/// Judges an answer, once its charge is on record.
+pub fn judge(attempt: &Attempt<'_>, due: &Due) -> Decision {
+    let mut record = due.clean.clone();
+    panic_here!("attempt");
+    let stretched = attempt.backup_code(due.guess.as_ref());
+    let by_backup = stretched.and_then(|stretched| attempt.try_backup(&mut record, stretched));
+    let by_device = match &due.guess {
+        Some(Guess::Codes(codes)) if by_backup.is_none() => attempt.try_devices(&mut record, codes),
+        _ => None,
+    };
+    let Some(via) = by_backup.or(by_device) else {
+        let write = due.moved && due.charged.is_none();
+        return Decision { outcome: due.otherwise.clone(), write: write.then_some(record) };
+    };
+    record.barred.retain(|barred| {
+        record.devices.iter().all(|line| line.id != barred.id || line.last.is_none_or(|last| barred.to > last))
+    });
+    let since = record.since.take();
+    due.buckets.succeed(&mut record, attempt.source);
+    Decision { outcome: Outcome::Accepted { via, since }, write: Some(record) }
 }
 
 impl Attempt<'_> {
-    fn code(&self) -> Option<Zeroizing<Vec<u8>>> {
-        self.answer.as_code(self.enrollment.digits().get())
-    }
-
-    fn typed(&self) -> Typed<'_> {
+    /// What may be looked at of the answer beside a backup code of letters; or why it may not.
+    fn guess(&self, record: &Record, buckets: &Buckets) -> Result<Option<Guess>, Outcome> {
         let scratch = |set: &BackupCodes| set.form == Form::Digits;
-        match (self.stretched, self.code()) {
-            (Some(stretched), _) if stretched.form() == Form::Letters => Typed::Backup(stretched),
-            // Eight digits are a device's, if it makes so many; else they mean something only to who has such a set.
-            (_, Some(code)) => Typed::Code(code),
-            (Some(stretched), None) if self.enrollment.backup_codes.as_ref().is_some_and(scratch) => {
-                Typed::Scratch(stretched)
-            }
-            _ => Typed::Nothing,
+        let has_scratch = self.enrollment.backup_codes.as_ref().is_some_and(scratch);
+        let gate = buckets.gate(record);
+        let waiting = |single: Option<u64>| Outcome::Waiting {
+            until: single.filter(|_| !self.clock_is_wrong()),
+            need: gate.row,
+            next_in: self.next_code(),
+        };
+        let closed = gate.single.is_none_or(|opens| opens > self.now);
+        // Eight digits are a device's, if it makes so many; else they mean something only to who has such a set.
+        let guess = match (self.answer.as_codes(self.enrollment.digits().get()), self.stretched) {
+            (Some(codes), _) => Guess::Codes(codes),
+            (None, Some(stretched)) if stretched.form() == Form::Digits && has_scratch => Guess::Scratch,
+            _ => return Ok(None),
+        };
+        match &guess {
+            Guess::Codes(codes) if codes.repeat() => Err(Outcome::Twice { next_in: self.next_code() }),
+            Guess::Codes(codes) if codes.count() == 2 && gate.row > 2 => Err(waiting(gate.single)),
+            Guess::Codes(codes) if codes.count() > 1 => Ok(Some(guess)),
+            _ if closed => Err(waiting(gate.single)),
+            _ => Ok(Some(guess)),
         }
     }
 
-    /// Counts a failure in its lane and in what the owner is told at his next login.
-    fn count(&self, record: &mut Record, lane: LaneKey) -> Outcome {
-        let wait_until = throttle::fail(record, lane, self.now, &self.limits);
+    /// The outcome of a code that can never count, by what the record knows of it. Nothing else is compared.
+    fn stale(&self, record: &Record, guess: Option<&Guess>) -> Option<Outcome> {
+        self.stale_backup(record, guess).or_else(|| self.stale_code(record, guess))
+    }
+
+    fn stale_backup(&self, record: &Record, guess: Option<&Guess>) -> Option<Outcome> {
+        let (set, stretched) = (self.enrollment.backup_codes.as_ref()?, self.backup_code(guess)?);
+        let state = record.backup.as_ref().filter(|state| state.id == set.id)?;
+        stretched.find_among(set, |n| is_used(state, n)).map(|_| Outcome::Used { next_in: 0 })
+    }
+
+    /// Letters are always looked at, digits only where they are nothing else and no wait is due.
+    fn backup_code(&self, guess: Option<&Guess>) -> Option<&Stretched> {
+        self.stretched.filter(|it| it.form() == Form::Letters || matches!(guess, Some(Guess::Scratch)))
+    }
+
+    fn stale_code(&self, record: &Record, guess: Option<&Guess>) -> Option<Outcome> {
+        let Some(Guess::Codes(codes)) = guess else { return None };
+        let first = codes.each().into_iter().next()?;
+        self.enrollment.devices.iter().fold(None, |found, device| {
+            // No early end: every device costs its time.
+            let this = self.stale_of(device, record, first, codes.count());
+            found.or(this)
+        })
+    }
+
+    fn stale_of(&self, device: &Device, record: &Record, first: &[u8], count: usize) -> Option<Outcome> {
+        let line = record.device(&device.id)?;
+        let last = line.last?;
+        let Some(clock) = device.step(self.now) else {
+            let used = last.saturating_sub(LOOK_AHEAD)..=last.checked_sub(1)?;
+            return search(device, used, &[first], |_| true).map(|_| Outcome::Used { next_in: 0 });
+        };
+        let steps = steps(line, clock, count, self.window);
+        let is_stale = |step: u64| step <= last || record.is_barred(&device.id, step);
+        let stale = steps.filter(|step| is_stale(*step));
+        let matched = search(device, stale, &[first], |_| true)?;
+        let counts_from = counts_from(device, line, record)?;
+        // Only what a login wrote itself is known to be used.
+        let is_known = matched <= last && line.drift.is_some();
+        Some(match is_known {
+            true => Outcome::Used { next_in: counts_from.saturating_sub(self.now) },
+            false => Outcome::Later { at: counts_from },
+        })
+    }
+
+    /// The guess counted as a wrong one. Three codes in a row, and codes of 80 bits, are no guess.
+    fn charged(&self, clean: &Record, buckets: &Buckets, guess: &Guess) -> Option<Record> {
+        let mut record = clean.clone();
+        match guess {
+            Guess::Codes(codes) if codes.count() > 2 => return None,
+            Guess::Codes(codes) if codes.count() == 2 => buckets.charge_pair(&mut record),
+            _ => buckets.charge_single(&mut record),
+        }
         let count = record.since.as_ref().map_or(0, |s| s.count).saturating_add(1);
         record.since = Some(Since { count, at: self.now, from: self.source });
-        let fails = record.lane(lane).map_or(0, |l| l.fails);
-        Outcome::Wrong { fails, wait_until }
+        trust::forget(&mut record, self.source);
+        Some(record)
     }
 
-    fn try_backup(&self, record: &mut Record, stretched: &Stretched) -> Verdict {
-        let Some(set) = &self.enrollment.backup_codes else { return Verdict::Wrong };
-        let (Some(place), Some(state)) = (stretched.find(set), record.backup.as_mut().filter(|b| b.id == set.id))
-        else {
-            return Verdict::Wrong;
+    fn wrong(&self, record: &Record, buckets: &Buckets) -> Outcome {
+        let since = record.since.as_ref().map_or(0, |since| since.count);
+        Outcome::Wrong { since, left: buckets.left(record) }
+    }
+
+    fn clock_is_wrong(&self) -> bool {
+        clock::is_wrong(self.now)
+    }
+
+    /// Seconds until an app shows another code; `None` where only tokens with buttons make some.
+    fn next_code(&self) -> Option<u64> {
+        let left = |device: &Device| match device.kind {
+            Kind::Totp { period } => {
+                Some(u64::from(period).saturating_sub(self.now.checked_rem(period.into()).unwrap_or_default()))
+            }
+            Kind::Hotp { .. } => None,
         };
-        let bit = 1_u32.checked_shl(place).unwrap_or_default();
-        if state.used & bit != 0 {
-            return Verdict::Used { next_in: 0 };
-        }
-        state.used |= bit;
-        let left = (0_u32..).zip(&set.hashes).filter(|(n, _)| state.used & 1_u32.wrapping_shl(*n) == 0).count();
-        Verdict::Right(Via::Backup { left: u32::try_from(left).unwrap_or_default() })
+        self.enrollment.devices.iter().filter_map(left).max()
     }
 
-    fn try_devices(&self, record: &mut Record, code: &[u8]) -> Verdict {
-        let mut verdict = Verdict::Wrong;
+    fn try_backup(&self, record: &mut Record, stretched: &Stretched) -> Option<Via> {
+        let set = self.enrollment.backup_codes.as_ref()?;
+        let state = record.backup.as_mut().filter(|b| b.id == set.id)?;
+        let place = stretched.find_among(set, |n| !is_used(state, n))?;
+        state.used |= bit(place);
+        let left = (0_u32..).zip(&set.hashes).filter(|(n, _)| !is_used(state, *n)).count();
+        Some(Via::Backup { left: u32::try_from(left).unwrap_or_default() })
+    }
+
+    fn try_devices(&self, record: &mut Record, codes: &Codes) -> Option<Via> {
+        let codes = codes.each();
+        let mut via = None;
         for device in &self.enrollment.devices {
-            let Some(line) = record.devices.iter_mut().find(|l| l.id == device.id) else { continue };
-            let this = match device.step(self.now) {
-                Some(clock) => self.try_totp(device, clock, line, code),
-                None => self.try_hotp(device, line, code),
+            let Some(line) = record.device(&device.id) else { continue };
+            let proved = match device.step(self.now) {
+                Some(clock) => self.try_totp(device, clock, line, record, &codes),
+                None => self.try_hotp(device, line, &codes),
             };
             // No early end: every device costs its time.
-            verdict = match (verdict, this) {
-                (Verdict::Right(via), _) | (_, Verdict::Right(via)) => Verdict::Right(via),
-                (used @ Verdict::Used { .. }, _) | (_, used @ Verdict::Used { .. }) => used,
-                _ => Verdict::Wrong,
-            };
+            if let (None, Some(proved)) = (&via, proved) {
+                record.set_device(proved);
+                via = Some(Via::Device(device.id.clone()));
+            }
         }
-        verdict
+        via
     }
 
-    fn try_totp(&self, device: &Device, clock: u64, line: &mut DeviceState, code: &[u8]) -> Verdict {
-        let (centre, reach) = match line.drift {
-            Some(drift) => (clock.saturating_add_signed(drift.into()), self.window),
-            None => (clock, self.window.saturating_add_signed(MAX_DRIFT.into())),
+    fn try_totp(
+        &self,
+        device: &Device,
+        clock: u64,
+        line: &DeviceState,
+        record: &Record,
+        codes: &[&[u8]],
+    ) -> Option<DeviceState> {
+        let (first, last) = steps(line, clock, codes.len(), self.window).into_inner();
+        let fresh = line.last.map_or(0, |last| last.saturating_add(1));
+        let counts = |step: u64| !record.is_barred(&device.id, step) && !self.clock_is_wrong();
+        let matched = search(device, first.max(fresh)..=last, codes, counts)?;
+        // A single code moves the centre by no more than the window: one late code must not leave behind a phone that is
+        // fast. Two in a row show where the phone is.
+        let followed = match (codes.len(), line.drift) {
+            (1, Some(drift)) => {
+                let centre = clock.saturating_add_signed(drift.into());
+                matched.clamp(centre.saturating_sub(self.window), centre.saturating_add(self.window))
+            }
+            _ => matched,
         };
-        let (first, last) = (centre.saturating_sub(reach), centre.saturating_add(reach));
-        // The clock itself always counts: drift also follows who types late, or a host whose clock was wrong, and would
-        // leave behind a phone that is right. Of one that is four steps off, six codes are right instead of three.
-        let Some(matched) = search(device, first.min(clock), last.max(clock), code) else {
-            return Verdict::Wrong;
-        };
-        if line.last.is_some_and(|last| matched <= last) {
-            return Verdict::Used { next_in: self.next_in(device, line) };
-        }
-        line.last = Some(matched);
-        // By no more than the window: one late code must not leave behind a phone that is fast.
-        line.drift = Some(drift(matched.clamp(first, last), clock));
-        line.at = Some(self.now);
-        Verdict::Right(Via::Device(device.id.clone()))
-    }
-
-    /// Seconds until the device shows a step beyond the last one; 0 where it does.
-    fn next_in(&self, device: &Device, line: &DeviceState) -> u64 {
-        let Kind::Totp { period } = device.kind else { return 0 };
-        let ahead = i64::from(line.drift.unwrap_or_default()).saturating_add(device.skew.into());
-        let next = line.last.unwrap_or_default().saturating_add(1).saturating_add_signed(ahead.saturating_neg());
-        let begins = next.saturating_mul(u64::from(period));
-        begins.saturating_sub(self.now)
+        let drift = Some(drift(followed, clock));
+        Some(DeviceState { last: Some(matched), drift, at: Some(self.now), ..line.clone() })
     }
 
     /// Forward only: a counter never goes back.
-    fn try_hotp(&self, device: &Device, line: &mut DeviceState, code: &[u8]) -> Verdict {
-        let Some(next) = line.last else { return Verdict::Wrong };
-        let near = search(device, next, next.saturating_add(LOOK_AHEAD - 1), code);
-        let used = search(device, next.saturating_sub(LOOK_AHEAD), next.saturating_sub(1), code);
-        let far = search(device, next.saturating_add(LOOK_AHEAD), next.saturating_add(FAR_AHEAD), code);
-        let fresh = |at: u64| self.now.checked_sub(at).is_some_and(|age| age <= PENDING);
-        let second =
-            |far: &u64| line.pending.is_some_and(|(first, at)| fresh(at) && first.checked_add(1) == Some(*far));
-        match (near.or(far.filter(second)), used) {
-            (Some(counter), _) => {
-                line.last = Some(counter.saturating_add(1));
-                line.pending = None;
-                line.at = Some(self.now);
-                Verdict::Right(Via::Device(device.id.clone()))
-            }
-            (None, Some(_)) => Verdict::Used { next_in: 0 },
-            (None, None) => {
-                line.pending = far.map(|counter| (counter, self.now));
-                Verdict::Wrong
-            }
-        }
+    fn try_hotp(&self, device: &Device, line: &DeviceState, codes: &[&[u8]]) -> Option<DeviceState> {
+        let next = line.last?;
+        let ahead = match codes {
+            [_] => LOOK_AHEAD.saturating_sub(1),
+            _ => self.far_ahead(),
+        };
+        let matched = search(device, next..=next.saturating_add(ahead), codes, |_| true)?;
+        Some(DeviceState { last: Some(matched.saturating_add(1)), at: Some(self.now), ..line.clone() })
+    }
+
+    /// Counters in which codes in a row of one token are looked for.
+    fn far_ahead(&self) -> u64 {
+        let tokens = self.enrollment.devices.iter().filter(|device| matches!(device.kind, Kind::Hotp { .. })).count();
+        FAR_AHEAD.checked_div(u64::try_from(tokens).unwrap_or(u64::MAX)).unwrap_or(LOOK_AHEAD)
     }
 
     /// Seconds that the device's clock is ahead of ours, if that explains a wrong code. For the log alone, and
     /// only once the failure is on disk: this takes long enough to tell wrong from right by the time, and a
     /// caller who makes the write fail would guess uncounted.
     pub fn clock_off(&self) -> Option<i64> {
-        let code = self.code()?;
+        let code = self.answer.as_code(self.enrollment.digits().get())?;
         self.enrollment.devices.iter().fold(None, |found, device| {
             let (Kind::Totp { period }, Some(shown)) = (device.kind, device.step(self.now)) else { return found };
-            let from = shown.saturating_sub(CLOCK_SEARCH);
-            let matched = search(device, from, shown.saturating_add(CLOCK_SEARCH), &code);
+            let steps = shown.saturating_sub(CLOCK_SEARCH)..=shown.saturating_add(CLOCK_SEARCH);
+            let matched = search(device, steps, &[&code], |_| true);
             found.or(matched.map(|m| steps_ahead(m, step(self.now, period)).saturating_mul(period.into())))
         })
     }
+}
 
-    fn clock_back(&self, record: &Record) -> Option<u64> {
-        let back = |device: &Device| {
-            let Kind::Totp { period } = device.kind else { return None };
-            let last = record.device(&device.id)?.last?;
-            last.checked_sub(furthest(device, self.now, self.window)?)
-                .filter(|s| *s > 0)?
-                .checked_mul(u64::from(period))
-        };
-        self.enrollment.devices.iter().filter_map(back).max()
+/// How much a wrong code weighs: by how many would be right at once.
+pub fn weight(enrollment: &Enrollment, record: &Record, now: u64, window: u64) -> u64 {
+    let right = |device: &Device| match (device.step(now), record.device(&device.id)) {
+        (Some(clock), Some(line)) => u64::try_from(steps(line, clock, 1, window).count()).unwrap_or(u64::MAX),
+        (Some(_), None) => 0,
+        (None, _) => LOOK_AHEAD,
+    };
+    let right = enrollment.devices.iter().map(right).fold(0, u64::saturating_add);
+    throttle::weight(right, enrollment.digits().get())
+}
+
+/// The steps of a clock's device in which so many codes in a row are looked for.
+fn steps(line: &DeviceState, clock: u64, count: usize, window: u64) -> RangeInclusive<u64> {
+    let widest = window.saturating_add_signed(MAX_DRIFT.into());
+    match (line.drift, count) {
+        // The clock itself always counts: drift also follows who types late, or a host whose clock was wrong, and would
+        // leave behind a phone that is right. Of one that is four steps off, six codes are right instead of three.
+        (Some(drift), 1) => {
+            let centre = clock.saturating_add_signed(drift.into());
+            centre.saturating_sub(window).min(clock)..=centre.saturating_add(window).max(clock)
+        }
+        (None, 1) => clock.saturating_sub(widest)..=clock.saturating_add(widest),
+        // Over all that drift can hold, and back by the time that it takes to type them.
+        _ => {
+            let typing = u64::try_from(count).unwrap_or(u64::MAX);
+            clock.saturating_sub(widest).saturating_sub(typing)..=clock.saturating_add(widest)
+        }
     }
 }
 
-/// The highest counter of `from..=to` whose code was typed. Every one is computed and compared.
-fn search(device: &Device, from: u64, to: u64, typed: &[u8]) -> Option<u64> {
+fn bit(place: u32) -> u32 {
+    1_u32.checked_shl(place).unwrap_or_default()
+}
+
+fn is_used(state: &BackupState, place: u32) -> bool {
+    state.used & bit(place) != 0
+}
+
+/// The highest counter of `counters` at which these codes end, each typed at its own; all of them must count. Every one
+/// is computed and compared.
+fn search(
+    device: &Device,
+    counters: impl Iterator<Item = u64>,
+    codes: &[&[u8]],
+    counts: impl Fn(u64) -> bool,
+) -> Option<u64> {
     let mut found = None;
-    for counter in from..=to {
+    // At each place of the row: did the codes up to there match, ending at the counter before this one?
+    let mut before = vec![Choice::from(0); codes.len()];
+    for counter in counters {
         let code = hotp(device.secret.as_bytes(), counter, device.algorithm, device.digits);
-        if bool::from(code.matches(typed)) {
+        let allowed = Choice::from(u8::from(counts(counter)));
+        let mut whole = Choice::from(1);
+        for (typed, before) in codes.iter().zip(&mut before) {
+            whole = std::mem::replace(before, whole & allowed & code.matches(typed));
+        }
+        if before.last().is_some_and(|end| bool::from(*end)) {
             found = Some(counter);
         }
     }

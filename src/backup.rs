@@ -219,8 +219,13 @@ impl Stretched {
     /// The place of the matching code in `set`; every hash is compared. A set that was renewed since the
     /// stretching does not match.
     pub fn find(&self, set: &BackupCodes) -> Option<u32> {
+        self.find_among(set, |_| true)
+    }
+
+    /// Likewise, of the places that are asked for; the others are not looked at.
+    pub fn find_among(&self, set: &BackupCodes, asked: impl Fn(u32) -> bool) -> Option<u32> {
         let mut found = None;
-        for (place, hash) in (0_u32..).zip(&set.hashes) {
+        for (place, hash) in (0_u32..).zip(&set.hashes).filter(|(place, _)| asked(*place)) {
             if bool::from(hash.ct_eq(&*self.hash)) {
                 found = Some(place);
             }

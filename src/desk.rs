@@ -211,7 +211,7 @@ impl Front {
         if self.is_for_owners() {
             return client::status(account);
         }
-        Ok(Status::of(self.store()?, &account.name, Some(account), clock::now())?)
+        Ok(Status::of(self.store()?, &self.policy().throttle, &account.name, Some(account), clock::now())?)
     }
 
     /// Said before anybody scans a code in vain; pam-totpd asks again.

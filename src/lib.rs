@@ -53,6 +53,7 @@ pub mod status;
 pub mod verify;
 
 pub mod attempt;
+pub mod healing;
 pub mod resync;
 pub mod throttle;
 

@@ -21,6 +21,7 @@ use crate::backup::{self, BackupCodes, Stretched};
 use crate::clock;
 use crate::door::DoorError;
 use crate::enrollment::{Device, Enrollment, Kind};
+use crate::healing;
 use crate::otp::{Algorithm, Digits};
 use crate::policy::Policy;
 use crate::random::{self, NoRandom};
@@ -34,7 +35,7 @@ use crate::words::user;
 
 pub use devices::Place;
 use devices::{placed, without};
-pub use upkeep::{add_codes, forget, remove, rename, unlock};
+pub use upkeep::{Unlocked, add_codes, forget, remove, rename, unlock};
 use upkeep::{forget_trusts, void_codes};
 
 /// Why nothing was changed.
@@ -64,6 +65,8 @@ pub enum ManageError {
     NotConsecutive,
     /// The token's counter was lost, and codes cannot bring it back.
     NoCounter,
+    /// So many wrong pairs of codes came just now that no further one is looked at.
+    TooManyPairs,
     /// A counter for a device that has none.
     NotHotp,
     /// The code does not prove the key.
@@ -77,10 +80,10 @@ pub enum ManageError {
     CodeNeeded,
     /// That code is not right, or cannot be looked at now.
     CodeRefused {
-        /// Seconds until the next try counts; 0: at once.
-        retry_after: u64,
-        /// It was right once.
-        used: bool,
+        /// What came of it.
+        outcome: Outcome,
+        /// Seconds since 1970 at which it was judged.
+        now: u64,
     },
     /// There is no chance to be had for keys and codes.
     NoRandom,
@@ -134,16 +137,16 @@ impl fmt::Display for ManageError {
             Self::NoCounter => {
                 f.write_str("the token's counter was lost: root sets it with `pam-totp resync USER --counter N`")
             }
+            Self::TooManyPairs => f.write_str("too many wrong codes were entered just now: try again in 10 s"),
             Self::NotHotp => f.write_str("only a token of type hotp has a counter"),
             Self::NotEnrolled => f.write_str("not enrolled"),
             Self::WrongCode { .. } => f.write_str("The security code is invalid."),
             Self::UsedCode => f.write_str("This code was already used. Take the next one."),
             Self::CodeNeeded => f.write_str("this needs a code of the phone that is enrolled, or a backup code"),
-            Self::CodeRefused { used: true, retry_after } => f.write_str(&user::used(*retry_after)),
-            Self::CodeRefused { retry_after: 0, .. } => {
-                f.write_str("The code of the phone that is enrolled is invalid.")
+            Self::CodeRefused { outcome, now } => {
+                let invalid = "The code of the device that is enrolled is invalid.";
+                f.write_str(user::refused(outcome, *now).as_deref().unwrap_or(invalid))
             }
-            Self::CodeRefused { retry_after, .. } => f.write_str(&user::too_many(*retry_after)),
             Self::NoRandom => NoRandom.fmt(f),
             Self::Denied(denied) => denied.fmt(f),
             Self::Door(error) => error.fmt(f),
@@ -164,6 +167,7 @@ pub enum By<'a> {
 }
 
 /// A change of one user's factor.
+#[derive(Clone)]
 pub enum Change<'a> {
     /// A new device.
     Set {
@@ -205,6 +209,7 @@ pub enum Change<'a> {
 pub type Codes = Vec<Zeroizing<String>>;
 
 /// How a new key is known to be in the phone.
+#[derive(Clone)]
 pub enum Proof<'a> {
     /// By a code that it makes; the code counts as used.
     Code(&'a Answer),
@@ -333,14 +338,9 @@ impl Transaction<'_> {
         let code = code.ok_or(ManageError::CodeNeeded)?;
         let current = self.current.as_ref();
         let verdict = verify::judge(&mut self.locked, &enrollment, self.policy, Source::Door, code, current, None)?;
-        let left = |until: u64| until.saturating_sub(verdict.now);
         match verdict.outcome {
             Outcome::Accepted { .. } => Ok(()),
-            Outcome::Used { next_in } => Err(ManageError::CodeRefused { retry_after: next_in, used: true }),
-            Outcome::Waiting { until } | Outcome::Wrong { wait_until: Some(until), .. } => {
-                Err(ManageError::CodeRefused { retry_after: left(until), used: false })
-            }
-            Outcome::Wrong { .. } | Outcome::NotACode => Err(ManageError::CodeRefused { retry_after: 0, used: false }),
+            outcome => Err(ManageError::CodeRefused { outcome, now: verdict.now }),
         }
     }
 
@@ -395,7 +395,7 @@ impl Transaction<'_> {
         let unused = backup_codes.as_ref().map(|set| BackupState { id: set.id.clone(), used: 0 });
         let renewed = Enrollment { backup_codes, ..enrollment };
         self.locked.replace_secret(&renewed)?;
-        attempt::heal(&renewed, &mut record, clock::now(), self.policy.window);
+        healing::heal(&renewed, &mut record, clock::now(), self.policy.window);
         record.backup = unused;
         self.locked.commit(&record)?;
         Ok(codes)
@@ -432,7 +432,7 @@ fn prove(
         Kind::Hotp { start } => start,
     };
     let known = record.device(&device.id).and_then(|line| line.last).unwrap_or_default().max(start);
-    let line = DeviceState { id: device.id.clone(), last: Some(known), drift: Some(0), at: None, pending: None };
+    let line = DeviceState { id: device.id.clone(), last: Some(known), drift: Some(0), at: None };
     let answer = match proof {
         Proof::Code(answer) => answer,
         Proof::Before(proved) => return Ok(proved.clone()),
@@ -441,7 +441,8 @@ fn prove(
     // Judged by the heart itself, in a record of its own: no lane, no wait, and nothing counted.
     let enrollment =
         Enrollment { user: account.name.clone(), uid: account.uid, devices: vec![device.clone()], backup_codes: None };
-    let alone = Record { devices: vec![line], ..Record::default() };
+    let barred = record.barred.clone();
+    let alone = Record { devices: vec![line], barred, ..Record::default() };
     let attempt = Attempt {
         enrollment: &enrollment,
         answer,
@@ -457,7 +458,7 @@ fn prove(
             let line = proved.devices.into_iter().next().ok_or(ManageError::WrongCode { clock_off: None })?;
             Ok(DeviceState { at: None, ..line })
         }
-        (Outcome::Used { .. }, _) => Err(ManageError::UsedCode),
+        (Outcome::Used { .. } | Outcome::Later { .. }, _) => Err(ManageError::UsedCode),
         _ => Err(ManageError::WrongCode { clock_off: attempt.clock_off() }),
     }
 }

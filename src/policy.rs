@@ -62,8 +62,10 @@ pub struct Policy {
     pub prompt: Option<String>,
     /// A sentence shown with waits and after the third wrong code.
     pub support: Option<String>,
-    /// Failures and waits.
+    /// How many wrong codes are looked at.
     pub throttle: Limits,
+    /// Keys of `[throttle]` that an earlier version obeyed.
+    pub without_effect: Vec<&'static str>,
     /// With `unenrolled = "enroll"`: until then, in seconds since 1970, enrolling may be put off.
     pub enroll_by: Option<u64>,
     /// `None`: every right, but not a first enrollment where those without a factor are refused.
@@ -95,6 +97,7 @@ impl Default for Policy {
             prompt: None,
             support: None,
             throttle: Limits::default(),
+            without_effect: Vec::new(),
             enroll_by: None,
             self_service: None,
             rules: Rules::default(),
@@ -180,8 +183,17 @@ struct StoreAlone {
 #[serde(deny_unknown_fields)]
 struct Throttle {
     free: Option<toml::Spanned<u32>>,
-    first_wait: Option<toml::Spanned<u64>>,
-    longest_wait: Option<toml::Spanned<u64>>,
+    every: Option<toml::Spanned<u64>>,
+    /// Read, and without effect: an unknown key would put hosts that have it under the strictest policy.
+    first_wait: Option<u64>,
+    longest_wait: Option<u64>,
+}
+
+impl Throttle {
+    fn without_effect(&self) -> Vec<&'static str> {
+        let keys = [("first_wait", self.first_wait), ("longest_wait", self.longest_wait)];
+        keys.into_iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key).collect()
+    }
 }
 
 impl Policy {
@@ -194,6 +206,7 @@ impl Policy {
         })?;
         let default = Self::default();
         let check = Check { text };
+        let without_effect = file.throttle.without_effect();
         let throttle = check.throttle(file.throttle)?;
         Ok(Self {
             enabled: file.enabled.unwrap_or(default.enabled),
@@ -204,6 +217,7 @@ impl Policy {
             prompt: check.sentence(file.prompt, 128, "prompt")?,
             support: check.sentence(file.support, 256, "support")?,
             throttle,
+            without_effect,
             enroll_by: check.end_of_day(file.enroll_by)?,
             self_service: file.self_service.as_deref().map(rights),
             rules: Rules { require: check.rules(file.require)?, exempt: check.rules(file.exempt)? },
@@ -257,10 +271,8 @@ impl Check<'_> {
     fn throttle(&self, table: Throttle) -> Result<Limits, BadPolicy> {
         let default = Limits::default();
         let free = self.within(table.free, 1, 20, "free", default.free)?;
-        let first_wait = self.within(table.first_wait, 1, 3_600, "first_wait", default.first_wait)?;
-        let longest = default.longest_wait.max(first_wait);
-        let longest_wait = self.within(table.longest_wait, first_wait, 86_400, "longest_wait", longest)?;
-        Ok(Limits { free, first_wait, longest_wait })
+        let every = self.within(table.every, 600, 86_400, "every", default.every)?;
+        Ok(Limits { free, every })
     }
 
     fn rules(&self, tables: Vec<toml::Spanned<RuleTable>>) -> Result<Vec<Rule>, BadPolicy> {
@@ -378,7 +390,7 @@ mod tests {
         assert_eq!(Policy::parse(b"").unwrap(), Policy::default());
         let all = "enabled = false\nissuer = \"ACME\"\nunenrolled = \"allow\"\nwindow = 3\nstore = \"/srv/x\"\n\
                    prompt = \"Code: \"\nsupport = \"Call 42.\"\nenroll_by = 2027-01-31\nself_service = [\"remove\"]\n\
-                   [throttle]\nfree = 3\nfirst_wait = 60\nlongest_wait = 600\n[remember]\nhours = 720\n\
+                   [throttle]\nfree = 3\nevery = 21600\nfirst_wait = 60\nlongest_wait = 600\n[remember]\nhours = 720\n\
                    services = [\"sshd\"]\n[[exempt]]\nusers = [\"backup\"]\ngroups = [\"robots\"]\n\
                    services = [\"cron\"]\nnetworks = [\"192.0.2.0/24\"]\nssh_auth = [\"publickey\"]\n";
         let policy = Policy::parse(all.as_bytes()).unwrap();
@@ -390,7 +402,8 @@ mod tests {
             store: "/srv/x".into(),
             prompt: Some("Code: ".into()),
             support: Some("Call 42.".into()),
-            throttle: Limits { free: 3, first_wait: 60, longest_wait: 600 },
+            throttle: Limits { free: 3, every: 21_600 },
+            without_effect: vec!["first_wait", "longest_wait"],
             enroll_by: Some(1_801_439_999),
             self_service: Some(SelfService { enroll: false, replace: false, remove: true, backup_codes: false }),
             rules: Rules {
@@ -416,10 +429,8 @@ mod tests {
             ("window = 3", "window = -1"),
             ("[throttle]\nfree = 1", "[throttle]\nfree = 0"),
             ("[throttle]\nfree = 20", "[throttle]\nfree = 21"),
-            ("[throttle]\nfirst_wait = 1", "[throttle]\nfirst_wait = 0"),
-            ("[throttle]\nfirst_wait = 3600", "[throttle]\nfirst_wait = 3601"),
-            ("[throttle]\nlongest_wait = 30", "[throttle]\nlongest_wait = 29"),
-            ("[throttle]\nlongest_wait = 86400", "[throttle]\nlongest_wait = 86401"),
+            ("[throttle]\nevery = 600", "[throttle]\nevery = 599"),
+            ("[throttle]\nevery = 86400", "[throttle]\nevery = 86401"),
             ("[remember]\nservices = [\"sshd\"]\nhours = 1", "[remember]\nservices = [\"sshd\"]\nhours = 0"),
             ("[remember]\nservices = [\"sshd\"]\nhours = 720", "[remember]\nservices = [\"sshd\"]\nhours = 721"),
             (&long("prompt", 128), &long("prompt", 129)),
@@ -481,7 +492,7 @@ mod tests {
             ("store = \"/var/../lib\"\n", (1, 9)),
             ("prompt = \"two\\nlines\"\n", (1, 10)),
             ("[throttle]\nfree = 0\n", (2, 8)),
-            ("[throttle]\nfirst_wait = 90\nlongest_wait = 60\n", (3, 16)),
+            ("[throttle]\nfirst_wait = 90\nevery = 60\n", (3, 9)),
             ("[throtle]\n", (1, 2)),
             ("enroll_by = 2027-01-31T10:00:00Z\n", (1, 13)),
             ("self_service = [\"enrol\"]\n", (1, 17)),

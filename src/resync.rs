@@ -1,12 +1,12 @@
 //! Where a device stands, shown by two consecutive codes of it (RFC 4226 section 7.4, RFC 6238 section 6). Pure.
 //!
-//! Never at a login: there it would revive codes that somebody has photographed.
+//! Not at a login, beyond the reach of drift: there it would revive codes that somebody has photographed.
 
-use crate::attempt::{MAX_DRIFT, steps_ahead};
+use crate::attempt::steps_ahead;
 use crate::enrollment::{Device, Kind, MAX_SKEW};
 use crate::otp::{self, hotp};
 use crate::secret::Answer;
-use crate::state::DeviceState;
+use crate::state::{Barred, DeviceState, MAX_DRIFT, Record};
 
 /// How many counters ahead of the last one a token is looked for.
 const COUNTERS: u64 = 1_000;
@@ -24,14 +24,28 @@ pub enum Shown {
     NoCounter,
 }
 
-/// Looks for the two codes around our clock, or ahead of the counter.
-pub fn resync(device: &Device, line: &DeviceState, first: &Answer, second: &Answer, now: u64) -> Shown {
+/// Looks for the two codes around our clock, or ahead of the counter. `record` has what `unlock` barred.
+pub fn resync(
+    device: &Device,
+    line: &DeviceState,
+    record: &Record,
+    first: &Answer,
+    second: &Answer,
+    now: u64,
+) -> Shown {
+    // And whatever it reaches below such a band: further back than a login reaches, codes from before `unlock` lie.
+    let reach = u64::from(MAX_SKEW.unsigned_abs()).saturating_mul(2);
+    let is_barred = |step: u64| {
+        let holds = |barred: &Barred| barred.from <= step.saturating_add(reach) && step <= barred.to;
+        record.barred.iter().any(|barred| barred.id == device.id && holds(barred))
+    };
     match (device.kind, line.last) {
         (Kind::Totp { period }, last) => {
             let (clock, reach) = (otp::step(now, period), MAX_SKEW.unsigned_abs().into());
             let (from, to) = (clock.saturating_sub(reach), clock.saturating_add(reach));
             match search(device, from, to, first, second) {
                 Some(later) if last.is_some_and(|last| later <= last.saturating_add(1)) => Shown::Used,
+                Some(later) if is_barred(later) || is_barred(later.saturating_sub(1)) => Shown::Used,
                 Some(later) => on_the_clock(device, line, later, clock),
                 None => Shown::Nowhere,
             }
@@ -41,7 +55,7 @@ pub fn resync(device: &Device, line: &DeviceState, first: &Answer, second: &Answ
             match search(device, next.saturating_sub(COUNTERS), next.saturating_add(COUNTERS), first, second) {
                 Some(later) if later <= next => Shown::Used,
                 Some(later) => {
-                    let line = DeviceState { last: Some(later.saturating_add(1)), pending: None, ..line.clone() };
+                    let line = DeviceState { last: Some(later.saturating_add(1)), ..line.clone() };
                     Shown::Here(Box::new(device.clone()), line)
                 }
                 None => Shown::Nowhere,

@@ -142,9 +142,81 @@ impl Answer {
 
     /// The answer as `digits` digits, typed with or without spaces ("123 456"); `None` if it is no such code.
     pub fn as_code(&self, digits: usize) -> Option<Zeroizing<Vec<u8>>> {
-        let mut code = Zeroizing::new(Vec::with_capacity(MAX_ANSWER));
-        code.extend(self.0.iter().filter(|b| **b != b' '));
-        (code.len() == digits && code.iter().all(u8::is_ascii_digit)).then_some(code)
+        self.as_codes(digits).filter(|codes| codes.count() == 1).map(|codes| codes.digits)
+    }
+
+    /// The answer as one to three codes in a row: spaces anywhere, and between two codes at most one hyphen.
+    pub fn as_codes(&self, digits: usize) -> Option<Codes> {
+        let mut codes = Codes { digits: Zeroizing::new(Vec::with_capacity(MAX_ANSWER)), each: digits };
+        let mut hyphen = None;
+        for byte in self.0.iter().filter(|byte| **byte != b' ') {
+            let typed = codes.digits.len();
+            match byte {
+                b'0'..=b'9' => codes.digits.push(*byte),
+                b'-' if codes.is_whole() && hyphen != Some(typed) => hyphen = Some(typed),
+                _ => return None,
+            }
+        }
+        let ends_in_hyphen = hyphen == Some(codes.digits.len());
+        (codes.is_whole() && codes.count() <= MAX_ROW && !ends_in_hyphen).then_some(codes)
+    }
+
+    /// The codes in a row without one that is typed twice; `None` if it is no such answer.
+    fn without_repeats(&self, digits: usize) -> Option<Self> {
+        let codes = self.as_codes(digits)?;
+        let mut each = codes.each();
+        each.dedup();
+        Some(Self::new(&Zeroizing::new(each.join(&b'-'))))
+    }
+
+    /// What was typed so far, and more. Whoever types another kind of answer, a backup code or all codes at once, means
+    /// that; and of a code that came twice, one is enough.
+    pub fn continued(&self, more: Self, digits: usize) -> Self {
+        match (self.without_repeats(digits), more.as_code(digits)) {
+            (Some(before), Some(_)) => before.joined(&more),
+            _ => more,
+        }
+    }
+
+    /// Both in a row, as they are typed at once.
+    pub fn joined(&self, next: &Self) -> Self {
+        let mut both = Zeroizing::new(Vec::with_capacity(MAX_ANSWER.saturating_mul(2)));
+        for part in [self.as_bytes(), b"-", next.as_bytes()] {
+            both.extend_from_slice(part);
+        }
+        Self::new(&both)
+    }
+}
+
+/// No more codes in a row are ever asked for.
+const MAX_ROW: usize = 3;
+
+/// Codes in a row.
+#[derive(Clone)]
+pub struct Codes {
+    digits: Zeroizing<Vec<u8>>,
+    each: usize,
+}
+
+impl Codes {
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.digits.len().checked_div(self.each).unwrap_or_default()
+    }
+
+    /// Each of them.
+    pub fn each(&self) -> Vec<&[u8]> {
+        self.digits.chunks(self.each.max(1)).collect()
+    }
+
+    /// Is one typed twice, one after the other? No device shows that.
+    pub fn repeat(&self) -> bool {
+        self.each().windows(2).any(|pair| matches!(pair, [first, second] if first == second))
+    }
+
+    /// Some code, and no piece of a further one.
+    fn is_whole(&self) -> bool {
+        !self.digits.is_empty() && self.digits.len().checked_rem(self.each) == Some(0)
     }
 }
 

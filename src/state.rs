@@ -1,24 +1,36 @@
 //! The state record: two slots of 4096 bytes, of which the newest valid one counts. Bytes to a [`Record`]
 //! and back, whole: unknown lines are kept, newer versions are recognized. Pure.
 
-use std::fmt::{self, Write};
-use std::str::FromStr;
+mod lines;
+mod version1;
 
-use crate::attempt::MAX_DRIFT;
-use crate::source::{Network, Source};
+use std::fmt::{self, Write};
+
+use lines::number;
+pub use lines::{BackupState, Barred, Class, ClassKey, DeviceState, Lane, LaneKey, Since, Trust};
 
 /// Bytes of a slot: one block of the file system, so that one failed block cannot take both.
 pub const SLOT: usize = 4096;
 /// Bytes of the file.
 pub const FILE: usize = 2 * SLOT;
+/// RFC 6238 section 6: a device's clock is followed this many steps away from ours, and no further.
+pub const MAX_DRIFT: i8 = 4;
 /// Five devices, twice while they are being replaced.
 const MAX_DEVICES: usize = 10;
 /// Remote networks with a lane of their own.
 pub const MAX_NETWORKS: usize = 8;
+/// Lanes of the networks that have none.
+pub const RANGES: u8 = 8;
+/// All lanes: three of this host, the networks, the ranges.
+pub const MAX_LANES: usize = 3 + MAX_NETWORKS + RANGES as usize;
 /// Remembered addresses.
 pub const MAX_TRUSTS: usize = 8;
-/// Bytes of unknown lines that are carried along.
+/// Ranges of steps that `unlock` left behind, of one device.
+pub const MAX_BARRED: usize = 2;
+/// Bytes of what a later version wrote and this one carries along: whole lines, and words behind those of a known line.
 const MAX_OTHER: usize = 512;
+/// The version that is written.
+const VERSION: u32 = 2;
 
 /// What is remembered of a user between logins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,86 +39,24 @@ pub struct Record {
     pub devices: Vec<DeviceState>,
     /// The used bits of the backup codes.
     pub backup: Option<BackupState>,
-    /// Failures and waits.
+    /// `unit every`: seconds in which a lane gets one wrong code back, when the buckets were written.
+    pub unit: Option<u64>,
+    /// The buckets of the lanes.
     pub lanes: Vec<Lane>,
+    /// The buckets of the classes.
+    pub classes: Vec<Class>,
+    /// `row count`: wrong single codes since the last success of any kind.
+    pub row: u32,
+    /// Steps that never count again, though they are beyond the last one.
+    pub barred: Vec<Barred>,
     /// Wrong codes since the last login.
     pub since: Option<Since>,
     /// Remembered addresses.
     pub trusts: Vec<Trust>,
     /// Lines of a later version.
     pub other: Vec<String>,
-}
-
-/// `device id last drift at pending pending_at`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceState {
-    /// The device's id in the secret file.
-    pub id: String,
-    /// TOTP: the highest step that was accepted. HOTP: the next counter, `None` when it was lost.
-    pub last: Option<u64>,
-    /// TOTP: steps that the device's clock is ahead of ours; `None` when it is not known.
-    pub drift: Option<i8>,
-    /// When it last let its user in.
-    pub at: Option<u64>,
-    /// HOTP: the counter of a code beyond the look-ahead, and when it came.
-    pub pending: Option<(u64, u64)>,
-}
-
-/// `backup id used-bits`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackupState {
-    /// The set's id in the secret file.
-    pub id: String,
-    /// Bit n: code n was used.
-    pub used: u32,
-}
-
-/// Whose failures are counted together, so that nobody's guesses close another one's door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LaneKey {
-    /// Root hosts without a remote address.
-    Local,
-    /// Callers who are not root.
-    Door,
-    /// All networks that have not logged in before.
-    Other,
-    /// A network that has.
-    Net(Network),
-}
-
-/// `lane key fails last until seen`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lane {
-    /// Whose.
-    pub key: LaneKey,
-    /// Failures since the lane's last success.
-    pub fails: u32,
-    /// When the last failure was.
-    pub last: u64,
-    /// Until when no code is evaluated.
-    pub until: u64,
-    /// When a success last gave the free failures back; at most an hour before the last success.
-    pub seen: u64,
-}
-
-/// `since count at address`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Since {
-    /// How many.
-    pub count: u32,
-    /// When the last one was.
-    pub at: u64,
-    /// Where the last one came from.
-    pub from: Source,
-}
-
-/// `trust hash until`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trust {
-    /// Hash of what is trusted.
-    pub hash: String,
-    /// Until when.
-    pub until: u64,
+    /// Words of a later version, behind the line that begins so.
+    pub more: Vec<(String, String)>,
 }
 
 /// What a state file holds.
@@ -117,7 +67,7 @@ pub enum Found {
     /// No valid slot.
     Nothing,
     /// The newest valid slot.
-    Valid(Slot),
+    Valid(Box<Slot>),
 }
 
 /// A valid slot.
@@ -189,6 +139,12 @@ impl Place {
         let offset = if slot == 1 { SLOT as u64 } else { 0 };
         Ok(Writing { bytes, offset, then: Self { sequence, newest: Some(slot) } })
     }
+
+    /// Where a further record goes while the one of `writing` is not on the disk yet: over it, and later than it. The slot
+    /// that must be kept is the same.
+    pub fn over(self, writing: &Writing) -> Self {
+        Self { sequence: writing.then.sequence, ..self }
+    }
 }
 
 /// The record fits no slot that could be read again.
@@ -197,20 +153,27 @@ pub struct TooLarge;
 
 /// Reads a state file, or what is left of it.
 pub fn read(file: &[u8]) -> Found {
-    let mut newest = None;
+    choose(file, |one, other| one.sequence < other.sequence)
+}
+
+/// The older record of a state file, where there are two.
+pub fn read_older(file: &[u8]) -> Found {
+    choose(file, |one, other| one.sequence > other.sequence)
+}
+
+fn choose(file: &[u8], gives_way: impl Fn(&Slot, &Slot) -> bool) -> Found {
+    let mut chosen: Option<Box<Slot>> = None;
     for (index, bytes) in (0_u8..2).zip(file.chunks(SLOT)) {
         match parse_slot(bytes) {
             Some(Head::Newer) => return Found::Newer,
             Some(Head::Valid(sequence, record)) => {
-                let newer = newest.as_ref().is_none_or(|best: &Slot| best.sequence < sequence);
-                if newer {
-                    newest = Some(Slot { sequence, index, record });
-                }
+                let slot = Box::new(Slot { sequence, index, record: *record });
+                chosen = chosen.filter(|chosen| !gives_way(chosen, &slot)).or(Some(slot));
             }
             None => {}
         }
     }
-    newest.map_or(Found::Nothing, Found::Valid)
+    chosen.map_or(Found::Nothing, Found::Valid)
 }
 
 /// Writes a slot. What does not fit is dropped in this order: trusts, idle networks; never a device. A record
@@ -221,7 +184,7 @@ pub fn print(sequence: u64, record: &Record) -> Result<Vec<u8>, TooLarge> {
         let body = record.body();
         let mut slot = String::with_capacity(FILE);
         // Writing to a string does not fail.
-        let _ = write!(slot, "pam_totp 1 {sequence} {} {:08x}\n{body}", body.len(), checksum(sequence, &body));
+        let _ = write!(slot, "pam_totp {VERSION} {sequence} {} {:08x}\n{body}", body.len(), checksum(sequence, &body));
         let mut slot = slot.into_bytes();
         if slot.len() <= SLOT && record.is_sound() {
             slot.resize(SLOT, b'\n');
@@ -233,7 +196,7 @@ pub fn print(sequence: u64, record: &Record) -> Result<Vec<u8>, TooLarge> {
 
 enum Head {
     Newer,
-    Valid(u64, Record),
+    Valid(u64, Box<Record>),
 }
 
 fn parse_slot(bytes: &[u8]) -> Option<Head> {
@@ -244,17 +207,22 @@ fn parse_slot(bytes: &[u8]) -> Option<Head> {
         return None;
     }
     let version: u32 = number(words.next()?)?;
-    if version > 1 {
+    if version > VERSION {
         return Some(Head::Newer);
     }
     let sequence: u64 = number(words.next()?)?;
     let length: usize = number(words.next()?)?;
     let crc = u32::from_str_radix(words.next()?, 16).ok()?;
     let body = std::str::from_utf8(rest.get(1..)?.get(..length)?).ok()?;
-    if version != 1 || words.next().is_some() || crc != checksum(sequence, body) {
+    if words.next().is_some() || crc != checksum(sequence, body) {
         return None;
     }
-    Some(Head::Valid(sequence, Record::parse(body)?))
+    let record = match version {
+        1 => version1::parse(body)?,
+        VERSION => Record::parse(body)?,
+        _ => return None,
+    };
+    Some(Head::Valid(sequence, Box::new(record)))
 }
 
 /// Over the sequence number too: a head torn from another body must not count.
@@ -276,6 +244,16 @@ impl Record {
         self.lanes.iter().find(|l| l.key == key)
     }
 
+    /// The class of a key.
+    pub fn class(&self, key: ClassKey) -> Option<&Class> {
+        self.classes.iter().find(|c| c.key == key)
+    }
+
+    /// Did `unlock` leave this step of a device behind?
+    pub fn is_barred(&self, id: &str, step: u64) -> bool {
+        self.barred.iter().any(|barred| barred.id == id && (barred.from..=barred.to).contains(&step))
+    }
+
     /// Puts a device's line in the place of its old one, or adds it.
     pub fn set_device(&mut self, line: DeviceState) {
         match self.devices.iter_mut().find(|d| d.id == line.id) {
@@ -290,37 +268,61 @@ impl Record {
             let Some(gone) = self.devices.iter().position(|line| !enrolled(&line.id)) else { return };
             self.devices.remove(gone);
         }
+        let devices = &self.devices;
+        self.barred.retain(|barred| devices.iter().any(|line| line.id == barred.id));
     }
 
     fn parse(body: &str) -> Option<Self> {
         let mut record = Self::default();
-        for line in body.split_terminator('\n') {
-            let (keyword, rest) = line.split_once(' ')?;
-            match keyword {
-                "device" => record.devices.push(rest.parse().ok()?),
-                "backup" if record.backup.is_none() => record.backup = Some(rest.parse().ok()?),
-                "lane" => record.lanes.push(rest.parse().ok()?),
-                "since" if record.since.is_none() => record.since = Some(rest.parse().ok()?),
-                "trust" => record.trusts.push(rest.parse().ok()?),
-                "backup" | "since" => return None,
-                _ => record.other.push(line.to_owned()),
-            }
-        }
+        body.split_terminator('\n').try_for_each(|line| record.take(line))?;
         record.is_sound().then_some(record)
     }
 
-    /// Within its bounds, every device and lane once.
+    /// One line more.
+    fn take(&mut self, line: &str) -> Option<()> {
+        let (keyword, _) = line.split_once(' ')?;
+        let Some(form) = FORMS.iter().find(|form| form.keyword == keyword) else {
+            self.other.push(line.to_owned());
+            return Some(());
+        };
+        let (line, more) = form.split(line);
+        let known = line.split_once(' ')?.1;
+        match keyword {
+            "device" => self.devices.push(known.parse().ok()?),
+            "backup" if self.backup.is_none() => self.backup = Some(known.parse().ok()?),
+            "unit" if self.unit.is_none() => self.unit = Some(number(known).filter(|unit| *unit > 0)?),
+            "lane" => self.lanes.push(known.parse().ok()?),
+            "class" => self.classes.push(known.parse().ok()?),
+            "row" if self.row == 0 => self.row = number(known).filter(|row| *row > 0)?,
+            "barred" => self.barred.push(known.parse().ok()?),
+            "since" if self.since.is_none() => self.since = Some(known.parse().ok()?),
+            "trust" => self.trusts.push(known.parse().ok()?),
+            _ => return None,
+        }
+        self.more.extend(more.map(|more| (form.name(line).to_owned(), more.to_owned())));
+        Some(())
+    }
+
+    /// Within its bounds, and every line once.
     fn is_sound(&self) -> bool {
         let networks = self.lanes.iter().filter(|l| matches!(l.key, LaneKey::Net(_))).count();
         let once = |n: usize, same: &dyn Fn(usize, usize) -> bool| (0..n).all(|a| (0..a).all(|b| !same(a, b)));
         let id = |n: usize| self.devices.get(n).map(|d| &d.id);
-        let key = |n: usize| self.lanes.get(n).map(|l| l.key);
+        let lane = |n: usize| self.lanes.get(n).map(|l| l.key);
+        let class = |n: usize| self.classes.get(n).map(|c| c.key);
+        let barred = |id: &str| self.barred.iter().filter(|b| b.id == id).count();
+        let (range, trust) = (|n: usize| self.barred.get(n), |n: usize| self.trusts.get(n).map(|t| &t.hash));
+        let other = self.other.iter().chain(self.more.iter().map(|(_, more)| more));
         self.devices.len() <= MAX_DEVICES
             && networks <= MAX_NETWORKS
             && self.trusts.len() <= MAX_TRUSTS
-            && self.other.iter().map(|l| l.len().saturating_add(1)).sum::<usize>() <= MAX_OTHER
+            && self.barred.iter().all(|b| barred(&b.id) <= MAX_BARRED)
+            && other.map(|text| text.len().saturating_add(1)).sum::<usize>() <= MAX_OTHER
             && once(self.devices.len(), &|a, b| id(a) == id(b))
-            && once(self.lanes.len(), &|a, b| key(a) == key(b))
+            && once(self.lanes.len(), &|a, b| lane(a) == lane(b))
+            && once(self.classes.len(), &|a, b| class(a) == class(b))
+            && once(self.barred.len(), &|a, b| range(a) == range(b))
+            && once(self.trusts.len(), &|a, b| trust(a) == trust(b))
     }
 
     fn body(&self) -> String {
@@ -333,173 +335,75 @@ impl Record {
     }
 
     fn write_body(&self, out: &mut String) -> fmt::Result {
-        for d in &self.devices {
-            let (pending, pending_at) = d.pending.unzip();
-            let (last, drift) = (OrMark(d.last, '?'), OrMark(d.drift, '?'));
-            let (at, pending, pending_at) = (OrMark(d.at, '-'), OrMark(pending, '-'), OrMark(pending_at, '-'));
-            writeln!(out, "device {} {last} {drift} {at} {pending} {pending_at}", d.id)?;
+        self.devices.iter().try_for_each(|line| self.write(out, line))?;
+        self.backup.iter().try_for_each(|line| self.write(out, line))?;
+        self.unit.iter().try_for_each(|unit| self.write(out, &format_args!("unit {unit}")))?;
+        self.lanes.iter().try_for_each(|line| self.write(out, line))?;
+        self.classes.iter().try_for_each(|line| self.write(out, line))?;
+        if self.row > 0 {
+            self.write(out, &format_args!("row {}", self.row))?;
         }
-        if let Some(b) = &self.backup {
-            writeln!(out, "backup {} {:x}", b.id, b.used)?;
-        }
-        for l in &self.lanes {
-            writeln!(out, "lane {} {} {} {} {}", l.key, l.fails, l.last, l.until, l.seen)?;
-        }
-        if let Some(s) = &self.since {
-            writeln!(out, "since {} {} {}", s.count, s.at, s.from)?;
-        }
-        for t in &self.trusts {
-            writeln!(out, "trust {} {}", t.hash, t.until)?;
-        }
+        self.barred.iter().try_for_each(|line| self.write(out, line))?;
+        self.since.iter().try_for_each(|line| self.write(out, line))?;
+        self.trusts.iter().try_for_each(|line| self.write(out, line))?;
         self.other.iter().try_for_each(|line| writeln!(out, "{line}"))
+    }
+
+    /// A line, and what a later version had behind it.
+    fn write(&self, out: &mut String, line: &dyn fmt::Display) -> fmt::Result {
+        let start = out.len();
+        write!(out, "{line}")?;
+        let written = out.get(start..).unwrap_or_default();
+        let begins =
+            |name: &str| written.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+        let more = self.more.iter().filter(|(name, _)| begins(name)).map(|(_, more)| more.as_str());
+        let more: Vec<&str> = more.take(1).collect();
+        more.iter().try_for_each(|more| write!(out, " {more}"))?;
+        out.write_char('\n')
     }
 
     fn drop_one(&mut self) -> Result<(), TooLarge> {
         if self.trusts.pop().is_some() {
             return Ok(());
         }
-        let idle = self.lanes.iter().filter(|l| l.until == 0 && matches!(l.key, LaneKey::Net(_)));
+        // Full when somebody last logged in there, and no wrong code since: full for certain, whatever time it is.
+        let idle = self.lanes.iter().filter(|l| l.full <= l.seen && matches!(l.key, LaneKey::Net(_)));
         let oldest = idle.min_by_key(|l| l.seen).map(|l| l.key).ok_or(TooLarge)?;
         self.lanes.retain(|l| l.key != oldest);
         Ok(())
     }
 }
 
-/// Numbers as we write them and no other spelling: no sign, no leading zero.
-fn number<T: FromStr + ToString>(text: &str) -> Option<T> {
-    text.parse::<T>().ok().filter(|n| n.to_string() == text)
+/// How a known line is told: its keyword, how many words it has, and how many of them name it among its like.
+struct Form {
+    keyword: &'static str,
+    words: usize,
+    name: usize,
 }
 
-struct OrMark<T>(Option<T>, char);
+const FORMS: [Form; 9] = [
+    Form { keyword: "device", words: 7, name: 2 },
+    Form { keyword: "backup", words: 3, name: 2 },
+    Form { keyword: "unit", words: 2, name: 1 },
+    Form { keyword: "lane", words: 5, name: 2 },
+    Form { keyword: "class", words: 4, name: 2 },
+    Form { keyword: "row", words: 2, name: 1 },
+    Form { keyword: "barred", words: 4, name: 4 },
+    Form { keyword: "since", words: 4, name: 1 },
+    Form { keyword: "trust", words: 4, name: 2 },
+];
 
-impl<T: fmt::Display> fmt::Display for OrMark<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(value) => value.fmt(f),
-            None => f.write_char(self.1),
+impl Form {
+    /// The words that this version knows, and those behind them.
+    fn split<'a>(&self, line: &'a str) -> (&'a str, Option<&'a str>) {
+        match line.match_indices(' ').nth(self.words.saturating_sub(1)) {
+            Some((end, _)) => (line.get(..end).unwrap_or(line), line.get(end.saturating_add(1)..)),
+            None => (line, None),
         }
     }
-}
 
-fn or_mark<T: FromStr + ToString>(text: &str, mark: &str) -> Option<Option<T>> {
-    if text == mark { Some(None) } else { number(text).map(Some) }
-}
-
-/// The words of a line: exactly `N`.
-fn words<const N: usize>(line: &str) -> Option<[&str; N]> {
-    let mut words = line.split(' ');
-    let mut all = [""; N];
-    for place in &mut all {
-        *place = words.next().filter(|w| !w.is_empty())?;
+    fn name<'a>(&self, line: &'a str) -> &'a str {
+        let end = line.match_indices(' ').nth(self.name.saturating_sub(1)).map(|(end, _)| end);
+        end.and_then(|end| line.get(..end)).unwrap_or(line)
     }
-    words.next().is_none().then_some(all)
-}
-
-fn identifier(word: &str) -> Option<String> {
-    let plain = word.len() <= 64 && word.bytes().all(|b| b.is_ascii_alphanumeric());
-    plain.then(|| word.to_owned())
-}
-
-impl FromStr for DeviceState {
-    type Err = ();
-
-    fn from_str(line: &str) -> Result<Self, ()> {
-        let parse = || {
-            let [id, last, drift, at, pending, pending_at] = words(line)?;
-            let pending = match (or_mark(pending, "-")?, or_mark(pending_at, "-")?) {
-                (Some(counter), Some(at)) => Some((counter, at)),
-                (None, None) => None,
-                _ => return None,
-            };
-            let drift: Option<i8> = or_mark(drift, "?")?;
-            let line = Self { id: identifier(id)?, last: or_mark(last, "?")?, drift, at: or_mark(at, "-")?, pending };
-            drift.is_none_or(|d| (-MAX_DRIFT..=MAX_DRIFT).contains(&d)).then_some(line)
-        };
-        parse().ok_or(())
-    }
-}
-
-impl FromStr for BackupState {
-    type Err = ();
-
-    fn from_str(line: &str) -> Result<Self, ()> {
-        let [id, used] = words(line).ok_or(())?;
-        let used = u32::from_str_radix(used, 16).map_err(|_| ())?;
-        Ok(Self { id: identifier(id).ok_or(())?, used })
-    }
-}
-
-impl FromStr for Lane {
-    type Err = ();
-
-    fn from_str(line: &str) -> Result<Self, ()> {
-        let parse = || {
-            let [key, fails, last, until, seen] = words(line)?;
-            Some(Self {
-                key: key.parse().ok()?,
-                fails: number(fails)?,
-                last: number(last)?,
-                until: number(until)?,
-                seen: number(seen)?,
-            })
-        };
-        parse().ok_or(())
-    }
-}
-
-impl FromStr for Since {
-    type Err = ();
-
-    fn from_str(line: &str) -> Result<Self, ()> {
-        let [count, at, from] = words(line).ok_or(())?;
-        Ok(Self { count: number(count).ok_or(())?, at: number(at).ok_or(())?, from: from.parse()? })
-    }
-}
-
-impl FromStr for Trust {
-    type Err = ();
-
-    fn from_str(line: &str) -> Result<Self, ()> {
-        let [hash, until] = words(line).ok_or(())?;
-        Ok(Self { hash: identifier(hash).ok_or(())?, until: number(until).ok_or(())? })
-    }
-}
-
-impl fmt::Display for LaneKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (prefix, bytes): (_, &[u8]) = match self {
-            Self::Local => return f.write_str("local"),
-            Self::Door => return f.write_str("door"),
-            Self::Other => return f.write_str("other"),
-            Self::Net(Network::V4(bytes)) => ("4/", bytes),
-            Self::Net(Network::V6(bytes)) => ("6/", bytes),
-        };
-        f.write_str(prefix)?;
-        bytes.iter().try_for_each(|b| write!(f, "{b:02x}"))
-    }
-}
-
-impl FromStr for LaneKey {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text.split_at_checked(2) {
-            Some(("4/", hex)) => bytes(hex).map(|b| Self::Net(Network::V4(b))),
-            Some(("6/", hex)) => bytes(hex).map(|b| Self::Net(Network::V6(b))),
-            _ => [Self::Local, Self::Door, Self::Other].into_iter().find(|k| k.to_string() == text),
-        }
-        .ok_or(())
-    }
-}
-
-fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
-    let mut out = [0; N];
-    let pairs = hex.as_bytes().chunks(2);
-    if hex.len() != N.saturating_mul(2) || !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    for (place, pair) in out.iter_mut().zip(pairs) {
-        *place = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(out)
 }

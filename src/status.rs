@@ -4,6 +4,7 @@ use crate::account::Account;
 use crate::enrollment::{Enrollment, Kind};
 use crate::state::{LaneKey, Record, Since};
 use crate::store::{Store, StoreError};
+use crate::throttle::{self, Level, Limits};
 
 /// A user's factor from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Status {
     pub backup_codes: Option<BackupStatus>,
     /// Wrong codes since the last login.
     pub failures: Option<Since>,
+    /// Wrong single codes since the last success; from a hundred on they are closed everywhere.
+    pub row: u32,
     /// Lanes that wait.
     pub waits: Vec<Wait>,
 }
@@ -53,7 +56,7 @@ pub struct BackupStatus {
 pub struct Wait {
     /// Whose.
     pub lane: LaneKey,
-    /// Failures since its last success.
+    /// Wrong codes that it still counts.
     pub failures: u32,
     /// Seconds since 1970.
     pub until: u64,
@@ -62,13 +65,19 @@ pub struct Wait {
 impl Status {
     /// Looks without the lock; makes nothing. As at a login, a factor that another uid than the account's enrolled
     /// is an error; that of an account that is gone is not.
-    pub fn of(store: &Store, name: &str, account: Option<&Account>, now: u64) -> Result<Self, StoreError> {
+    pub fn of(
+        store: &Store,
+        limits: &Limits,
+        name: &str,
+        account: Option<&Account>,
+        now: u64,
+    ) -> Result<Self, StoreError> {
         let enrollment = account.map_or_else(|| store.enrollment_of(name), |account| store.enrollment(account))?;
         let record = store.peek(name)?.unwrap_or_default();
-        Ok(enrollment.map_or_else(Self::default, |enrollment| Self::new(&enrollment, &record, now)))
+        Ok(enrollment.map_or_else(Self::default, |enrollment| Self::new(&enrollment, &record, limits, now)))
     }
 
-    fn new(enrollment: &Enrollment, record: &Record, now: u64) -> Self {
+    fn new(enrollment: &Enrollment, record: &Record, limits: &Limits, now: u64) -> Self {
         let devices = enrollment.devices.iter().map(|device| DeviceStatus {
             name: device.name.clone(),
             kind: device.kind,
@@ -85,8 +94,15 @@ impl Status {
             let of = u32::try_from(set.hashes.len()).unwrap_or_default();
             BackupStatus { left: u32::try_from((0..of).filter(unused).count()).unwrap_or_default(), of }
         });
-        let waits = record.lanes.iter().filter(|lane| lane.until > now);
-        let waits = waits.map(|lane| Wait { lane: lane.key, failures: lane.fails, until: lane.until }).collect();
-        Self { enrolled: true, devices: devices.collect(), backup_codes, failures: record.since.clone(), waits }
+        let waits = throttle::levels(record, limits, now).into_iter().filter(|level| level.opens > now);
+        let wait = |level: Level| Wait { lane: level.lane, failures: level.missing, until: level.opens };
+        Self {
+            enrolled: true,
+            devices: devices.collect(),
+            backup_codes,
+            failures: record.since.clone(),
+            row: record.row,
+            waits: waits.map(wait).collect(),
+        }
     }
 }

@@ -22,10 +22,10 @@ use crate::clock;
 use crate::disk;
 use crate::door::DoorError;
 use crate::enrollment::{Broken, Enrollment};
-use crate::state::{self, Found, Place, Record};
+use crate::state::{self, Found, Place, Record, Writing};
 
 use files::{
-    Writers, check_directories, check_directory, create, io_error, lock_file, open_checked, read_checked,
+    Writers, check_directories, check_directory, create, io_error, lock_file, lock_shared, open_checked, read_checked,
     sync_directory, unlink,
 };
 pub use policy::{edit_policy, read_policy};
@@ -34,6 +34,8 @@ pub use policy::{edit_policy, read_policy};
 const RUN: &str = "/run/pam_totp/state";
 /// How long a login waits for another one of the same user.
 const LOCK_BOUND: Duration = Duration::from_secs(1);
+/// How long somebody who only looks waits for a login.
+const LOOK_BOUND: Duration = Duration::from_millis(50);
 /// Seconds after which the kernel has written to the disk what nobody has synced: 35 by default, and room.
 const WRITTEN_BACK: u64 = 120;
 /// Longest file name before its ending.
@@ -167,19 +169,22 @@ impl Store {
         }
     }
 
-    /// The newest record without the lock, for looking at it; makes nothing.
+    /// The newest record, for looking at it; makes nothing, and waits for nobody. While a login holds the lock the newest
+    /// slot may be a guess that is not judged yet: then it is the older one.
     pub fn peek(&self, name: &str) -> Result<Option<Record>, StoreError> {
         let Ok(file) = file_name(name) else { return Ok(None) };
-        let mut newest = None;
+        let mut newest: Option<Box<state::Slot>> = None;
         for directory in [Some(&self.state), self.run.as_ref()].into_iter().flatten() {
             let path = directory.join(&file);
             let Some((opened, _)) = open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? else { continue };
-            match read_slots(&opened, &path)? {
+            let found = match lock_shared(opened, Instant::now().checked_add(LOOK_BOUND)) {
+                Ok(locked) => read_slots(&locked, &path)?,
+                Err(unlocked) => state::read_older(&read_file(&unlocked, &path)?),
+            };
+            match found {
                 Found::Newer => return Err(StoreError::Newer(path)),
                 Found::Nothing => {}
-                Found::Valid(slot) => {
-                    newest = newest.filter(|n: &state::Slot| n.sequence > slot.sequence).or(Some(slot))
-                }
+                Found::Valid(slot) => newest = newest.filter(|n| n.sequence > slot.sequence).or(Some(slot)),
             }
         }
         Ok(newest.map(|slot| slot.record))
@@ -230,6 +235,7 @@ impl Store {
             run: run.map(|(file, _)| file),
             place: Place::default(),
             is_fresh,
+            charged: None,
             left_over: None,
         })
     }
@@ -252,6 +258,8 @@ pub struct Locked<'a> {
     place: Place,
     /// What is to be written was written just now: perhaps by somebody who died before it was on the disk.
     is_fresh: bool,
+    /// What was written, and nobody has waited for.
+    charged: Option<Writing>,
     /// The record that continued in `/run` while the disk was read-only, now that it no longer is.
     left_over: Option<PathBuf>,
 }
@@ -288,32 +296,81 @@ impl Locked<'_> {
         Ok(record)
     }
 
-    /// Writes the record over the older slot: one pwrite, one fdatasync. Only then may anybody be answered. The newest one
-    /// must be on the disk before: else a power failure in the middle of this write leaves neither.
+    /// Writes the record over the older slot: one pwrite, one fdatasync. Only then may anybody be answered.
     pub fn commit(&mut self, record: &Record) -> Result<(), StoreError> {
-        let writing = self.place.write(record).map_err(|_| StoreError::TooLarge)?;
-        let file = self.run.as_ref().or(self.disk.as_ref()).ok_or(StoreError::Io(self.path.clone(), Errno::EROFS))?;
-        let fault = |e: std::io::Error| io_error(&self.path, &e);
+        self.charge(record)?;
+        self.settle(None)
+    }
+
+    /// Writes a record over the older slot, where [`Locked::settle`] puts the outcome too, and does not wait for the disk.
+    /// The newest record must be there before: else a power failure in the middle of this write leaves neither.
+    pub fn charge(&mut self, record: &Record) -> Result<(), StoreError> {
         panic_here!("store");
         if self.is_fresh && self.place.is_kept() {
-            file.sync_data().map_err(fault)?;
+            self.sync()?;
             self.is_fresh = false;
         }
-        let write = || file.write_all_at(&writing.bytes, writing.offset);
-        write().map_err(fault)?;
-        if let Err(error) = file.sync_data() {
-            // The kernel gives up what it could not write, and the next fdatasync would say that all is well: written
-            // again, it is tried again.
-            let _ = write();
-            let error = fault(error);
-            // Recorded, if not for certain: whoever were asked now would take the code for a used one.
-            return Err(if error.is_out_of_reach() { StoreError::Io(self.path.clone(), Errno::EIO) } else { error });
+        let writing = self.place.write(record).map_err(|_| StoreError::TooLarge)?;
+        self.write(&writing)?;
+        self.charged = Some(writing);
+        Ok(())
+    }
+
+    /// Writes the outcome, over the charge where there is one, and waits for the disk. Only then may anybody be answered.
+    /// Whatever fails behind a charge, the charge stands: no other way to the record may be tried.
+    pub fn settle(&mut self, outcome: Option<&Record>) -> Result<(), StoreError> {
+        if let (Some(outcome), None) = (outcome, &self.charged) {
+            self.charge(outcome)?;
+            return self.settle(None);
         }
-        (self.place, self.is_fresh) = (writing.then, false);
+        let Some(charge) = self.charged.take() else { return Ok(()) };
+        let settled = match outcome {
+            Some(outcome) => self.write_over(&charge, outcome),
+            None => self.sync_again(&charge).map(|()| charge.then),
+        };
+        let settled = settled.map_err(|error| match error {
+            // Else whoever were asked now would take the code for a used one.
+            error if error.is_out_of_reach() => StoreError::Io(self.path.clone(), Errno::EIO),
+            error => error,
+        });
+        (self.place, self.is_fresh) = (settled?, false);
         // Behind the disk's record from now on: should that be lost, it must not stand in for it. What cannot be
         // taken away (a `/run` that is read-only) changes no verdict.
         let _ = self.left_over.take().map(|path| unlink(&path));
         Ok(())
+    }
+
+    fn write_over(&self, charge: &Writing, outcome: &Record) -> Result<Place, StoreError> {
+        let writing = self.place.over(charge).write(outcome).map_err(|_| StoreError::TooLarge)?;
+        if let Err(error) = self.write(&writing) {
+            // Half an outcome would be no record, and the guess not counted.
+            let _ = self.write(charge);
+            let _ = self.sync();
+            return Err(error);
+        }
+        self.sync_again(&writing).map(|()| writing.then)
+    }
+
+    /// The kernel gives up what it could not write, and the next fdatasync would say that all is well: written again, it is
+    /// tried again.
+    fn sync_again(&self, writing: &Writing) -> Result<(), StoreError> {
+        self.sync().inspect_err(|_| {
+            let _ = self.write(writing);
+        })
+    }
+
+    fn write(&self, writing: &Writing) -> Result<(), StoreError> {
+        self.written()?.write_all_at(&writing.bytes, writing.offset).map_err(|e| io_error(&self.path, &e))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.written()?.sync_data().map_err(|e| io_error(&self.path, &e))
+    }
+
+    /// The file that is written.
+    fn written(&self) -> Result<&File, StoreError> {
+        let file = self.run.as_ref().or(self.disk.as_ref());
+        file.map(|file| &**file).ok_or_else(|| StoreError::Io(self.path.clone(), Errno::EROFS))
     }
 
     /// Replaces the secret file whole: a crash leaves the old or the new one, and at most the one temporary file,
@@ -397,9 +454,9 @@ fn lock_run(run: &Path, file: &str, deadline: Option<Instant>) -> Result<(Flock<
     lock_file(&run.join(file), OFlag::O_RDWR, Writers::OwnerAlone, deadline)
 }
 
-/// Written less than two minutes ago; or ahead, for the clock may have been set.
+/// Not older than two minutes, however far ahead its time stands: the clock may have been set.
 fn is_fresh(stat: &FileStat) -> bool {
-    u64::try_from(stat.st_mtime).is_ok_and(|written| clock::now().abs_diff(written) < WRITTEN_BACK)
+    u64::try_from(stat.st_mtime).is_ok_and(|written| clock::now().saturating_sub(written) < WRITTEN_BACK)
 }
 
 /// Whoever starts sudo or su sets its limits. A record that is cut off at a place of his choice may be whole for a right
@@ -411,6 +468,10 @@ fn check_limit(path: &Path) -> Result<(), StoreError> {
 }
 
 fn read_slots(file: &File, path: &Path) -> Result<Found, StoreError> {
+    Ok(state::read(&read_file(file, path)?))
+}
+
+fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, StoreError> {
     let mut bytes = vec![0; state::FILE];
     let mut length = 0_usize;
     while let Some(rest) = bytes.get_mut(length..).filter(|r| !r.is_empty()) {
@@ -421,5 +482,6 @@ fn read_slots(file: &File, path: &Path) -> Result<Found, StoreError> {
             Err(e) => return Err(io_error(path, &e)),
         }
     }
-    Ok(state::read(bytes.get(..length).unwrap_or_default()))
+    bytes.truncate(length);
+    Ok(bytes)
 }

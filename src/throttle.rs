@@ -1,218 +1,264 @@
-//! Failures are counted by lane, and a lane with too many of them waits (RFC 4226 section 7.3). No lane ever
-//! blocks another: a stranger on the Internet cannot close sudo or the owner's usual networks. Pure.
+//! Wrong codes are counted by lane, in buckets that time alone refills (RFC 4226 section 7.3): a success gives nothing
+//! back, so that a guesser beside a busy owner has no more guesses than beside one who is away. No lane closes another,
+//! and two codes in a row are looked at in every lane, so that nobody keeps out an owner with the phone. Pure.
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::secret::Secret;
 use crate::source::{Network, Source};
-use crate::state::{Lane, LaneKey, MAX_NETWORKS, Record};
+use crate::state::{Class, ClassKey, Lane, LaneKey, MAX_NETWORKS, RANGES, Record};
 
-/// After this many failures without a success (NIST SP 800-63B section 5.2.2) a wait takes [`LONG_WAIT`].
-const MANY: u32 = 100;
-/// Seconds: six hours.
-const LONG_WAIT: u64 = 6 * 3_600;
-/// Seconds between two givings-back of the free failures; else each login of the owner would hand a guesser
-/// in the same lane new ones.
-const GIVE_BACK: u64 = 3_600;
+/// Lanes that one class can pay for at once.
+const CLASS: u64 = 4;
+/// Two codes in a row: so many at once in a class, and one back each so many seconds.
+const PAIRS: u64 = 20;
+const PAIR_EVERY: u64 = 10;
+/// After this many wrong single codes without a success (NIST SP 800-63B section 5.2.2) they are closed everywhere.
+pub const ROW: u32 = 100;
+/// So many of a million codes may be right at the usual price of a wrong one.
+const RIGHT: u64 = 6;
 
 /// The policy's `[throttle]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Failures without a wait.
+    /// Wrong codes at once in a lane.
     pub free: u32,
-    /// Seconds of the first wait; each further one doubles.
-    pub first_wait: u64,
-    /// Seconds of the longest wait of that row.
-    pub longest_wait: u64,
+    /// Seconds in which a lane gets one back.
+    pub every: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { free: 5, first_wait: 30, longest_wait: 900 }
+        Self { free: 15, every: 14_400 }
     }
 }
 
-impl Limits {
-    /// Seconds of wait after the failure that was number `fails`.
-    fn wait_after(&self, fails: u32) -> u64 {
-        let Some(doublings) = fails.checked_sub(self.free.saturating_add(1)) else { return 0 };
-        if fails >= MANY {
-            return LONG_WAIT.max(self.longest_wait);
-        }
-        let factor = 1_u64.checked_shl(doublings).unwrap_or(u64::MAX);
-        self.first_wait.saturating_mul(factor).min(self.longest_wait)
-    }
+/// Seconds in which a class gets one back, of those of a lane.
+pub fn class_every(every: u64) -> u64 {
+    (every.saturating_mul(3) / 4).max(1)
 }
 
-/// The lane of a login: a remote network has its own once it has logged in.
-pub fn lane_of(record: &Record, source: Source) -> LaneKey {
+/// How many times a wrong code costs, where `right` codes of `digits` digits would be right at once: then a guess is worth
+/// no more than one of a single phone.
+pub fn weight(right: u64, digits: usize) -> u64 {
+    let more = u32::try_from(digits.saturating_sub(6)).unwrap_or_default();
+    right.div_ceil(RIGHT.saturating_mul(10_u64.saturating_pow(more))).max(1)
+}
+
+/// The lane of a login: a remote network has its own once it has logged in, else that of its range. The key decides which
+/// range, so that nobody can choose a network that falls into another one's.
+pub fn lane_of(record: &Record, source: Source, key: Option<&Secret>) -> LaneKey {
     match source {
         Source::Local => LaneKey::Local,
         Source::Door => LaneKey::Door,
-        Source::Unknown => LaneKey::Other,
+        Source::Unknown => LaneKey::Other(0),
         Source::Net(address) => {
-            let own = LaneKey::Net(Network::from(address));
-            if record.lane(own).is_some() { own } else { LaneKey::Other }
+            let network = Network::from(address);
+            let own = LaneKey::Net(network);
+            if record.lane(own).is_some() { own } else { LaneKey::Other(key.map_or(0, |key| range(key, network))) }
         }
     }
 }
 
-/// Until when this lane waits, if it does. A deadline that the clock has moved away from (it was set back) is
-/// pulled in to what the failures deserve, in `record`; the second value says that this happened.
-pub fn waiting(record: &mut Record, key: LaneKey, now: u64, limits: &Limits) -> (Option<u64>, bool) {
-    let Some(lane) = record.lanes.iter_mut().find(|l| l.key == key) else { return (None, false) };
-    if lane.until <= now {
-        return (None, false);
-    }
-    let furthest = now.saturating_add(limits.wait_after(lane.fails));
-    let moved = lane.until > furthest;
-    if moved {
-        lane.last = now;
-        lane.until = furthest;
-    }
-    ((lane.until > now).then_some(lane.until), moved)
+fn range(key: &Secret, network: Network) -> u8 {
+    let wide: &[u8] = match &network {
+        Network::V4([a, b, _]) => &[*a, *b],
+        Network::V6([a, b, c, d, ..]) => &[*a, *b, *c, *d],
+    };
+    let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_bytes()) else { return 0 };
+    mac.update(b"pam_totp range ");
+    mac.update(wide);
+    mac.finalize().into_bytes().first().map_or(0, |byte| byte % RANGES)
 }
 
-/// Counts a failure; returns the end of the wait that it starts.
-pub fn fail(record: &mut Record, key: LaneKey, now: u64, limits: &Limits) -> Option<u64> {
-    let lane = lane_mut(record, key)?;
-    lane.fails = lane.fails.saturating_add(1);
-    lane.last = now;
-    let wait = limits.wait_after(lane.fails);
-    lane.until = if wait == 0 { 0 } else { now.saturating_add(wait) };
-    (wait > 0).then_some(lane.until)
+/// What a login may have looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// Since when a single code is; `None`: not before two in a row were right.
+    pub single: Option<u64>,
+    /// How many codes in a row are looked at now, where a single one is not: 2, or 3 under a flood of them.
+    pub row: u8,
 }
 
-/// Clears the lane, and gives its network a lane of its own.
-pub fn succeed(record: &mut Record, key: LaneKey, source: Source, now: u64, limits: &Limits) {
-    if let Some(lane) = lane_mut(record, key) {
-        lane.until = 0;
-        let elapsed = now.checked_sub(lane.seen).is_none_or(|passed| passed >= GIVE_BACK);
-        if elapsed {
-            lane.fails = 0;
-            lane.seen = now;
-        } else {
-            lane.fails = lane.fails.min(limits.free);
+/// The buckets that one login takes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Buckets {
+    lane: LaneKey,
+    free: u64,
+    /// Seconds in which the lane gets one back: the policy's, times the weight.
+    unit: u64,
+    now: u64,
+}
+
+impl Buckets {
+    /// For a lane, under this policy, for a user whose wrong codes weigh so much.
+    pub fn new(lane: LaneKey, limits: &Limits, weight: u64, now: u64) -> Self {
+        Self { lane, free: limits.free.into(), unit: limits.every.saturating_mul(weight).max(1), now }
+    }
+
+    /// Reckons all buckets in today's unit, so that another policy or weight changes nobody's number of guesses; and no
+    /// bucket can be emptier than empty (the clock was set back, the policy has become milder). Whether anything moved:
+    /// then it must be written, or a wait under a clock that was set back would never end.
+    pub fn pull_in(&self, record: &mut Record) -> bool {
+        let old = record.unit.replace(self.unit).unwrap_or(self.unit);
+        let mut moved = false;
+        let mut pull = |full: &mut u64, size: u64, old: u64, new: u64| {
+            if *full > self.now {
+                let owed = full.saturating_sub(self.now).min(size.saturating_mul(old));
+                let pulled = self.now.saturating_add(rescaled(owed, old, new));
+                moved |= std::mem::replace(full, pulled) != pulled;
+            }
+        };
+        record.lanes.iter_mut().for_each(|lane| pull(&mut lane.full, self.free, old, self.unit));
+        for class in &mut record.classes {
+            let (old, new) = (class_every(old), class_every(self.unit));
+            pull(&mut class.full, self.class_size(), old, new);
+            pull(&mut class.pairs, PAIRS, PAIR_EVERY, PAIR_EVERY);
+        }
+        moved
+    }
+
+    /// What is looked at. A function of the record, the lane and the time, never of the code.
+    pub fn gate(&self, record: &Record) -> Gate {
+        let (lane, class, pairs) = self.levels(record);
+        let single = opens(lane, self.free, self.unit).max(opens(class, self.class_size(), class_every(self.unit)));
+        let row = if opens(pairs, PAIRS, PAIR_EVERY) <= self.now { 2 } else { 3 };
+        Gate { single: (record.row < ROW).then_some(single), row }
+    }
+
+    /// Wrong single codes that are still looked at here.
+    pub fn left(&self, record: &Record) -> u32 {
+        if record.row >= ROW {
+            return 0;
+        }
+        let (lane, class, _) = self.levels(record);
+        let left = |full: u64, size: u64, each: u64| size.saturating_sub(full.saturating_sub(self.now).div_ceil(each));
+        let here = left(lane, self.free, self.unit);
+        let left = here.min(left(class, self.class_size(), class_every(self.unit)));
+        u32::try_from(left).unwrap_or(u32::MAX).min(ROW.saturating_sub(record.row))
+    }
+
+    /// A wrong single code.
+    pub fn charge_single(&self, record: &mut Record) {
+        let (unit, now) = (self.unit, self.now);
+        with_lane(record, self.lane, |lane| (lane.full, lane.last) = (charged(lane.full, unit, now), now));
+        with_class(record, self.lane.class(), |class| class.full = charged(class.full, class_every(unit), now));
+        record.row = record.row.saturating_add(1);
+    }
+
+    /// Two wrong codes in a row.
+    pub fn charge_pair(&self, record: &mut Record) {
+        with_lane(record, self.lane, |lane| lane.last = self.now);
+        with_class(record, self.lane.class(), |class| class.pairs = charged(class.pairs, PAIR_EVERY, self.now));
+    }
+
+    /// The row has ended, and the network has a lane of its own from now on. No bucket gets anything back.
+    pub fn succeed(&self, record: &mut Record, source: Source) {
+        record.row = 0;
+        if let Some(lane) = record.lanes.iter_mut().find(|lane| lane.key == self.lane) {
+            lane.seen = self.now;
+        }
+        if let Source::Net(address) = source {
+            self.remember(record, LaneKey::Net(Network::from(address)));
         }
     }
-    if let Source::Net(address) = source {
-        remember(record, LaneKey::Net(Network::from(address)), now);
+
+    fn remember(&self, record: &mut Record, key: LaneKey) {
+        if record.lane(key).is_some() {
+            return;
+        }
+        let networks = record.lanes.iter().filter(|l| matches!(l.key, LaneKey::Net(_)));
+        if networks.clone().count() >= MAX_NETWORKS {
+            // One whose bucket is not full never goes: leaving would fill it.
+            let oldest = networks.filter(|l| l.full <= self.now).min_by_key(|l| l.seen).map(|l| l.key);
+            let Some(oldest) = oldest else { return };
+            record.lanes.retain(|l| l.key != oldest);
+        }
+        record.lanes.push(Lane { key, full: 0, seen: self.now, last: 0 });
+    }
+
+    fn class_size(&self) -> u64 {
+        self.free.saturating_mul(CLASS)
+    }
+
+    fn levels(&self, record: &Record) -> (u64, u64, u64) {
+        let lane = record.lane(self.lane).map_or(0, |lane| lane.full);
+        record.class(self.lane.class()).map_or((lane, 0, 0), |class| (lane, class.full, class.pairs))
     }
 }
 
-fn remember(record: &mut Record, key: LaneKey, now: u64) {
-    if record.lane(key).is_some() {
-        return;
-    }
-    let networks = record.lanes.iter().filter(|l| matches!(l.key, LaneKey::Net(_)));
-    if networks.clone().count() >= MAX_NETWORKS {
-        // One that waits never goes: leaving would wash its wait out.
-        let Some(oldest) = networks.filter(|l| l.until <= now).min_by_key(|l| l.seen).map(|l| l.key) else { return };
-        record.lanes.retain(|l| l.key != oldest);
-    }
-    record.lanes.push(Lane { key, fails: 0, last: 0, until: 0, seen: now });
+/// A bucket, seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Which lane.
+    pub lane: LaneKey,
+    /// Wrong codes that are missing in it.
+    pub missing: u32,
+    /// From when on the lane, and its class, let a single code be looked at.
+    pub opens: u64,
 }
 
-fn lane_mut(record: &mut Record, key: LaneKey) -> Option<&mut Lane> {
+/// All lanes, as they stand in a record.
+pub fn levels(record: &Record, limits: &Limits, now: u64) -> Vec<Level> {
+    let unit = record.unit.unwrap_or(limits.every).max(1);
+    let of = |lane: &Lane| {
+        let buckets = Buckets { lane: lane.key, free: limits.free.into(), unit, now };
+        let (full, class, _) = buckets.levels(record);
+        let class_opens = opens(class, buckets.class_size(), class_every(unit));
+        let missing = u32::try_from(full.saturating_sub(now).div_ceil(unit)).unwrap_or(u32::MAX);
+        Level { lane: lane.key, missing, opens: opens(full, buckets.free, unit).max(class_opens) }
+    };
+    record.lanes.iter().map(of).collect()
+}
+
+/// All buckets full again, and the row ended, as an administrator says. When a wrong code came is not forgotten: an address
+/// that was remembered before is not remembered again.
+pub fn refill(record: &mut Record, now: u64) {
+    record.lanes.iter_mut().for_each(|lane| (lane.full, lane.seen) = (0, lane.seen.min(now)));
+    record.classes.clear();
+    (record.unit, record.row) = (None, 0);
+}
+
+/// Are single codes closed in every lane?
+pub fn is_closed(record: &Record) -> bool {
+    record.row >= ROW
+}
+
+/// Debts of one unit in those of another, rounded up: nobody gains by a change.
+fn rescaled(owed: u64, old: u64, new: u64) -> u64 {
+    if old == new {
+        return owed;
+    }
+    let scaled = u128::from(owed).saturating_mul(new.into()).div_ceil(u128::from(old.max(1)));
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
+/// When a bucket has one again.
+fn opens(full: u64, size: u64, each: u64) -> u64 {
+    full.saturating_sub(size.saturating_sub(1).saturating_mul(each))
+}
+
+fn charged(full: u64, each: u64, now: u64) -> u64 {
+    full.max(now).saturating_add(each)
+}
+
+/// The lane of a key, made if there is none yet.
+fn with_lane(record: &mut Record, key: LaneKey, change: impl FnOnce(&mut Lane)) {
     if record.lane(key).is_none() {
-        record.lanes.push(Lane { key, fails: 0, last: 0, until: 0, seen: 0 });
+        record.lanes.push(Lane { key, full: 0, seen: 0, last: 0 });
     }
-    record.lanes.iter_mut().find(|l| l.key == key)
+    if let Some(lane) = record.lanes.iter_mut().find(|lane| lane.key == key) {
+        change(lane);
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: u64 = 1_800_000_000;
-
-    fn net(text: &str) -> Source {
-        Source::from_address(text).unwrap()
+/// The class of a key, likewise.
+fn with_class(record: &mut Record, key: ClassKey, change: impl FnOnce(&mut Class)) {
+    if record.class(key).is_none() {
+        record.classes.push(Class { key, full: 0, pairs: 0 });
     }
-
-    #[test]
-    fn five_are_free_then_waits_double_to_a_quarter_of_an_hour_and_to_six_hours() {
-        let limits = Limits::default();
-        let waits: Vec<u64> = (1..=12).map(|n| limits.wait_after(n)).collect();
-        assert_eq!(waits, [0, 0, 0, 0, 0, 30, 60, 120, 240, 480, 900, 900]);
-        assert_eq!((limits.wait_after(99), limits.wait_after(100), limits.wait_after(u32::MAX)), (900, 21_600, 21_600));
-    }
-
-    #[test]
-    fn a_wait_ends_by_itself_and_after_a_clock_that_went_back() {
-        let (mut record, limits) = (Record::default(), Limits::default());
-        for _ in 0..5 {
-            assert_eq!(fail(&mut record, LaneKey::Local, NOW, &limits), None);
-        }
-        assert_eq!(fail(&mut record, LaneKey::Local, NOW, &limits), Some(NOW + 30));
-        for now in [NOW, NOW + 29] {
-            assert_eq!(waiting(&mut record, LaneKey::Local, now, &limits), (Some(NOW + 30), false));
-        }
-        assert_eq!(waiting(&mut record, LaneKey::Local, NOW + 30, &limits), (None, false));
-        let year_ago = NOW - 31_536_000;
-        assert_eq!(waiting(&mut record, LaneKey::Local, year_ago, &limits), (Some(year_ago + 30), true));
-        assert_eq!(waiting(&mut record, LaneKey::Local, year_ago + 30, &limits), (None, false));
-        assert_eq!(waiting(&mut record, LaneKey::Other, NOW, &limits), (None, false));
-    }
-
-    #[test]
-    fn a_wait_is_over_where_the_policy_has_become_milder() {
-        let mut record = Record::default();
-        fail_times(6, &mut record, LaneKey::Local);
-        let milder = Limits { free: 20, ..Limits::default() };
-        assert_eq!(waiting(&mut record, LaneKey::Local, NOW, &milder), (None, true));
-        assert_eq!(record.lane(LaneKey::Local).unwrap().until, NOW);
-    }
-
-    #[test]
-    fn the_free_failures_come_back_at_most_once_an_hour() {
-        let (mut record, limits) = (Record::default(), Limits::default());
-        let fails = |record: &Record| record.lane(LaneKey::Local).unwrap().fails;
-        fail_times(7, &mut record, LaneKey::Local);
-        succeed(&mut record, LaneKey::Local, Source::Local, NOW, &limits);
-        assert_eq!(fails(&record), 0);
-        fail_times(7, &mut record, LaneKey::Local);
-        succeed(&mut record, LaneKey::Local, Source::Local, NOW + 3_599, &limits);
-        assert_eq!(fails(&record), 5);
-        assert_eq!(waiting(&mut record, LaneKey::Local, NOW, &limits), (None, false), "the wait itself is over");
-        assert_eq!(fail(&mut record, LaneKey::Local, NOW, &limits), Some(NOW + 30));
-        succeed(&mut record, LaneKey::Local, Source::Local, NOW + 3_600, &limits);
-        assert_eq!(fails(&record), 0);
-    }
-
-    #[test]
-    fn a_network_that_logged_in_has_its_own_lane() {
-        let (mut record, limits) = (Record::default(), Limits::default());
-        let (home, stranger) = (net("192.0.2.4"), net("203.0.113.9"));
-        assert_eq!(lane_of(&record, home), LaneKey::Other);
-        succeed(&mut record, LaneKey::Other, home, NOW, &limits);
-        assert_eq!(lane_of(&record, net("192.0.2.200")), LaneKey::Net(Network::V4([192, 0, 2])));
-        assert_eq!(lane_of(&record, stranger), LaneKey::Other);
-        assert_eq!(lane_of(&record, Source::Unknown), LaneKey::Other);
-        fail_times(9, &mut record, LaneKey::Other);
-        let own = lane_of(&record, home);
-        assert_eq!(waiting(&mut record, own, NOW, &limits), (None, false));
-    }
-
-    #[test]
-    fn the_ninth_network_displaces_the_oldest_idle_one_and_never_one_that_waits() {
-        let (mut record, limits) = (Record::default(), Limits::default());
-        for n in 0..8_u64 {
-            succeed(&mut record, LaneKey::Other, net(&format!("192.0.{n}.1")), NOW + n, &limits);
-        }
-        fail_times(6, &mut record, LaneKey::Net(Network::V4([192, 0, 0])));
-        succeed(&mut record, LaneKey::Other, net("198.51.100.1"), NOW + 9, &limits);
-        let has = |record: &Record, net| record.lane(LaneKey::Net(Network::V4(net))).is_some();
-        assert!(has(&record, [192, 0, 0]), "waits, so it stays");
-        assert!(!has(&record, [192, 0, 1]), "the oldest idle one goes");
-        assert!(has(&record, [198, 51, 100]));
-        assert!(print_fits(&record));
-    }
-
-    fn fail_times(times: u32, record: &mut Record, key: LaneKey) {
-        for _ in 0..times {
-            fail(record, key, NOW, &Limits::default());
-        }
-    }
-
-    fn print_fits(record: &Record) -> bool {
-        crate::state::print(1, record).is_ok()
+    if let Some(class) = record.classes.iter_mut().find(|class| class.key == key) {
+        change(class);
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 
 use crate::account::Account;
-use crate::source::Network;
+use crate::source::{Network, Source};
 use crate::state::{LaneKey, MAX_TRUSTS, Record, Trust};
 
 /// One user at one address, under the policy's hours.
@@ -13,7 +13,7 @@ use crate::state::{LaneKey, MAX_TRUSTS, Record, Trust};
 pub struct Memory {
     hash: String,
     seconds: u64,
-    lane: LaneKey,
+    address: IpAddr,
 }
 
 impl Memory {
@@ -22,13 +22,13 @@ impl Memory {
     pub fn new(hours: u64, account: &Account, address: IpAddr) -> Self {
         let what = format!("pam_totp trust\n{hours}\n{}\n{address}\n{}", account.uid, account.name);
         let hash = Sha256::digest(what).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { hash, seconds: hours.saturating_mul(3_600), lane: LaneKey::Net(Network::from(address)) }
+        Self { hash, seconds: hours.saturating_mul(3_600), address }
     }
 
     /// Not where the network has no lane of its own any more, or had a failure since; nor before the code was
     /// given, as the clock tells it.
     pub fn holds(&self, record: &Record, now: u64) -> bool {
-        let Some(lane) = record.lane(self.lane) else { return false };
+        let Some(lane) = record.lane(LaneKey::Net(Network::from(self.address))) else { return false };
         let given = |trust: &Trust| trust.until.checked_sub(self.seconds);
         let is_fresh = |trust: &&Trust| given(trust).is_some_and(|at| lane.last < at && at <= now && now < trust.until);
         record.trusts.iter().filter(|trust| trust.hash == self.hash).any(|trust| is_fresh(&trust))
@@ -40,15 +40,21 @@ impl Memory {
         if record.trusts.len() >= MAX_TRUSTS {
             record.trusts.remove(0);
         }
-        record.trusts.push(Trust { hash: self.hash.clone(), until: now.saturating_add(self.seconds) });
+        let (hash, until) = (self.hash.clone(), now.saturating_add(self.seconds));
+        record.trusts.push(Trust { hash, until, address: Some(self.address) });
     }
+}
+
+/// A wrong code ends what was remembered of its network.
+pub fn forget(record: &mut Record, source: Source) {
+    let Source::Net(address) = source else { return };
+    record.trusts.retain(|trust| trust.address.map(Network::from) != Some(Network::from(address)));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Source;
-    use crate::throttle::{self, Limits};
+    use crate::throttle::{Buckets, Limits, lane_of};
 
     const NOW: u64 = 1_800_000_000;
 
@@ -66,9 +72,13 @@ mod tests {
 
     fn success(record: &mut Record, memory: &Memory, from: &str, now: u64) {
         let source = Source::Net(address(from));
-        let lane = throttle::lane_of(record, source);
-        throttle::succeed(record, lane, source, now, &Limits::default());
+        Buckets::new(lane_of(record, source, None), &Limits::default(), 1, now).succeed(record, source);
         memory.keep(record, now);
+    }
+
+    fn fail(record: &mut Record, source: Source, now: u64) {
+        Buckets::new(lane_of(record, source, None), &Limits::default(), 1, now).charge_single(record);
+        forget(record, source);
     }
 
     fn remembered() -> Record {
@@ -101,13 +111,11 @@ mod tests {
 
     #[test]
     fn a_failure_in_the_lane_ends_it_and_one_elsewhere_does_not() {
-        let (mut record, limits) = (remembered(), Limits::default());
-        throttle::fail(&mut record, LaneKey::Other, NOW + 1, &limits);
-        throttle::fail(&mut record, LaneKey::Local, NOW + 1, &limits);
+        let mut record = remembered();
+        fail(&mut record, Source::Unknown, NOW + 1);
+        fail(&mut record, Source::Local, NOW + 1);
         assert!(home().holds(&record, NOW + 60));
-        let neighbor = Source::Net(address("198.51.100.77"));
-        let lane = throttle::lane_of(&record, neighbor);
-        throttle::fail(&mut record, lane, NOW + 1, &limits);
+        fail(&mut record, Source::Net(address("198.51.100.77")), NOW + 1);
         assert!(!home().holds(&record, NOW + 60));
         success(&mut record, &home(), "198.51.100.2", NOW + 90);
         assert!(home().holds(&record, NOW + 120));
@@ -117,7 +125,7 @@ mod tests {
     fn a_failure_in_the_second_of_the_code_ends_it_too() {
         let mut record = Record::default();
         success(&mut record, &home(), "198.51.100.2", NOW - 1);
-        throttle::fail(&mut record, LaneKey::Net(Network::from(address("198.51.100.2"))), NOW, &Limits::default());
+        fail(&mut record, Source::Net(address("198.51.100.2")), NOW);
         home().keep(&mut record, NOW);
         assert!(!home().holds(&record, NOW + 60), "which came first is not known");
     }

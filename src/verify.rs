@@ -1,16 +1,19 @@
-//! The transaction of a login: lock, read, decide, write one record, and only then answer.
+//! The transaction of a login: lock, read, write the guess as a wrong one, judge, write the outcome, sync, and only then
+//! answer.
 
 use crate::account::Account;
-use crate::attempt::{self, Attempt, Outcome};
+use crate::attempt::{self, Attempt, Charge, Decision, Due, Outcome};
 use crate::backup::{BackupShaped, Stretched};
 use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
+use crate::healing;
 use crate::otp::{Algorithm, Digits};
 use crate::policy::Policy;
 use crate::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::source::Source;
 use crate::state::Record;
 use crate::store::{Locked, Store, StoreError};
+use crate::throttle;
 use crate::trust::Memory;
 
 /// What came of an answer, and what the log should know beside it.
@@ -22,12 +25,42 @@ pub struct Verdict {
     pub healed: bool,
     /// A token is out of service until root gives its counter.
     pub counter_lost: bool,
+    /// A hundred wrong codes in a row: single codes are not looked at anywhere.
+    pub closed: bool,
     /// Seconds that the host's clock went back since a code was last accepted.
     pub clock_back: Option<u64>,
     /// Seconds that the device's clock is ahead of ours, if that explains a wrong code.
     pub clock_off: Option<i64>,
+    /// The host's clock stands before this program was written.
+    pub clock_is_wrong: bool,
+    /// The outcome could not be put on disk: right or wrong, it is told as a wrong one. For the log alone.
+    pub fault: Option<StoreError>,
     /// Seconds since 1970 at which it was judged.
     pub now: u64,
+}
+
+impl Verdict {
+    /// What it came to, and whether a clock explains it.
+    fn with(self, outcome: Outcome, fault: Option<StoreError>, attempt: &Attempt<'_>) -> Self {
+        let wrong = matches!(outcome, Outcome::Wrong { .. }) && fault.is_none();
+        let clock_off = if wrong { attempt.clock_off() } else { None };
+        Self { outcome, clock_off, fault, ..self }
+    }
+
+    /// As somebody else has judged, who logs the rest.
+    pub fn told(outcome: Outcome, now: u64) -> Self {
+        Self {
+            outcome,
+            healed: false,
+            counter_lost: false,
+            closed: false,
+            clock_back: None,
+            clock_off: None,
+            clock_is_wrong: clock::is_wrong(now),
+            fault: None,
+            now,
+        }
+    }
 }
 
 /// Judges an answer for an account; a right one is remembered as `memory` says. `None`: the account has no factor
@@ -58,24 +91,58 @@ pub fn judge(
     memory: Option<&Memory>,
 ) -> Result<Verdict, StoreError> {
     let found = locked.record()?;
-    // Only under the lock: whoever waited for it must not be judged by the time at which he came.
+    // Only under the lock: whoever waited for it must not be judged by the time at which they came.
     let now = clock::now();
     let mut record = found.unwrap_or_default();
-    let healed = attempt::heal(enrollment, &mut record, now, policy.window);
-    let counter_lost = enrollment.devices.iter().any(|device| attempt::counter_lost(device, &record));
+    let healed = healing::heal(enrollment, &mut record, now, policy.window);
+    let counter_lost = enrollment.devices.iter().any(|device| healing::counter_lost(device, &record));
     let attempt =
         Attempt { enrollment, answer, stretched, source, now, window: policy.window, limits: policy.throttle };
-    let mut decision = attempt::decide(&attempt, &record);
-    if let (Outcome::Accepted { .. }, Some(record), Some(memory)) = (&decision.outcome, &mut decision.write, memory) {
-        memory.keep(record, now);
+    let told = Verdict {
+        healed,
+        counter_lost,
+        closed: throttle::is_closed(&record),
+        clock_back: healing::clock_back(enrollment, &record, now, policy.window),
+        ..Verdict::told(Outcome::NotACode, now)
+    };
+    match attempt::charge(&attempt, &record) {
+        // A healed record is written whatever the outcome, or its distance from the clock would never be crossed.
+        Charge::Told(decision) => {
+            let Decision { outcome, write } = *decision;
+            write.or(healed.then_some(record)).map_or(Ok(()), |record| locked.commit(&record))?;
+            Ok(told.with(outcome, None, &attempt))
+        }
+        Charge::Due(due) => {
+            let closed = due.charged.as_ref().is_some_and(throttle::is_closed);
+            let (outcome, fault) = charged(locked, &attempt, &due, healed.then_some(record), memory)?;
+            Ok(Verdict { closed, ..told }.with(outcome, fault, &attempt))
+        }
     }
-    // A healed record is written whatever the outcome, or its distance from the clock would never be crossed.
-    if let Some(record) = decision.write.or(healed.then_some(record)) {
-        locked.commit(&record)?;
+}
+
+/// The charge, the judgement and the outcome. From the charge on no failure tells right from wrong: whoever makes calls
+/// fail (a full disk, a limit) would hear of guesses that were right.
+fn charged(
+    locked: &mut Locked<'_>,
+    attempt: &Attempt<'_>,
+    due: &Due,
+    healed: Option<Record>,
+    memory: Option<&Memory>,
+) -> Result<(Outcome, Option<StoreError>), StoreError> {
+    if let Some(charge) = &due.charged {
+        locked.charge(charge)?;
     }
-    let wrong = matches!(decision.outcome, Outcome::Wrong { .. });
-    let clock_off = if wrong { attempt.clock_off() } else { None };
-    Ok(Verdict { outcome: decision.outcome, healed, counter_lost, clock_back: decision.clock_back, clock_off, now })
+    let Decision { outcome, write } = attempt::judge(attempt, due);
+    let accepted = matches!(outcome, Outcome::Accepted { .. });
+    let mut write = write.or(healed.filter(|_| due.charged.is_none()));
+    if let (true, Some(record), Some(memory)) = (accepted, &mut write, memory) {
+        memory.keep(record, attempt.now);
+    }
+    match (locked.settle(write.as_ref()), due.charged.is_some()) {
+        (Ok(()), _) => Ok((outcome, None)),
+        (Err(error), true) => Ok((due.otherwise(), Some(error))),
+        (Err(error), false) => Err(error),
+    }
 }
 
 /// The work of a wrong code, for somebody who has no factor.
@@ -83,7 +150,7 @@ pub fn in_vain(policy: &Policy, answer: &Answer) {
     let enrollment = nobody();
     let mut record = Record::default();
     let now = clock::now();
-    attempt::heal(&enrollment, &mut record, now, policy.window);
+    healing::heal(&enrollment, &mut record, now, policy.window);
     let stretched = BackupShaped::recognize(answer.as_bytes()).map(|shaped| Stretched::in_vain(&shaped));
     let stretched = stretched.as_ref();
     let (source, window, limits) = (Source::Local, policy.window, policy.throttle);

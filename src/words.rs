@@ -65,10 +65,73 @@ pub mod user {
         }
     }
 
-    /// A lane that waits.
-    pub fn too_many(seconds: u64) -> String {
-        format!("Too many wrong codes. Try again in {}.", super::duration(seconds))
+    /// Codes of a time that does not count.
+    pub fn later(at: u64, now: u64) -> String {
+        let (begin, left) = (Utc::from_epoch(at), super::duration(at.saturating_sub(now)));
+        format!("Codes count again from {:02}:{:02} UTC (in {left}).", begin.hour, begin.minute)
     }
+
+    /// A lane that waits, where nobody can be asked for more: what else is looked at, and from when on a single code is.
+    pub fn too_many(until: Option<u64>, need: u8, now: u64) -> String {
+        let codes = match need {
+            3 => "three codes in a row, like 123456-789012-345678 (the one shown now, then the next two)",
+            _ => "two codes in a row, like 123456-789012 (the one shown now, then the next)",
+        };
+        let wait = until.map(|until| super::duration(until.saturating_sub(now)));
+        let or_wait = wait.map_or(String::new(), |left| format!(", or try again in {left}"));
+        format!("Too many wrong codes from here. Enter {codes}{or_wait}.")
+    }
+
+    /// Where somebody can be asked for more: as many codes as were typed, and one.
+    pub fn one_more(typed: usize, next_in: Option<u64>) -> String {
+        let begin = if typed > 1 { "" } else { "Too many wrong codes from here. " };
+        match next_in {
+            Some(left) => format!("{begin}Now the code that comes after it (in {left} s): "),
+            None => format!("{begin}Now press again; next code: "),
+        }
+    }
+
+    /// The same code came again.
+    pub fn twice(next_in: Option<u64>) -> String {
+        match next_in {
+            Some(left) => format!("That is the same code again. Wait until the app shows another one (in {left} s)."),
+            None => "That is the same code again. Press the button for another one.".into(),
+        }
+    }
+
+    /// Where somebody can be asked once more.
+    pub fn another(next_in: Option<u64>) -> String {
+        match next_in {
+            Some(left) => format!("That is the same code again. Now the one after it (in {left} s): "),
+            None => "That is the same code again. Press the button; next code: ".into(),
+        }
+    }
+
+    /// Before single codes are no longer enough.
+    pub fn few_left(left: u32) -> String {
+        match left {
+            0 => "Wrong code. From now on two codes in a row are asked for here.".into(),
+            _ => format!("Wrong code. {left} more here, then two codes in a row are asked for."),
+        }
+    }
+
+    /// No code of an app can be right.
+    pub const CLOCK_IS_WRONG: &str = "The clock of this server is wrong, so codes of an app do not count. Use a backup code, or ask its administrator.";
+
+    /// What is said of a code that was not accepted, where there is more to say than that it is wrong.
+    pub fn refused(outcome: &Outcome, now: u64) -> Option<String> {
+        match outcome {
+            Outcome::Used { next_in } => Some(used(*next_in)),
+            Outcome::Later { at } => Some(later(*at, now)),
+            Outcome::Waiting { until, need, .. } => Some(too_many(*until, *need, now)),
+            Outcome::Twice { next_in } => Some(twice(*next_in)),
+            Outcome::Wrong { left, .. } if *left <= FEW => Some(few_left(*left)),
+            Outcome::Accepted { .. } | Outcome::Wrong { .. } | Outcome::NotACode => None,
+        }
+    }
+
+    /// From so few on it is said how many wrong codes are left.
+    const FEW: u32 = 3;
 
     /// After a success.
     pub fn since(since: &Since) -> String {
@@ -78,10 +141,13 @@ pub mod user {
             Source::Unknown => "an unknown place".into(),
             Source::Net(address) => address.to_string(),
         };
-        if count == 1 {
-            format!("1 wrong code was entered since your last login, at {at} from {from}.")
-        } else {
-            format!("{count} wrong codes were entered since your last login, the last at {at} from {from}.")
+        match count {
+            1 => format!("1 wrong code was entered since your last login, at {at} from {from}."),
+            2..=99 => format!("{count} wrong codes were entered since your last login, the last at {at} from {from}."),
+            _ => format!(
+                "{count} wrong codes were entered since your last login, the last at {at} from {from}. Somebody who knows \
+                 your password may be guessing: change it."
+            ),
         }
     }
 
@@ -212,18 +278,24 @@ pub mod log {
                 format!("accepted backup code of {user} from {source} ({left} left)")
             }
             Outcome::Used { .. } => format!("used code: {user} from {source} entered a code that was accepted before"),
-            Outcome::Wrong { fails, wait_until } => {
-                let wait = wait_until.map_or(String::new(), |until| {
-                    format!(", the next try counts in {}", duration(until.saturating_sub(verdict.now)))
-                });
-                format!("wrong code: {user} from {source}, {fails} since the last right one there{wait}")
-            }
-            Outcome::Waiting { until } => {
-                let left = duration(until.saturating_sub(verdict.now));
+            Outcome::Later { at } => {
+                let at = moment(*at);
                 format!(
-                    "waiting: {user} from {source} had too many wrong codes, {left} left; the code was not looked at"
+                    "used code: {user} from {source} entered a code of a time that is over; codes count again from {at}"
                 )
             }
+            Outcome::Wrong { since, left } => {
+                format!("wrong code: {user} from {source}, {since} since the last login, {left} more looked at there")
+            }
+            Outcome::Waiting { until, need, .. } => {
+                let left = until.map(|until| duration(until.saturating_sub(verdict.now)));
+                let left = left.map_or(String::new(), |left| format!(", {left} left"));
+                format!(
+                    "waiting: {user} from {source} had too many wrong codes{left}; the code was not looked at, \
+                     {need} in a row are"
+                )
+            }
+            Outcome::Twice { .. } => format!("same code: {user} from {source} entered one code twice in a row"),
             Outcome::NotACode => format!("no code: the answer of {user} from {source} has not the shape of a code"),
         }
     }
@@ -242,6 +314,19 @@ pub mod log {
             notes.push(format!(
                 "a token of {user} is out of service, as its counter was lost: `pam-totp resync {user} --counter N`"
             ));
+        }
+        if verdict.closed && !matches!(verdict.outcome, Outcome::Accepted { .. }) {
+            notes.push(format!(
+                "closed: {user} had a hundred wrong codes in a row: single codes are not looked at until two in a row, or a \
+                 backup code, are right"
+            ));
+        }
+        if verdict.clock_is_wrong {
+            notes.push(
+                "clock: this host's clock stands before this program was made: codes of apps do not count until it is set; \
+                 see `timedatectl`"
+                    .into(),
+            );
         }
         if let Some(ahead) = verdict.clock_off {
             let off = clocks_differ(ahead);
@@ -313,7 +398,13 @@ mod tests {
         for (seconds, words) in cases {
             assert_eq!(duration(seconds), words);
         }
-        assert_eq!(user::too_many(240), "Too many wrong codes. Try again in 4 minutes.");
+        let too_many = |until, need| user::too_many(until, need, 1_000);
+        assert_eq!(
+            too_many(Some(1_240), 2),
+            "Too many wrong codes from here. Enter two codes in a row, like 123456-789012 (the one shown now, then the \
+             next), or try again in 4 minutes."
+        );
+        assert!(too_many(None, 3).ends_with("(the one shown now, then the next two)."));
         assert_eq!(user::used(12), "This code was already used. The next one comes in 12 s.");
         let since = Since { count: 3, at: 1_795_287_600, from: "192.0.2.4".parse().unwrap() };
         let told = "3 wrong codes were entered since your last login, the last at 2026-11-21 19:00 UTC from 192.0.2.4.";

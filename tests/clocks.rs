@@ -2,6 +2,7 @@
 
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application, at, login_at};
 use crate::support::codes::code_at;
+use crate::support::lanes;
 use crate::support::sshd::{KEYBOARD_INTERACTIVE, ONCE, Sshd, prompt, ssh};
 use crate::support::system::{KEY, PASSWORD, System, throw_away};
 use std::process::Command;
@@ -15,8 +16,10 @@ fn login(system: &System, time: u64, code_of: u64) -> i32 {
     login_at(system, time, "alice", &code_at(KEY, code_of))
 }
 
-fn unlock(system: &System, time: u64) {
-    system.runs(at(time, Command::new("pam-totp").args(["unlock", "alice"])));
+/// What an administrator reads.
+fn unlock(system: &System, time: u64) -> String {
+    let output = system.runs(at(time, Command::new("pam-totp").args(["unlock", "alice"])));
+    String::from_utf8(output.stderr).expect("UTF-8")
 }
 
 #[test]
@@ -40,7 +43,9 @@ fn set_back_an_hour_no_code_counts_again_and_unlock_lets_the_owner_in() {
         // What was typed is right but used: no guess.
         assert_eq!(system.log.count("wrong code"), 0);
 
-        unlock(system, back);
+        let told = unlock(system, back);
+        assert!(told.contains("alice: Codes count again from 07:03 UTC (in 3 minutes).\n"), "{told}");
+        assert!(told.contains("the last code was of 58 minutes later than the clock says."), "{told}");
         let seen = system.log.count(line);
         assert_eq!(login(system, back, back), AUTH_ERR, "whatever may have been used by then");
         assert_eq!(login(system, back + 150, back + 150), AUTH_ERR);
@@ -88,13 +93,68 @@ fn a_wait_does_not_outlast_a_clock_that_is_set_back() {
     throw_away(|system| {
         application::build(system);
         system.enrolled("alice");
-        for _ in 0..6 {
-            assert_eq!(login(system, T, T + 6000), AUTH_ERR);
+        lanes::spent("alice", T);
+        assert_eq!(login(system, T, T), AUTH_ERR, "waits four hours");
+        let line = "had too many wrong codes, 4 hours left; the code was not looked at, 2 in a row are";
+        system.log.line_where(line, |logged| logged.contains("waiting: alice from ") && logged.contains(line));
+        // From there, and not from where the clock stood: because what was looked at was written.
+        let back = T - 24 * HOUR;
+        assert_eq!(login(system, back, back), AUTH_ERR);
+        assert_eq!(login(system, back + 4 * HOUR - 1, back + 4 * HOUR - 1), AUTH_ERR);
+        assert_eq!(login(system, back + 4 * HOUR, back + 4 * HOUR), SUCCESS);
+    });
+}
+
+/// What `unlock` lets count again under a clock that is behind must not have been used before it went back.
+#[test]
+fn an_unlock_under_a_clock_that_is_behind_gives_no_used_code_back() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        let mut time = T;
+        for behind in [240, HOUR, 24 * HOUR] {
+            assert_eq!(login(system, time, time), SUCCESS, "{behind}");
+            unlock(system, time - behind);
+            // In the few minutes before the last code there is none that cannot have been used.
+            let counts = if behind > 240 { SUCCESS } else { AUTH_ERR };
+            assert_eq!(login(system, time - behind + 180, time - behind + 180), counts, "{behind}: counts again");
+            for used in [time - 30, time, time + 30] {
+                let told = if used > time { SUCCESS } else { AUTH_ERR };
+                assert_eq!(login(system, time + 30, used), told, "{behind}: {used}");
+            }
+            time += 900;
         }
-        assert_eq!(login(system, T, T), AUTH_ERR, "waits 30 s");
-        system.log.line("waiting: alice from local had too many wrong codes, 30 s left");
-        assert_eq!(login(system, T - 24 * HOUR, T - 24 * HOUR), AUTH_ERR);
-        assert_eq!(login(system, T - 24 * HOUR + 30, T - 24 * HOUR + 30), SUCCESS);
+        // Not by two in a row either.
+        let two = |time: u64| format!("{}-{}", code_at(KEY, time), code_at(KEY, time + 30));
+        assert_eq!(login_at(system, time, "alice", &two(time)), SUCCESS);
+        unlock(system, time - HOUR);
+        assert_eq!(login_at(system, time + 60, "alice", &two(time)), AUTH_ERR);
+        assert_eq!(login_at(system, time + 60, "alice", &two(time + 60)), SUCCESS);
+    });
+}
+
+/// As after a boot without a battery.
+#[test]
+fn by_a_clock_that_is_certainly_wrong_unlock_lets_nothing_count_again_and_says_so() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        system.stack(SERVICE, "auth required pam_totp.so explain\n");
+        assert_eq!(login(system, T, T), SUCCESS);
+        let early = 1_000_020;
+        lanes::spent("alice", T);
+        let told = unlock(system, early);
+        assert!(told.starts_with("alice: set the clock first (`timedatectl`), then unlock again: "), "{told}");
+        let said = |time: u64| {
+            let typed = format!("{}\n", code_at(KEY, time));
+            Said::read(&system.reads(at(time, application().args([SERVICE, "alice"])), &typed))
+        };
+        let wrong = "3 The clock of this server is wrong, so codes of an app do not count. Use a backup code, or ask its \
+                     administrator.";
+        let now = said(early + 300);
+        assert!(now.codes == [AUTH_ERR] && now.messages.iter().any(|message| message == wrong), "{now:?}");
+        assert_eq!(login(system, T + 30, T), AUTH_ERR, "used");
+        assert_eq!(login(system, T + 30, T + 30), SUCCESS, "once it is right");
     });
 }
 
@@ -134,6 +194,7 @@ fn sshd_whose_clock_jumps_takes_each_code_once() {
             (T, false),
         ] {
             let _server = Sshd::start_at(system, KEYBOARD_INTERACTIVE, time);
+            lanes::refilled("alice");
             assert_eq!(by_ssh("alice", time), gets_in, "{time}");
             assert!(!by_ssh("alice", time), "{time}: a second time");
             assert!(!by_ssh("alice", last), "{time}: the code of {last}");

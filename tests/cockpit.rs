@@ -4,6 +4,7 @@ use crate::sudo;
 use crate::support::browser::{self, Browser};
 use crate::support::cockpit::{Cockpit, URL};
 use crate::support::codes::{fresh_code, fresh_codes};
+use crate::support::lanes;
 use crate::support::system::{PASSWORD, throw_away_with};
 use std::fs;
 
@@ -72,6 +73,28 @@ fn password_then_code_gets_in_and_that_code_never_again() {
         answer(&mut browser, PASSWORD, &code);
         is_refused(&mut browser);
         system.log.line("used code: alice from 127.0.0.1");
+    });
+}
+
+/// Whoever guesses at an account keeps nobody out who has the phone: the page has a field for one code more.
+#[test]
+fn after_too_many_wrong_codes_the_page_asks_for_a_second_one() {
+    throw_away_with(browser::files, |system| {
+        system.stack("cockpit", STACK);
+        system.without_delays();
+        let alice = system.enrolled("alice");
+        lanes::closed("alice");
+        let _cockpit = Cockpit::start();
+        let mut browser = Browser::start();
+        let [now, next] = alice.codes();
+
+        answer(&mut browser, PASSWORD, &now);
+        browser.types_under("Too many wrong codes from here. Now the code that comes after it (in ", &next);
+        browser.takes_picture("cockpit-second-code");
+        browser.clicks("Log in");
+        browser.sees(IN);
+        system.log.line("waiting: alice from 127.0.0.1 had too many wrong codes");
+        system.log.line("accepted code of alice from 127.0.0.1");
     });
 }
 
@@ -202,7 +225,7 @@ fn whoever_has_no_factor_enrolls_in_the_page() {
         browser.sees("Wrong user name or password");
         assert_eq!(left(), [false, false]);
 
-        let key = enroll(&mut browser, PASSWORD);
+        let key = enroll(&mut browser);
         browser.sees("Write down these backup codes");
         let codes = backup_codes(&browser.reads());
         browser.takes_picture("cockpit-backup-codes");

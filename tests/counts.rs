@@ -76,7 +76,8 @@ fn system_calls_of_a_right_code() {
         // For a failure to show.
         calls.iter().skip_while(|call| !call.line.contains("pam_totp")).for_each(|call| println!("{}", call.line));
         holds("system_calls", to_u64(calls.len() - floor));
-        assert_eq!((count("fdatasync"), count("fsync"), count("rename"), count("pwrite")), (1, 0, 0, 1));
+        // The guess, and over it the outcome; one wait for the disk.
+        assert_eq!((count("fdatasync"), count("fsync"), count("rename"), count("pwrite")), (1, 0, 0, 2));
     });
 }
 
@@ -96,11 +97,11 @@ fn a_record_that_is_not_on_the_disk_for_certain_is_synced_before_the_next_one_is
             (T, T - 120, false),
             (T + 60, T + 60 - 119, true),
             (T + 120, T + 120, true),
-            // The clock went back.
+            // The clock went back, by whatever it may be.
             (T + 180, T + 180 + 119, true),
-            (T + 240, T + 240 + 120, false),
+            (T + 240, T + 240 + DAY, true),
         ] {
-            let all = ["fdatasync", "pwrite64", "fdatasync"];
+            let all = ["fdatasync", "pwrite64", "pwrite64", "fdatasync"];
             assert_eq!(writes(time, written), all[usize::from(!synced)..], "{time} {written}");
         }
     });

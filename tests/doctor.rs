@@ -5,10 +5,13 @@ mod harm;
 mod libpam;
 mod strangers;
 
+use crate::support::application::at;
+use crate::support::codes::code_at;
 use crate::support::door::Door;
 use crate::support::program::{object, program};
 use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE};
-use crate::support::system::{System, throw_away};
+use crate::support::system::{KEY, System, throw_away};
+use pam_totp::clock::now;
 use serde_json::Value;
 use std::fs;
 use std::io::Read;
@@ -257,5 +260,30 @@ fn what_cannot_be_known_of_the_clock_is_not_called_fine() {
         assert!(codes(&findings(system)).contains(&"unknown_clock"));
         system.file("/usr/bin/timedatectl", "#!/bin/sh\nexec sleep 60\n");
         assert!(codes(&findings(system)).contains(&"unknown_clock"), "nobody waits for it a minute");
+    });
+}
+
+/// Unlocked under a clock that is wrong, nothing is gained; it is the clock that needs to be set.
+#[test]
+fn who_is_ahead_of_the_clock_is_unlocked_only_once_it_is_right() {
+    throw_away(|system| {
+        in_order(system);
+        let (now, day) = (now(), 86_400);
+        let verify =
+            system.tries(at(now + day, Command::new("pam-totp").args(["verify", "alice"])), &code_at(KEY, now + day));
+        assert!(verify.status.success(), "{verify:?}");
+        let fix = |time: u64| {
+            let output = system.tries(at(time, Command::new("pam-totp").args(["--json", "doctor"])), "");
+            let report: Value = serde_json::from_slice(&output.stdout).expect("one object");
+            let findings = report["findings"].as_array().expect("a list").clone();
+            let ahead = findings.iter().find(|finding| finding["code"] == "records_ahead").expect("it is found");
+            assert!(text(ahead, "message").contains("Set the clock first."), "{ahead}");
+            ahead["fix"].clone()
+        };
+        assert_eq!(fix(now), serde_json::json!(["timedatectl", "pam-totp unlock alice"]));
+        // Before alice enrolled, and before this program was made.
+        for time in [now - day, 1_000_000] {
+            assert_eq!(fix(time), serde_json::json!(["timedatectl", "# pam-totp unlock alice"]), "{time}");
+        }
     });
 }

@@ -4,7 +4,10 @@ use crate::support::PATIENCE;
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, application, login_at, only_code};
 use crate::support::codes::code_at;
 use crate::support::door::{Door, VERIFY, asks, knock};
+use crate::support::lanes;
 use crate::support::system::{KEY, System, User, throw_away};
+use pam_totp::source::Source;
+use pam_totp::state::ClassKey;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
@@ -124,14 +127,16 @@ fn nothing_that_is_there_changes_without_a_code_of_it() {
             answers("none"),
             ["refused enrolled", "refused code-needed", "refused code-needed", "refused code-needed"]
         );
-        let (no, enrolled) = ("refused current-wrong 0", "refused enrolled");
-        assert_eq!(answers(&wrong()), [enrolled, no, no, no]);
-        assert_eq!(answers("abcd-efgh-jkmn-pqrs")[1..], [no, no, "refused current-wrong 30"]);
-        assert_eq!(answers(&code(T))[1..], ["refused current-wrong 30"; 3], "three and three are too many");
+        let no = |count: u32| format!("refused current {T} wrong {count} {}", 15 - count);
+        assert_eq!(answers(&wrong()), ["refused enrolled".to_owned(), no(1), no(2), no(3)]);
+        assert_eq!(answers("abcd-efgh-jkmn-pqrs")[1..], [no(3), no(3), no(3)], "nobody guesses a backup code");
+        lanes::spent("alice", T);
+        let waits = format!("refused current {T} waiting {}", T + 14_400);
+        assert!(answers(&code(T))[1..].iter().all(|answer| answer.starts_with("refused current ") && *answer >= waits));
         system.runs(Command::new("pam-totp").args(["unlock", "alice"]));
         // A code that was used is no proof, here as little as at a login.
         assert_eq!(login_at(system, T, "alice", &code(T)), SUCCESS);
-        assert!(answers(&code(T))[1..].iter().all(|answer| answer.starts_with("refused current-used ")));
+        assert!(answers(&code(T))[1..].iter().all(|answer| *answer == format!("refused current {T} used 30")));
         // A slip in the new key's code uses up none of the old one's.
         let wrong_proof = with(&code(T + 30))[1].replace(&code_at(OTHER_KEY, T), &code_at(OTHER_KEY, T + 6000));
         door.at(T + 30);
@@ -140,13 +145,14 @@ fn nothing_that_is_there_changes_without_a_code_of_it() {
 
         let codes = with(&code(T + 30))[2].clone();
         assert_eq!(asks(system, &alice, &codes), "done");
-        assert_eq!(asks(system, &alice, &codes), "refused current-used 30");
+        assert_eq!(asks(system, &alice, &codes), format!("refused current {} used 30", T + 30));
         door.at(T + 60);
         let replace = with(&code(T + 60))[1].replace(&code_at(OTHER_KEY, T), &code_at(OTHER_KEY, T + 60));
         assert_eq!(asks(system, &alice, &replace), "done");
         assert!(secret().contains(OTHER_KEY) && !secret().contains(KEY));
         door.at(T + 90);
-        assert_eq!(asks(system, &alice, &with(&code(T + 90))[3]), "refused current-wrong 0", "the old key");
+        let old_key = asks(system, &alice, &with(&code(T + 90))[3]);
+        assert_eq!(old_key, format!("refused current {} wrong 1 14", T + 90));
         assert_eq!(asks(system, &alice, &with(&code_at(OTHER_KEY, T + 90))[3]), "done");
         assert_eq!(asks(system, &alice, "preview\nuser alice"), "standing none");
         for line in [
@@ -182,9 +188,10 @@ fn no_codes_are_made_for_who_has_proved_nothing() {
         let alice = system.enrolled("alice");
         let codes = "backup-codes\nuser alice\ncount 20";
         assert_eq!(asks(system, &alice, codes), "refused code-needed");
-        assert_eq!(asks(system, &alice, &format!("{codes}\ncurrent {}", wrong())), "refused current-wrong 0");
+        let no = |count: u32| format!("refused current {T} wrong {count} {}", 15 - count);
+        assert_eq!(asks(system, &alice, &format!("{codes}\ncurrent {}", wrong())), no(1));
         let unproved = requests("alice", &wrong())[5].replace("replace", "count 20\nreplace");
-        assert_eq!(asks(system, &alice, &unproved), "refused current-wrong 0");
+        assert_eq!(asks(system, &alice, &unproved), no(2));
         assert_eq!(asks(system, &alice, &format!("{codes}\ncurrent {}", code(T))), "refused no-random");
     });
 }
@@ -306,10 +313,13 @@ fn guesses_at_the_door_close_no_other_lane_and_no_other_lane_closes_the_door() {
         application::build(system);
         let (alice, bob) = (system.enrolled("alice"), system.enrolled("bob"));
         let at_the_door = |user: &User, code: &str| only_code(system, alice_or(user).args([SERVICE, user.name]), code);
-        for _ in 0..6 {
-            assert_eq!(at_the_door(&alice, &wrong()), AUTH_ERR);
-            assert_eq!(login_at(system, T, "bob", &wrong()), AUTH_ERR);
+        // The last one of each is typed, so that it is seen which lane it is.
+        lanes::wrong_from("alice", Source::Door, T, 14);
+        for from in [Source::Local, Source::Unknown] {
+            lanes::wrong_from("bob", from, T, 14);
         }
+        assert_eq!(at_the_door(&alice, &wrong()), AUTH_ERR);
+        assert_eq!(login_at(system, T, "bob", &wrong()), AUTH_ERR);
         assert_eq!(at_the_door(&alice, &code(T)), AUTH_ERR, "the door's lane waits");
         system.log.line("waiting: alice from local had too many wrong codes");
         assert_eq!(login_at(system, T, "alice", &code(T)), SUCCESS, "and no other");
@@ -319,7 +329,8 @@ fn guesses_at_the_door_close_no_other_lane_and_no_other_lane_closes_the_door() {
         door.at(T + 30);
         assert_eq!(at_the_door(&bob, &code(T)), AUTH_ERR);
         // An address is root's word: a user cannot choose the lane in which he is counted.
-        let claims = format!("verify\nuser alice\ncode {}\nfrom 192.0.2.4\nservice sshd", code(T + 30));
+        let both = format!("{}-{}", code(T + 30), code(T + 60));
+        let claims = format!("verify\nuser alice\ncode {both}\nfrom 192.0.2.4\nservice sshd");
         assert_eq!(asks(system, &alice, &claims), format!("verdict {} device {}", T + 30, device(system)));
         let state = fs::read_to_string("/var/lib/pam_totp/state/alice").expect("the record");
         assert!(!state.contains("lane 4/c00002") && !state.contains("trust "), "{state}");
@@ -397,15 +408,91 @@ fn no_pair_of_codes_is_looked_at_for_a_caller_without_one() {
         let wrong = format!("\ncurrent {}", code(T + 6_000));
         let no_pair = T + 9_000;
         assert_eq!(asks_for(T + 270, ""), asks_for(no_pair, ""), "without a code");
-        assert_eq!(asks_for(T + 270, &wrong), asks_for(no_pair, &wrong), "with a wrong one");
+        let refused = |count: u32| format!("refused current {T} wrong {count} {}", 15 - count);
+        assert_eq!([T + 270, no_pair].map(|first| asks_for(first, &wrong)), [refused(1), refused(2)]);
         let told = system.runs(Command::new("pam-totp").args(["--json", "status", "alice"])).stdout;
         let told: serde_json::Value = serde_json::from_slice(&told).expect("an object");
         assert_eq!(told["failures"]["count"], 2, "{told}");
         // A slip of the owner's uses up no code.
         let right = format!("\ncurrent {}", code(T));
+        let pairs = || lanes::record("alice").class(ClassKey::Here).map_or(0, |class| class.pairs);
+        assert_eq!(pairs(), 0);
         assert_eq!(asks_for(no_pair, &right), "refused not-consecutive");
+        assert_eq!(pairs(), T + 10, "but it is a guess");
         assert_eq!(asks_for(T + 270, &right), "done");
         door.at(T + 30);
-        assert_eq!(asks_for(T + 570, &right), asks_for(no_pair, &right), "used up");
+        let refused = |count: u32| format!("refused current {} wrong {count} {}", T + 30, 13 - count);
+        assert_eq!([T + 570, no_pair].map(|first| asks_for(first, &right)), [refused(1), refused(2)], "used up");
+    });
+}
+
+/// Whoever has somebody's code for a moment would try many pairs with it.
+#[test]
+fn pairs_that_prove_nothing_come_out_of_one_bucket_and_then_none_is_looked_at() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        let alice = system.enrolled("alice");
+        let asks_for = |first: u64, current: u64| {
+            let (first, second) = (code(first), code(first + 30));
+            asks(system, &alice, &format!("resync\nuser alice\ncode {first}\nnext {second}\ncurrent {}", code(current)))
+        };
+        for pair in 0..20 {
+            assert_eq!(asks_for(T + 9_000 + 60 * pair, T), "refused not-consecutive", "{pair}");
+        }
+        assert_eq!(asks_for(T + 270, T), "refused too-many-pairs", "a right one");
+        // Singles have nothing to do with it, and the code was not used up.
+        assert_eq!(lanes::record("alice").row, 0);
+        door.at(T + 10);
+        assert_eq!(asks_for(T + 270, T), "done", "one is back");
+    });
+}
+
+/// A program in a session may keep single codes closed, but not its owner out.
+#[test]
+fn two_codes_in_a_row_go_through_the_door_and_three_under_a_flood() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        let alice = system.enrolled("alice");
+        let says = |code: &str| knock(system, &alice, &format!("pam_totp 1\nverify\nuser alice\ncode {code}\n\n"));
+        let row = |time: u64, count: u64| (0..count).map(|n| code(time + 30 * n)).collect::<Vec<_>>().join("-");
+        let right = |time: u64| format!("pam_totp 1\nverdict {time} device {}\n", device(system));
+        let until = T + 14_400;
+        lanes::spent_from("alice", Source::Door, T);
+        assert_eq!(says(&code(T)), format!("pam_totp 1\nverdict {T} waiting {until}\ncodes 2 30\n\n"));
+        assert_eq!(says(&format!("{0}-{0}", code(T))), format!("pam_totp 1\nverdict {T} twice 30\n\n"));
+        assert!(says(&row(T, 2)).starts_with(&right(T)));
+        assert!(says(&row(T, 2)).starts_with(&format!("pam_totp 1\nverdict {T} used ")));
+        door.at(T + 60);
+        lanes::flooded("alice", T + 60);
+        assert_eq!(says(&row(T + 60, 2)), format!("pam_totp 1\nverdict {} waiting {until}\ncodes 3 30\n\n", T + 60));
+        assert!(says(&row(T + 60, 3)).starts_with(&right(T + 60)));
+        // What a later version adds to a request may change what it means.
+        let more = format!("pam_totp 1\nverify\nuser alice\ncode {}\ncolour blue\n\n", code(T + 150));
+        assert_eq!(knock(system, &alice, &more), "pam_totp 1\nrefused malformed\n\n");
+    });
+}
+
+/// A change is refused for the very reason for which a login would be.
+#[test]
+fn a_code_that_proves_no_change_is_told_why() {
+    throw_away(|system| {
+        let _door = Door::open(T);
+        application::build(system);
+        let alice = system.enrolled("alice");
+        let says = |current: &str| {
+            let reply =
+                knock(system, &alice, &format!("pam_totp 1\nbackup-codes\nuser alice\ncount 2\ncurrent {current}\n\n"));
+            let start = format!("pam_totp 1\nrefused current {T} ");
+            reply.strip_prefix(&start).unwrap_or_else(|| panic!("{current}: {reply}")).trim_end().to_owned()
+        };
+        assert_eq!(says("hello"), "no-code");
+        assert_eq!(says(&wrong()), "wrong 1 14");
+        assert_eq!(login_at(system, T, "alice", &code(T)), SUCCESS);
+        assert_eq!(says(&code(T)), "used 30");
+        assert_eq!(says(&format!("{0}-{0}", code(T + 30))), "twice 30");
+        lanes::spent_from("alice", Source::Door, T);
+        assert_eq!(says(&code(T + 30)), format!("waiting {}\ncodes 2 30", T + 14_400));
+        fs::remove_file("/var/lib/pam_totp/state/alice").expect("loses the record");
+        assert_eq!(says(&code(T + 30)), format!("later {}", T + 180));
     });
 }

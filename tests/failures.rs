@@ -3,7 +3,8 @@
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, login_at};
 use crate::support::codes::code_at;
 use crate::support::effort::effort;
-use crate::support::strace::{Call, calls, failing_at, trace};
+use crate::support::lanes;
+use crate::support::strace::{Call, calls, failing_at, failing_if_it_comes, trace};
 use crate::support::system::{KEY, throw_away};
 use pam_totp::store::Store;
 use std::fs;
@@ -12,8 +13,11 @@ use std::process::Command;
 
 /// The beginning of a step.
 const T: u64 = 1_800_000_000;
-/// After that long a login gives the owner all free tries back.
-const HOUR: u64 = 3_600;
+/// After that long two wrong codes are back in every bucket.
+const REST: u64 = 28_800;
+/// Where the charge is written, a call of this name; where the outcome is, which a wrong code has not, the second one.
+const WRITES: &str = "pwrite64";
+const RECORD: &str = "/var/lib/pam_totp/state/alice";
 const LOGIN: [&str; 3] = ["/usr/local/bin/application", SERVICE, "alice"];
 
 fn code(time: u64) -> String {
@@ -62,9 +66,11 @@ fn whatever_call_fails_a_wrong_code_never_gets_in_and_a_right_one_once_at_most()
         let secret = fs::read("/var/lib/pam_totp/secrets/alice.toml").expect("the secret");
         let calls = ours(calls);
         let (mut refused, mut entered) = (0, 0);
-        for (time, (call, error)) in (T + HOUR..).step_by(7_200).zip(failures(&calls)) {
+        for (time, (call, error)) in (T + REST..).step_by(28_800).zip(failures(&calls)) {
             let failing = |code: &str| Said::read(&failing_at(system, call, error, time, &LOGIN, code));
-            let wrong = failing(&code(time + 6_000));
+            let (wrong, failed) = failing_if_it_comes(system, call, error, time, &LOGIN, &code(time + 6_000));
+            let wrong = Said::read(&wrong);
+            assert_eq!(failed, (call.name.as_str(), call.nth) != (WRITES, 2), "{call:?}");
             assert_eq!(wrong.codes, [AUTH_ERR], "{call:?} {error}: {wrong:?}");
             let counted = wrong_codes();
             let right = failing(&code(time));
@@ -103,7 +109,7 @@ fn a_record_that_could_not_be_synced_is_written_again_and_none_over_one_that_can
             panic!("{calls:?}")
         };
         let failures = [(before, "EIO"), (behind, "EIO"), (behind, "EROFS"), (behind, "EACCES")];
-        for (time, (call, error)) in (T + HOUR..).step_by(3_600).zip(failures) {
+        for (time, (call, error)) in (T + REST..).step_by(28_800).zip(failures) {
             let was = record();
             let failing = |typed: &str| {
                 let said = Said::read(&failing_at(system, call, error, time, &LOGIN, typed));
@@ -117,6 +123,83 @@ fn a_record_that_could_not_be_synced_is_written_again_and_none_over_one_that_can
             assert_eq!(failing(&code(time + 6_000)), failing(&code(time)), "{call:?} {error}");
         }
         system.log.line("store error for alice: /var/lib/pam_totp/state/alice: I/O error");
+    });
+}
+
+/// Whoever can make calls fail (a full disk, a limit, a file system of their own) hears nothing by it: neither from an
+/// answer, nor by what is written.
+#[test]
+fn an_outcome_that_cannot_be_put_on_the_disk_is_told_as_a_wrong_code() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        system.stack(SERVICE, "auth required pam_totp.so explain\n");
+        let (calls, output) = calls(system, T, &LOGIN, &code(T));
+        assert_eq!(Said::read(&output).codes, [SUCCESS]);
+        let named = |name: &str| calls.iter().filter(|call| call.name == name).collect::<Vec<_>>();
+        let ([_, outcome], [_, behind]) = (&named(WRITES)[..], &named("fdatasync")[..]) else { panic!("{calls:?}") };
+        let failures =
+            [(outcome, "ENOSPC"), (outcome, "EROFS"), (behind, "EIO"), (behind, "EROFS"), (behind, "EACCES")];
+        for (time, (call, error)) in (T + REST..).step_by(86_400).zip(failures) {
+            // So few left that it is said how many.
+            lanes::refilled("alice");
+            lanes::wrong("alice", time, 11);
+            let before = fs::read(RECORD).expect("the record");
+            let types = |code: &str| {
+                fs::write(RECORD, &before).expect("writes the record");
+                let (output, _) = failing_if_it_comes(system, call, error, time, &LOGIN, code);
+                let trace = trace();
+                assert!(!trace.contains("root.sock") && !Path::new("/run/pam_totp/state/alice").exists(), "{trace}");
+                (Said::read(&output), wrong_codes())
+            };
+            let stores = system.log.count("store error for alice: /var/lib/pam_totp/state/alice: ");
+            let right = types(&code(time));
+            assert_eq!(system.log.count("store error for alice: /var/lib/pam_totp/state/alice: "), stores + 1);
+            let wrong = types(&code(time + 6_000));
+            assert_eq!(right.0, wrong.0, "{call:?} {error}");
+            assert_eq!(right.0.codes, [AUTH_ERR]);
+            // An outcome that is there and perhaps not on the disk counts: the code is used up.
+            assert_eq!((right.1, wrong.1), (if call.name == WRITES { 34 } else { 0 }, 34), "{call:?} {error}");
+            let told = "3 Wrong code. 3 more here, then two codes in a row are asked for.";
+            assert!(right.0.messages.iter().any(|message| message == told), "{right:?}");
+            // What is not counted, as nobody guesses it, has an outcome all the same.
+            if call.name != WRITES {
+                let three = [0, 30, 60].map(|later| code(time + later)).join("-");
+                assert_eq!(types(&three).0.codes, [AUTH_ERR], "{call:?} {error}");
+            }
+            fs::write(RECORD, &before).expect("writes the record");
+            assert_eq!(login_at(system, time, "alice", &code(time)), SUCCESS);
+        }
+    });
+}
+
+/// No code is compared that was not counted before.
+#[test]
+fn a_charge_that_cannot_be_written_judges_nothing() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        let (calls, output) = calls(system, T, &LOGIN, &code(T));
+        assert_eq!(Said::read(&output).codes, [SUCCESS]);
+        let first = |name: &str| calls.iter().find(|call| call.name == name).expect("it comes");
+        for (time, (call, error)) in (T + REST..).step_by(86_400).zip([
+            (first(WRITES), "ENOSPC"),
+            (first(WRITES), "EIO"),
+            (first("fdatasync"), "EIO"),
+        ]) {
+            let before = fs::read(RECORD).expect("the record");
+            for typed in [code(time), code(time + 6_000)] {
+                let failed = system.log.count("store error for alice");
+                assert_eq!(Said::read(&failing_at(system, call, error, time, &LOGIN, &typed)).codes, [AUTH_ERR]);
+                assert_eq!(system.log.count("store error for alice"), failed + 1);
+                assert!(fs::read(RECORD).expect("the record") == before, "{call:?}");
+            }
+            assert_eq!(login_at(system, time, "alice", &code(time)), SUCCESS, "it was not used up");
+        }
+        // Of a disk that became read-only the door may know better; before anything was judged it can be asked.
+        let time = T + 9 * 86_400;
+        failing_at(system, first(WRITES), "EROFS", time, &LOGIN, &code(time));
+        assert!(trace().contains("root.sock"), "{}", trace());
     });
 }
 
@@ -162,7 +245,7 @@ fn after_a_call_that_failed_the_same_process_goes_on() {
         assert_eq!(Said::read(&output).codes, [SUCCESS, SUCCESS]);
         // Those of the first login. A kernel closes whatever it answers; strace does not.
         let calls: Vec<Call> = ours(calls).into_iter().filter(|call| call.name != "close").collect();
-        for (time, (call, error)) in (T + HOUR..).step_by(7_200).zip(failures(&calls)) {
+        for (time, (call, error)) in (T + REST..).step_by(28_800).zip(failures(&calls)) {
             let said = Said::read(&failing_at(system, call, error, time, &twice, &answers(time)));
             assert_eq!(said.codes.get(1), Some(&SUCCESS), "{call:?} {error}: {said:?}");
             let descriptors: Vec<&str> = said.messages.last().expect("the count").split(' ').collect();

@@ -18,6 +18,7 @@ use pam_totp::verify::Verdict;
 
 use crate::invariants::script::{Clerk, NOW, PHONE, Script, Step, accepted, alice, clerk, enrolled, script, verdict};
 
+mod again;
 mod arguments;
 mod enrolling;
 mod outcomes;
@@ -87,6 +88,11 @@ impl Line {
     }
 }
 
-fn wrong(fails: u32, wait_until: Option<u64>) -> Outcome {
-    Outcome::Wrong { fails, wait_until }
+fn wrong(since: u32, left: u32) -> Outcome {
+    Outcome::Wrong { since, left }
+}
+
+/// Not looked at: two codes in a row are, and a single one in three hours.
+fn waiting(need: u8, next_in: Option<u64>) -> Outcome {
+    Outcome::Waiting { until: Some(NOW + 10_800), need, next_in }
 }

@@ -20,6 +20,7 @@ use pam_totp::policy::{Policy, SelfService, Unenrolled};
 use pam_totp::preview::{Login, Preview, Standing};
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::Source;
+use pam_totp::state::Record;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::verify::{self, Verdict};
 

@@ -12,7 +12,7 @@ use pam_totp::date::Utc;
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::Secret;
 use pam_totp::source::{Network, Source};
-use pam_totp::state::LaneKey;
+use pam_totp::state::{ClassKey, LaneKey, RANGES};
 
 use super::invariants::{arguments, base32, uri};
 
@@ -58,7 +58,14 @@ proptest! {
         for source in [source, Source::Local, Source::Unknown] {
             prop_assert_eq!(source.to_string().parse(), Ok(source));
         }
-        for key in [LaneKey::Net(Network::from(address)), LaneKey::Local, LaneKey::Door, LaneKey::Other] {
+        let ranges = (0..RANGES).map(LaneKey::Other);
+        for key in [LaneKey::Net(Network::from(address)), LaneKey::Local, LaneKey::Door, LaneKey::Judges]
+            .into_iter()
+            .chain(ranges)
+        {
+            prop_assert_eq!(key.to_string().parse(), Ok(key));
+        }
+        for key in [ClassKey::Here, ClassKey::Known, ClassKey::Other] {
             prop_assert_eq!(key.to_string().parse(), Ok(key));
         }
     }

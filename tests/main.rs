@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod across;
+mod again;
 mod answers;
 mod changes;
 mod clocks;
@@ -62,6 +63,7 @@ mod support;
 mod timing;
 mod transfers;
 mod try_stack;
+mod uncounted;
 mod units;
 mod vsftpd;
 mod wire;

@@ -2,6 +2,7 @@
 
 use crate::support::codes::code_at;
 use crate::support::door::Door;
+use crate::support::lanes;
 use crate::support::system::{KEY, System, User, throw_away};
 use crate::support::terminal::Terminal;
 use serde_json::{Value, json};
@@ -73,7 +74,7 @@ fn a_user_enrolls_renews_replaces_and_removes_with_a_code_each_time() {
         assert_eq!(terminal.ends().1, 1);
         let mut terminal = on_terminal(&alice, &["remove"]);
         terminal.answers("Current code: ", &code_at(&key, T + 6000));
-        terminal.sees("The code of the phone that is enrolled is invalid.");
+        terminal.sees("The code of the device that is enrolled is invalid.");
         assert_eq!(terminal.ends().1, 1);
         assert_eq!(fs::read_to_string(SECRET).expect("the secret"), before);
         let mut terminal = on_terminal(&alice, &["backup-codes"]);
@@ -84,7 +85,7 @@ fn a_user_enrolls_renews_replaces_and_removes_with_a_code_each_time() {
         let mut terminal = on_terminal(&alice, &["enroll", "--replace", "--qr", "none"]);
         let new = shown_key(&mut terminal);
         for (current, said) in
-            [(&backup[0], "The code of the phone that is enrolled is invalid."), (&renewed[0], "is enrolled")]
+            [(&backup[0], "The code of the device that is enrolled is invalid."), (&renewed[0], "is enrolled")]
         {
             terminal.answers("Verification code: ", &code_at(&new, T + 30));
             terminal.answers("Current code: ", current);
@@ -228,5 +229,81 @@ fn what_a_user_may_not_do_has_its_word_and_its_exit_code() {
         assert!(screen.contains("leaves that to its administrator") && !screen.contains("Key:"), "{screen}");
         let output = system.tries(&mut Command::new("pam-totp"), "");
         assert_eq!(output.status.code(), Some(2), "{output:?}");
+    });
+}
+
+const TWO: &str = "Too many wrong codes from here. Now the code that comes after it (in 30 s): ";
+const THREE: &str = "Now the code that comes after it (in 30 s): ";
+
+/// Malware in the session can type wrong codes all day: its owner, who has the phone, is asked for one code more.
+#[test]
+fn where_one_code_is_not_looked_at_the_program_asks_for_the_next_one() {
+    throw_away(|system| {
+        let door = Door::open(T);
+        let alice = system.enrolled("alice");
+        system.policy(ALLOW);
+        let renews = || on_terminal(&alice, &["backup-codes"]);
+        lanes::spent("alice", T);
+        let mut terminal = renews();
+        terminal.answers("Current code: ", &code_at(KEY, T));
+        terminal.answers(TWO, &code_at(KEY, T + 30));
+        let codes = backup_codes(&ends_well(terminal));
+
+        // The same code again is no guess.
+        door.at(T + 60);
+        let before = lanes::record("alice");
+        let mut terminal = renews();
+        terminal.answers("Current code: ", &code_at(KEY, T + 60));
+        terminal.answers(TWO, &code_at(KEY, T + 60));
+        terminal.sees("That is the same code again. Now the one after it (in 30 s): ");
+        assert_eq!(lanes::record("alice"), before);
+        terminal.types(&code_at(KEY, T + 90));
+        let new = backup_codes(&ends_well(terminal));
+        assert_ne!(new, codes);
+
+        // Under a flood a third one.
+        door.at(T + 120);
+        lanes::flooded("alice", T + 120);
+        let mut terminal = renews();
+        terminal.answers("Current code: ", &code_at(KEY, T + 120));
+        terminal.answers(TWO, &code_at(KEY, T + 150));
+        terminal.answers(THREE, &code_at(KEY, T + 180));
+        let new = backup_codes(&ends_well(terminal));
+
+        // A backup code does, wherever it is typed; and a wrong pair is refused.
+        door.at(T + 300);
+        let mut terminal = on_terminal(&alice, &["remove"]);
+        terminal.answers("Current code: ", &code_at(KEY, T + 6_000));
+        terminal.answers(TWO, &code_at(KEY, T + 6_030));
+        terminal.sees("From now on two codes in a row are asked for here.");
+        assert_eq!(terminal.ends().1, 1);
+        let mut terminal = on_terminal(&alice, &["remove"]);
+        terminal.answers("Current code: ", &code_at(KEY, T + 300));
+        terminal.answers(TWO, &new[0]);
+        assert!(ends_well(terminal).contains("alice is not enrolled any more."));
+    });
+}
+
+/// A panel's form has as many fields as the answer says.
+#[test]
+fn a_panel_of_the_users_hears_how_many_codes_are_wanted() {
+    throw_away(|system| {
+        let _door = Door::open(T);
+        let alice = system.enrolled("alice");
+        system.policy(ALLOW);
+        let (one, two, three) = (code_at(KEY, T), code_at(KEY, T + 30), code_at(KEY, T + 60));
+        let refused = |current: &str| {
+            let (exit, object) = object(system, &alice, &["backup-codes", "--count", "3"], current);
+            let error = &object["error"];
+            (exit, error["code"].as_str().expect("a word").to_owned(), error["codes"].clone())
+        };
+        lanes::spent("alice", T);
+        assert_eq!(refused(&one), (1, "waiting".into(), json!(2)));
+        assert_eq!(refused(&format!("{one}-{one}")), (1, "wrong_code".into(), Value::Null));
+        lanes::flooded("alice", T);
+        assert_eq!(refused(&format!("{one}-{two}")), (1, "waiting".into(), json!(3)));
+        let all = format!("{one} {two} {three}");
+        let (exit, codes) = object(system, &alice, &["backup-codes", "--count", "3"], &all);
+        assert_eq!((exit, codes["backup_codes"].as_array().map(Vec::len)), (0, Some(3)), "{codes}");
     });
 }

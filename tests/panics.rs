@@ -5,6 +5,7 @@ use crate::support::artifacts;
 use crate::support::codes::{code_at, fresh_code, now};
 use crate::support::door::Door;
 use crate::support::host::{self, HOST, Once};
+use crate::support::lanes;
 use crate::support::needles::{Needles, leaves_nothing};
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away, throw_away_with};
 use std::fs;
@@ -15,16 +16,18 @@ const FOLDER: &str = "/run/forced_panic";
 const MODULE: &str = "/mnt/panicking.so";
 const PROMPT: &str = "Verification code: ";
 
-/// In the order in which a login comes by, each with the file that the log must name. The last three hold the lock.
-const LAYERS: [(&str, &str); 8] = [
+/// In the order in which a login comes by, each with the file that the log must name. The last four hold the lock; at the
+/// last one the guess is written down.
+const LAYERS: [(&str, &str); 9] = [
     ("options", "src/options.rs"),
     ("host", "src/pam/host.rs"),
     ("preview", "src/preview.rs"),
     ("flow", "src/pam/flow.rs"),
     ("desk", "src/desk.rs"),
     ("verify", "src/verify.rs"),
-    ("attempt", "src/attempt.rs"),
+    ("charge", "src/attempt.rs"),
     ("store", "src/store.rs"),
+    ("attempt", "src/attempt.rs"),
 ];
 
 fn panicking(test: impl FnOnce(&System)) {
@@ -93,8 +96,10 @@ fn it_is_a_refusal_that_says_and_leaves_nothing() {
             leaves_nothing(layer, login, AUTH_ERR, &Needles::new().key(KEY).codes(KEY, &code));
             assert!(was_forced(layer), "{layer}");
             one_line(system, "plain:auth", file, panics);
+            // Not counted before the charge, counted from there on, and spent by none.
+            let counted = lanes::record("alice").since.map_or(0, |since| since.count);
+            assert_eq!(counted, u32::from(layer == "attempt"), "{layer}");
         }
-        // Nothing of it was written: the right code was neither spent nor counted.
         let mut login = once("plain", "alice", "2");
         login.answers(PROMPT, &fresh_code(KEY));
         assert_eq!(login.code(), SUCCESS);

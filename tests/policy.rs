@@ -51,7 +51,7 @@ fn what_counts_is_shown_and_where_it_comes_from() {
         assert_eq!(shown["from_file"], json!(["enabled", "support", "throttle.free", "require"]));
         assert_eq!((&shown["require"], &shown["exempt"]), (&json!([{ "users": ["root"] }]), &json!([])));
         assert_eq!((&shown["enabled"], &shown["support"]), (&json!(false), &json!("Call 42.")));
-        assert_eq!(shown["throttle"], json!({ "free": 3, "first_wait": 30, "longest_wait": 900 }));
+        assert_eq!(shown["throttle"], json!({ "free": 3, "every": 14_400 }));
         assert_eq!((&shown["issuer"], &shown["window"]), (&json!("throwaway"), &json!(1)));
 
         let (exit, said, _) = program(system, &["policy", "show"], "");
@@ -61,7 +61,7 @@ fn what_counts_is_shown_and_where_it_comes_from() {
             line.unwrap_or_else(|| panic!("{key}: {said}")).split_whitespace().collect::<Vec<_>>().join(" ")
         };
         assert_eq!(line("enabled"), "enabled false from the file");
-        assert_eq!(line("throttle.first_wait"), "throttle.first_wait 30 default");
+        assert_eq!(line("throttle.every"), "throttle.every 14400 default");
 
         let carol = system.user("carol");
         let output = system.runs(carol.command("pam-totp").args(["policy", "show"]));

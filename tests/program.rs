@@ -125,17 +125,27 @@ fn a_login_by_verify_is_judged_and_counted_like_any_other() {
         assert_eq!(reason(&object(system, &["verify", "carol"], "123456")), (1, "not_enrolled".into()));
         assert!(!fs::exists("/var/lib/pam_totp/state/carol").unwrap());
         let stranger = ["--from", "203.0.113.9"];
-        for _ in 0..5 {
+        for _ in 0..15 {
             let wrong = verify(&bob.wrong_code(), &stranger);
             assert_eq!((reason(&wrong), wrong.1["retry_after"].as_u64()), ((1, "wrong".into()), Some(0)));
+            assert!(wrong.1["codes"].is_null());
         }
-        let sixth = verify(&bob.wrong_code(), &stranger);
-        assert_eq!((reason(&sixth), sixth.1["retry_after"].as_u64()), ((1, "wrong".into()), Some(30)));
         let code = bob.code();
-        assert_eq!(reason(&verify(&code, &stranger)), (1, "waiting".into()), "even the right code waits");
+        let waits = verify(&code, &stranger);
+        assert_eq!(reason(&waits), (1, "waiting".into()), "even the right code waits");
+        // Four hours less what this test has taken.
+        let wait = waits.1["retry_after"].as_u64().expect("seconds");
+        assert!((14_400 - 600..=14_400).contains(&wait), "{wait}");
+        assert_eq!(waits.1["codes"], 2);
+        assert!((1..=30).contains(&waits.1["next_in"].as_u64().expect("seconds")), "{waits:?}");
         let (_, status) = object(system, &["status", "bob"], "");
-        assert_eq!(status["waits"][0]["lane"], "other");
-        assert_eq!((&status["failures"]["count"], &status["failures"]["from"]), (&json!(6), &json!("203.0.113.9")));
+        let lane = status["waits"][0]["lane"].as_str().expect("a lane");
+        assert!(lane.starts_with("other/"), "{lane}");
+        assert_eq!((&status["waits"][0]["failures"], &status["wrong_in_a_row"]), (&json!(15), &json!(15)));
+        assert_eq!((&status["failures"]["count"], &status["failures"]["from"]), (&json!(15), &json!("203.0.113.9")));
+        let (_, said, _) = program(system, &["status", "bob"], "");
+        let told = format!("  too many wrong codes ({lane}): two codes in a row, or one in ");
+        assert!(said.lines().any(|line| line.starts_with(&told)), "{said}");
         let ok = verify(&bob.code(), &["--service", "panel"]);
         let expected = json!({ "version": 1, "user": "bob", "accepted": true, "reason": "ok", "retry_after": 0,
                                "via": "code" });
@@ -143,7 +153,7 @@ fn a_login_by_verify_is_judged_and_counted_like_any_other() {
         system.log.line("panel: accepted code of bob from local");
         assert_eq!(
             object(system, &["unlock", "bob"], ""),
-            (0, json!({ "version": 1, "modified": ["bob"], "failed": {} }))
+            (0, json!({ "version": 1, "modified": ["bob"], "failed": {}, "notes": [] }))
         );
         assert_eq!(object(system, &["status", "bob"], "").1["waits"], json!([]));
         let (exit, list) = object(system, &["list"], "");

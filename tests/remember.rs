@@ -1,11 +1,15 @@
 //! `[remember]`: an address from which a code was given is not asked for another one for some hours.
 
+use crate::support::lanes;
 use crate::support::network::{
     ELSEWHERE, HOST, NEIGHBOR, OFFICE, answers_and_is_refused, gets_in, gets_in_by_code, gets_in_by_password, is_asked,
     ssh, start,
 };
 use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE, key_pair};
 use crate::support::system::{KEY, System, User, throw_away};
+use pam_totp::state::Record;
+use pam_totp::store::Store;
+use std::path::Path;
 use std::process::Command;
 
 const POLICY: &str = "[remember]\nhours = 12\nservices = [\"sshd\"]\n";
@@ -83,5 +87,26 @@ fn after_a_key_a_remembered_address_is_let_in() {
         gets_in(first, &alice);
         gets_in(client(&alice), &alice);
         system.log.line(REMEMBERED);
+    });
+}
+
+/// What is on record of a guess that nobody has judged yet ends nothing.
+#[test]
+fn while_a_login_is_judged_the_address_stays_remembered() {
+    throw_away(|system| {
+        prepare(system, include_str!("../pam.d/sshd"));
+        let alice = system.enrolled("alice");
+        let _server = start(system, KEYBOARD_INTERACTIVE);
+        gets_in_by_code(OFFICE, &alice);
+        // In both slots of the record.
+        lanes::changes("alice", |_| {});
+        let store = Store::open(Path::new("/var/lib/pam_totp")).expect("the store");
+        let mut judged = store.lock("alice").expect("nobody else's lock");
+        let record = judged.record().expect("a whole record").expect("a record");
+        judged.charge(&Record { trusts: Vec::new(), ..record }).expect("writes it");
+        gets_in_by_password(OFFICE, &alice);
+        judged.settle(None).expect("writes it");
+        drop(judged);
+        is_asked(OFFICE, &alice);
     });
 }

@@ -6,6 +6,7 @@ use crate::support::application::{AUTH_ERR, SUCCESS, at, login_at};
 use crate::support::codes::code_at;
 use crate::support::effort::effort;
 use crate::support::host::{self, HOST};
+use crate::support::lanes;
 use crate::support::system::{KEY, System, throw_away};
 use std::fs;
 use std::process::Command;
@@ -69,10 +70,7 @@ fn classes(system: &System) -> Vec<Class> {
     assert_eq!(login_at(system, T, "alice", &right), SUCCESS);
     let used = keep("alice", "used");
     fs::copy("/tmp/fresh", "/var/lib/pam_totp/state/alice").expect("a record");
-    for _ in 0..6 {
-        assert_eq!(login_at(system, T, "alice", &wrong), AUTH_ERR);
-    }
-    system.log.line("the next try counts in 30 s");
+    lanes::spent("alice", T);
     let waiting = keep("alice", "waiting");
     let (spare, five) = (keep("spare", "spare"), keep("five", "five"));
     let class = |name, user, record: &Option<String>, answer: &str, code| Class {
@@ -88,6 +86,7 @@ fn classes(system: &System) -> Vec<Class> {
         class("unenrolled", "unenrolled", &None, &wrong, AUTH_ERR),
         class("waiting", "alice", &waiting, &wrong, AUTH_ERR),
         class("waiting, right", "alice", &waiting, &right, AUTH_ERR),
+        class("waiting, two wrong", "alice", &waiting, "918273-192837", AUTH_ERR),
         class("used", "alice", &used, &right, AUTH_ERR),
         class("no code", "alice", &fresh, "hunter2", AUTH_ERR),
         class("five devices", "five", &five, &wrong, AUTH_ERR),

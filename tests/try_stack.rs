@@ -71,7 +71,7 @@ fn a_wrong_code_is_counted_a_used_one_refused_and_both_say_what_the_user_would_r
         assert_eq!(exit, 1, "{out}");
         assert!(out.contains("auth: PAM_AUTH_ERR (Authentication failure)\nsshd would refuse alice."), "{out}");
         assert!(!out.contains("account:"), "{out}");
-        system.log.line("wrong code: alice from name, 1 since the last right one there");
+        system.log.line("wrong code: alice from name, 1 since the last login, 14 more looked at there");
 
         let code = alice.code();
         let (exit, out) = tries(system, &["sshd", "alice"], &code);

@@ -10,7 +10,7 @@ use pam_totp::manage::{ManageError, Place};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::{Network, Source};
-use pam_totp::state::{LaneKey, Since};
+use pam_totp::state::{LaneKey, MAX_LANES, RANGES, Since};
 use pam_totp::status::{BackupStatus, DeviceStatus, Status, Wait};
 use pam_totp::store::StoreError;
 use proptest::collection::vec;
@@ -99,8 +99,11 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         (via, option::of(since())).prop_map(|(via, since)| Outcome::Accepted { via, since }),
         any::<u64>().prop_map(|next_in| Outcome::Used { next_in }),
-        (any::<u32>(), option::of(any::<u64>())).prop_map(|(fails, wait_until)| Outcome::Wrong { fails, wait_until }),
-        any::<u64>().prop_map(|until| Outcome::Waiting { until }),
+        any::<u64>().prop_map(|at| Outcome::Later { at }),
+        any::<(u32, u32)>().prop_map(|(since, left)| Outcome::Wrong { since, left }),
+        (option::of(any::<u64>()), 2_u8..=3, option::of(any::<u64>()))
+            .prop_map(|(until, need, next_in)| Outcome::Waiting { until, need, next_in }),
+        option::of(any::<u64>()).prop_map(|next_in| Outcome::Twice { next_in }),
         Just(Outcome::NotACode),
     ]
 }
@@ -113,15 +116,18 @@ fn status() -> impl Strategy<Value = Status> {
         },
     );
     let net = any::<[u8; 8]>().prop_map(|bytes| LaneKey::Net(Network::V6(bytes)));
-    let lane = prop_oneof![Just(LaneKey::Local), Just(LaneKey::Door), Just(LaneKey::Other), net];
+    let range = (0..RANGES).prop_map(LaneKey::Other);
+    let lane = prop_oneof![Just(LaneKey::Local), Just(LaneKey::Door), Just(LaneKey::Judges), range, net];
     let wait = (lane, any::<u32>(), any::<u64>()).prop_map(|(lane, failures, until)| Wait { lane, failures, until });
     let backup = (any::<u32>(), any::<u32>()).prop_map(|(left, of)| BackupStatus { left, of });
-    (any::<bool>(), vec(device, 0..=5), option::of(backup), option::of(since()), vec(wait, 0..=11)).prop_map(
-        |(enrolled, devices, backup_codes, failures, waits)| Status {
+    let counted = (option::of(since()), any::<u32>());
+    (any::<bool>(), vec(device, 0..=5), option::of(backup), counted, vec(wait, 0..=MAX_LANES)).prop_map(
+        |(enrolled, devices, backup_codes, (failures, row), waits)| Status {
             enrolled,
             devices,
             backup_codes,
             failures,
+            row,
             waits,
         },
     )
@@ -133,7 +139,7 @@ fn refusal() -> impl Strategy<Value = ManageError> {
     prop_oneof![
         prop::sample::select(denied.to_vec()).prop_map(ManageError::Denied),
         option::of(any::<i64>()).prop_map(|clock_off| ManageError::WrongCode { clock_off }),
-        (any::<u64>(), any::<bool>()).prop_map(|(retry_after, used)| ManageError::CodeRefused { retry_after, used }),
+        (outcome(), any::<u64>()).prop_map(|(outcome, now)| ManageError::CodeRefused { outcome, now }),
         Just(ManageError::AlreadyEnrolled),
         Just(ManageError::NotEnrolled),
         Just(ManageError::DeviceExists),
@@ -145,6 +151,7 @@ fn refusal() -> impl Strategy<Value = ManageError> {
         Just(ManageError::SameKey),
         Just(ManageError::NotConsecutive),
         Just(ManageError::NoCounter),
+        Just(ManageError::TooManyPairs),
         Just(ManageError::UsedCode),
         Just(ManageError::CodeNeeded),
         Just(ManageError::NoRandom),
@@ -259,10 +266,17 @@ fn what_is_no_reply() {
         "verdict none",
         "verdict 5 device d1",
         "verdict 5 no-code",
+        "verdict 5 wrong 3 12",
+        "verdict 5 later 99",
+        "verdict 5 waiting none\ncodes 2 12",
+        "verdict 5 waiting 99\ncodes 3 none",
+        "verdict 5 twice 12",
         "done",
         "refused used",
+        "refused current 5 used 12",
+        "refused current 5 waiting 99\ncodes 2 none",
     ];
-    for right in right.map(str::to_owned).into_iter().chain([waits(11), devices(5), codes(20)]) {
+    for right in right.map(str::to_owned).into_iter().chain([waits(MAX_LANES), devices(5), codes(20)]) {
         assert!(reply(&right).is_ok(), "{right}");
     }
     let wrong = [
@@ -274,8 +288,15 @@ fn what_is_no_reply() {
         "verdict 5 backup x",
         "verdict device d1",
         "verdict 5 wrong 1",
+        "verdict 5 wrong 1 2 3",
+        "verdict 5 waiting none",
+        "verdict 5 waiting 99\ncodes 2",
+        "verdict 5 waiting 99\ncodes 1 none",
+        "verdict 5 waiting 99\ncodes 4 none",
+        "verdict 5 waiting soon\ncodes 2 none",
+        "verdict 5 twice",
         "status",
-        "status enrolled\nstatus none",
+        "status enrolled twice",
         "status enrolled\ndevice totp 0 SHA1 6 0 5 none phone",
         "status enrolled\ndevice totp 30 MD5 6 0 5 none phone",
         "done\ncode ab%2Dcd",
@@ -285,8 +306,11 @@ fn what_is_no_reply() {
         "refused at-all",
         "refused wrong",
         "refused used 5",
+        "refused current 5",
+        "refused current used 12",
+        "refused current 5 waiting 99",
     ];
-    for wrong in wrong.map(str::to_owned).into_iter().chain([waits(12), devices(6), codes(21)]) {
+    for wrong in wrong.map(str::to_owned).into_iter().chain([waits(MAX_LANES + 1), devices(6), codes(21)]) {
         assert!(reply(&wrong).is_err(), "{wrong}");
     }
 }
@@ -308,4 +332,50 @@ fn an_answer_that_is_too_long_for_a_code_goes_as_none() {
 fn what_is_wrong_with_roots_files_stays_with_root() {
     let missing = ManageError::Store(StoreError::Missing("/var/lib/pam_totp/secrets".into()));
     assert_eq!(*Reply::Refused(missing).print(), "pam_totp 1\nrefused fault\n\n");
+}
+
+/// A request says all that is to happen; of a reply an older program takes what it knows.
+#[test]
+fn a_field_of_a_later_version_is_refused_in_a_request_and_left_alone_in_a_reply() {
+    let request = "pam_totp 1\nverify\nuser alice\ncode 123456\nfrom local\n";
+    assert!(Request::parse(format!("{request}\n").as_bytes()).is_ok());
+    for field in ["colour blue", "from local", "codes 2", "colour"] {
+        assert!(Request::parse(format!("{request}{field}\n\n").as_bytes()).is_err(), "{field}");
+    }
+    let since = Some(Since { count: 3, at: 5, from: Source::Local });
+    let waiting = Outcome::Waiting { until: Some(99), need: 2, next_in: Some(12) };
+    let replies = [
+        Reply::Preview(None),
+        Reply::Verdict(None),
+        Reply::Verdict(Some((Outcome::Accepted { via: Via::Device("d1".into()), since }, 5))),
+        Reply::Verdict(Some((waiting.clone(), 5))),
+        Reply::Status(Status::default()),
+        Reply::Done(vec![]),
+        Reply::Refused(ManageError::CodeRefused { outcome: waiting, now: 5 }),
+    ];
+    for reply in replies {
+        for field in ["colour blue", "colour", "codes 9 9 9"] {
+            let more = reply.print().replacen("\n\n", &format!("\n{field}\n\n"), 1);
+            assert_eq!(Reply::parse(more.as_bytes()).as_ref(), Ok(&reply), "{more}");
+        }
+    }
+}
+
+/// As it stands on the wire, because programs of two versions speak it.
+#[test]
+fn how_many_codes_are_wanted_stands_in_a_field_of_its_own() {
+    let waiting = |until, need, next_in| Outcome::Waiting { until, need, next_in };
+    let cases = [
+        (waiting(Some(99), 2, Some(12)), "waiting 99", "codes 2 12\n"),
+        (waiting(None, 3, None), "waiting none", "codes 3 none\n"),
+        (Outcome::Twice { next_in: Some(12) }, "twice 12", ""),
+        (Outcome::Wrong { since: 4, left: 11 }, "wrong 4 11", ""),
+        (Outcome::Later { at: 99 }, "later 99", ""),
+    ];
+    for (outcome, head, field) in cases {
+        let verdict = Reply::Verdict(Some((outcome.clone(), 5))).print();
+        assert_eq!(*verdict, format!("pam_totp 1\nverdict 5 {head}\n{field}\n"));
+        let refused = Reply::Refused(ManageError::CodeRefused { outcome, now: 5 }).print();
+        assert_eq!(*refused, format!("pam_totp 1\nrefused current 5 {head}\n{field}\n"));
+    }
 }

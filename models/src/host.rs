@@ -100,9 +100,11 @@ fn padded(bytes: &[u8]) -> Vec<u8> {
     padded
 }
 
-fn trimmed(bytes: &[u8]) -> Bytes {
-    let end = bytes.iter().rposition(|b| *b != b'\n').map_or(0, |last| last + 1);
-    bytes[..end].into()
+pub fn trimmed(mut bytes: &[u8]) -> Bytes {
+    while let Some(rest) = bytes.strip_suffix(&[b'\n'; 64]).or_else(|| bytes.strip_suffix(b"\n")) {
+        bytes = rest;
+    }
+    bytes.into()
 }
 
 impl Slot {
@@ -254,7 +256,6 @@ impl Host {
             last: Some(self.clock.saturating_add_signed(ahead) - 10),
             drift: Some(ahead as i8),
             at: None,
-            pending: None,
         };
         let devices = factor.phones.all().into_iter().map(line).collect();
         let backup = factor.set_id().map(|id| BackupState { id, used: 0 });

@@ -18,6 +18,8 @@ pub const WINDOW: u64 = 1;
 pub const MAX_DRIFT: u64 = 4;
 /// Sets of backup codes that there can be.
 const SETS: u8 = 4;
+/// Behind the phones' numbers, those of the sets of backup codes.
+pub const BACKUP: u8 = 100;
 
 /// A phone. Its key is its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +48,10 @@ pub struct Factor {
 pub enum Typed {
     /// The code that a phone shows at this step.
     Code(Phone, u64),
+    /// The code of this step and the next one.
+    Row(Phone, u64),
+    /// The code of this step, and behind it one that no phone shows.
+    Half(Phone, u64),
     /// A code that no phone shows.
     Wrong,
     /// The first code of this set.
@@ -118,8 +124,22 @@ impl Typed {
     pub fn answer(self) -> Answer {
         match self {
             Self::Code(phone, step) => Answer::new(&code(phone.device(), step)),
+            Self::Row(phone, step) => {
+                Self::Code(phone, step).answer().joined(&Self::Code(phone, step.saturating_add(1)).answer())
+            }
+            Self::Half(phone, step) => Self::Code(phone, step).answer().joined(&Self::Wrong.answer()),
             Self::Wrong => keys().wrong.clone(),
             Self::Backup(set) => keys().sets[usize::from(set)].1.clone(),
+        }
+    }
+
+    /// The codes in it that count once: whose, and which.
+    pub fn codes(self) -> Vec<(u8, u64)> {
+        match self {
+            Self::Code(phone, step) | Self::Half(phone, step) => vec![(phone as u8, step)],
+            Self::Row(phone, step) => vec![(phone as u8, step), (phone as u8, step + 1)],
+            Self::Backup(set) => vec![(BACKUP + set, 0)],
+            Self::Wrong => Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 // A program of its own may print.
 #![allow(clippy::disallowed_macros)]
 
+mod ghost;
 mod host;
 mod keys;
 mod model;

@@ -11,14 +11,20 @@ use crate::program::{Deed, Place, Run};
 use crate::quiet;
 use crate::world::{Budget, Seen, World};
 
-/// Steps by which the clock is set back.
+/// Steps by which the clock is set back, and the phones with it: it was ahead.
 pub const BACK: u64 = 3;
+/// Steps by which it falls behind, while the phones stay: within their reach, just beyond it, and further than anything
+/// reaches.
+const BEHIND: [u64; 3] = [3, 8, 20];
 
-/// What somebody may type, when he begins.
+/// What somebody may type, when they begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     /// What the phone shows, or will show in so many steps, or showed.
     Shown(Phone, i8),
+    /// The same and the next one, in a row; and with a wrong one in its place.
+    Row(Phone, i8),
+    Half(Phone, i8),
     Wrong,
     /// The first backup code.
     Backup,
@@ -53,6 +59,8 @@ pub enum Action {
     PowerLoss(Box<World>),
     Tick,
     ClockBack,
+    FallsBehind(u64),
+    SetRight,
     Lose,
     Copy,
     Restore,
@@ -68,6 +76,8 @@ impl fmt::Debug for Action {
             Self::PowerLoss(_) => f.write_str("the power goes"),
             Self::Tick => f.write_str("thirty seconds"),
             Self::ClockBack => write!(f, "the clock goes back by {BACK} steps"),
+            Self::FallsBehind(by) => write!(f, "the clock falls behind by {by} steps"),
+            Self::SetRight => f.write_str("the clock is set right"),
             Self::Lose => f.write_str("the state file is deleted"),
             Self::Copy => f.write_str("the state file is replaced by its copy"),
             Self::Restore => f.write_str("the first state file is restored"),
@@ -102,10 +112,11 @@ impl Host {
     /// The program that a plan comes to now; `None`: it cannot be begun.
     fn begin(&self, plan: Plan, world: &World) -> Option<Run> {
         let set = world.host.factor().and_then(|factor| factor.set);
+        let shown = |phone, later: i8| world.shown(phone).saturating_add_signed(later.into());
         let typed = |what| match what {
-            What::Shown(phone, later) => {
-                Some(Typed::Code(phone, world.shown(phone).saturating_add_signed(later.into())))
-            }
+            What::Shown(phone, later) => Some(Typed::Code(phone, shown(phone, later))),
+            What::Row(phone, later) => Some(Typed::Row(phone, shown(phone, later))),
+            What::Half(phone, later) => Some(Typed::Half(phone, shown(phone, later))),
             What::Wrong => Some(Typed::Wrong),
             What::Backup => set.map(Typed::Backup),
         };
@@ -131,12 +142,6 @@ impl Host {
         self.mutation == Some(Mutation::Without(exception))
     }
 
-    /// Nobody is promised anything who types late what a phone shows whose clock is fast.
-    fn is_promised(&self, plan: Plan, world: &World) -> bool {
-        let late = matches!(plan, Plan::Login(What::Shown(_, later)) if later < 0);
-        !late || world.ahead <= 0 || self.denies(Exception::FastAndLate)
-    }
-
     fn may_flip(&self, world: &World) -> bool {
         self.denies(Exception::TwoLocks) || !world.programs.iter().flatten().any(Run::has_no_disk)
     }
@@ -156,7 +161,7 @@ impl Model for Host {
         let left = &world.left;
         for (me, run) in world.programs.iter().enumerate() {
             let Some(run) = run else { continue };
-            // Who waits and gives up leaves nothing: as if he had not come.
+            // Who waits and gives up leaves nothing: as if they had not come.
             if !run.waits(&world.host, self.mutation) {
                 actions.push(Action::Step(me));
             }
@@ -167,9 +172,7 @@ impl Model for Host {
         }
         if world.programs.iter().any(Option::is_none) {
             let may = |plan: &&Plan| if matches!(plan, Plan::Login(_)) { left.logins > 0 } else { left.changes > 0 };
-            let kept = |plan: &&Plan| self.is_promised(**plan, world);
-            let plans =
-                self.scene.plans.iter().filter(may).filter(kept).filter(|plan| self.begin(**plan, world).is_some());
+            let plans = self.scene.plans.iter().filter(may).filter(|plan| self.begin(**plan, world).is_some());
             actions.extend(plans.map(|plan| Action::Begin(*plan)));
         }
         if left.power > 0 {
@@ -181,11 +184,15 @@ impl Model for Host {
             (left.ticks > 0 && !world.programs.iter().flatten().any(|run| run.is_late), Action::Tick),
             // The phones go with it, and codes of before are not typed behind it.
             (left.back > 0 && world.is_idle(), Action::ClockBack),
+            (world.behind > 0 && world.is_idle(), Action::SetRight),
             (left.losses > 0 && free, Action::Lose),
             (left.copies > 0 && free, Action::Copy),
             (left.restores > 0 && free, Action::Restore),
             (left.flips > 0 && self.may_flip(world), Action::Flip),
         ];
+        if left.behind > 0 && world.is_idle() {
+            actions.extend(BEHIND.map(Action::FallsBehind));
+        }
         actions.extend(others.into_iter().filter(|(may, _)| *may).map(|(_, action)| action));
     }
 
@@ -200,6 +207,8 @@ impl Model for Host {
                 } else {
                     left.changes -= 1
                 }
+                let is_late = matches!(plan, Plan::Login(What::Shown(Phone::A, later)) if later < 0);
+                next.ghost.fast_and_late |= is_late && world.ahead > 0;
                 // Always in the first free place: which of two alike is which makes no other state.
                 let me = next.programs.iter().position(Option::is_none)?;
                 next.programs[me] = Some(run);
@@ -230,10 +239,14 @@ impl Model for Host {
                 next.host.clock -= BACK;
                 next.ghost.back += BACK;
             }
+            Action::FallsBehind(by) => {
+                left.behind -= 1;
+                next.clock_falls_behind(by);
+            }
+            Action::SetRight => next.clock_is_set_right(),
             Action::Lose => {
                 left.losses -= 1;
-                next.ghost.lost = true;
-                next.ghost.guesses = [0, 0];
+                next.ghost.lost();
                 next.host.put(None, &world.in_use());
             }
             Action::Copy => {
@@ -258,16 +271,21 @@ impl Model for Host {
         vec![
             Property::always("no code is accepted twice", |_, world: &World| !world.ghost.twice),
             Property::always("no code is accepted behind a later one", |_, world: &World| !world.ghost.older),
-            Property::always("wrong codes are counted", |_, world: &World| {
-                world.ghost.guesses.iter().all(|n| u32::from(*n) <= crate::program::LIMITS.free + 1)
-            }),
+            Property::always("no guess is judged that is not counted", |_, world: &World| world.is_counted()),
+            Property::always("no more guesses than the buckets have", |_, world: &World| world.ghost.is_bounded()),
+            Property::always("a used code costs nothing", |_, world: &World| !world.ghost.paid),
             Property::always("the secret is whole", |_, world: &World| world.secret_is_whole()),
             Property::always("no factor is voided unasked", |_, world: &World| !world.ghost.voided),
             Property::always("somebody can go on", |model: &Self, world: &World| {
                 let mut running = world.programs.iter().flatten().peekable();
                 running.peek().is_none() || running.any(|run| !run.waits(&world.host, model.mutation))
             }),
-            Property::always("nobody is locked out", |model: &Self, world: &World| quiet::gets_in(model, world)),
+            Property::always("nobody is locked out", |model: &Self, world: &World| {
+                quiet::future(model, world).in_a_row
+            }),
+            Property::always("single codes do where none waits", |model: &Self, world: &World| {
+                quiet::future(model, world).one_by_one
+            }),
         ]
     }
 }

@@ -1,9 +1,11 @@
 //! What could be wrong with the design or the code, each a way that somebody has gone. The checker must find every one.
 
-use pam_totp::attempt::{Decision, Outcome, Via};
+use pam_totp::attempt::{self, Attempt, Charge};
 use pam_totp::state::{Record, SLOT, Writing};
+use pam_totp::throttle::Limits;
 
-use crate::keys::{Typed, WINDOW};
+use crate::keys::{PERIOD, Phone, Typed, WINDOW};
+use crate::program::{Said, Verdict};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutation {
@@ -41,9 +43,30 @@ pub enum Mutation {
     BothSlots,
     /// A commit writes over the newer slot.
     NewestSlot,
-    /// A login believes two consecutive codes wherever they are.
+    /// A code is judged, and only then is the guess written.
+    JudgeBeforeCharge,
+    /// The guess is written as a wrong one only where it is one.
+    RightUncharged,
+    /// The outcome goes to the other slot than the charge: over the only record that is on the disk.
+    OutcomeInOtherSlot,
+    /// Charge and outcome have one number, and where the disk turns read-only between the two the outcome goes to `/run`:
+    /// nobody can tell which is the later one.
+    OneSequence,
+    /// Used codes are not told first: whoever types one pays for a wrong one.
+    UsedCharged,
+    /// A success fills the buckets.
+    SuccessRefills,
+    /// A wait is no wait.
+    WaitIgnored,
+    /// In a wait two codes in a row are not looked at either.
+    RowsWait,
+    /// Of two codes in a row only the first is used up.
+    SecondHalfFresh,
+    /// Of two codes in a row only the second must be a fresh one.
+    FirstHalfUsed,
+    /// A login believes two consecutive codes that are typed one behind the other, wherever they are.
     ResyncAtLogin,
-    /// The window is all that counts: drift that followed who was late leaves his phone behind.
+    /// The window is all that counts: drift that followed who was late leaves their phone behind.
     ClockOutOfReach,
     /// A commit that failed is answered as if it had not.
     FailureIgnored,
@@ -53,6 +76,8 @@ pub enum Mutation {
     LeftOverStays,
     /// `unlock` brings a state back to the clock, not to the furthest step.
     UnlockToNow,
+    /// `unlock` lowers a state that lies in the future, and does not bar what was used of it.
+    UnlockWithoutBand,
     /// Nothing is wrong, but this exception is not granted: one that nothing needs is none.
     Without(Exception),
 }
@@ -67,8 +92,6 @@ pub enum Exception {
     LostAndBack,
     /// The state is lost while a key is not enrolled, and that key is set again.
     LostAndSet,
-    /// `unlock` after the clock went back: the same.
-    UnlockedAndBack,
     /// The power goes while the disk is read-only: what was used since then was known in `/run` alone.
     RunLost,
     /// A program made the state file, another one went on with it, and the power goes before the first one has synced the
@@ -78,42 +101,102 @@ pub enum Exception {
     /// alone, and the next one a lock on the disk alone.
     TwoLocks,
     /// The phone's clock is fast, and its owner types a code one step late, and another time one that is two steps late:
-    /// the centre has followed him, and what the phone shows is beyond both the window and the clock.
+    /// the centre has followed them, and what the phone shows is beyond both the window and the clock. Two codes in a row
+    /// are not.
     FastAndLate,
 }
 
-/// A TOTP resynchronization at a login: the second of two consecutive codes within twenty steps.
-pub fn resync(decision: Decision, record: &Record, typed: Typed, clock: u64) -> Decision {
-    let Typed::Code(phone, step) = typed else { return decision };
-    let near = step.abs_diff(clock) <= 20;
-    if !near || matches!(decision.outcome, Outcome::Accepted { .. } | Outcome::Waiting { .. }) {
-        return decision;
+/// What a login goes by.
+pub fn limits(limits: Limits, mutation: Option<Mutation>) -> Limits {
+    let free = if mutation == Some(Mutation::WaitIgnored) { 20 } else { limits.free };
+    Limits { free, ..limits }
+}
+
+/// What a mistaken login makes of an answer.
+pub fn judged(
+    verdict: Verdict,
+    mutation: Option<Mutation>,
+    attempt: &Attempt<'_>,
+    record: &Record,
+    typed: Typed,
+) -> Verdict {
+    match (mutation, typed) {
+        (Some(Mutation::ResyncAtLogin), Typed::Code(phone, step)) => resync(verdict, attempt, record, phone, step),
+        (Some(Mutation::ClockOutOfReach), Typed::Code(phone, step)) => {
+            around_the_centre(verdict, attempt, record, phone, step)
+        }
+        (Some(Mutation::UsedCharged), Typed::Code(..)) if verdict.said == Said::Used => {
+            let charge = match guessed(attempt, record) {
+                Charge::Due(due) => due.charged,
+                Charge::Told(_) => None,
+            };
+            Verdict { charge, ..verdict }
+        }
+        (Some(Mutation::RightUncharged), _) if verdict.said == Said::Accepted => {
+            Verdict { charge: verdict.charge.map(|_| record.clone()), ..verdict }
+        }
+        (Some(Mutation::SuccessRefills), _) if verdict.said == Said::Accepted => changed(verdict, |record| {
+            record.lanes.iter_mut().for_each(|lane| lane.full = 0);
+            record.classes.clear();
+        }),
+        (Some(Mutation::RowsWait), Typed::Row(..)) => match guessed(attempt, record) {
+            Charge::Told(_) => Verdict { said: Said::Waiting, charge: None, write: None },
+            Charge::Due(_) => verdict,
+        },
+        (Some(Mutation::SecondHalfFresh), Typed::Row(_, step)) if verdict.said == Said::Accepted => {
+            changed(verdict, |record| record.devices.iter_mut().for_each(|line| line.last = Some(step)))
+        }
+        (Some(Mutation::FirstHalfUsed), Typed::Row(phone, step)) => {
+            let mut earlier = record.clone();
+            let line = earlier.devices.iter_mut().find(|line| line.id == phone.device().id);
+            let Some(line) = line.filter(|line| line.last == Some(step)) else { return verdict };
+            line.last = Some(step - 1);
+            Verdict::of(attempt, &earlier)
+        }
+        _ => verdict,
     }
-    let mut record = decision.write.unwrap_or_else(|| record.clone());
-    let id = &phone.device().id;
-    let Some(line) = record.devices.iter_mut().find(|line| line.id == *id) else {
-        return Decision { write: Some(record), ..decision };
-    };
-    let second = line.pending.is_some_and(|(first, _)| first + 1 == step);
-    let outcome = if second {
-        (line.last, line.pending) = (Some(step), None);
-        Outcome::Accepted { via: Via::Device(id.clone()), since: None }
-    } else {
-        line.pending = Some((step, clock));
-        decision.outcome
-    };
-    Decision { outcome, write: Some(record), clock_back: None }
+}
+
+/// What comes of a wrong code.
+fn guessed(attempt: &Attempt<'_>, record: &Record) -> Charge {
+    attempt::charge(&Attempt { answer: &Typed::Wrong.answer(), stretched: None, ..*attempt }, record)
+}
+
+fn changed(mut verdict: Verdict, change: impl FnMut(&mut Record)) -> Verdict {
+    verdict.write.iter_mut().for_each(change);
+    verdict
+}
+
+/// A TOTP resynchronization at a login: the second of two consecutive codes within twenty steps. The first one is kept in
+/// the record, in a line that nobody else reads.
+fn resync(verdict: Verdict, attempt: &Attempt<'_>, record: &Record, phone: Phone, step: u64) -> Verdict {
+    let near = step.abs_diff(attempt.now / PERIOD) <= 20;
+    if !near || matches!(verdict.said, Said::Accepted | Said::Waiting) {
+        return verdict;
+    }
+    let mut next = verdict.charge.as_ref().unwrap_or(record).clone();
+    let second = next.other.contains(&format!("typed {}", step - 1));
+    next.other.clear();
+    if second {
+        let line = next.devices.iter_mut().find(|line| line.id == phone.device().id);
+        line.into_iter().for_each(|line| line.last = Some(step));
+        return Verdict { said: Said::Accepted, write: Some(next), ..verdict };
+    }
+    next.other.push(format!("typed {step}"));
+    match verdict.charge {
+        Some(_) => Verdict { charge: Some(next), ..verdict },
+        None => Verdict { write: Some(next), ..verdict },
+    }
 }
 
 /// A login that looks around the centre alone.
-pub fn around_the_centre(decision: Decision, record: &Record, typed: Typed, clock: u64) -> Decision {
-    let Typed::Code(phone, step) = typed else { return decision };
+fn around_the_centre(verdict: Verdict, attempt: &Attempt<'_>, record: &Record, phone: Phone, step: u64) -> Verdict {
     let drift = record.device(&phone.device().id).and_then(|line| line.drift);
-    let far = |drift: i8| clock.saturating_add_signed(drift.into()).abs_diff(step) > WINDOW;
-    if !matches!(decision.outcome, Outcome::Accepted { .. }) || !drift.is_some_and(far) {
-        return decision;
+    let far = |drift: i8| (attempt.now / PERIOD).saturating_add_signed(drift.into()).abs_diff(step) > WINDOW;
+    if verdict.said != Said::Accepted || !drift.is_some_and(far) {
+        return verdict;
     }
-    Decision { outcome: Outcome::Wrong { fails: 0, wait_until: None }, write: Some(record.clone()), clock_back: None }
+    Verdict { said: Said::Wrong, write: None, ..verdict }
 }
 
 /// Where a commit writes.

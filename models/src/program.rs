@@ -1,25 +1,30 @@
 //! The programs that run on the host, system call by system call: a login (`verify.rs`) and the changes (`manage.rs`), under
-//! the lock of `store.rs`. What they compute between two calls is the real code: `attempt`, `state`, `throttle`.
+//! the lock of `store.rs`. What they compute between two calls is the real code: `attempt`, `healing`, `state`, `throttle`.
 
 mod change;
+mod login;
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use pam_totp::attempt::{self, Attempt, Outcome};
 use pam_totp::enrollment::Enrollment;
+use pam_totp::healing;
 use pam_totp::source::Source;
 use pam_totp::state::{self, Found, Record};
 use pam_totp::throttle::Limits;
 
 use change::may_set;
+pub use login::Verdict;
 
-use crate::host::{Content, Host};
-use crate::keys::{Factor, MAX_DRIFT, PERIOD, Phone, Typed, WINDOW};
+use crate::ghost::Ghost;
+use crate::host::{Bytes, Content, Host, trimmed};
+use crate::keys::{MAX_DRIFT, PERIOD, Phone, Typed, WINDOW};
 use crate::mutation::Mutation;
-use crate::world::{Ghost, Seen};
+use crate::world::Seen;
 
-/// Fewer free guesses and shorter waits than the policy's, so that few steps reach them.
-pub const LIMITS: Limits = Limits { free: 1, first_wait: 30, longest_wait: 60 };
+/// Fewer wrong codes and a shorter wait than the policy's, so that few steps reach them; but a wait that is longer than two
+/// codes in a row take.
+pub const LIMITS: Limits = Limits { free: 2, every: 120 };
 
 /// Where a new phone goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,10 +64,15 @@ pub enum Call {
     Lock,
     OpenRun,
     LockRun,
-    /// Reads both files and decides.
+    /// Reads both files, and says what is to be written first.
     Read(Stage),
     /// What a program has left behind that died.
     SyncBefore,
+    /// Writes the guess as a wrong one; behind it, the code is judged.
+    Charge,
+    /// Writes what came of a right code over the charge.
+    Outcome,
+    /// Writes any other record.
     Write,
     Sync,
     /// Takes the record in `/run` away, once the disk has a newer one.
@@ -101,22 +111,43 @@ pub enum Said {
     Refused,
 }
 
-/// A record as a program holds it.
+/// A record as a program holds it: told from others by its bytes.
 #[derive(Clone, Debug)]
-pub struct Held(pub Record);
+pub struct Held(Arc<(Record, Bytes)>);
+
+impl Held {
+    fn new(record: Record) -> Self {
+        let printed = trimmed(&state::print(0, &record).unwrap_or_default());
+        Self(Arc::new((record, printed)))
+    }
+
+    fn record(&self) -> &Record {
+        &self.0.0
+    }
+}
 
 impl Hash for Held {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let printed = state::print(0, &self.0).unwrap_or_default();
-        let end = printed.iter().rposition(|b| *b != b'\n').unwrap_or_default();
-        printed[..end].hash(hasher);
+        self.0.1.hash(hasher);
     }
 }
 
 impl PartialEq for Held {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.0.1 == other.0.1
     }
+}
+
+/// A guess that is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Guess {
+    /// Of whom: the host's own logins, or the door's callers.
+    pub lane: usize,
+    /// Two codes in a row.
+    pub is_row: bool,
+    pub is_wrong: bool,
+    /// The observer has counted it.
+    pub is_judged: bool,
 }
 
 /// A program that runs.
@@ -130,7 +161,11 @@ pub struct Run {
     pub run: Option<u8>,
     read_only: bool,
     place: state::Place,
+    /// What is written first: a charge, or all there is to write.
     record: Option<Held>,
+    /// What is written over a charge.
+    outcome: Option<Held>,
+    pub guess: Option<Guess>,
     /// The line of a new phone, proved before the owner's code is judged.
     proved: Option<Held>,
     left_over: bool,
@@ -139,6 +174,8 @@ pub struct Run {
     early: bool,
     /// The clock has gone on since it began. Programs live for two seconds at most.
     pub is_late: bool,
+    /// The clock has gone on since it read the record.
+    pub has_aged: bool,
 }
 
 /// What a program sees and changes.
@@ -174,11 +211,14 @@ impl Run {
             read_only: false,
             place: state::Place::default(),
             record: None,
+            outcome: None,
+            guess: None,
             proved: None,
             left_over: false,
             said: None,
             early: false,
             is_late: false,
+            has_aged: false,
         })
     }
 
@@ -219,6 +259,8 @@ impl Run {
             Call::LockRun => self.lock_run(scope),
             Call::Read(stage) => self.read(stage, scope),
             Call::SyncBefore => self.sync_before(scope),
+            Call::Charge => self.charge(scope),
+            Call::Outcome => self.outcome(scope),
             Call::Write => self.write(scope),
             Call::Sync => self.sync(scope),
             Call::UnlinkRun => {
@@ -285,7 +327,7 @@ impl Run {
         }
         match self.read_only {
             true => Call::OpenRun,
-            false if self.early => Call::Write,
+            false if self.early => self.first(scope),
             false => Call::Read(Stage::Locked),
         }
     }
@@ -318,6 +360,7 @@ impl Run {
     }
 
     fn read(&mut self, stage: Stage, scope: &mut Scope<'_>) -> Call {
+        self.has_aged = false;
         match (self.deed, stage) {
             (Deed::Login(typed), _) => match scope.host.factor() {
                 Some(factor) => self.judge(factor, typed, Source::Local, scope),
@@ -332,58 +375,39 @@ impl Run {
         }
     }
 
-    /// `verify::judge`, up to the commit.
-    fn judge(&mut self, factor: Factor, typed: Typed, source: Source, scope: &mut Scope<'_>) -> Call {
-        let (enrollment, answer) = (factor.enrollment(), typed.answer());
-        let now = scope.host.now();
-        let mut record = self.record(scope.host, scope.mutation).unwrap_or_default();
-        let healed = heal(&enrollment, &mut record, scope);
-        let attempt = Attempt {
-            enrollment: &enrollment,
-            answer: &answer,
-            stretched: typed.stretched(),
-            source,
-            now,
-            window: WINDOW,
-            limits: LIMITS,
-        };
-        let mut decision = attempt::decide(&attempt, &record);
-        if scope.is(Mutation::ResyncAtLogin) {
-            decision = crate::mutation::resync(decision, &record, typed, scope.host.clock);
-        }
-        if scope.is(Mutation::ClockOutOfReach) {
-            decision = crate::mutation::around_the_centre(decision, &record, typed, scope.host.clock);
-        }
-        self.said = Some(match decision.outcome {
-            Outcome::Accepted { .. } => Said::Accepted,
-            Outcome::Used { .. } => Said::Used,
-            Outcome::Wrong { .. } => Said::Wrong,
-            Outcome::Waiting { .. } => Said::Waiting,
-            Outcome::NotACode => Said::Refused,
-        });
-        match decision.write.or(healed.then_some(record)) {
-            Some(record) => {
-                self.commit(record, if source == Source::Door { Stage::Authorized } else { Stage::Over }, scope)
-            }
-            None if self.said == Some(Said::Accepted) => unreachable!("a success is written"),
-            None => Call::Answer,
-        }
-    }
-
+    /// `Locked::commit`
     fn commit(&mut self, record: Record, after: Stage, scope: &Scope<'_>) -> Call {
-        (self.record, self.after) = (Some(Held(record)), after);
-        let is_dirty = self.run.or(self.disk).is_some_and(|inode| scope.host.file(inode).is_dirty());
-        match (self.early, self.place.is_kept() && is_dirty && !scope.is(Mutation::NoSyncBefore)) {
-            (true, _) => Call::Lock,
-            (false, true) => Call::SyncBefore,
-            (false, false) => Call::Write,
-        }
+        (self.record, self.outcome, self.guess, self.after) = (Some(Held::new(record)), None, None, after);
+        if self.early { Call::Lock } else { self.first(scope) }
     }
 
+    /// The first call of `Locked::charge`.
+    fn first(&self, scope: &Scope<'_>) -> Call {
+        let is_dirty = self.run.or(self.disk).is_some_and(|inode| scope.host.file(inode).is_dirty());
+        if self.place.is_kept() && is_dirty && !scope.is(Mutation::NoSyncBefore) {
+            return Call::SyncBefore;
+        }
+        self.first_write()
+    }
+
+    fn first_write(&self) -> Call {
+        if self.guess.is_some() { Call::Charge } else { Call::Write }
+    }
+
+    /// What the call that comes now writes, or what the last one has written.
     pub fn writing(&self, mutation: Option<Mutation>) -> state::Writing {
-        let record = &self.record.as_ref().expect("there is a record to write").0;
-        let writing = self.place.write(record).expect("the record fits");
-        crate::mutation::written(writing, mutation)
+        let record = self.record.as_ref().expect("there is a record to write").record();
+        let first = self.place.write(record).expect("the record fits");
+        let outcome = self.outcome.as_ref().filter(|_| !matches!(self.call, Call::Charge | Call::Write));
+        let writing = outcome.map(|outcome| {
+            let place = match mutation {
+                Some(Mutation::OutcomeInOtherSlot) => first.then,
+                Some(Mutation::OneSequence) => self.place,
+                _ => self.place.over(&first),
+            };
+            place.write(outcome.record()).expect("the record fits")
+        });
+        crate::mutation::written(writing.unwrap_or(first), mutation)
     }
 
     /// The inode that is written, if it can be.
@@ -393,9 +417,9 @@ impl Run {
 
     fn sync_before(&mut self, scope: &mut Scope<'_>) -> Call {
         let Some(inode) = self.target(scope.host) else { return self.fail(scope.mutation) };
-        scope.seen.mark("a record was synced for who died before he did");
+        scope.seen.mark("a record was synced for another one that died");
         scope.host.file_mut(inode).sync();
-        Call::Write
+        self.first_write()
     }
 
     fn write(&mut self, scope: &mut Scope<'_>) -> Call {
@@ -436,7 +460,7 @@ impl Run {
                 if let Deed::Set { owner: Some(typed), .. } | Deed::Renew { owner: Some(typed), .. } = self.deed {
                     scope.ghost.accept(typed, scope.seen);
                 }
-                self.said = None;
+                (self.said, self.guess) = (None, None);
                 Call::Read(Stage::Authorized)
             }
             _ => self.say(Said::Refused),
@@ -445,14 +469,14 @@ impl Run {
 }
 
 /// The furthest step that can have been accepted by now, as the design says it.
-pub fn furthest(clock: u64) -> u64 {
+fn furthest(clock: u64) -> u64 {
     clock + MAX_DRIFT + WINDOW
 }
 
-/// `attempt::heal`, and what the observer must know of it.
+/// `healing::heal`, and what the observer must know of it.
 fn heal(enrollment: &Enrollment, record: &mut Record, scope: &mut Scope<'_>) -> bool {
     let known: Vec<String> = record.devices.iter().map(|line| line.id.clone()).collect();
-    let healed = attempt::heal(enrollment, record, scope.host.now(), WINDOW);
+    let healed = healing::heal(enrollment, record, scope.host.now(), WINDOW);
     let made = record.devices.iter_mut().filter(|line| !known.contains(&line.id));
     for line in made {
         scope.seen.mark("a lost state was healed");

@@ -1,5 +1,5 @@
 //! The quiet future: no more crashes, no more changes, time goes on, and the owner types what the phone shows. Whether
-//! he gets in is no matter of other futures, so it is played to its end from each state and is a safety property:
+//! they get in is no matter of other futures, so it is played to its end from each state and is a safety property:
 //! stateright's `eventually` would not see a cycle.
 
 use std::cell::RefCell;
@@ -9,49 +9,65 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::host::Content;
 use crate::keys::{MAX_DRIFT, Phone, Typed, WINDOW};
 use crate::model::Host;
-use crate::mutation::Mutation;
+use crate::mutation::{Exception, Mutation};
 use crate::program::{Deed, LIMITS, Run, Said, steps};
 use crate::world::{Seen, World};
 
-/// Does the owner get in, within the time that was stated? Of himself, and with an administrator's `unlock`.
-///
-/// A state in which programs run need not be asked: they come to an end, and their ends are states too.
-pub fn gets_in(model: &Host, world: &World) -> bool {
-    if !world.is_idle() || world.host.secret.cached == Content::Absent {
-        return true;
+/// Whether an owner gets in, within the time that was stated: of themselves, and with an administrator's `unlock`.
+#[derive(Clone, Copy, Debug)]
+pub struct Future {
+    /// With two codes in a row where single ones wait.
+    pub in_a_row: bool,
+    /// With single codes, once no wait is due.
+    pub one_by_one: bool,
+}
+
+const FINE: Future = Future { in_a_row: true, one_by_one: true };
+
+/// A state in which programs run need not be asked: they come to an end, and their ends are states too. While the host's
+/// clock is behind, nobody is promised anything.
+pub fn future(model: &Host, world: &World) -> Future {
+    if !world.is_idle() || world.host.secret.cached == Content::Absent || world.behind > 0 {
+        return FINE;
     }
     thread_local! {
-        static KNOWN: RefCell<HashMap<(u64, Option<Mutation>), bool>> = RefCell::default();
+        static KNOWN: RefCell<HashMap<(u64, Option<Mutation>), Future>> = RefCell::default();
     }
     let mut hasher = DefaultHasher::new();
-    (&world.host, world.ahead, world.ghost.lost, world.ghost.back).hash(&mut hasher);
+    let ghost = &world.ghost;
+    (&world.host, world.ahead, ghost.lost, ghost.back, ghost.fast_and_late).hash(&mut hasher);
     let key = (hasher.finish(), model.mutation);
     if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).copied()) {
         return known;
     }
     let phones = world.host.factor().map_or_else(Vec::new, |factor| factor.phones.all());
-    let with = |phone: &Phone| {
-        plays(world, *phone, stated(world, *phone), model.mutation, false)
-            && plays(world, *phone, stated_after_unlock(world, *phone), model.mutation, true)
+    let all = |in_a_row: bool| {
+        let with = |phone: &Phone| {
+            [false, true].into_iter().all(|unlock| {
+                let bound = if unlock { stated_after_unlock(world, *phone) } else { stated(world, *phone) };
+                plays(world, *phone, bound, model.mutation, unlock, in_a_row)
+            })
+        };
+        !phones.is_empty() && phones.iter().all(with)
     };
-    let known = !phones.is_empty() && phones.iter().all(with);
+    let excepted = world.ghost.fast_and_late && model.mutation != Some(Mutation::Without(Exception::FastAndLate));
+    let known = Future { in_a_row: all(true), one_by_one: excepted || all(false) };
     KNOWN.with_borrow_mut(|all| all.insert(key, known));
     known
 }
 
-/// Steps until what the phone shows counts, at the latest: behind a code of the next step that was used already, or
-/// behind the longest wait; behind a lost state when the phone's code has passed the furthest step that can have been
-/// used; and by as much later as the clock went back.
+/// Steps until what the phone shows counts, at the latest: behind a code of the next step that was used already; behind a
+/// lost state when the phone's code has passed the furthest step that can have been used; and by as much later as the
+/// clock went back.
 fn stated(world: &World, phone: Phone) -> u64 {
-    let throttled = steps(LIMITS.longest_wait);
-    let used = WINDOW + 1;
     let healed = if world.ghost.lost { behind_the_furthest(world, phone) } else { 0 };
-    throttled.max(used).max(healed) + world.ghost.back
+    (WINDOW + 1).max(healed) + world.ghost.back
 }
 
+/// What was used ahead of the clock stays barred, so that the clock must pass it here too.
 fn stated_after_unlock(world: &World, phone: Phone) -> u64 {
     let brought_back = world.ghost.lost || world.ghost.back > 0;
-    (WINDOW + 1).max(if brought_back { behind_the_furthest(world, phone) } else { 0 })
+    (WINDOW + 1).max(if brought_back { behind_the_furthest(world, phone) } else { 0 }) + world.ghost.back
 }
 
 /// Three minutes, and as much more as the phone is slow.
@@ -60,19 +76,40 @@ fn behind_the_furthest(world: &World, phone: Phone) -> u64 {
     (MAX_DRIFT + WINDOW + 1).saturating_add_signed(-ahead)
 }
 
-fn plays(world: &World, phone: Phone, bound: u64, mutation: Option<Mutation>, unlock: bool) -> bool {
+/// No single code waits longer: until a lane gets one back, at twice the price.
+fn longest_wait() -> u64 {
+    steps(2 * LIMITS.every)
+}
+
+/// The owner types each code that comes. Where it is wrong they try it again, and where it waits, the next one behind it, if
+/// they may; or they wait.
+fn plays(world: &World, phone: Phone, bound: u64, mutation: Option<Mutation>, unlock: bool, in_a_row: bool) -> bool {
     let mut world = World { programs: vec![None], ..world.clone() };
     if unlock {
         run(&mut world, Deed::Unlock, mutation);
     }
-    for _ in 0..=bound {
-        let typed = Typed::Code(phone, world.shown(phone));
-        if run(&mut world, Deed::Login(typed), mutation) == Some(Said::Accepted) {
+    let (mut first, mut waited) = (None, 0);
+    let mut left = if in_a_row { bound + 1 } else { bound };
+    loop {
+        let shown = world.shown(phone);
+        let row = first.is_some_and(|first| {
+            run(&mut world, Deed::Login(Typed::Row(phone, first)), mutation) == Some(Said::Accepted)
+        });
+        let tries = if in_a_row { LIMITS.free + 1 } else { 1 };
+        let mut single = || run(&mut world, Deed::Login(Typed::Code(phone, shown)), mutation);
+        let said = (0..tries).map(|_| single()).find(|said| *said != Some(Said::Wrong));
+        if row || said == Some(Some(Said::Accepted)) {
             return true;
+        }
+        let waits = said == Some(Some(Said::Waiting));
+        first = (waits && in_a_row).then_some(shown);
+        match (waits && !in_a_row, left) {
+            (true, _) if waited < longest_wait() => waited += 1,
+            (_, 0) => return false,
+            _ => left -= 1,
         }
         world.time_goes_on();
     }
-    false
 }
 
 /// Runs a program to its end, and says what it said.

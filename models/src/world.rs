@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use pam_totp::state::Record;
+use pam_totp::state::{self, Found};
 
+use crate::ghost::Ghost;
 use crate::host::{Content, File, Host};
-use crate::keys::{BEGIN, Factor, Phone, Typed};
+use crate::keys::{BEGIN, Factor, PERIOD, Phone};
 use crate::model::Action;
 use crate::mutation::{Exception, Mutation};
 use crate::program::{Call, Deed, Run, Said, Scope, Stage};
@@ -24,30 +25,6 @@ impl Seen {
     pub fn all(&self) -> BTreeSet<&'static str> {
         self.0.lock().expect("nobody panics with it").clone()
     }
-}
-
-/// Behind the phones' numbers, those of the sets of backup codes.
-const BACKUP: u8 = 100;
-
-/// The observer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Ghost {
-    /// Every code that somebody was let in with, or that proved a key that was stored.
-    accepted: BTreeSet<(u8, u64)>,
-    /// A code was accepted again.
-    pub twice: bool,
-    /// A code was accepted that is older than one that was.
-    pub older: bool,
-    /// A factor was voided by who did not say so.
-    pub voided: bool,
-    /// Wrong codes that were answered as such, since time went on or somebody got in: at the host, and at the door.
-    pub guesses: [u8; 2],
-    /// An administrator or the disk lost the state.
-    pub lost: bool,
-    /// Steps that the clock went back, in all.
-    pub back: u64,
-    /// The exception that is not granted.
-    denied: Option<Exception>,
 }
 
 /// How often what may still happen.
@@ -68,6 +45,8 @@ pub struct Budget {
     pub restores: u8,
     /// The clock is set back by three steps.
     pub back: u8,
+    /// The clock falls behind, and is set right again.
+    pub behind: u8,
     /// The disk becomes read-only, or writable again.
     pub flips: u8,
 }
@@ -80,84 +59,8 @@ pub struct World {
     pub left: Budget,
     /// Steps that the clock of phone A is ahead of the host's.
     pub ahead: i64,
-}
-
-impl Ghost {
-    fn key(typed: Typed) -> (u8, u64) {
-        match typed {
-            Typed::Code(phone, step) => (phone as u8, step),
-            Typed::Backup(set) => (BACKUP + set, 0),
-            Typed::Wrong => (u8::MAX, 0),
-        }
-    }
-
-    pub fn accept(&mut self, typed: Typed, seen: &Seen) {
-        seen.mark(match typed {
-            Typed::Code(Phone::A, _) => "a code of phone A was accepted",
-            Typed::Code(Phone::B, _) => "a code of phone B was accepted",
-            Typed::Backup(_) => "a backup code was accepted",
-            Typed::Wrong => "a wrong code was accepted",
-        });
-        let (of, step) = Self::key(typed);
-        self.twice |= self.accepted.contains(&(of, step)) || typed == Typed::Wrong;
-        self.older |= self.accepted.iter().any(|(other, later)| *other == of && *later > step);
-        self.accepted.insert((of, step));
-    }
-
-    fn grants(&self, exception: Exception) -> bool {
-        self.denied != Some(exception)
-    }
-
-    pub fn healed(&mut self, furthest: u64) {
-        self.guesses = [0, 0];
-        if self.grants(Exception::LostAndBack) {
-            self.forget_beyond(furthest);
-        }
-    }
-
-    pub fn brought_back(&mut self, furthest: u64) {
-        if self.grants(Exception::UnlockedAndBack) {
-            self.forget_beyond(furthest);
-        }
-    }
-
-    fn forget_beyond(&mut self, furthest: u64) {
-        if self.back > 0 {
-            self.accepted.retain(|(of, step)| *of >= BACKUP || *step <= furthest);
-        }
-    }
-
-    pub fn restored(&mut self) {
-        self.guesses = [0, 0];
-        if self.grants(Exception::Restored) {
-            self.accepted.clear();
-        }
-    }
-
-    /// What is left is an older record, which stays used, or none, which heals.
-    fn fell_back(&mut self, exception: Exception, to: Option<Record>) {
-        self.guesses = [0, 0];
-        if !self.grants(exception) {
-            return;
-        }
-        self.lost = true;
-        let Some(record) = to else { return };
-        let last =
-            |phone: Phone| record.device(&phone.device().id).map_or(u64::MAX, |line| line.last.unwrap_or_default());
-        let used = record.backup.as_ref().map_or(u32::MAX, |backup| backup.used);
-        self.accepted.retain(|(of, step)| match of {
-            0 => *step <= last(Phone::A),
-            1 => *step <= last(Phone::B),
-            _ => used != 0,
-        });
-    }
-
-    /// A key that is set where its line was lost.
-    pub fn set_anew(&mut self, phone: Phone) {
-        if self.lost && self.grants(Exception::LostAndSet) {
-            self.accepted.retain(|(of, _)| *of != phone as u8);
-        }
-    }
+    /// Steps that the host's clock is behind the true time, and behind the phone's for that.
+    pub behind: u64,
 }
 
 impl World {
@@ -166,7 +69,8 @@ impl World {
         if let Some(factor) = factor {
             host.enrolled(factor, ahead);
         }
-        Self { host, programs: vec![None; programs], ghost: Ghost { denied, ..Ghost::default() }, left, ahead }
+        let (programs, ghost) = (vec![None; programs], Ghost::denying(denied));
+        Self { host, programs, ghost, left, ahead, behind: 0 }
     }
 
     pub fn is_idle(&self) -> bool {
@@ -206,14 +110,15 @@ impl World {
     }
 
     fn answered(&mut self, run: &Run, seen: &Seen) {
-        let lane = usize::from(!matches!(run.deed, Deed::Login(_)));
+        if run.said != Some(Said::Error) {
+            self.ghost.told(run);
+        }
         match (run.deed, run.said) {
-            (Deed::Login(typed), Some(Said::Accepted)) => {
-                self.ghost.accept(typed, seen);
-                self.ghost.guesses[lane] = 0;
-            }
-            (_, Some(Said::Wrong)) => self.ghost.guesses[lane] += 1,
+            (Deed::Login(typed), Some(Said::Accepted)) => self.ghost.accept(typed, seen),
             (Deed::Login(_), Some(Said::Waiting)) => seen.mark("somebody waited"),
+            (Deed::Login(typed), Some(Said::Used)) if typed.codes().len() > 1 => {
+                seen.mark("two codes in a row were refused as used");
+            }
             (Deed::Login(_), Some(Said::Used)) => seen.mark("a used code was refused"),
             (_, Some(Said::Error)) => seen.mark("a commit failed and said nothing"),
             (Deed::Login(_), _) => {}
@@ -236,8 +141,34 @@ impl World {
 
     pub fn time_goes_on(&mut self) {
         self.host.clock += 1;
-        self.programs.iter_mut().flatten().for_each(|run| run.is_late = true);
-        self.ghost.guesses = [0, 0];
+        self.programs.iter_mut().flatten().for_each(|run| (run.is_late, run.has_aged) = (true, true));
+        self.ghost.time_goes_on(PERIOD);
+    }
+
+    /// The phone keeps the true time.
+    pub fn clock_falls_behind(&mut self, by: u64) {
+        (self.behind, self.host.clock) = (by, self.host.clock - by);
+        self.ahead += by as i64;
+        self.ghost.back += by;
+    }
+
+    pub fn clock_is_set_right(&mut self) {
+        self.host.clock += self.behind;
+        self.ahead -= self.behind as i64;
+        self.ghost.back -= self.behind;
+        self.ghost.time_goes_on(self.behind * PERIOD);
+        self.behind = 0;
+    }
+
+    /// Does the record that the next program would read hold every guess that was judged?
+    pub fn is_counted(&self) -> bool {
+        let found = |inode: Option<u8>| inode.map_or(Found::Nothing, |inode| self.host.file(inode).read());
+        let owed = self.ghost.counts(self.programs.iter().flatten());
+        let record = || {
+            let (record, _) = state::newest(found(self.host.state.cached), found(self.host.run))?;
+            Some(record.unwrap_or_default())
+        };
+        owed.is_nothing() || record().is_some_and(|record| owed.is_in(&record, self.host.now()))
     }
 
     /// What an interrupted program leaves: at a write every part of it, at fdatasync its failure or its success, else what
@@ -248,13 +179,19 @@ impl World {
         let mut all = vec![self.clone()];
         match (run.call, run.target(&self.host)) {
             (Call::Open | Call::Lock | Call::OpenRun | Call::LockRun, _) => return Vec::new(),
-            (Call::Write, Some(inode)) => {
+            (Call::Charge | Call::Outcome | Call::Write, Some(inode)) => {
                 let with = |file| {
                     let mut world = self.clone();
                     *world.host.file_mut(inode) = file;
                     world
                 };
                 all = self.host.file(inode).after_cut(&run.writing(mutation)).into_iter().map(with).collect();
+                // One that goes on behind a failure writes the charge again, and waits for it.
+                if run.call == Call::Outcome {
+                    let mut file = self.host.file(inode).clone();
+                    file.sync();
+                    all.push(with(file));
+                }
             }
             (call @ (Call::SyncBefore | Call::Sync), Some(inode)) => {
                 let with = |change: fn(&mut File)| {
@@ -270,13 +207,11 @@ impl World {
             }
             _ => {}
         }
-        let used_up = self.uses_up();
         let mut once: Vec<Self> = Vec::new();
         for mut world in all {
-            if used_up {
-                world.ghost.guesses = [0, 0];
-            }
-            if let (Some(Mutation::FailureIgnored), Some(run)) = (mutation, world.programs[me].take()) {
+            if let (Some(Mutation::FailureIgnored), Some(mut run)) = (mutation, world.programs[me].take()) {
+                let has_aged = run.has_aged;
+                run.guess.iter_mut().for_each(|guess| world.ghost.judged(guess, has_aged));
                 world.answered(&run, &Seen::default());
             }
             world.ended(me);
@@ -287,18 +222,11 @@ impl World {
         once
     }
 
-    /// Does somebody have the right code? He may guess afresh, be it that he never hears of it.
-    fn uses_up(&self) -> bool {
-        self.programs.iter().flatten().any(|run| run.said == Some(Said::Accepted))
-    }
-
     /// Every world after the power went; none where it takes nothing along.
     pub fn after_power_loss(&self) -> Vec<Self> {
         let all = self.host.after_power_loss().into_iter().map(|host| {
             let mut world = Self { host, programs: vec![None; self.programs.len()], ..self.clone() };
-            if self.uses_up() {
-                world.ghost.guesses = [0, 0];
-            }
+            world.ghost.power_goes();
             let record = || world.host.state_file().and_then(File::record);
             if self.host.run.is_some() {
                 world.ghost.fell_back(Exception::RunLost, record());

@@ -105,9 +105,13 @@ def code(user, answer, address):
         left = verdict.get("backup_codes_left")
         return "in", "" if left is None else f"{left} backup codes are left."
     wait = verdict.get("retry_after", 0)
+    # Somebody has guessed. Two codes in a row, or three, are looked at always: in the same field, or in one each.
+    row = {2: "two codes in a row, like 123456-789012", 3: "three codes in a row, like 123456-789012-345678"}
+    wanted = row.get(verdict.get("codes"), row[2])
     return "no", {
         "used": f"This code was used already. The next one comes in {wait} s.",
-        "waiting": f"Too many wrong codes. Try again in {wait} s.",
+        "waiting": f"Too many wrong codes. Enter {wanted}: the one shown now, then the next.",
+        "same": "That is the same code twice. Wait until the app shows another one.",
         "wrong": "The security code is invalid.",
     }.get(verdict.get("reason"), "Codes cannot be checked now.")
 

@@ -63,18 +63,22 @@ fn synchronized(clock: &Clock) -> Option<bool> {
 }
 
 /// Users whose last code lies ahead of the clock.
-pub fn ahead(names: &[String]) -> Option<Finding> {
+pub fn ahead(names: &[String], clock_is_wrong: bool) -> Option<Finding> {
     let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
     let more = if names.len() > some.len() { ", ..." } else { "" };
     let what = format!(
-        "behind the last codes of {} users ({}{more}): it went back, or was wrong before; until it is there again, \
-         their codes are refused",
+        "behind the last codes of {} users ({}{more}): it went back, or was wrong before; their codes are refused until it \
+         is right again. Set the clock first. Only if it is right now, unlock them",
         names.len(),
         some.join(", ")
     );
     let all: String = names.iter().map(|name| format!(" {}", quoted(name))).collect();
-    (!names.is_empty())
-        .then(|| Finding::fault(CLOCK, "records_ahead", what).mended_by([format!("pam-totp unlock{all}")]))
+    // Not to be pasted while the clock is certainly wrong.
+    let mark = if clock_is_wrong { "# " } else { "" };
+    (!names.is_empty()).then(|| {
+        let unlock = format!("{mark}pam-totp unlock{all}");
+        Finding::fault(CLOCK, "records_ahead", what).mended_by(["timedatectl".to_owned(), unlock])
+    })
 }
 
 /// The module's file.

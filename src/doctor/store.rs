@@ -211,6 +211,16 @@ fn in_force(path: &Path, policy: &Policy, file: &str) -> Vec<Finding> {
         );
         findings.push(Finding::warning(POLICY, "other_store", what).mended_by([line]));
     }
+    if !policy.without_effect.is_empty() {
+        let keys = policy.without_effect.join(" and ");
+        let what = format!(
+            "{}: {keys} of [throttle] have no effect any more: `free` and `every` say how many wrong codes are looked at",
+            shown(path)
+        );
+        let lines =
+            policy.without_effect.iter().map(|key| format!("sed -i 's/^[[:blank:]]*{key}[[:blank:]]*=/#&/' {file}"));
+        findings.push(Finding::warning(POLICY, "throttle_keys", what).mended_by(lines));
+    }
     if findings.is_empty() {
         findings.push(Finding::fine(POLICY, "can be read, and is on"));
     }

@@ -47,9 +47,7 @@ pub fn verify(account: &Account, login: &Login<'_>, answer: &Answer) -> Result<O
     let service = login.remembers.then(|| login.service.to_owned());
     match ask(&account.name, Ask::Verify { code: answer.clone(), from: login.source, service }, LOGIN)? {
         Reply::Verdict(None) => Ok(None),
-        Reply::Verdict(Some((outcome, now))) => {
-            Ok(Some(Verdict { outcome, healed: false, counter_lost: false, clock_back: None, clock_off: None, now }))
-        }
+        Reply::Verdict(Some((outcome, now))) => Ok(Some(Verdict::told(outcome, now))),
         other => Err(beside(other)),
     }
 }

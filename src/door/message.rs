@@ -44,7 +44,7 @@ impl Message {
     }
 }
 
-/// A message that is being read: each field is taken once, and none may be left over.
+/// A message that is being read: each field is taken once. What is left over is a fault in a request.
 pub(super) struct Fields<'a> {
     pub(super) head: &'a str,
     rest: Vec<(&'a str, Vec<&'a str>)>,
@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
         Ok(Self { head, rest: lines.map(field).collect::<Option<_>>().ok_or(Malformed)? })
     }
 
-    /// The words of a field that comes at most once; a second one is left over, and so a fault.
+    /// The words of a field that comes at most once; a second one is left over.
     pub(super) fn take<const N: usize>(&mut self, keyword: &str) -> Result<Option<[&'a str; N]>, Malformed> {
         let Some(place) = self.rest.iter().position(|(k, _)| *k == keyword) else { return Ok(None) };
         self.rest.remove(place).1.try_into().map(Some).map_err(|_| Malformed)

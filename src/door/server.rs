@@ -100,7 +100,13 @@ impl Clerk<'_> {
     }
 
     fn status(&self, account: &Account) -> Result<Reply, ManageError> {
-        Ok(Reply::Status(Status::of(self.desk.store()?, &account.name, Some(account), clock::now())?))
+        Ok(Reply::Status(Status::of(
+            self.desk.store()?,
+            &self.desk.policy().throttle,
+            &account.name,
+            Some(account),
+            clock::now(),
+        )?))
     }
 
     fn verify(

@@ -14,7 +14,7 @@ use crate::manage::{Codes, ManageError, Place};
 use crate::otp::{Algorithm, Digits};
 use crate::secret::{Answer, Secret};
 use crate::source::Source;
-use crate::state::Since;
+use crate::state::{MAX_LANES, Since};
 use crate::status::{BackupStatus, DeviceStatus, Status, Wait};
 
 /// Bytes of a code; what is longer is no code, and goes as an empty one.
@@ -225,10 +225,10 @@ impl Reply {
             ["status", "none"] => Self::Status(fields.status(false)?),
             ["status", "enrolled"] => Self::Status(fields.status(true)?),
             ["done"] => Self::Done(fields.backup_codes()?),
-            ["refused", why @ ..] => Self::Refused(refusal_from(why)?),
+            ["refused", why @ ..] => Self::Refused(refusal_from(why, &mut fields)?),
             _ => return Err(Malformed),
         };
-        fields.end()?;
+        // Fields that a later version has are left over: a reply says what happened already.
         Ok(reply)
     }
 
@@ -239,9 +239,7 @@ impl Reply {
             Self::Verdict(None) => Message::new("verdict none").end(),
             Self::Verdict(Some((outcome, now))) => {
                 let mut out = Message::new(&format!("verdict {now} {}", outcome_words(outcome)));
-                if let Outcome::Accepted { since: Some(since), .. } = outcome {
-                    out.since(since);
-                }
+                out.beside(outcome);
                 out.end()
             }
             Self::Status(status) => status_message(status).end(),
@@ -250,7 +248,13 @@ impl Reply {
                 codes.iter().for_each(|code| out.field("code", &[code]));
                 out.end()
             }
-            Self::Refused(error) => Message::new(&format!("refused {}", refusal_words(error))).end(),
+            Self::Refused(error) => {
+                let mut out = Message::new(&format!("refused {}", refusal_words(error)));
+                if let ManageError::CodeRefused { outcome, .. } = error {
+                    out.beside(outcome);
+                }
+                out.end()
+            }
         }
     }
 }
@@ -260,8 +264,10 @@ fn outcome_words(outcome: &Outcome) -> String {
         Outcome::Accepted { via: Via::Device(id), .. } => format!("device {id}"),
         Outcome::Accepted { via: Via::Backup { left }, .. } => format!("backup {left}"),
         Outcome::Used { next_in } => format!("used {next_in}"),
-        Outcome::Wrong { fails, wait_until } => format!("wrong {fails} {}", or_none(*wait_until)),
-        Outcome::Waiting { until } => format!("waiting {until}"),
+        Outcome::Later { at } => format!("later {at}"),
+        Outcome::Wrong { since, left } => format!("wrong {since} {left}"),
+        Outcome::Waiting { until, .. } => format!("waiting {}", or_none(*until)),
+        Outcome::Twice { next_in } => format!("twice {}", or_none(*next_in)),
         Outcome::NotACode => "no-code".into(),
     }
 }
@@ -273,15 +279,20 @@ fn outcome_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Outcome, Malf
         }
         ["backup", left] => Outcome::Accepted { via: Via::Backup { left: parsed(left)? }, since: fields.since()? },
         ["used", next_in] => Outcome::Used { next_in: parsed(next_in)? },
-        ["wrong", fails, until] => Outcome::Wrong { fails: parsed(fails)?, wait_until: maybe(until)? },
-        ["waiting", until] => Outcome::Waiting { until: parsed(until)? },
+        ["later", at] => Outcome::Later { at: parsed(at)? },
+        ["wrong", since, left] => Outcome::Wrong { since: parsed(since)?, left: parsed(left)? },
+        ["waiting", until] => {
+            let [need, next_in] = fields.one("codes")?;
+            Outcome::Waiting { until: maybe(until)?, need: row(need)?, next_in: maybe(next_in)? }
+        }
+        ["twice", next_in] => Outcome::Twice { next_in: maybe(next_in)? },
         ["no-code"] => Outcome::NotACode,
         _ => return Err(Malformed),
     })
 }
 
 /// Each refusal that says all by its name.
-const REFUSALS: [(&str, ManageError); 22] = [
+const REFUSALS: [(&str, ManageError); 23] = [
     ("enrolled", ManageError::AlreadyEnrolled),
     ("not-enrolled", ManageError::NotEnrolled),
     ("device-exists", ManageError::DeviceExists),
@@ -293,6 +304,7 @@ const REFUSALS: [(&str, ManageError); 22] = [
     ("same-key", ManageError::SameKey),
     ("not-consecutive", ManageError::NotConsecutive),
     ("no-counter", ManageError::NoCounter),
+    ("too-many-pairs", ManageError::TooManyPairs),
     ("used", ManageError::UsedCode),
     ("code-needed", ManageError::CodeNeeded),
     ("no-random", ManageError::NoRandom),
@@ -309,18 +321,18 @@ const REFUSALS: [(&str, ManageError); 22] = [
 fn refusal_words(error: &ManageError) -> String {
     match error {
         ManageError::WrongCode { clock_off } => format!("wrong {}", or_none(*clock_off)),
-        ManageError::CodeRefused { retry_after, used: true } => format!("current-used {retry_after}"),
-        ManageError::CodeRefused { retry_after, used: false } => format!("current-wrong {retry_after}"),
+        ManageError::CodeRefused { outcome, now } => format!("current {now} {}", outcome_words(outcome)),
         // What is wrong with root's files is for root's log.
         error => REFUSALS.iter().find(|(_, e)| e == error).map_or("fault", |(word, _)| word).into(),
     }
 }
 
-fn refusal_from(words: &[&str]) -> Result<ManageError, Malformed> {
+fn refusal_from(words: &[&str], fields: &mut Fields<'_>) -> Result<ManageError, Malformed> {
     Ok(match words {
         ["wrong", clock_off] => ManageError::WrongCode { clock_off: maybe(clock_off)? },
-        ["current-used", after] => ManageError::CodeRefused { retry_after: parsed(after)?, used: true },
-        ["current-wrong", after] => ManageError::CodeRefused { retry_after: parsed(after)?, used: false },
+        ["current", now, outcome @ ..] => {
+            ManageError::CodeRefused { outcome: outcome_from(outcome, fields)?, now: parsed(now)? }
+        }
         [word] => REFUSALS.iter().find(|(w, _)| w == word).map(|(_, error)| error.clone()).ok_or(Malformed)?,
         _ => return Err(Malformed),
     })
@@ -341,6 +353,9 @@ fn status_message(status: &Status) -> Message {
     }
     if let Some(since) = &status.failures {
         out.since(since);
+    }
+    if status.row > 0 {
+        out.field("row", &[&status.row.to_string()]);
     }
     for Wait { lane, failures, until } in &status.waits {
         out.field("wait", &[&lane.to_string(), &failures.to_string(), &until.to_string()]);
@@ -367,6 +382,17 @@ impl Message {
         let (digits, name) = (device.digits.get().to_string(), encoded(device.name.as_bytes()));
         self.field("device", &[kind, &parameter, device.algorithm.name(), &digits, &name]);
         self.field("key", &[&device.secret.to_base32()]);
+    }
+
+    /// What stands beside the words of an outcome.
+    fn beside(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Accepted { since: Some(since), .. } => self.since(since),
+            Outcome::Waiting { need, next_in, .. } => {
+                self.field("codes", &[&need.to_string(), &or_none(*next_in)]);
+            }
+            _ => {}
+        }
     }
 
     fn since(&mut self, since: &Since) {
@@ -447,7 +473,8 @@ impl Fields<'_> {
             devices: self.all("device", crate::enrollment::MAX_DEVICES, device)?,
             backup_codes,
             failures: self.since()?,
-            waits: self.all("wait", 3 + crate::state::MAX_NETWORKS, wait)?,
+            row: self.take("row")?.map_or(Ok(0), |[count]| parsed(count))?,
+            waits: self.all("wait", MAX_LANES, wait)?,
         })
     }
 
@@ -481,6 +508,11 @@ fn kind_from(kind: &str, parameter: &str) -> Result<Kind, Malformed> {
         _ => Err(Malformed),
     }
     .and_then(|kind| if kind.is_valid() { Ok(kind) } else { Err(Malformed) })
+}
+
+/// How many codes in a row may be asked for.
+fn row(word: &str) -> Result<u8, Malformed> {
+    parsed(word).and_then(|need| if (2..=3).contains(&need) { Ok(need) } else { Err(Malformed) })
 }
 
 fn digits(word: &str) -> Result<Digits, Malformed> {

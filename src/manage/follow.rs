@@ -5,76 +5,101 @@ use super::{By, Codes, ManageError, Transaction};
 use crate::attempt;
 use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
+use crate::healing;
 use crate::resync::{self, Shown};
 use crate::secret::Answer;
-use crate::state::{DeviceState, Record};
+use crate::state::{DeviceState, LaneKey, Record};
+use crate::throttle::Buckets;
 
 impl Transaction<'_> {
     pub(super) fn resync(mut self, name: Option<&str>, first: &Answer, second: &Answer) -> Result<Codes, ManageError> {
-        let before = self.locked.record()?;
-        // Before anything is looked for: two codes at once are a guess too, and this one is counted.
+        // What is left if the two prove nothing: then the owner's code is as good as before.
+        let mut refund = self.healed()?;
+        let buckets = Buckets::new(LaneKey::Door, &self.policy.throttle, refund.weight, refund.now);
+        let is_guess = matches!(self.by, By::Owner(_));
+        // Before their code is used up.
+        if is_guess && buckets.gate(&refund.record).row > 2 {
+            return Err(ManageError::TooManyPairs);
+        }
         self.authorize()?;
-        let (mut enrollment, mut record, found, line) = match (self.find(name, first, second), self.by, before) {
-            (Ok(found), ..) => found,
-            (Err(slip), By::Owner(_), Some(before)) => {
-                // Nothing was done with the owner's code: it is as good as before.
-                self.locked.commit(&before)?;
+        let found = self.healed()?;
+        if is_guess {
+            // Two codes of an owner are a guess as at a login, from the same bucket, and are counted before anything is
+            // computed.
+            let mut charged = found.record.clone();
+            buckets.charge_pair(&mut charged);
+            self.locked.charge(&charged)?;
+            buckets.charge_pair(&mut refund.record);
+        }
+        let (device, line) = match found.find(name, first, second) {
+            Ok(found) => found,
+            Err(slip) => {
+                self.locked.settle(is_guess.then_some(&refund.record))?;
                 return Err(slip);
             }
-            (Err(slip), ..) => return Err(slip),
         };
+        let Healed { mut enrollment, mut record, .. } = found;
         record.set_device(line);
-        self.locked.commit(&record)?;
-        if let Some(device) = enrollment.devices.iter_mut().find(|d| d.id == found.id && d.skew != found.skew) {
-            *device = found;
+        self.locked.settle(Some(&record))?;
+        if let Some(old) = enrollment.devices.iter_mut().find(|d| d.id == device.id && d.skew != device.skew) {
+            *old = device;
             self.locked.replace_secret(&enrollment)?;
         }
         Ok(Codes::new())
     }
 
+    pub(super) fn set_counter(mut self, name: Option<&str>, counter: u64) -> Result<Codes, ManageError> {
+        let Healed { mut enrollment, mut record, .. } = self.healed()?;
+        let device = named_mut(&mut enrollment.devices, name)?;
+        let Kind::Hotp { start } = device.kind else { return Err(ManageError::NotHotp) };
+        // Healed, so it has one.
+        let line = record.device(&device.id).cloned().ok_or(ManageError::NotHotp)?;
+        let last = Some(counter.max(line.last.unwrap_or(start)));
+        record.set_device(DeviceState { last, ..line });
+        self.locked.commit(&record)?;
+        Ok(Codes::new())
+    }
+
+    /// What every login finds: the record healed, its buckets pulled in.
+    fn healed(&mut self) -> Result<Healed, ManageError> {
+        let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
+        let mut record = self.locked.record()?.unwrap_or_default();
+        let now = clock::now();
+        healing::heal(&enrollment, &mut record, now, self.policy.window);
+        let weight = attempt::weight(&enrollment, &record, now, self.policy.window);
+        if !clock::is_wrong(now) {
+            Buckets::new(LaneKey::Door, &self.policy.throttle, weight, now).pull_in(&mut record);
+        }
+        Ok(Healed { enrollment, record, weight, now })
+    }
+}
+
+/// A factor and its record, as they stand under the lock.
+struct Healed {
+    enrollment: Enrollment,
+    record: Record,
+    weight: u64,
+    now: u64,
+}
+
+impl Healed {
     /// The device that shows these two codes one after the other.
-    fn find(
-        &mut self,
-        name: Option<&str>,
-        first: &Answer,
-        second: &Answer,
-    ) -> Result<(Enrollment, Record, Device, DeviceState), ManageError> {
-        let (enrollment, record, now) = self.healed()?;
+    fn find(&self, name: Option<&str>, first: &Answer, second: &Answer) -> Result<(Device, DeviceState), ManageError> {
         let named = |device: &&Device| name.is_none_or(|name| device.name == name);
-        let mut error = if enrollment.devices.iter().any(|d| named(&d)) {
+        let mut error = if self.enrollment.devices.iter().any(|d| named(&d)) {
             ManageError::NotConsecutive
         } else {
             ManageError::NoSuchDevice
         };
-        for device in enrollment.devices.iter().filter(named) {
-            let Some(line) = record.device(&device.id) else { continue };
-            match resync::resync(device, line, first, second, now) {
-                Shown::Here(device, line) => return Ok((enrollment, record, *device, line)),
+        for device in self.enrollment.devices.iter().filter(named) {
+            let Some(line) = self.record.device(&device.id) else { continue };
+            match resync::resync(device, line, &self.record, first, second, self.now) {
+                Shown::Here(device, line) => return Ok((*device, line)),
                 Shown::Used => error = ManageError::UsedCode,
                 Shown::NoCounter if error == ManageError::NotConsecutive => error = ManageError::NoCounter,
                 Shown::NoCounter | Shown::Nowhere => {}
             }
         }
         Err(error)
-    }
-
-    pub(super) fn set_counter(mut self, name: Option<&str>, counter: u64) -> Result<Codes, ManageError> {
-        let (mut enrollment, mut record, _) = self.healed()?;
-        let device = named_mut(&mut enrollment.devices, name)?;
-        let Kind::Hotp { start } = device.kind else { return Err(ManageError::NotHotp) };
-        // Healed, so it has one.
-        let line = record.device(&device.id).cloned().ok_or(ManageError::NotHotp)?;
-        let last = Some(counter.max(line.last.unwrap_or(start)));
-        record.set_device(DeviceState { last, pending: None, ..line });
-        self.locked.commit(&record)?;
-        Ok(Codes::new())
-    }
-
-    fn healed(&mut self) -> Result<(Enrollment, Record, u64), ManageError> {
-        let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
-        let mut record = self.locked.record()?.unwrap_or_default();
-        let now = clock::now();
-        attempt::heal(&enrollment, &mut record, now, self.policy.window);
-        Ok((enrollment, record, now))
     }
 }

@@ -1,10 +1,10 @@
 //! Stores what somebody brought along from another module: his keys, the codes that he used there, his scratch codes.
 
 use crate::account::Account;
-use crate::attempt;
 use crate::backup::{self, BackupCodes, BackupShaped, Form, Stretched};
 use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
+use crate::healing;
 use crate::import::{Found, Token};
 use crate::policy::Policy;
 use crate::random;
@@ -23,9 +23,14 @@ pub enum Imported {
     New {
         /// Of his scratch codes so many were used here before.
         used: u32,
+        /// Seconds since 1970 from which on codes of every device count, where it is not known which were used.
+        counts_from: Option<u64>,
     },
     /// He had these keys already; what he used there since counts as used here.
-    CaughtUp,
+    CaughtUp {
+        /// The same.
+        counts_from: Option<u64>,
+    },
     /// He had all that already.
     Already,
 }
@@ -53,7 +58,8 @@ pub fn would_import(store: &Store, account: &Account, found: &Found, replace: bo
     }
     let old = store.enrollment_of(&account.name).ok().flatten();
     let before = store.peek(&account.name)?.unwrap_or_default();
-    Ok(Imported::New { used: used_before(found, old.as_ref(), &before).count_ones() })
+    let used = used_before(found, old.as_ref(), &before).count_ones();
+    Ok(Imported::New { used, counts_from: None })
 }
 
 /// The factor with these very keys, if he has it.
@@ -109,7 +115,7 @@ fn enroll(
     }
     let known = found.tokens.iter().zip(&enrollment.devices).filter_map(|(token, device)| line(token, device, &before));
     record.devices.extend(known);
-    attempt::heal(&enrollment, &mut record, now, policy.window);
+    healing::heal(&enrollment, &mut record, now, policy.window);
     let place = |line: &DeviceState| enrollment.devices.iter().position(|device| device.id == line.id);
     record.devices.sort_by_key(place);
     for (line, device) in record.devices.iter_mut().zip(&enrollment.devices) {
@@ -128,9 +134,19 @@ fn enroll(
     record.make_room(|id| is_new(id) || is_old(id));
     locked.commit(&record)?;
     locked.replace_secret(&enrollment)?;
+    let counts_from = counts_from(&enrollment, &record, now);
     let backup = record.backup.filter(|_| enrollment.backup_codes.is_some());
     locked.commit(&Record { backup, ..record })?;
-    Ok(Imported::New { used: used.count_ones() })
+    Ok(Imported::New { used: used.count_ones(), counts_from })
+}
+
+/// When codes count of which nobody knows whether they were used.
+fn counts_from(enrollment: &Enrollment, record: &Record, now: u64) -> Option<u64> {
+    let from = |device: &Device| {
+        let line = record.device(&device.id).filter(|line| line.drift.is_none())?;
+        healing::counts_from(device, line, record).filter(|from| *from > now)
+    };
+    enrollment.devices.iter().filter_map(from).max()
 }
 
 /// The scratch codes that were used here already, as bits: the other module's file still lists them. Where their key was
@@ -168,7 +184,7 @@ fn all(set: &BackupCodes) -> u32 {
 /// The state line that the source knows.
 fn line(token: &Token, device: &Device, before: &Record) -> Option<DeviceState> {
     let at = before.device(&device.id).and_then(|line| line.at);
-    Some(DeviceState { id: device.id.clone(), last: Some(token.used?), drift: token.drift, at, pending: None })
+    Some(DeviceState { id: device.id.clone(), last: Some(token.used?), drift: token.drift, at })
 }
 
 fn enrollment(account: &Account, found: &Found, now: u64) -> Result<Enrollment, ManageError> {
@@ -210,9 +226,9 @@ fn catch_up(
     let now = clock::now();
     let before = locked.record()?;
     let mut record = before.clone().unwrap_or_default();
-    attempt::heal(enrollment, &mut record, now, policy.window);
+    healing::heal(enrollment, &mut record, now, policy.window);
     let mut lost = Record::default();
-    attempt::heal(enrollment, &mut lost, now, policy.window);
+    healing::heal(enrollment, &mut lost, now, policy.window);
     for device in &enrollment.devices {
         let Some(token) = found.tokens.iter().find(|token| is_of(device, token)) else { continue };
         let Some(line) = record.devices.iter_mut().find(|line| line.id == device.id) else { continue };
@@ -232,5 +248,5 @@ fn catch_up(
         return Ok(Imported::Already);
     }
     locked.commit(&record)?;
-    Ok(Imported::CaughtUp)
+    Ok(Imported::CaughtUp { counts_from: counts_from(enrollment, &record, now) })
 }

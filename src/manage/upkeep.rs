@@ -3,13 +3,14 @@
 
 use super::ManageError;
 use crate::account::Account;
-use crate::attempt;
 use crate::backup::BackupCodes;
 use crate::clock;
 use crate::enrollment::Enrollment;
+use crate::healing::{self, BroughtBack};
 use crate::policy::Policy;
 use crate::state::{BackupState, Record};
 use crate::store::{Locked, Store, StoreError};
+use crate::throttle;
 
 /// Takes the factor off; works when the account is gone and when the file is unusable.
 pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {
@@ -49,8 +50,19 @@ pub(super) fn forget_trusts(locked: &mut Locked<'_>) -> Result<(), StoreError> {
     }
 }
 
-/// Clears waits, and brings back a state that lies in the future.
-pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<(), ManageError> {
+/// What [`unlock`] came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unlocked {
+    /// What became of devices whose record lay in the future.
+    pub brought_back: BroughtBack,
+    /// Seconds that the clock is behind the last login; 0: it is not.
+    pub was_ahead: u64,
+    /// The clock is certainly wrong: nothing was brought back.
+    pub clock_is_wrong: bool,
+}
+
+/// Ends all waits, and brings back a state that lies in the future. No used code counts again by that.
+pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<Unlocked, ManageError> {
     if !store.is_enrolled(name)? {
         return Err(ManageError::NotEnrolled);
     }
@@ -58,14 +70,13 @@ pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<(), ManageEr
     let enrollment = locked.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
     let mut record = locked.record()?.unwrap_or_default();
     let now = clock::now();
-    attempt::heal(&enrollment, &mut record, now, policy.window);
-    attempt::bring_back(&enrollment, &mut record, now, policy.window);
-    for lane in &mut record.lanes {
-        (lane.fails, lane.last, lane.until) = (0, 0, 0);
-        lane.seen = lane.seen.min(now);
-    }
+    healing::heal(&enrollment, &mut record, now, policy.window);
+    let was_ahead = healing::clock_back(&enrollment, &record, now, policy.window).unwrap_or_default();
+    let brought_back = healing::bring_back(&enrollment, &mut record, now, policy.window);
+    throttle::refill(&mut record, now);
     record.trusts.clear();
-    Ok(locked.commit(&record)?)
+    locked.commit(&record)?;
+    Ok(Unlocked { brought_back, was_ahead, clock_is_wrong: clock::is_wrong(now) })
 }
 
 /// Gives an account its first backup codes, which were shown and typed back while nothing was locked. Whether that was
@@ -86,7 +97,7 @@ pub fn add_codes(
         return Ok(false);
     }
     let mut record = locked.record()?.unwrap_or_default();
-    attempt::heal(&enrollment, &mut record, clock::now(), policy.window);
+    healing::heal(&enrollment, &mut record, clock::now(), policy.window);
     // Before the set is there: a crash in between leaves none, and no set of which all codes count as used.
     record.backup = Some(BackupState { id: set.id.clone(), used: 0 });
     locked.commit(&record)?;

@@ -18,6 +18,8 @@ use crate::options::Options;
 const FAIL_DELAY: u32 = 2_000_000;
 /// What `forward_pass` asks with.
 const PROMPT_BOTH: &str = "Password and verification code: ";
+/// How often somebody is asked for a further code: for the second, the third, and once for another one.
+const ASKED_AGAIN: usize = 3;
 /// With this, cut or repeated to the length of what was typed, sshd replaces the answer of users who may not log in.
 const SSHD_FILLER: &[u8] = b"\x08\n\r\x7fINCORRECT";
 
@@ -236,7 +238,9 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     }
 
     fn ask(&mut self, standing: &Standing) -> Exit {
-        let answer = match self.answer() {
+        // Whoever typed into a prompt of ours can be asked for more.
+        let can_ask = !self.options.use_first_pass && self.stashed.is_none();
+        let mut answer = match self.answer() {
             Ok(Some(answer)) => answer,
             Ok(None) => {
                 self.host.log(Level::Error, "use_first_pass: no earlier module asked for a password");
@@ -245,15 +249,45 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
             Err(ConversationFailed) => return self.conversation_failed(),
         };
         panic_here!("flow");
-        let verdict = self.desk.verify(standing, &self.login, &answer);
-        match (&verdict, standing) {
-            (Ok(Some(verdict)), Standing::Enrolled(account)) => self.tell(verdict, &account.name),
-            _ => self.log_without_verdict(&verdict, standing),
+        let mut verdict = self.desk.verify(standing, &self.login, &answer);
+        for _ in 0..ASKED_AGAIN {
+            let Some(question) = self.question(&verdict, &answer, standing).filter(|_| can_ask) else { break };
+            self.log_outcome(&verdict, standing);
+            let Ok(more) = self.host.prompt(&question, self.options.echo) else { return self.conversation_failed() };
+            answer = answer.continued(more, self.desk.digits(standing).get());
+            verdict = self.desk.verify(standing, &self.login, &answer);
+        }
+        self.log(&verdict, standing);
+        if let (Ok(Some(verdict)), true) = (&verdict, self.explains()) {
+            self.explain(verdict);
         }
         self.hint_at_filler(&answer);
         match verdict {
             Ok(Some(Verdict { outcome: Outcome::Accepted { .. }, .. })) => Exit::Success,
             _ => Exit::Refuse,
+        }
+    }
+
+    fn explains(&self) -> bool {
+        self.options.explain && !self.options.quiet
+    }
+
+    /// What to ask next, where more codes are looked at than were typed: an owner with the phone need not wait, nor know
+    /// how codes in a row are typed. It is a prompt, which programs show that swallow messages.
+    fn question(
+        &self,
+        verdict: &Result<Option<Verdict>, StoreError>,
+        answer: &Answer,
+        standing: &Standing,
+    ) -> Option<String> {
+        match &verdict.as_ref().ok()?.as_ref()?.outcome {
+            _ if !self.explains() => None,
+            Outcome::Waiting { need, next_in, .. } => {
+                let typed = answer.as_codes(self.desk.digits(standing).get())?.count();
+                (typed < usize::from(*need)).then(|| user::one_more(typed, *next_in))
+            }
+            Outcome::Twice { next_in } => Some(user::another(*next_in)),
+            _ => None,
         }
     }
 
@@ -270,13 +304,10 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
 
     /// Refused without a verdict: nothing is said to the user, whatever the reason.
     fn log_without_verdict(&mut self, verdict: &Result<Option<Verdict>, StoreError>, standing: &Standing) {
-        let user = standing.user();
-        log_failure(self.host, self.items, user);
-        let source = self.login.source;
+        let (user, source) = (standing.user(), self.login.source);
         match (verdict, standing) {
             (Err(error), _) => {
-                let who = user.map(|u| format!(" for {}", words::clean(u))).unwrap_or_default();
-                self.host.log(Level::Error, &format!("store error{who}: {error}"));
+                self.log_store_error(error, user);
             }
             (_, Standing::Unknown) => {
                 self.host.log(Level::Notice, &format!("no enrollment: unknown user from {source}"));
@@ -297,40 +328,58 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
         }
     }
 
-    /// One line for fail2ban, one for people, one message for the user.
-    fn tell(&mut self, verdict: &Verdict, name: &str) {
-        let accepted = matches!(verdict.outcome, Outcome::Accepted { .. });
-        if !accepted {
-            log_failure(self.host, self.items, Some(name));
+    /// One line for fail2ban, one for people.
+    fn log(&mut self, verdict: &Result<Option<Verdict>, StoreError>, standing: &Standing) {
+        if !matches!(verdict, Ok(Some(Verdict { outcome: Outcome::Accepted { .. }, .. }))) {
+            log_failure(self.host, self.items, standing.user());
         }
-        let level = if accepted { Level::Info } else { Level::Notice };
-        self.host.log(level, &log::verdict(verdict, name, self.login.source));
+        self.log_outcome(verdict, standing);
+    }
+
+    /// Why, or how.
+    fn log_outcome(&mut self, verdict: &Result<Option<Verdict>, StoreError>, standing: &Standing) {
+        let (Ok(Some(verdict)), Standing::Enrolled(account)) = (verdict, standing) else {
+            return self.log_without_verdict(verdict, standing);
+        };
+        let name = &account.name;
+        let accepted = matches!(verdict.outcome, Outcome::Accepted { .. });
+        match &verdict.fault {
+            // Not told apart from a wrong code to anybody else.
+            Some(error) => self.log_store_error(error, Some(name)),
+            None => {
+                let level = if accepted { Level::Info } else { Level::Notice };
+                self.host.log(level, &log::verdict(verdict, name, self.login.source));
+            }
+        }
         for note in log::notes(verdict, name) {
             self.host.log(Level::Notice, &note);
         }
-        if self.options.explain && !self.options.quiet {
-            self.explain(verdict);
-        }
+    }
+
+    fn log_store_error(&mut self, error: &StoreError, user: Option<&str>) {
+        let who = user.map(|u| format!(" for {}", words::clean(u))).unwrap_or_default();
+        self.host.log(Level::Error, &format!("store error{who}: {error}"));
     }
 
     fn explain(&mut self, verdict: &Verdict) {
-        let left = |until: u64| user::too_many(until.saturating_sub(verdict.now));
-        match &verdict.outcome {
-            Outcome::Accepted { via, since } => {
-                if let Via::Backup { left } = via {
-                    self.host.say(Tone::Info, &user::backup_codes_left(*left));
-                }
-                if let Some(since) = since {
-                    self.host.say(Tone::Info, &user::since(since));
-                }
+        let accepted = matches!(verdict.outcome, Outcome::Accepted { .. });
+        if verdict.clock_is_wrong && !accepted {
+            self.host.say(Tone::Error, user::CLOCK_IS_WRONG);
+            return self.say_support();
+        }
+        if let Outcome::Accepted { via, since } = &verdict.outcome {
+            if let Via::Backup { left } = via {
+                self.host.say(Tone::Info, &user::backup_codes_left(*left));
             }
-            Outcome::Used { next_in } => self.host.say(Tone::Error, &user::used(*next_in)),
-            Outcome::Wrong { wait_until: Some(until), .. } | Outcome::Waiting { until } => {
-                self.host.say(Tone::Error, &left(*until));
-                self.say_support();
+            if let Some(since) = since {
+                self.host.say(Tone::Info, &user::since(since));
             }
-            Outcome::Wrong { fails, wait_until: None, .. } if *fails >= 3 => self.say_support(),
-            Outcome::Wrong { .. } | Outcome::NotACode => {}
+        }
+        if let Some(told) = user::refused(&verdict.outcome, verdict.now) {
+            self.host.say(Tone::Error, &told);
+        }
+        if matches!(&verdict.outcome, Outcome::Waiting { .. } | Outcome::Wrong { since: 3.., .. }) {
+            self.say_support();
         }
     }
 
@@ -341,12 +390,18 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     }
 }
 
-/// Password and code: a trailing backup code in its exact shape, else exactly as many trailing digits as the
-/// user's codes have. Without either the whole is the password and the code is empty.
+/// Password and code: at the end three or two codes in a row, joined by hyphens; else a backup code in its exact shape, else
+/// exactly as many digits as the user's codes have. Without any the whole is the password and the code is empty.
 fn split(both: &[u8], digits: usize) -> (&[u8], &[u8]) {
-    let by_digits = || {
-        let (password, code) = both.split_at_checked(both.len().checked_sub(digits)?)?;
-        code.iter().all(u8::is_ascii_digit).then_some((password, code))
-    };
-    BackupShaped::split_from(both).or_else(by_digits).unwrap_or((both, b""))
+    let row = |count| split_row(both, digits, count);
+    row(3).or_else(|| row(2)).or_else(|| BackupShaped::split_from(both)).or_else(|| row(1)).unwrap_or((both, b""))
+}
+
+/// So many codes at the end, with exactly one hyphen between two.
+fn split_row(both: &[u8], digits: usize, count: usize) -> Option<(&[u8], &[u8])> {
+    let length = digits.saturating_add(1).checked_mul(count)?.checked_sub(1)?;
+    let (password, codes) = both.split_at_checked(both.len().checked_sub(length)?)?;
+    let is_row =
+        codes.split(|byte| *byte == b'-').all(|code| code.len() == digits && code.iter().all(u8::is_ascii_digit));
+    is_row.then_some((password, codes))
 }

@@ -184,6 +184,20 @@ fn try_lock(mut file: File, path: &Path, deadline: Option<Instant>) -> Result<Op
     }
 }
 
+/// For looking. Gives the file back where the lock is not to be had in time.
+pub(super) fn lock_shared(mut file: File, deadline: Option<Instant>) -> Result<Flock<File>, File> {
+    loop {
+        file = match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((file, _)) => file,
+        };
+        if deadline.is_none_or(|d| Instant::now() >= d) {
+            return Err(file);
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+}
+
 pub(super) fn create(path: &Path, flags: OFlag) -> Result<File, StoreError> {
     let fault = |e| StoreError::Io(path.into(), e);
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;

@@ -54,6 +54,10 @@ fn policy_and_module() -> Vec<Row<'static>> {
         ("policy_text", format!("printf 'window = 1\\nenabled = ture\\n' >{POLICY}")),
         ("policy_text", format!("printf 'window = 1\\nunenroled = \"allow\"\\n' >{POLICY}")),
         ("policy_file", format!("echo 'window = 1' >{POLICY} && chmod 666 {POLICY}")),
+        (
+            "throttle_keys",
+            format!("printf '[throttle]\\nfirst_wait = 30\\n  longest_wait = 900\\nfree = 9\\n' >{POLICY}"),
+        ),
         ("policy_off", format!("printf 'enabled = false\\nunenrolled = \"allow\"\\n' >{POLICY}")),
         ("policy_absent", "sed -i 's#^auth.*pam_totp.so#& config=/etc/security/own.toml#' /etc/pam.d/sudo".into()),
         (

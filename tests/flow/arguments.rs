@@ -108,6 +108,27 @@ fn forward_pass_splits_password_and_code() {
         (6, "hunter2abcd-efgh-jkmn-123456", "hunter2abcd-efgh-jkmn-", "123456"),
         (6, "aaaa-1111-2222-3333-444444", "aaaa-1111-2222-3333-", "444444"),
         (6, "x1234-5678-9012-3456", "x", "1234-5678-9012-3456"),
+        // Codes in a row, joined by hyphens.
+        (6, "pw123456-789012", "pw", "123456-789012"),
+        (6, "pw123456-789012-345678", "pw", "123456-789012-345678"),
+        (6, "123456-789012", "", "123456-789012"),
+        (6, "123456-789012-345678", "", "123456-789012-345678"),
+        (6, "pw999999-123456-789012-345678", "pw999999-", "123456-789012-345678"),
+        (6, "pw-123456", "pw-", "123456"),
+        (6, "pw-123456-789012", "pw-", "123456-789012"),
+        (6, "pw1123456-789012", "pw1", "123456-789012"),
+        (6, "pw12345-789012", "pw12345-", "789012"),
+        (6, "pw123456--789012", "pw123456--", "789012"),
+        (6, "pw123456 789012", "pw123456 ", "789012"),
+        (6, "pw123456789012", "pw123456", "789012"),
+        (6, "pw123456-789012-", "pw123456-789012-", ""),
+        (7, "pw1234567-8901234", "pw", "1234567-8901234"),
+        (8, "pw12345678-90123456", "pw", "12345678-90123456"),
+        (8, "pw12345678-90123456-78901234", "pw", "12345678-90123456-78901234"),
+        (8, "pw123456-789012", "pw123456-789012", ""),
+        // A backup code is none of them, nor they one.
+        (6, "pw123456-abcd-efgh-jkmn-pqrs", "pw123456-", "abcd-efgh-jkmn-pqrs"),
+        (8, "pw1234-5678-9012-3456", "pw", "1234-5678-9012-3456"),
     ];
     for (digits, typed, password, code) in cases {
         let mut line = line(&[c"forward_pass"]).with(|line| line.clerk.digits = digits);
@@ -207,9 +228,9 @@ fn after_publickey_refuses_whoever_brings_no_key() {
 #[test]
 fn a_key_does_not_replace_the_code() {
     let mut line = line(&[c"after=publickey"])
-        .judged(wrong(1, None))
+        .judged(wrong(1, 14))
         .with(|line| line.script.items.ssh_auth_info = Some(KEY.into()));
-    let reason = "wrong code: alice from 192.0.2.4, 1 since the last right one there";
+    let reason = "wrong code: alice from 192.0.2.4, 1 since the last login, 14 more looked at there";
     assert_eq!(line.runs(&[asks(PROMPT, "123456"), notes(FAILURE), notes(reason)]), Exit::Refuse);
 }
 

@@ -49,25 +49,39 @@ fn table() -> Vec<(Outcome, Exit, &'static str, Vec<Step>)> {
             used,
             vec![complains("The clock of this host has gone back. Ask its administrator, or use a backup code.")],
         ),
-        (wrong(1, None), no, "wrong code: alice from 192.0.2.4, 1 since the last right one there", vec![]),
-        (wrong(2, None), no, "wrong code: alice from 192.0.2.4, 2 since the last right one there", vec![]),
         (
-            wrong(3, None),
+            Outcome::Later { at: NOW + 240 },
             no,
-            "wrong code: alice from 192.0.2.4, 3 since the last right one there",
+            "used code: alice from 192.0.2.4 entered a code of a time that is over; codes count again from 2027-01-15 \
+             08:04 UTC",
+            vec![complains("Codes count again from 08:04 UTC (in 4 minutes).")],
+        ),
+        (wrong(1, 14), no, "wrong code: alice from 192.0.2.4, 1 since the last login, 14 more looked at there", vec![]),
+        (wrong(2, 13), no, "wrong code: alice from 192.0.2.4, 2 since the last login, 13 more looked at there", vec![]),
+        (
+            wrong(3, 12),
+            no,
+            "wrong code: alice from 192.0.2.4, 3 since the last login, 12 more looked at there",
+            vec![says("Call 42.")],
+        ),
+        // From a new place, of somebody at whom strangers guess elsewhere.
+        (
+            wrong(40, 14),
+            no,
+            "wrong code: alice from 192.0.2.4, 40 since the last login, 14 more looked at there",
             vec![says("Call 42.")],
         ),
         (
-            wrong(6, Some(NOW + 240)),
+            wrong(12, 3),
             no,
-            "wrong code: alice from 192.0.2.4, 6 since the last right one there, the next try counts in 4 minutes",
-            vec![complains("Too many wrong codes. Try again in 4 minutes."), says("Call 42.")],
+            "wrong code: alice from 192.0.2.4, 12 since the last login, 3 more looked at there",
+            vec![complains("Wrong code. 3 more here, then two codes in a row are asked for."), says("Call 42.")],
         ),
         (
-            Outcome::Waiting { until: NOW + 30 },
+            wrong(15, 0),
             no,
-            "waiting: alice from 192.0.2.4 had too many wrong codes, 30 s left; the code was not looked at",
-            vec![complains("Too many wrong codes. Try again in 30 s."), says("Call 42.")],
+            "wrong code: alice from 192.0.2.4, 15 since the last login, 0 more looked at there",
+            vec![complains("Wrong code. From now on two codes in a row are asked for here."), says("Call 42.")],
         ),
         (Outcome::NotACode, no, "no code: the answer of alice from 192.0.2.4 has not the shape of a code", vec![]),
     ]
@@ -108,12 +122,8 @@ fn without_explain_nothing_is_said() {
 #[test]
 fn without_a_support_sentence_none_is_said() {
     let steps = |reason: &str| vec![asks(PROMPT, "123456"), notes(FAILURE), notes(reason)];
-    let three = "wrong code: alice from 192.0.2.4, 3 since the last right one there";
-    assert_eq!(line(&[c"explain"]).judged(wrong(3, None)).runs(&steps(three)), Exit::Refuse);
-    let waits = "waiting: alice from 192.0.2.4 had too many wrong codes, 30 s left; the code was not looked at";
-    let mut steps = steps(waits);
-    steps.push(complains("Too many wrong codes. Try again in 30 s."));
-    assert_eq!(line(&[c"explain"]).judged(Outcome::Waiting { until: NOW + 30 }).runs(&steps), Exit::Refuse);
+    let three = "wrong code: alice from 192.0.2.4, 3 since the last login, 12 more looked at there";
+    assert_eq!(line(&[c"explain"]).judged(wrong(3, 12)).runs(&steps(three)), Exit::Refuse);
 }
 
 type WithoutVerdict = (Standing, Result<Option<Verdict>, StoreError>, &'static str, Step);
@@ -156,10 +166,10 @@ fn without_a_factor_or_a_store_all_are_asked_and_refused_alike() {
 #[test]
 fn the_log_alone_learns_of_losses_and_clocks() {
     let told = |change: &dyn Fn(&mut Verdict), note: &str| {
-        let mut verdict = verdict(wrong(1, None));
+        let mut verdict = verdict(wrong(1, 14));
         change(&mut verdict);
         let mut line = line(&[c"explain"]).with(|line| line.clerk.verdict = Ok(Some(verdict)));
-        let reason = "wrong code: alice from 192.0.2.4, 1 since the last right one there";
+        let reason = "wrong code: alice from 192.0.2.4, 1 since the last login, 14 more looked at there";
         let steps = [asks(PROMPT, "123456"), notes(FAILURE), notes(reason), notes(note)];
         assert_eq!(line.runs(&steps), Exit::Refuse);
     };
@@ -181,6 +191,11 @@ fn the_log_alone_learns_of_losses_and_clocks() {
             ),
         );
     }
+    told(
+        &|verdict| verdict.closed = true,
+        "closed: alice had a hundred wrong codes in a row: single codes are not looked at until two in a row, or a \
+         backup code, are right",
+    );
     told(
         &|verdict| verdict.clock_back = Some(7_200),
         "clock: this host's clock went back by 120 minutes or more since the last code of alice: codes up to \
@@ -206,13 +221,13 @@ fn sshds_filler_is_recognized_for_everybody() {
 
 #[test]
 fn foreign_text_writes_no_lines_into_the_log() {
-    let mut line = line(&[]).judged(wrong(1, None)).with(|line| {
+    let mut line = line(&[]).judged(wrong(1, 14)).with(|line| {
         line.script.items.ruser = "x\nroot from".into();
         line.script.items.rhost = "bad host\x1b[2J".into();
         line.clerk.preview = Preview::Ask(Standing::Enrolled(Account { name: "do main\\bob".into(), uid: 7, gid: 7 }));
     });
     let failure = "authentication failure; logname= uid=1000 euid=0 tty=ssh ruser=x?root?from \
                    rhost=bad?host?[2J  user=do?main\\bob";
-    let reason = "wrong code: do?main\\bob from name, 1 since the last right one there";
+    let reason = "wrong code: do?main\\bob from name, 1 since the last login, 14 more looked at there";
     assert_eq!(line.runs(&[asks(PROMPT, "123456"), notes(failure), notes(reason)]), Exit::Refuse);
 }

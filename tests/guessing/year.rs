@@ -1,34 +1,24 @@
-//! Days and days of one user: his logins, those who guess between them, and what both come to.
+//! Days and days of one user: their logins, those who guess between them, and what both come to.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use pam_totp::account::Account;
 use pam_totp::attempt::{Decision, Outcome};
 use pam_totp::enrollment::{Device, Kind};
-use pam_totp::source::{Network, Source};
-use pam_totp::state::{Lane, LaneKey, Record};
-use pam_totp::throttle::{Limits, lane_of};
-use pam_totp::trust::Memory;
+use pam_totp::source::Source;
+use pam_totp::state::{ClassKey, LaneKey, Record};
+use pam_totp::throttle::{self, Level};
 
 use crate::heart::{NOW, User, accepted};
 
-const DAY: u64 = 86_400;
+pub const DAY: u64 = 86_400;
 /// RFC 4226 section 7.4, as the heart has it.
 const LOOK_AHEAD: u64 = 10;
 const MAX_DRIFT: u64 = 4;
+/// So many addresses somebody tries before they wait.
+const TRIES: u64 = 24;
 
-/// Where the guess of this number, or the login on the day of this number, comes from.
+/// Where the guess of this number, or the owner's login of this number, comes from.
 pub type Place = fn(u64) -> Source;
 
-/// A login of the owner's: on every so many days, at this second of the day.
-#[derive(Clone, Copy)]
-pub struct Visit {
-    pub every: u64,
-    pub at: u64,
-    pub from: Place,
-}
-
-/// Somebody who guesses.
+/// Somebody who guesses single codes.
 #[derive(Clone, Copy)]
 pub struct Guesser {
     pub manner: Manner,
@@ -37,61 +27,66 @@ pub struct Guesser {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// As often as the waits allow.
+    /// Whenever a code is looked at.
     Greedy,
-    /// Until a wait begins, and then not for so many seconds.
-    Bursts(u64),
-    /// As often as the waits allow, but so that none meets the owner, whose success makes all of them short again.
-    /// Knows his days. Nobody gets more guesses: the waits only grow until then.
+    /// But so that the owner, whose visits they know, meets no wait.
     Patient,
-    /// What is free, and then not before the owner has been there.
-    Free,
-    /// The code that the owner has just typed: somebody looked over his shoulder.
-    Replays,
-    /// Answers that are no code, each so many seconds.
-    NoCodes(u64),
-    /// What has the shape of a backup code, each so many seconds, waits or not.
-    BackupCodes(u64),
+    /// But so that as many tries are always left.
+    Leaves(u32),
 }
 
 /// The days to come.
 pub struct Year {
     pub user: User,
     pub days: u64,
-    pub owner: Vec<Visit>,
+    /// Seconds of the day at which the owner comes, and from where.
+    pub visits: Vec<u64>,
+    pub from: Place,
+    /// Of a hundred codes of theirs so many are mistyped.
+    pub mistyped: u64,
+    /// Networks from which the owner has logged in before.
+    pub known: Vec<Place>,
     pub guessers: Vec<Guesser>,
-    /// `[remember]`, in hours.
-    pub remember: Option<u64>,
+    /// Somebody has wrong pairs judged, as many as the machine takes, before whatever the owner types.
+    pub flood: Option<Place>,
 }
 
 /// What they came to.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
     pub days: u64,
-    /// Codes that were looked at.
-    pub guesses: u64,
-    /// How many hits they were on the average: the chance, as long as it is small.
+    /// Codes of guessers that were looked at, in each class.
+    pub guesses: [u64; 3],
+    /// How many hits they were on the average.
     pub hits: f64,
-    /// Backup-shaped answers that were looked at.
-    pub backup: u64,
-    pub logins: u64,
-    /// Logins for which `[remember]` asked for no code.
-    pub unasked: u64,
-    /// The owner's logins that met a wait: where nobody else guesses,
-    pub refused: u64,
-    /// where somebody guesses from the same place,
-    pub refused_shared: u64,
-    /// and on a new network.
-    pub refused_elsewhere: u64,
+    pub visits: u64,
+    /// The owner's visits in which a single code was not looked at.
+    pub waits: u64,
+    /// And in which two in a row were not, either.
+    pub triples: u64,
 }
 
 impl Told {
-    pub fn chance_a_day(&self) -> f64 {
-        self.hits / self.days as f64
+    /// Guesses of a whole year: what the buckets held at first, and what came back since.
+    fn a_year(guesses: u64, days: u64) -> f64 {
+        let first = guesses.min(60);
+        first as f64 + (guesses - first) as f64 * 365.0 / days as f64
     }
 
-    pub fn chance_a_year(&self) -> f64 {
-        1.0 - (-self.chance_a_day() * 365.0).exp()
+    /// The chance of a year, where so many codes of a million are right, in the class where it is highest.
+    pub fn chance(&self, right: f64) -> f64 {
+        let most = self.guesses.iter().map(|guesses| Self::a_year(*guesses, self.days)).fold(0.0, f64::max);
+        1.0 - (-most * right / 1e6).exp()
+    }
+
+    /// In all classes at once.
+    pub fn chance_of_account(&self, right: f64) -> f64 {
+        let all: f64 = self.guesses.iter().map(|guesses| Self::a_year(*guesses, self.days)).sum();
+        1.0 - (-all * right / 1e6).exp()
+    }
+
+    pub fn guesses_a_day(&self) -> f64 {
+        self.guesses.iter().sum::<u64>() as f64 / self.days as f64
     }
 }
 
@@ -109,20 +104,17 @@ pub fn open(user: &User, now: u64) -> u64 {
     user.enrollment.devices.iter().map(of).sum()
 }
 
-/// The most guesses that are looked at in a lane for so long after a success there.
-///
-/// Whatever the policy: a hundred (NIST SP 800-63B section 5.2.2) and one each six hours. By default: one each
-/// quarter of an hour, and ten more, for five are free, and the five waits after them are shorter than that.
-fn at_most(limits: &Limits, seconds: u64) -> u64 {
-    let ever = 100 + seconds / 21_600;
-    if *limits == Limits::default() { ever.min(10 + seconds / 900) } else { ever }
-}
+/// The same each time.
+pub struct Dice(pub u64);
 
-/// Guesses in a lane since the last success there.
-#[derive(Clone, Copy)]
-struct Gap {
-    since: u64,
-    guesses: u64,
+impl Dice {
+    /// Of a hundred throws so many.
+    pub fn falls(&mut self, of_hundred: u64) -> bool {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % 100 < of_hundred
+    }
 }
 
 struct Hand {
@@ -134,50 +126,48 @@ struct Hand {
 struct Passing {
     year: Year,
     now: u64,
-    visits: Vec<(u64, Source)>,
+    visits: Vec<u64>,
     visited: usize,
     hands: Vec<Hand>,
-    gaps: BTreeMap<String, Gap>,
-    /// Lanes in which anybody guessed.
-    guessed: BTreeSet<String>,
+    dice: Dice,
     number: u64,
-    /// When the owner last got in, and with which code.
-    typed: Option<(u64, String)>,
     told: Told,
 }
 
 impl Year {
-    pub fn passes(self) -> Told {
-        // A day before anybody guesses: the owner's networks are known.
-        let (begin, end) = (NOW + DAY, NOW + DAY + self.days * DAY);
-        let mut visits: Vec<(u64, Source)> = (0..=self.days)
-            .flat_map(|day| self.owner.iter().map(move |visit| (day, *visit)))
-            .filter(|(day, visit)| day % visit.every == 0)
-            .map(|(day, visit)| (NOW + day * DAY + visit.at, (visit.from)(day)))
-            .collect();
-        visits.sort_by_key(|(at, _)| *at);
-        let hands = self.guessers.iter().map(|guesser| Hand { guesser: *guesser, guesses: 0, next: begin }).collect();
+    pub fn passes(mut self) -> Told {
+        for (n, known) in (1..).zip(&self.known) {
+            let now = NOW - DAY + n * 60;
+            self.user.source = known(0);
+            assert!(accepted(&self.user.types(self.user.code(now, 0), now)));
+        }
+        let mut visits: Vec<u64> =
+            (0..self.days).flat_map(|day| self.visits.iter().map(move |at| NOW + day * DAY + at)).collect();
+        visits.sort_unstable();
+        let end = NOW + self.days * DAY;
+        let hands = self.guessers.iter().map(|guesser| Hand { guesser: *guesser, guesses: 0, next: NOW }).collect();
         let told = Told { days: self.days, ..Told::default() };
-        let (gaps, guessed) = (BTreeMap::new(), BTreeSet::new());
-        let mut passing =
-            Passing { year: self, now: NOW, visits, visited: 0, hands, gaps, guessed, number: 0, typed: None, told };
+        let dice = Dice(0x9e37_79b9_7f4a_7c15);
+        let mut passing = Passing { year: self, now: NOW, visits, visited: 0, hands, dice, number: 0, told };
         while passing.step(end) {}
-        passing.told
+        let most = 60 + 8 * passing.told.days + 1;
+        let told = passing.told;
+        assert!(told.guesses.iter().all(|guesses| *guesses <= most), "a class pays for no more than {most}: {told:?}");
+        told
     }
 }
 
 impl Passing {
-    /// Whoever is next; of two the owner, after whom the guesser finds the waits short again.
     fn step(&mut self, end: u64) -> bool {
-        let visit = self.visits.get(self.visited).map_or(end, |(at, _)| *at);
+        let visit = self.visits.get(self.visited).copied().unwrap_or(end);
         let hand = self.hands.iter().enumerate().min_by_key(|(_, hand)| hand.next).map(|(n, hand)| (n, hand.next));
         match hand {
             Some((n, at)) if at < visit => {
-                self.now = at;
-                self.guess(n);
+                self.now = self.now.max(at);
+                self.hands[n].next = self.guesses(n).max(self.now + 1);
             }
             _ if visit < end => {
-                self.now = visit;
+                self.now = self.now.max(visit);
                 self.visit();
             }
             _ => return false,
@@ -185,169 +175,150 @@ impl Passing {
         true
     }
 
-    fn memory(&self, source: Source) -> Option<Memory> {
-        let (Source::Net(address), Some(hours)) = (source, self.year.remember) else { return None };
-        let account = Account { name: "alice".into(), uid: 1000, gid: 1000 };
-        Some(Memory::new(hours, &account, address))
-    }
-
-    /// The owner comes with the code of his phone.
+    /// The owner comes with the phone, and gets in.
     fn visit(&mut self) {
-        let source = self.visits[self.visited].1;
+        let source = (self.year.from)(self.visited as u64);
         self.visited += 1;
-        let memory = self.memory(source);
-        if memory.as_ref().is_some_and(|memory| memory.holds(&self.year.user.record, self.now)) {
-            self.told.unasked += 1;
-            return;
-        }
-        let user = &mut self.year.user;
-        user.source = source;
-        let (lane, code) = (lane_of(&user.record, source), user.code(self.now, 0));
-        match user.types(&code, self.now) {
-            Outcome::Accepted { .. } => {
-                if let Some(memory) = memory {
-                    memory.keep(&mut user.record, self.now);
-                }
-                self.told.logins += 1;
-                self.typed = Some((self.now, code));
-                let own = lane_of(&self.year.user.record, source);
-                for lane in [lane, own] {
-                    self.gaps.insert(lane.to_string(), Gap { since: self.now, guesses: 0 });
-                }
+        self.told.visits += 1;
+        while self.dice.falls(self.year.mistyped) {
+            let typed = self.wrong_code();
+            match self.types(source, typed, 0) {
+                Outcome::Wrong { .. } => self.now += 10,
+                Outcome::Waiting { .. } => break,
+                Outcome::Accepted { .. } => return,
+                other => panic!("a mistyped code: {other:?}"),
             }
-            Outcome::Waiting { .. } => self.refused(lane),
+        }
+        let first = self.now;
+        let typed = self.row(first, 1);
+        match self.types(source, typed, 0) {
+            Outcome::Accepted { .. } => return,
+            Outcome::Waiting { need, .. } => assert!(need <= 3),
             other => panic!("the owner's own code: {other:?}"),
         }
-    }
-
-    fn refused(&mut self, lane: LaneKey) {
-        match lane {
-            LaneKey::Other => self.told.refused_elsewhere += 1,
-            lane if self.guessed.contains(&lane.to_string()) => self.told.refused_shared += 1,
-            _ => self.told.refused += 1,
-        }
-        let way_in = self.year.user.decide(super::BACKUP_CODE.as_bytes(), self.now).outcome;
-        assert!(accepted(&way_in), "a backup code gets in everywhere: {way_in:?}");
-    }
-
-    fn guess(&mut self, n: usize) {
-        let Hand { guesser, guesses, .. } = self.hands[n];
-        let source = (guesser.from)(guesses);
-        assert!(
-            !self.memory(source).is_some_and(|memory| memory.holds(&self.year.user.record, self.now)),
-            "remembered, who never got in"
-        );
-        self.year.user.source = source;
-        let next = match guesser.manner {
-            Manner::Replays => self.replays(),
-            Manner::NoCodes(every) => {
-                for answer in ["", "12345", "\x08\n\r\x7fINCORRECT", "correct horse battery staple"] {
-                    self.counts_not(answer, |outcome| *outcome == Outcome::NotACode);
-                }
-                self.now + every
+        self.told.waits += 1;
+        let typed = self.row(first, 2);
+        match self.types(source, typed, 30) {
+            Outcome::Accepted { .. } => return,
+            Outcome::Waiting { need: 3, .. } => {
+                assert!(self.year.flood.is_some(), "no pairs are looked at without a flood")
             }
-            Manner::BackupCodes(every) => self.guesses_backup(every),
-            manner => self.guesses_code(manner),
-        };
-        self.hands[n].next = next;
-        self.hands[n].guesses += 1;
+            other => panic!("two in a row: {other:?}"),
+        }
+        self.told.triples += 1;
+        let typed = self.row(first, 3);
+        let outcome = self.types(source, typed, 30);
+        assert!(accepted(&outcome), "no owner with the phone is ever shut out: {outcome:?}");
     }
 
-    /// A code that is wrong whoever has it; returns when this guesser comes again.
-    fn guesses_code(&mut self, manner: Manner) -> u64 {
+    fn row(&self, first: u64, count: i64) -> String {
+        self.year.user.row(first, 0, count)
+    }
+
+    /// What the owner types so many seconds later.
+    fn types(&mut self, source: Source, typed: String, later: u64) -> Outcome {
+        self.now += later;
+        if let Some(from) = self.year.flood {
+            self.floods(from);
+        }
+        self.year.user.source = source;
+        self.year.user.types(typed, self.now)
+    }
+
+    fn floods(&mut self, from: Place) {
+        let row = self.year.user.record.row;
+        for n in 0.. {
+            self.year.user.source = from(n);
+            let typed = [self.wrong_code(), self.wrong_code()].join("-");
+            let typed = if typed[..6] == typed[7..] { "000000-000001".into() } else { typed };
+            match self.year.user.types(typed, self.now) {
+                Outcome::Waiting { need: 3, .. } => break,
+                other => assert!(n <= 20, "{other:?}"),
+            }
+        }
+        assert_eq!(self.year.user.record.row, row, "pairs close no single codes");
+    }
+
+    /// As many as the manner takes; returns when this guesser comes again.
+    fn guesses(&mut self, n: usize) -> u64 {
+        let Hand { guesser: Guesser { manner, from }, guesses, .. } = self.hands[n];
+        let mut again = u64::MAX;
+        for try_ in 0..TRIES {
+            let source = from(guesses + try_);
+            match self.guess(manner, source) {
+                None => {
+                    self.hands[n].guesses = guesses + try_ + 1;
+                    return self.now;
+                }
+                Some(later) => again = again.min(later),
+            }
+            if from(guesses) == from(guesses + try_ + 1) {
+                break;
+            }
+        }
+        again
+    }
+
+    /// One guess from there; or when the next one is worth a try.
+    fn guess(&mut self, manner: Manner, source: Source) -> Option<u64> {
+        self.year.user.source = source;
         let decision = self.wrong();
+        let class = self.lane(source).class();
         match decision.outcome {
-            Outcome::Waiting { until } => until,
-            Outcome::Wrong { wait_until, .. } => {
-                let meets = wait_until.filter(|until| match manner {
-                    Manner::Patient => *until > self.owner_comes(),
-                    Manner::Free => true,
-                    _ => false,
-                });
-                if meets.is_some() {
-                    return self.owner_comes();
+            Outcome::Waiting { until, .. } => return Some(until.unwrap_or(self.next_visit()).max(self.now + 1)),
+            Outcome::Wrong { left, .. } => {
+                let record = decision.write.expect("a guess is counted");
+                if !self.is_worth_it(manner, left, &record, source) {
+                    return Some((self.now + 3_600).min(self.next_visit().max(self.now + 1)));
                 }
-                self.told.guesses += 1;
-                let digits = self.year.user.enrollment.digits().get();
-                self.told.hits += open(&self.year.user, self.now) as f64 / 10_f64.powi(digits as i32);
-                self.counted(decision);
-                match (manner, wait_until) {
-                    (Manner::Bursts(every), Some(until)) => until.max(self.now + every),
-                    (_, until) => until.unwrap_or(self.now),
-                }
+                self.told.hits += open(&self.year.user, self.now) as f64 / 1e6;
+                self.year.user.record = record;
             }
             other => panic!("a wrong code: {other:?}"),
         }
+        self.told.guesses[class as usize] += 1;
+        None
     }
 
-    /// The next visit to the lane of the guess, as things stand.
-    fn owner_comes(&self) -> u64 {
-        let record = &self.year.user.record;
-        let lane = lane_of(record, self.year.user.source);
-        let visits = self.visits.iter().skip(self.visited);
-        visits.clone().find(|(_, from)| lane_of(record, *from) == lane).map_or(u64::MAX, |(at, _)| *at)
+    fn is_worth_it(&self, manner: Manner, left: u32, record: &Record, source: Source) -> bool {
+        match manner {
+            Manner::Greedy => true,
+            Manner::Leaves(tries) => left >= tries,
+            Manner::Patient if left > 0 => true,
+            Manner::Patient => {
+                let lane = self.lane(source);
+                let level = |level: &Level| (level.lane == lane).then_some(level.opens);
+                let opens = throttle::levels(record, &self.year.user.limits, self.now).iter().find_map(level);
+                opens.is_some_and(|opens| opens < self.next_visit())
+            }
+        }
+    }
+
+    fn next_visit(&self) -> u64 {
+        self.visits.get(self.visited).copied().unwrap_or(u64::MAX)
+    }
+
+    fn lane(&self, source: Source) -> LaneKey {
+        let user = &self.year.user;
+        throttle::lane_of(&user.record, source, user.enrollment.devices.first().map(|device| &device.secret))
     }
 
     /// Whether it would hit is counted, not tried: these miss.
     fn wrong(&mut self) -> Decision {
         loop {
-            let digits = self.year.user.enrollment.digits().get();
-            self.number = (self.number + 1) % 10_u64.pow(digits as u32);
-            let decision = self.year.user.decide(format!("{:0digits$}", self.number).as_bytes(), self.now);
+            let typed = self.wrong_code();
+            let decision = self.year.user.decide(typed, self.now);
             if matches!(decision.outcome, Outcome::Wrong { .. } | Outcome::Waiting { .. }) {
                 return decision;
             }
         }
     }
 
-    fn guesses_backup(&mut self, every: u64) -> u64 {
-        let decision = self.year.user.decide(b"0000-0000-0000-0000", self.now);
-        self.told.backup += 1;
-        match decision.outcome {
-            Outcome::Wrong { .. } => self.counted(decision),
-            Outcome::Waiting { .. } => assert!(decision.write.is_none()),
-            other => panic!("a wrong backup code: {other:?}"),
-        }
-        self.now + every
-    }
-
-    fn replays(&self) -> u64 {
-        if let Some((_, code)) = self.typed.as_ref().filter(|(at, _)| *at == self.now) {
-            self.counts_not(code, |outcome| matches!(outcome, Outcome::Used { .. }));
-        }
-        self.visits.get(self.visited).map_or(u64::MAX, |(at, _)| *at)
-    }
-
-    fn counts_not(&self, answer: &str, is_so: impl Fn(&Outcome) -> bool) {
-        let decision = self.year.user.decide(answer.as_bytes(), self.now);
-        assert!(is_so(&decision.outcome) && decision.write.is_none(), "{answer:?}: {:?}", decision.outcome);
-    }
-
-    /// A failure is written; what the lanes owe is owed still.
-    fn counted(&mut self, decision: Decision) {
-        let user = &mut self.year.user;
-        let lane = lane_of(&user.record, user.source).to_string();
-        let record = decision.write.expect("a failure is counted");
-        assert_owes_as_much(&user.record, &record, self.now);
-        user.record = record;
-        let gap = self.gaps.entry(lane.clone()).or_insert(Gap { since: NOW + DAY, guesses: 0 });
-        gap.guesses += 1;
-        let most = at_most(&user.limits, self.now - gap.since);
-        assert!(gap.guesses <= most, "{lane}: {} since its last success, {most} are the most", gap.guesses);
-        self.guessed.insert(lane);
+    fn wrong_code(&mut self) -> String {
+        self.number = (self.number + 1) % 1_000_000;
+        format!("{:06}", self.number)
     }
 }
 
-/// Who gets in nowhere can put no lane out of the record, and wash no wait out.
-fn assert_owes_as_much(before: &Record, after: &Record, now: u64) {
-    let networks = |record: &Record| -> Vec<Network> {
-        let network = |lane: &Lane| if let LaneKey::Net(network) = lane.key { Some(network) } else { None };
-        record.lanes.iter().filter_map(network).collect()
-    };
-    assert_eq!(networks(before), networks(after));
-    for lane in &before.lanes {
-        let later = after.lane(lane.key).expect("no lane goes");
-        let until = if lane.until > now { lane.until } else { 0 };
-        assert!(later.fails >= lane.fails && later.until >= until, "{lane:?} {later:?}");
-    }
-}
+/// The places of [`Told::guesses`].
+pub const CLASSES: [ClassKey; 3] = [ClassKey::Here, ClassKey::Known, ClassKey::Other];

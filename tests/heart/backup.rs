@@ -1,4 +1,5 @@
-//! Backup codes: each once, in any lane, during any wait; the imported ones of eight digits once and during no wait.
+//! Backup codes: each once, in any lane, during any wait, and a wrong one writes nothing; the imported ones of eight
+//! digits count as single codes do.
 
 use super::*;
 
@@ -53,7 +54,7 @@ fn each_gets_in_once_in_any_order_and_spelling() {
         let via = Via::Backup { left: 10 - used };
         assert_eq!(user.types(&typed, NOW), Outcome::Accepted { via, since: None });
         for spelling in [typed.clone(), typed.replace(['-', ' '], "")] {
-            let again = user.decide(spelling.as_bytes(), NOW);
+            let again = user.decide(spelling, NOW);
             assert_eq!(again.outcome, Outcome::Used { next_in: 0 });
             assert!(again.write.is_none(), "a used code writes nothing");
         }
@@ -61,22 +62,26 @@ fn each_gets_in_once_in_any_order_and_spelling() {
     assert_eq!(user.record.backup.as_ref().unwrap().used, 0b11_1111_1111);
 }
 
+/// Nobody guesses 80 bits: it is no guess.
 #[test]
-fn a_wrong_one_counts_as_a_wrong_code() {
+fn a_wrong_one_writes_nothing() {
     let mut user = user();
-    assert_eq!(user.types(backup_code(10), NOW), Outcome::Wrong { fails: 1, wait_until: None });
-    user.enrollment.backup_codes = None;
-    assert_eq!(user.types(backup_code(0), NOW), Outcome::Wrong { fails: 2, wait_until: None });
+    user.fails(2, NOW);
+    for codes in [user.enrollment.backup_codes.clone(), None] {
+        user.enrollment.backup_codes = codes;
+        let decision = user.decide(backup_code(10), NOW);
+        assert_eq!(decision.outcome, Outcome::Wrong { since: 2, left: 13 });
+        assert!(decision.write.is_none());
+    }
 }
 
 #[test]
 fn a_wait_stops_no_backup_code_and_counts_none() {
-    for source in [Source::Local, Source::Unknown, Source::from_address("192.0.2.4").unwrap()] {
+    for source in [Source::Local, Source::Unknown, net("192.0.2.4")] {
         let mut user = User { source, ..user() };
-        user.fails(6, NOW);
-        let until = NOW + 30;
-        let wrong = user.decide(backup_code(10).as_bytes(), NOW);
-        assert_eq!(wrong.outcome, Outcome::Waiting { until });
+        user.fails(15, NOW);
+        let wrong = user.decide(backup_code(10), NOW);
+        assert_eq!(wrong.outcome, Outcome::Wrong { since: 15, left: 0 });
         assert!(wrong.write.is_none(), "neither counted nor told later");
         assert!(accepted(&user.types(backup_code(0), NOW)), "{source:?}");
         assert_eq!(user.types(backup_code(0), NOW), Outcome::Used { next_in: 0 });
@@ -84,26 +89,31 @@ fn a_wait_stops_no_backup_code_and_counts_none() {
 }
 
 #[test]
-fn a_backup_code_ends_its_lanes_wait() {
+fn a_backup_code_opens_what_a_hundred_wrong_ones_closed_and_gives_nothing_back() {
     let mut user = user();
-    user.fails(6, NOW);
+    user.fails(15, NOW);
+    user.record.row = throttle::ROW;
+    let lanes = user.record.lanes.clone();
     assert!(accepted(&user.types(backup_code(0), NOW)));
-    assert!(accepted(&user.types(user.code(NOW, 0), NOW)));
+    assert_eq!((user.record.row, user.record.lanes[0].full), (0, lanes[0].full));
+    assert!(waits(&user.types(user.code(NOW, 0), NOW)), "the lane is as empty as it was");
+    assert!(accepted(&user.types(user.code(NOW + 14_400, 0), NOW + 14_400)));
 }
 
 #[test]
 fn a_clock_that_went_back_stops_no_backup_code() {
     let mut user = user();
     assert!(accepted(&user.types(user.code(NOW, 0), NOW)));
-    let decision = user.decide(backup_code(0).as_bytes(), NOW - 86_400);
-    assert!(accepted(&decision.outcome) && decision.clock_back.is_some());
+    for now in [NOW - 86_400, BUILT - 1, 0] {
+        assert!(accepted(&user.decide(backup_code(0), now).outcome), "{now}");
+    }
 }
 
 #[test]
 fn after_a_loss_they_count_as_used() {
     let mut user = user();
     user.record = Record::default();
-    assert!(attempt::heal(&user.enrollment, &mut user.record, NOW, 1));
+    assert!(healing::heal(&user.enrollment, &mut user.record, NOW, 1));
     for n in 0..10 {
         assert_eq!(user.types(backup_code(n), NOW), Outcome::Used { next_in: 0 });
     }
@@ -113,10 +123,10 @@ fn after_a_loss_they_count_as_used() {
 fn the_used_bits_of_another_set_are_not_taken_for_these() {
     let mut user = user();
     user.record.backup = Some(BackupState { id: "set0".into(), used: 0 });
-    assert!(!accepted(&user.decide(backup_code(0).as_bytes(), NOW).outcome), "not before it was healed");
-    assert!(attempt::heal(&user.enrollment, &mut user.record, NOW, 1));
+    assert!(!accepted(&user.decide(backup_code(0), NOW).outcome), "not before it was healed");
+    assert!(healing::heal(&user.enrollment, &mut user.record, NOW, 1));
     assert_eq!(user.types(backup_code(0), NOW), Outcome::Used { next_in: 0 });
-    assert!(!attempt::heal(&user.enrollment, &mut user.record, NOW, 1), "once is enough");
+    assert!(!healing::heal(&user.enrollment, &mut user.record, NOW, 1), "once is enough");
 }
 
 #[test]
@@ -138,7 +148,7 @@ fn an_imported_one_gets_in_once() {
         let via = Via::Backup { left: 5 - used };
         assert_eq!(user.types(&typed, NOW), Outcome::Accepted { via, since: None });
         for spelling in [typed.clone(), format!("{} {}", &typed[..4], &typed[4..])] {
-            let again = user.decide(spelling.as_bytes(), NOW);
+            let again = user.decide(spelling, NOW);
             assert_eq!(again.outcome, Outcome::Used { next_in: 0 });
             assert!(again.write.is_none(), "a used code writes nothing");
         }
@@ -149,17 +159,28 @@ fn an_imported_one_gets_in_once() {
 #[test]
 fn a_wrong_one_of_eight_digits_counts_and_waits_like_a_devices() {
     let mut user = newcomer();
-    for fails in 1..=5 {
-        assert_eq!(user.types(scratch_code(9), NOW), Outcome::Wrong { fails, wait_until: None });
+    for since in 1..=15 {
+        assert_eq!(user.types(scratch_code(9), NOW), Outcome::Wrong { since, left: 15 - since });
     }
-    let until = NOW + 30;
-    assert_eq!(user.types(scratch_code(9), NOW), Outcome::Wrong { fails: 6, wait_until: Some(until) });
+    assert_eq!(user.record.row, 15);
     for typed in [scratch_code(0), scratch_code(9), user.code(NOW, 0)] {
-        let decision = user.decide(typed.as_bytes(), NOW + 29);
-        assert_eq!(decision.outcome, Outcome::Waiting { until });
-        assert!(decision.write.is_none(), "neither used up nor counted");
+        let decision = user.decide(typed, NOW + 14_399);
+        assert!(waits(&decision.outcome) && decision.write.is_none(), "neither used up nor counted");
     }
-    assert!(accepted(&user.types(scratch_code(0), until)));
+    assert!(accepted(&user.types(scratch_code(0), NOW + 14_400)));
+    user.record.row = throttle::ROW;
+    assert!(waits(&user.types(scratch_code(1), NOW + 86_400)), "closed like single codes");
+}
+
+#[test]
+fn a_used_one_of_eight_digits_is_told_first_and_writes_nothing() {
+    let mut user = newcomer();
+    assert!(accepted(&user.types(scratch_code(0), NOW)));
+    user.fails(14, NOW);
+    let used = user.decide(scratch_code(0), NOW);
+    assert!(used.outcome == Outcome::Used { next_in: 0 } && used.write.is_none());
+    user.fails(1, NOW);
+    assert!(waits(&user.types(scratch_code(0), NOW)), "not looked at");
 }
 
 #[test]
@@ -167,7 +188,7 @@ fn eight_digits_are_no_code_for_somebody_who_has_none_such() {
     for codes in [None, Some(codes("set1", 10))] {
         let mut user = user();
         user.enrollment.backup_codes = codes;
-        let decision = user.decide(scratch_code(0).as_bytes(), NOW);
+        let decision = user.decide(scratch_code(0), NOW);
         assert_eq!(decision.outcome, Outcome::NotACode);
         assert!(decision.write.is_none());
     }
@@ -181,13 +202,36 @@ fn eight_digits_are_the_devices_where_it_has_eight() {
     assert!(matches!(user.types(scratch_code(0), NOW), Outcome::Wrong { .. }));
 }
 
+/// Sixteen digits are two codes of eight, and may as well be a backup code that has no letter.
+#[test]
+fn sixteen_digits_are_looked_at_both_ways() {
+    let printed = "3141-5926-5358-9793";
+    let mut user = user();
+    user.enrollment.devices[0].digits = Digits::new(8).unwrap();
+    user.enrollment.backup_codes = Some(set("set1", Form::Letters, [printed.replace('-', "")].into_iter()));
+    let via = |outcome| if let Outcome::Accepted { via, .. } = outcome { Some(via) } else { None };
+    let as_backup = |user: &mut User, now| via(user.types(printed.replace('-', ""), now));
+    let (device, backup) = (Some(Via::Device("d0".into())), Some(Via::Backup { left: 0 }));
+    assert_eq!(via(user.decide(user.row(NOW, 1, 2).replace('-', ""), NOW).outcome), device);
+    assert_eq!(via(user.decide(user.row(NOW, 1, 2), NOW).outcome), device);
+    assert_eq!(as_backup(&mut user.clone(), NOW), backup);
+    // Hyphens stand so in no two codes, and a backup code is looked at under any flood.
+    assert_eq!(via(user.decide(printed, NOW).outcome), backup);
+    for _ in 0..20 {
+        let wrong = user.wrong_row(NOW, 2);
+        assert!(matches!(user.types(wrong, NOW), Outcome::Wrong { .. }));
+    }
+    assert!(waits(&user.decide(user.row(NOW, 1, 2), NOW).outcome));
+    assert_eq!(as_backup(&mut user, NOW), backup);
+    assert_eq!(as_backup(&mut user, NOW), None, "once");
+}
+
 #[test]
 fn our_own_shape_is_none_of_theirs() {
     let mut user = newcomer();
-    user.fails(6, NOW);
-    assert_eq!(user.types(backup_code(0), NOW), Outcome::Waiting { until: NOW + 30 });
-    user.limits = FREE;
-    assert!(matches!(user.types(backup_code(0), NOW + 60), Outcome::Wrong { .. }));
+    assert!(matches!(user.types(backup_code(0), NOW), Outcome::Wrong { since: 0, .. }));
+    user.fails(15, NOW);
+    assert_eq!(user.types(backup_code(0), NOW), Outcome::Wrong { since: 15, left: 0 });
 }
 
 #[derive(Clone, Debug)]
@@ -201,21 +245,20 @@ proptest! {
     /// none gets in twice.
     #[test]
     fn no_imported_code_is_looked_at_in_a_wait(
-        guesses in vec((prop_oneof![(0..5_usize).prop_map(Guess::Right), Just(Guess::Wrong)], 0..40_u64), 1..60),
+        guesses in vec((prop_oneof![1 => (0..5_usize).prop_map(Guess::Right), 6 => Just(Guess::Wrong)], 0..9_000_u64), 1..60),
         sources in vec(prop::sample::select(vec!["192.0.2.4", "198.51.100.7"]), 60),
     ) {
         let (mut user, mut now) = (newcomer(), NOW);
         let mut accepted_once = [false; 5];
         for ((guess, pause), source) in guesses.into_iter().zip(sources) {
-            now += pause;
-            user.source = Source::from_address(source).unwrap();
-            let lane = throttle::lane_of(&user.record, user.source);
-            let (waiting, _) = throttle::waiting(&mut user.record.clone(), lane, now, &user.limits);
+            now += if pause < 6_000 { 0 } else { pause };
+            user.source = net(source);
+            let waiting = user.decide(user.wrong(now), now).outcome;
             let typed = match guess { Guess::Right(n) => scratch_code(n), Guess::Wrong => scratch_code(9) };
             let before = user.record.clone();
             let outcome = user.types(&typed, now);
-            if let Some(until) = waiting {
-                prop_assert_eq!(outcome, Outcome::Waiting { until });
+            if waits(&waiting) {
+                prop_assert_eq!(outcome, waiting);
                 prop_assert_eq!(&user.record, &before);
                 continue;
             }

@@ -1,109 +1,67 @@
-//! Waits: what they stop, what they count, and whom they leave alone.
+//! Lanes: whom a wrong code is counted to, and whom it leaves alone.
 
 use super::*;
+use pam_totp::state::{Class, ClassKey, Lane, MAX_NETWORKS};
 
-fn net(address: &str) -> Source {
-    Source::from_address(address).unwrap()
-}
+const HOME: &str = "192.0.2.4";
 
 impl User {
-    fn from(&mut self, source: Source) -> &mut Self {
-        self.source = source;
+    /// Wrong codes that are missing where they come from now.
+    fn missing(&self, source: Source, now: u64) -> u32 {
+        let lane = throttle::lane_of(&self.record, source, self.key());
+        let levels = throttle::levels(&self.record, &self.limits, now);
+        levels.iter().find(|level| level.lane == lane).map_or(0, |level| level.missing)
+    }
+
+    fn lane(&self, source: Source) -> LaneKey {
+        throttle::lane_of(&self.record, source, self.key())
+    }
+
+    fn key(&self) -> Option<&Secret> {
+        self.enrollment.devices.first().map(|device| &device.secret)
+    }
+
+    /// Logs in there with the next code, and its networks has a lane from then on.
+    fn knows(&mut self, source: Source, now: u64) -> &mut Self {
+        let typed = self.code(now, 0);
+        let outcome = self.from(source).types(typed, now);
+        assert!(accepted(&outcome), "{outcome:?}");
         self
     }
-
-    fn fails_of(&self, key: LaneKey) -> u32 {
-        self.record.lane(key).map_or(0, |lane| lane.fails)
-    }
 }
 
 #[test]
-fn five_are_free_and_then_it_waits() {
+fn a_wrong_code_is_missing_in_its_lane_and_its_class_alone() {
+    let sources = [Source::Local, Source::Door, net(HOME), net("2001:db8:1:2::4"), Source::Unknown];
+    let classes = [ClassKey::Here, ClassKey::Here, ClassKey::Known, ClassKey::Known, ClassKey::Other];
     let mut user = User::with_phone();
-    for fails in 1..=5 {
-        let wrong = user.wrong(NOW);
-        assert_eq!(user.types(wrong, NOW), Outcome::Wrong { fails, wait_until: None });
+    user.knows(sources[2], NOW - 90).knows(sources[3], NOW - 60);
+    for (source, class) in sources.iter().zip(classes) {
+        let mut user = user.clone();
+        user.from(*source).fails(3, NOW);
+        let missing: Vec<u32> = sources.iter().map(|source| user.missing(*source, NOW)).collect();
+        let own: Vec<u32> = sources.iter().map(|other| if other == source { 3 } else { 0 }).collect();
+        assert_eq!(missing, own, "{source:?}");
+        assert_eq!(user.record.classes, [Class { key: class, full: NOW + 3 * 10_800, pairs: 0 }]);
+        let lane = user.record.lane(user.lane(*source)).unwrap();
+        assert_eq!((lane.full, lane.last, user.record.row), (NOW + 3 * 14_400, NOW, 3));
     }
-    let mut now = NOW;
-    for (fails, wait) in (6..).zip([30, 60, 120, 240, 480, 900, 900]) {
-        let wrong = user.wrong(now);
-        assert_eq!(user.types(wrong, now), Outcome::Wrong { fails, wait_until: Some(now + wait) });
-        now += wait;
-    }
-}
-
-#[test]
-fn a_hundred_cost_six_hours() {
-    let mut user = User::with_phone();
-    let mut now = NOW;
-    for _ in 0..99 {
-        user.fails(1, now);
-        now += 900;
-    }
-    let wrong = user.wrong(now);
-    assert_eq!(user.types(wrong, now), Outcome::Wrong { fails: 100, wait_until: Some(now + 21_600) });
-}
-
-#[test]
-fn during_a_wait_no_code_is_looked_at_or_counted() {
-    let mut user = User::with_phone();
-    user.fails(6, NOW);
-    let before = user.record.clone();
-    let until = NOW + 30;
-    for now in [NOW, NOW + 29] {
-        for typed in [user.code(now, 0), user.wrong(now)] {
-            let decision = user.decide(typed.as_bytes(), now);
-            assert_eq!(decision.outcome, Outcome::Waiting { until });
-            assert!(decision.write.is_none());
-        }
-        assert_eq!(user.decide(b"no code", now).outcome, Outcome::NotACode);
-    }
-    assert_eq!(user.record, before);
-    // Not looked at, so not used up.
-    let typed = user.code(NOW, 1);
-    assert_eq!(user.types(&typed, NOW + 29), Outcome::Waiting { until });
-    assert!(accepted(&user.types(&typed, until)));
-}
-
-#[test]
-fn a_used_code_in_a_wait_is_not_looked_at_either() {
-    let mut user = User::with_phone();
-    let typed = user.code(NOW, 0);
-    assert!(accepted(&user.types(&typed, NOW)));
-    user.fails(6, NOW);
-    assert!(matches!(user.types(&typed, NOW), Outcome::Waiting { .. }));
-}
-
-#[test]
-fn what_is_no_guess_is_not_counted() {
-    let mut user = User::with_phone();
-    let typed = user.code(NOW, 0);
-    assert!(accepted(&user.types(&typed, NOW)));
-    for _ in 0..50 {
-        assert!(matches!(user.types(&typed, NOW), Outcome::Used { .. }));
-        assert_eq!(user.types("", NOW), Outcome::NotACode);
-    }
-    assert_eq!((user.fails_of(LaneKey::Local), user.record.since.clone()), (0, None));
 }
 
 #[test]
 fn no_lane_closes_another() {
-    let (home, office, stranger) = (net("192.0.2.4"), net("2001:db8::1"), net("203.0.113.9"));
-    let own = |source| User::with_phone().from(source).clone();
-    for waiting in [Source::Local, home, office, stranger] {
-        let mut user = User::with_phone();
-        for (day, source) in (1..).zip([home, office]) {
-            let now = NOW - day * 86_400;
-            user.record.devices[0].last = Some(0);
-            assert!(accepted(&user.from(source).types(own(source).code(now, 0), now)));
-        }
-        user.record.devices[0].last = Some(0);
-        user.from(waiting).fails(6, NOW);
-        for other in [Source::Local, home, office, stranger, Source::Unknown] {
-            let outcome = user.from(other).decide(own(other).code(NOW, 0).as_bytes(), NOW).outcome;
-            // Strangers and names share a lane.
-            let shared = other == waiting || (waiting == stranger && other == Source::Unknown);
-            assert_eq!(accepted(&outcome), !shared, "{waiting:?} waits, {other:?} comes");
+    let (home, office, stranger) = (net(HOME), net("2001:db8::1"), net("203.0.113.9"));
+    let mut user = User::with_phone();
+    user.knows(home, NOW - 90).knows(office, NOW - 60);
+    let all = [Source::Local, Source::Door, home, office, stranger, Source::Unknown];
+    assert_ne!(user.lane(stranger), user.lane(Source::Unknown), "this key puts them into two ranges");
+    for waiting in all {
+        let mut user = user.clone();
+        user.from(waiting).fails(15, NOW);
+        for other in all {
+            let typed = user.code(NOW, 0);
+            let outcome = user.from(other).decide(typed, NOW).outcome;
+            assert_eq!(accepted(&outcome), other != waiting, "{waiting:?} waits, {other:?} comes");
         }
     }
 }
@@ -111,79 +69,112 @@ fn no_lane_closes_another() {
 #[test]
 fn a_neighbor_shares_the_lane_of_a_network() {
     let mut user = User::with_phone();
-    assert!(accepted(&user.from(net("192.0.2.4")).types(User::with_phone().code(NOW, 0), NOW)));
-    user.from(net("192.0.2.77")).fails(6, NOW);
-    let now = NOW + 29;
-    assert!(matches!(user.from(net("192.0.2.4")).types(User::with_phone().code(now, 1), now), Outcome::Waiting { .. }));
-    assert!(accepted(&user.from(net("192.0.3.4")).types(User::with_phone().code(now, 1), now)));
+    user.knows(net(HOME), NOW - 30);
+    user.from(net("192.0.2.77")).fails(15, NOW);
+    let typed = user.code(NOW, 0);
+    assert!(waits(&user.from(net(HOME)).decide(&typed, NOW).outcome));
+    assert!(accepted(&user.from(net("192.0.3.4")).decide(&typed, NOW).outcome));
 }
 
+/// The key decides, so that nobody can look for a network that falls into another one's range; and neighbors, who are
+/// many addresses of one guesser, fall into one.
 #[test]
-fn a_success_ends_the_wait_and_gives_the_free_ones_back_once_an_hour() {
-    let mut user = User::with_phone();
-    user.fails(6, NOW);
-    let now = NOW + 30;
-    assert!(accepted(&user.types(user.code(now, 0), now)));
-    assert_eq!(user.fails_of(LaneKey::Local), 0, "the first success for an hour");
-    user.fails(6, now);
-    let now = now + 30;
-    assert!(accepted(&user.types(user.code(now, 0), now)));
-    assert_eq!(user.fails_of(LaneKey::Local), 5);
-    let wrong = user.wrong(now);
-    assert_eq!(user.types(wrong, now), Outcome::Wrong { fails: 6, wait_until: Some(now + 30) });
-    let now = now + 3_600;
-    assert!(accepted(&user.types(user.code(now, 0), now)));
-    assert_eq!(user.fails_of(LaneKey::Local), 0);
-}
-
-#[test]
-fn a_clock_that_went_back_prolongs_no_wait() {
-    let mut user = User::with_phone();
-    user.fails(6, NOW);
-    user.fails(1, NOW + 30);
-    let now = NOW - 31_536_000;
-    let until = now + 60;
-    let moved = user.decide(user.wrong(now).as_bytes(), now);
-    assert_eq!(moved.outcome, Outcome::Waiting { until });
-    user.record = moved.write.expect("the new end is kept, or it would move on with each try");
-    assert!(matches!(user.types("000000", now + 59), Outcome::Waiting { .. }));
-    assert!(accepted(&user.types(user.code(until, 0), until)));
-}
-
-#[test]
-fn the_policy_sets_the_waits() {
-    let mut user = User { limits: Limits { free: 1, first_wait: 7, longest_wait: 10 }, ..User::with_phone() };
-    user.fails(1, NOW);
-    for (fails, wait) in [(2, 7), (3, 10), (4, 10)] {
-        let now = NOW + 100 * u64::from(fails);
-        let wrong = user.wrong(now);
-        assert_eq!(user.types(wrong, now), Outcome::Wrong { fails, wait_until: Some(now + wait) });
+fn unknown_networks_share_eight_ranges_that_the_key_decides() {
+    let range = |key: u8, address: &str| {
+        let user = User::with(vec![device(key, Kind::Totp { period: 30 })]);
+        let LaneKey::Other(range) = user.lane(net(address)) else { panic!("{address}") };
+        range
+    };
+    let addresses: Vec<String> = (0..64).map(|n| format!("198.{n}.100.7")).collect();
+    let ranges = |key| -> Vec<u8> { addresses.iter().map(|address| range(key, address)).collect() };
+    let seen: std::collections::BTreeSet<u8> = ranges(1).into_iter().collect();
+    assert_eq!(seen, (0..8).collect(), "all are in use, and no other");
+    assert!((2..6).all(|key| ranges(key) != ranges(1)), "another key, other ranges");
+    for (one, other, alike) in [
+        ("198.51.100.7", "198.51.200.9", true),
+        ("2001:db8:1:2::1", "2001:db8:9:9::1", true),
+        ("198.51.100.7", "198.52.100.7", false),
+        ("2001:db8::1", "2001:db9::1", false),
+        ("2001:db8::1", "2002:db8::1", false),
+    ] {
+        assert_eq!((0..20).all(|key| range(key, one) == range(key, other)), alike, "{one} {other}");
     }
+    let user = User::with_phone();
+    assert_eq!(user.lane(Source::Unknown), LaneKey::Other(0));
+    assert_eq!(throttle::lane_of(&user.record, net(HOME), None), LaneKey::Other(0), "no device, no key");
+    assert_eq!([Source::Local, Source::Door].map(|source| user.lane(source)), [LaneKey::Local, LaneKey::Door]);
 }
 
 #[test]
-fn a_policy_that_allows_more_ends_the_waits_that_it_would_not_start() {
+fn a_login_gives_its_network_a_lane_and_nothing_back() {
     let mut user = User::with_phone();
-    user.fails(6, NOW);
-    user.limits.free = 6;
-    assert!(accepted(&user.types(user.code(NOW, 0), NOW)));
+    let stranger = net("203.0.113.9");
+    user.from(stranger).fails(4, NOW);
+    let (range, class) = (user.lane(stranger), user.record.classes.clone());
+    let before = user.record.lane(range).cloned().unwrap();
+    user.knows(stranger, NOW + 30);
+    let own = user.lane(stranger);
+    assert!(matches!(own, LaneKey::Net(_)));
+    let new = Lane { key: own, full: 0, seen: NOW + 30, last: 0 };
+    assert_eq!(user.record.lanes, [Lane { seen: NOW + 30, ..before.clone() }, new.clone()]);
+    assert_eq!(user.record.classes, class);
+    // Known by now, it is seen again.
+    user.knows(stranger, NOW + 60);
+    assert_eq!(user.record.lanes, [Lane { seen: NOW + 30, ..before }, Lane { seen: NOW + 60, ..new }]);
 }
 
 #[test]
-fn no_number_of_failures_overflows_a_wait() {
-    let mut user = User { limits: Limits { free: 1, first_wait: 3_600, longest_wait: 86_400 }, ..User::with_phone() };
-    user.fails(1, NOW);
-    for fails in [32, 33, 63, 64, 65, 66, 99, u32::MAX] {
-        let lane = &mut user.record.lanes[0];
-        (lane.fails, lane.until) = (fails - 1, 0);
-        let expected = Outcome::Wrong { fails, wait_until: Some(NOW + 86_400) };
-        assert_eq!(user.decide(user.wrong(NOW).as_bytes(), NOW).outcome, expected);
+fn two_codes_in_a_row_give_a_network_its_lane_and_leave_the_class_as_it_was() {
+    let mut user = User::with_phone();
+    let stranger = net("203.0.113.9");
+    user.from(stranger).fails(15, NOW);
+    let wrong = user.wrong_row(NOW, 2);
+    user.types(wrong, NOW);
+    let class = user.record.classes.clone();
+    let typed = user.row(NOW, 1, 2);
+    assert!(accepted(&user.types(typed, NOW)));
+    assert_eq!(user.missing(stranger, NOW), 0, "its own lane is full");
+    assert_eq!((user.record.classes.clone(), user.record.row), (class, 0));
+}
+
+#[test]
+fn the_ninth_network_takes_the_lane_of_the_one_seen_least_lately() {
+    let town = |n: usize| net(&format!("198.51.{n}.4"));
+    let mut user = User::with_phone();
+    for n in 0..MAX_NETWORKS {
+        user.knows(town(n), NOW + 30 * n as u64);
     }
+    // The first one comes again, so that it is the second that goes.
+    user.knows(town(0), NOW + 900).knows(town(8), NOW + 930);
+    let has_lane =
+        |user: &User| -> Vec<usize> { (0..10).filter(|n| matches!(user.lane(town(*n)), LaneKey::Net(_))).collect() };
+    assert_eq!(has_lane(&user), [0, 2, 3, 4, 5, 6, 7, 8]);
+    // One whose bucket is not full never goes: it would come back full.
+    user.from(town(2)).fails(1, NOW + 960);
+    let mut later = user.clone();
+    user.knows(town(9), NOW + 990);
+    assert_eq!(has_lane(&user), [0, 2, 4, 5, 6, 7, 8, 9]);
+    later.knows(town(9), NOW + 960 + 14_400);
+    assert_eq!(has_lane(&later), [0, 3, 4, 5, 6, 7, 8, 9], "full again");
+}
+
+#[test]
+fn where_no_network_can_go_the_ninth_has_no_lane_of_its_own() {
+    let town = |n: usize| net(&format!("198.51.{n}.4"));
+    let mut user = User::with_phone();
+    for n in 0..MAX_NETWORKS {
+        user.knows(town(n), NOW + 30 * n as u64);
+        user.from(town(n)).fails(1, NOW + 300);
+    }
+    let before = user.record.lanes.clone();
+    user.knows(town(8), NOW + 330);
+    assert!(matches!(user.lane(town(8)), LaneKey::Other(_)));
+    assert_eq!(user.record.lanes, before);
 }
 
 #[test]
 fn wrong_codes_are_told_once_at_the_next_login_from_wherever_they_came() {
-    let mut user = User { limits: FREE, ..User::with_phone() };
+    let mut user = User::with_phone();
     user.from(Source::Unknown).fails(2, NOW);
     user.from(net("203.0.113.9")).fails(3, NOW + 5);
     let now = NOW + 60;
@@ -196,4 +187,28 @@ fn wrong_codes_are_told_once_at_the_next_login_from_wherever_they_came() {
     let now = now + 30;
     let via = Via::Device("d0".into());
     assert_eq!(user.types(user.code(now, 0), now), Outcome::Accepted { via, since: None });
+}
+
+/// See `remember.rs`; the network of a wrong code alone is meant.
+#[test]
+fn a_wrong_code_ends_what_was_remembered_of_its_network() {
+    let mut user = User::with_phone();
+    user.knows(net(HOME), NOW - 30);
+    let trust = |address: &str| pam_totp::state::Trust {
+        hash: "ab".into(),
+        until: NOW + 3_600,
+        address: Some(address.parse().unwrap()),
+    };
+    user.record.trusts = vec![trust(HOME), trust("198.51.100.7")];
+    for (source, typed, left) in [
+        (Source::Local, "000000", 2),
+        (net("192.0.2.77"), "no code", 2),
+        (net("192.0.2.77"), "000000-000000", 2),
+        (net("192.0.2.77"), "000000-000001-000002", 2),
+        (net("192.0.2.77"), "000000-000001", 1),
+        (net("198.51.100.9"), "000000", 0),
+    ] {
+        user.from(source).types(typed, NOW);
+        assert_eq!(user.record.trusts.len(), left, "{source:?} {typed}");
+    }
 }

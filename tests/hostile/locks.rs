@@ -79,6 +79,31 @@ fn a_lock_that_is_let_go_is_taken() {
     });
 }
 
+/// While a login holds the lock, the newest slot may be a guess that nobody has judged.
+#[test]
+fn who_only_looks_waits_a_moment_and_sees_no_guess_that_is_not_judged() {
+    let place = Place::enrolled();
+    place.gets_in();
+    let store = place.store().unwrap();
+    let looks = || store.peek(USER).unwrap().unwrap();
+    let before = looks();
+    assert_eq!(before.row, 0);
+    let mut locked = store.lock(USER).unwrap();
+    let record = locked.record().unwrap().unwrap();
+    locked.charge(&Record { row: 1, ..record.clone() }).unwrap();
+    let start = Instant::now();
+    assert_eq!(in_time(looks), before);
+    assert!((50..900).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    locked.settle(Some(&Record { row: 2, ..record })).unwrap();
+    drop(locked);
+    assert_eq!(looks().row, 2);
+    // Two who look do not wait for each other.
+    let shared = fs::File::open(place.state()).unwrap();
+    let shared = nix::fcntl::Flock::lock(shared, nix::fcntl::FlockArg::LockShared).unwrap();
+    assert_eq!(looks().row, 2);
+    drop(shared);
+}
+
 #[test]
 fn nobodys_lock_stops_somebody_else() {
     let place = Place::enrolled();

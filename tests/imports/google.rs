@@ -46,6 +46,12 @@ fn a_code_used_just_before_the_move_stays_used_and_the_next_one_gets_in() {
         assert_eq!(words(&said, "notes", "alice"), ["rate_limit"], "{said}");
         assert_eq!(words(&said, "notes", "bob"), ["use_unrecorded"], "{said}");
         assert_eq!((&said["warnings"], &said["stacks"]), (&json!({}), &json!(["theirs"])));
+        system.runs(Command::new("pam-totp").args(["remove", "bob"]));
+        let again = at(T, Command::new("pam-totp").args(["import", "google-authenticator", "bob"])).output();
+        let again = again.expect("it imports again");
+        let told = "bob: note: Codes count again from 08:03 UTC (in 3 minutes).";
+        let text = String::from_utf8(again.stdout).expect("UTF-8");
+        assert!(text.lines().any(|line| line == told), "{text}");
         system.log.line("imported the factor of alice from google-authenticator (by ");
 
         assert_eq!(login_at(system, T, "alice", &code_at(&key, T)), AUTH_ERR, "used there");

@@ -44,14 +44,18 @@ pub fn hold(bytes: &[u8]) {
     let clerk = desk(&mut pieces);
     for _ in 0..=pieces.byte() % 3 {
         let Ok(options) = arguments(&mut pieces) else { continue };
-        script.replies = (0..pieces.byte() % 4).map(|_| reply(&mut pieces)).collect();
+        script.replies = (0..pieces.byte() % 6).map(|_| reply(&mut pieces)).collect();
         script.steps.clear();
         script.delay = None;
+        let more = if matches!(clerk.preview, Preview::Ask(Standing::Enrolled(_))) { pieces.byte() % 4 } else { 0 };
+        let verdicts: Vec<Verdict> = (0..more).map(|_| judgement(&mut pieces)).collect();
+        clerk.first.replace(verdicts.clone().into());
         let judged = clerk.judged.borrow().len();
         let exit = login(&mut script, &clerk, &options);
         let judged = clerk.judged.borrow().len() - judged;
-        check(&script, &clerk, &options, exit, judged);
+        check(&script, &clerk, &options, exit, &told(&clerk, &verdicts, judged));
     }
+    without_explain_the_stack_hears_the_same(bytes);
     if let Some(pending) = script.kept.take() {
         script.steps.clear();
         script.replies = (0..pieces.byte() % 5).map(|_| typed_back(&mut pieces)).collect();
@@ -68,6 +72,26 @@ pub fn hold(bytes: &[u8]) {
         script.says_nothing_secret();
         the_log_is_clean(&script);
     }
+}
+
+/// The same application, the same answers and the same desk, but for `explain`: the same first answer is judged, and where
+/// nothing more is asked the stack hears the same.
+fn without_explain_the_stack_hears_the_same(bytes: &[u8]) {
+    let run = |explain: bool| {
+        let mut pieces = Pieces(bytes);
+        let (mut script, clerk) = (application(&mut pieces), desk(&mut pieces));
+        let Ok(options) = arguments(&mut pieces) else { return None };
+        let options = Options { explain, ..options };
+        script.replies = (0..4).map(|_| reply(&mut pieces)).collect();
+        let exit = login(&mut script, &clerk, &options);
+        let judged = clerk.judged.borrow().clone();
+        Some((exit, judged.first().cloned(), judged.len(), script.steps.last().cloned()))
+    };
+    let (Some(told), Some(silent)) = (run(true), run(false)) else { return };
+    assert_eq!(told.1, silent.1, "the same answer is judged first");
+    assert!(silent.2 <= 1, "and no other, without it");
+    let asked_again = told.2 > 1 || matches!(told.0, Exit::ConversationFailed) && told.2 == 1;
+    assert_eq!(if asked_again { Exit::Refuse } else { told.0 }, silent.0);
 }
 
 fn application(pieces: &mut Pieces<'_>) -> Script {
@@ -131,20 +155,32 @@ fn desk(pieces: &mut Pieces<'_>) -> Clerk {
     clerk
 }
 
+/// What the desk said of each answer that reached it.
+fn told(clerk: &Clerk, first: &[Verdict], judged: usize) -> Vec<Option<Verdict>> {
+    let others = std::iter::repeat(clerk.verdict.clone().ok().flatten());
+    first.iter().cloned().map(Some).chain(others).take(judged).collect()
+}
+
 fn judgement(pieces: &mut Pieces<'_>) -> Verdict {
     let at = pieces.pick(&[0, NOW - 60, NOW, NOW + 5, NOW + 500_000, u64::MAX]);
     let since = pieces.flag().then(|| Since { count: 3, at, from: pieces.pick(&[Source::Local, Source::Unknown]) });
-    let outcome = match pieces.byte() % 7 {
+    let next_in = pieces.flag().then_some(30);
+    let outcome = match pieces.byte() % 10 {
         0 => Outcome::Used { next_in: at },
-        1 => Outcome::Wrong { fails: u32::from(pieces.byte()), wait_until: pieces.flag().then_some(at) },
-        2 => Outcome::Waiting { until: at },
-        3 => Outcome::NotACode,
-        4 => Outcome::Accepted { via: Via::Backup { left: u32::from(pieces.byte()) }, since },
-        5 => Outcome::Accepted { via: Via::Device("d1".into()), since },
+        1 => Outcome::Wrong { since: u32::from(pieces.byte()), left: u32::from(pieces.byte() % 16) },
+        2 | 3 => Outcome::Waiting { until: pieces.flag().then_some(at), need: pieces.byte() % 2 + 2, next_in },
+        4 => Outcome::NotACode,
+        5 => Outcome::Accepted { via: Via::Backup { left: u32::from(pieces.byte()) }, since },
+        6 => Outcome::Accepted { via: Via::Device("d1".into()), since },
+        7 => Outcome::Twice { next_in },
+        8 => Outcome::Later { at },
         _ => accepted(),
     };
+    let fault = pieces.flag().then_some(StoreError::Busy).filter(|_| matches!(outcome, Outcome::Wrong { .. }));
+    let [closed, clock_is_wrong] = [pieces.flag(), pieces.flag()];
     let ([healed, counter_lost], clock_back) = ([pieces.flag(), pieces.flag()], pieces.flag().then_some(NOW));
-    Verdict { healed, counter_lost, clock_back, clock_off: pieces.flag().then_some(-90), ..verdict(outcome) }
+    let clock_off = pieces.flag().then_some(-90);
+    Verdict { healed, counter_lost, closed, clock_back, clock_off, clock_is_wrong, fault, ..verdict(outcome) }
 }
 
 fn arguments(pieces: &mut Pieces<'_>) -> Result<Options, BadOption> {
@@ -182,10 +218,12 @@ fn phone(screen: &str) -> String {
     String::from_utf8(code.as_bytes().to_vec()).expect("digits")
 }
 
-fn check(script: &Script, clerk: &Clerk, options: &Options, exit: Exit, judged: usize) {
-    assert!(judged <= 1, "one code a line");
-    let right = matches!(&clerk.verdict, Ok(Some(Verdict { outcome: Outcome::Accepted { .. }, .. })));
-    let by_code = judged == 1 && right;
+fn check(script: &Script, clerk: &Clerk, options: &Options, exit: Exit, told: &[Option<Verdict>]) {
+    let judged = told.len();
+    let is_right =
+        |verdict: &Option<Verdict>| matches!(verdict, Some(Verdict { outcome: Outcome::Accepted { .. }, .. }));
+    let by_code = told.last().is_some_and(is_right);
+    is_asked_again(script, options, told);
     // With after=publickey the key is the credential, where no code is due or a key has been shown and proved.
     let info = script.items.ssh_auth_info.as_deref().unwrap_or_default();
     let has_key = options.after_publickey && info.lines().any(|line| line.starts_with("publickey "));
@@ -208,6 +246,21 @@ fn check(script: &Script, clerk: &Clerk, options: &Options, exit: Exit, judged: 
     assert_eq!(logs("accepted "), by_code, "a login by a code is found in the log, and nothing else looks like one");
     assert!(exit != Exit::Refuse || logs(""), "a refusal has its reason there");
     assert!(!logs("authentication failure; ") || exit == Exit::Refuse);
+}
+
+/// Where more codes are looked at than were typed, or one came twice; by a prompt, and at most until there are three.
+fn is_asked_again(script: &Script, options: &Options, told: &[Option<Verdict>]) {
+    assert!(told.len() <= 4, "a code, two more, and one that came twice");
+    assert!(
+        told.len() <= 1 || options.explain && !options.quiet && !options.use_first_pass,
+        "no sign without `explain`"
+    );
+    let asked = script.steps.iter().filter(|step| matches!(step, Step::Asks(..))).count();
+    assert!(told.len() <= asked.max(1), "for each one a prompt");
+    for before in told.iter().rev().skip(1) {
+        let is_open = |outcome: &Outcome| matches!(outcome, Outcome::Waiting { .. } | Outcome::Twice { .. });
+        assert!(before.as_ref().is_some_and(|verdict| is_open(&verdict.outcome)), "{before:?}");
+    }
 }
 
 fn what_is_said(script: &Script, options: &Options) {

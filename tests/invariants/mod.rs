@@ -4,8 +4,10 @@
 // A fuzz target takes one of them.
 #![allow(dead_code)]
 
+pub mod answer;
 pub mod arguments;
 pub mod base32;
+pub mod buckets;
 pub mod enrollment;
 #[cfg(feature = "cli")]
 pub mod import;
@@ -24,8 +26,10 @@ type Invariant = (&'static str, fn(&[u8]));
 
 /// A fuzz target each; its seeds are in `fuzz/seeds/NAME`.
 pub const ALL: &[Invariant] = &[
+    ("answer", answer::hold),
     ("arguments", arguments::hold),
     ("base32", base32::hold),
+    ("buckets", buckets::hold),
     ("enrollment", enrollment::hold),
     #[cfg(feature = "cli")]
     ("import", import::hold),

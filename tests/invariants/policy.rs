@@ -33,8 +33,7 @@ fn within_bounds(policy: &Policy) {
     is_plain(&policy.store);
     assert!(policy.window <= 3);
     let limits = policy.throttle;
-    assert!((1..=20).contains(&limits.free) && (1..=3_600).contains(&limits.first_wait));
-    assert!((limits.first_wait..=86_400).contains(&limits.longest_wait));
+    assert!((1..=20).contains(&limits.free) && (600..=86_400).contains(&limits.every));
     assert!(policy.issuer.as_deref().is_none_or(valid_label));
     let line = |text: &str, most| (1..=most).contains(&text.len()) && !text.chars().any(char::is_control);
     assert!(line(policy.prompt(), 128) && policy.support.as_deref().is_none_or(|text| line(text, 256)));

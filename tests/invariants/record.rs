@@ -9,7 +9,10 @@ pub fn hold(bytes: &[u8]) {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&1_u64.to_le_bytes());
         hasher.update(bytes);
-        check(format!("pam_totp 1 1 {} {:08x}\n{body}\n", body.len(), hasher.finalize()).as_bytes());
+        let sum = hasher.finalize();
+        for version in [1, 2] {
+            check(format!("pam_totp {version} 1 {} {sum:08x}\n{body}\n", body.len()).as_bytes());
+        }
     }
 }
 

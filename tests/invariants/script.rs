@@ -122,6 +122,20 @@ fn plain(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
 
+impl Process for Script {
+    fn ids(&self) -> (u32, u32) {
+        self.ids
+    }
+
+    fn hostname(&self) -> Option<String> {
+        Some("host".into())
+    }
+
+    fn is_terminal(&self, path: &str) -> bool {
+        path == "/dev/ttyS0"
+    }
+}
+
 impl Host for Script {
     fn items(&mut self) -> Items {
         self.items.clone()
@@ -201,12 +215,15 @@ impl Host for Script {
     }
 }
 
-/// The desk: one user, one verdict, and what was asked of it.
+/// The desk: one user, their verdicts, and what was asked of it.
 pub struct Clerk {
     pub policy: Policy,
     pub fault: Option<String>,
     pub preview: Preview,
     pub digits: u8,
+    /// Of the first answers, in turn.
+    pub first: RefCell<VecDeque<Verdict>>,
+    /// Of all others.
     pub verdict: Result<Option<Verdict>, StoreError>,
     pub enrolls: Result<(), ManageError>,
     pub enrolled: RefCell<Vec<String>>,
@@ -263,7 +280,7 @@ impl Desk for Clerk {
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
         self.assert_is_its(standing);
         self.judged.borrow_mut().push((login.source, answer.as_bytes().to_vec()));
-        self.verdict.clone()
+        self.first.borrow_mut().pop_front().map_or_else(|| self.verdict.clone(), |verdict| Ok(Some(verdict)))
     }
 }
 
@@ -308,13 +325,14 @@ pub fn script() -> Script {
     }
 }
 
-/// alice is enrolled, and every code of hers is right.
+/// alice is enrolled, and every code of theirs is right.
 pub fn clerk() -> Clerk {
     Clerk {
         policy: Policy::default(),
         fault: None,
         preview: Preview::Ask(enrolled()),
         digits: 6,
+        first: RefCell::default(),
         verdict: Ok(Some(verdict(accepted()))),
         enrolls: Ok(()),
         enrolled: RefCell::default(),
@@ -335,7 +353,7 @@ pub fn enrolled() -> Standing {
 }
 
 pub fn verdict(outcome: Outcome) -> Verdict {
-    Verdict { outcome, healed: false, counter_lost: false, clock_back: None, clock_off: None, now: NOW }
+    Verdict::told(outcome, NOW)
 }
 
 pub fn accepted() -> Outcome {

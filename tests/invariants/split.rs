@@ -35,6 +35,6 @@ fn length_of_code(both: &[u8], digits: usize) -> usize {
                 _ => *byte == place,
             })
     };
-    let number = "9".repeat(digits);
-    [SHAPE, &number].into_iter().find(|shape| fits(shape)).map_or(0, str::len)
+    let row = |count| vec!["9".repeat(digits); count].join("-");
+    [row(3), row(2), SHAPE.into(), row(1)].iter().find(|shape| fits(shape)).map_or(0, String::len)
 }

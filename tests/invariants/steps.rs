@@ -1,11 +1,13 @@
-//! The heart over a user's whole life: devices of both kinds, codes old and new, a clock that jumps, states that are
-//! lost, healed, brought back and resynchronized. No step and no counter lets anybody in twice, none at or below the
-//! last, and no backup code either.
+//! The heart over a user's whole life: devices of both kinds, codes old and new, alone and in rows, a clock that jumps,
+//! states that are lost, healed, brought back and resynchronized. No step and no counter lets anybody in twice, and none
+//! at or below the last.
 
 use std::collections::BTreeSet;
 
 use pam_totp::attempt::{self, Attempt, Outcome, Via};
+use pam_totp::clock;
 use pam_totp::enrollment::{Device, Enrollment, Kind};
+use pam_totp::healing;
 use pam_totp::otp::{Algorithm, Digits, hotp};
 use pam_totp::resync::{Shown, resync};
 use pam_totp::secret::{Answer, Secret};
@@ -16,8 +18,8 @@ use pam_totp::throttle::Limits;
 use super::pieces::Pieces;
 
 const START: u64 = 1_800_000_000;
-/// Waits are for `tests/heart/lanes.rs`: here every code is looked at.
-const FREE: Limits = Limits { free: u32::MAX - 1, first_wait: 30, longest_wait: 900 };
+/// Waits are for `history.rs`: here every code is looked at.
+const FREE: Limits = Limits { free: u32::MAX, every: 1 };
 /// A case is over after so many events.
 const MOST: usize = 64;
 
@@ -37,8 +39,11 @@ struct Life {
     record: Record,
     window: u64,
     now: u64,
-    /// The latest moment at which something was proved: a clock that is behind it is wrong, and nobody heals by it.
+    /// The latest moment at which something was proved or healed: a clock that is behind it is wrong, and nobody heals by
+    /// it.
     latest: u64,
+    /// Where somebody unlocked: the clock does not go back behind that, for the codes from before it would be in reach.
+    unlocked: u64,
     /// What got in or was used up, of each device, beside it what its line says now.
     used: Vec<BTreeSet<u64>>,
 }
@@ -49,15 +54,16 @@ impl Life {
         let devices: Vec<Device> = (0..=pieces.byte() % 3).map(|n| device(n, digits, pieces)).collect();
         let lines = devices.iter().map(|device| {
             let last = if let Kind::Hotp { start } = device.kind { start } else { 0 };
-            DeviceState { id: device.id.clone(), last: Some(last), drift: Some(0), at: None, pending: None }
+            DeviceState { id: device.id.clone(), last: Some(last), drift: Some(0), at: None }
         });
         let record = Record { devices: lines.collect(), ..Record::default() };
         let used = vec![BTreeSet::new(); devices.len()];
         let enrollment = Enrollment { user: "alice".into(), uid: 1000, devices, backup_codes: None };
-        Self { enrollment, record, window: u64::from(pieces.byte() % 4), now: START, latest: START, used }
+        Self { enrollment, record, window: u64::from(pieces.byte() % 4), now: START, latest: START, unlocked: 0, used }
     }
 
     fn event(&mut self, pieces: &mut Pieces<'_>) {
+        self.now = self.now.max(self.unlocked);
         let n = usize::from(pieces.byte()) % self.enrollment.devices.len();
         let clock_is_right = self.now >= self.latest;
         match pieces.byte() % 12 {
@@ -73,20 +79,21 @@ impl Life {
                 self.record.devices.retain(|line| line.id != *id);
                 assert!(self.heal());
             }
-            5 if clock_is_right => attempt::bring_back(&self.enrollment, &mut self.record, self.now, self.window),
+            5 => self.is_unlocked(),
             6 => self.resync(n, pieces),
             7 => self.set_counter(n, pieces),
             8 => {
                 // One that was seen before.
                 let seen: Vec<u64> = self.used[n].iter().copied().collect();
                 if !seen.is_empty() {
-                    self.types(&code(&self.enrollment.devices[n], pieces.pick(&seen)));
+                    let first = pieces.pick(&seen).saturating_sub(u64::from(pieces.byte() % 2));
+                    self.types(n, first, usize::from(pieces.byte() % 3) + 1);
                 }
             }
             _ => {
                 let ahead = i64::from(pieces.byte() as i8) / 4;
                 let at = self.shown(n).saturating_add_signed(ahead);
-                self.types(&code(&self.enrollment.devices[n], at));
+                self.types(n, at, usize::from(pieces.byte() % 3) + 1);
             }
         }
     }
@@ -102,29 +109,44 @@ impl Life {
     }
 
     fn heal(&mut self) -> bool {
-        attempt::heal(&self.enrollment, &mut self.record, self.now, self.window)
+        self.latest = self.now;
+        healing::heal(&self.enrollment, &mut self.record, self.now, self.window)
     }
 
-    fn types(&mut self, typed: &[u8]) {
-        let answer = Answer::new(typed);
+    /// Where the clock is behind, it is set right at once: what was used since it will be, no state can know.
+    fn is_unlocked(&mut self) {
+        healing::bring_back(&self.enrollment, &mut self.record, self.now, self.window);
+        self.unlocked = self.latest;
+    }
+
+    /// So many codes in a row, from this step or counter on.
+    fn types(&mut self, n: usize, first: u64, count: usize) {
+        let device = &self.enrollment.devices[n];
+        let row = (0..count as u64).map(|next| code(device, first.saturating_add(next)));
+        let typed = row.collect::<Vec<_>>().join(&b'-');
+        let answer = Answer::new(&typed);
         let Self { enrollment, window, now, .. } = &*self;
         let (source, stretched, limits) = (Source::Local, None, FREE);
         let attempt = Attempt { enrollment, answer: &answer, stretched, source, now: *now, window: *window, limits };
-        let before = self.record.clone();
+        // A hundred wrong ones are for `history.rs`, too.
+        let before = Record { row: 0, classes: Vec::new(), ..self.record.clone() };
         let decision = attempt::decide(&attempt, &before);
         if let Some(record) = decision.write {
             self.record = record;
         }
         match decision.outcome {
-            Outcome::Accepted { via: Via::Device(_), .. } => assert!(self.moved(&before, typed) > 0),
-            Outcome::Wrong { .. } => assert_eq!(self.moved(&before, typed), 0),
-            Outcome::Used { .. } => assert_eq!(self.record, before, "a used code writes nothing"),
+            Outcome::Accepted { via: Via::Device(_), .. } => assert!(self.moved(&before, &typed, count) > 0),
+            Outcome::Wrong { .. } => assert_eq!(self.moved(&before, &typed, count), 0),
+            Outcome::Used { .. } | Outcome::Later { .. } => {
+                assert_eq!(self.record.devices, before.devices, "a used code writes nothing");
+            }
+            Outcome::Twice { .. } => assert!(typed[..typed.len() / 2] == typed[typed.len() / 2 + 1..] || count == 3),
             other => panic!("{other:?}"),
         }
     }
 
-    /// How many devices went on since, each by a step that shows what was typed and never counted before.
-    fn moved(&mut self, before: &Record, typed: &[u8]) -> usize {
+    /// How many devices went on since, each by steps that show what was typed and never counted before.
+    fn moved(&mut self, before: &Record, typed: &[u8], count: usize) -> usize {
         let mut moved = 0;
         for n in 0..self.enrollment.devices.len() {
             let device = self.enrollment.devices[n].clone();
@@ -135,18 +157,25 @@ impl Life {
             }
             moved += 1;
             let is = is.expect("a step is not forgotten");
-            let step = if device.step(self.now).is_some() { is } else { is - 1 };
-            assert_eq!(code(&device, step), typed);
-            self.uses(n, was.expect("without a counter no code counts"), step);
+            let last = if device.step(self.now).is_some() { is } else { is - 1 };
+            let first = last + 1 - count as u64;
+            let row: Vec<Vec<u8>> = (first..=last).map(|step| code(&device, step)).collect();
+            assert_eq!(row.join(&b'-'), typed);
+            for step in first..=last {
+                self.uses(n, was.expect("without a counter no code counts"), step, count as u64);
+            }
         }
         moved
     }
 
-    fn uses(&mut self, n: usize, was: u64, step: u64) {
+    fn uses(&mut self, n: usize, was: u64, step: u64, count: u64) {
         match self.enrollment.devices[n].step(self.now) {
             Some(clock) => {
                 assert!(step > was, "{step} is not beyond {was}");
-                assert!(clock.abs_diff(step) <= 4 + self.window, "{step} is not near {clock}");
+                assert!(self.now >= clock::BUILT, "no code of an app by a clock that is certainly wrong");
+                let typing = if count == 1 { 0 } else { count };
+                let near = clock.saturating_sub(4 + self.window + typing)..=clock + 4 + self.window;
+                assert!(near.contains(&step), "{step} is not near {clock}");
                 self.latest = self.latest.max(self.now);
             }
             None => assert!(step >= was, "{step} is before the next one, {was}"),
@@ -160,7 +189,10 @@ impl Life {
         let at = self.shown(n).saturating_add_signed(i64::from(pieces.byte() as i8) / 4);
         let typed = [at, at.saturating_add(1)].map(|at| Answer::new(&code(&device, at)));
         let was = self.line(n).last;
-        let Shown::Here(device, line) = resync(&device, self.line(n), &typed[0], &typed[1], self.now) else { return };
+        let Shown::Here(device, line) = resync(&device, self.line(n), &self.record, &typed[0], &typed[1], self.now)
+        else {
+            return;
+        };
         let last = line.last.expect("found");
         let later = if device.step(self.now).is_some() { last } else { last - 1 };
         for (step, typed) in [later - 1, later].into_iter().zip(&typed) {
@@ -180,8 +212,7 @@ impl Life {
         let device = self.enrollment.devices[n].clone();
         let Kind::Hotp { start } = device.kind else { return };
         let next = self.used[n].last().map_or(start, |last| last + 1).max(self.line(n).last.unwrap_or(start));
-        let line =
-            DeviceState { last: Some(next + u64::from(pieces.byte() % 8)), pending: None, ..self.line(n).clone() };
+        let line = DeviceState { last: Some(next + u64::from(pieces.byte() % 8)), ..self.line(n).clone() };
         self.record.set_device(line);
     }
 }

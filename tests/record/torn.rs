@@ -100,3 +100,54 @@ fn every_choice_of_sectors_over_whatever_was_there() {
         }
     }
 }
+
+/// One login over the slot that it writes: the charge, and the outcome over it.
+struct Login {
+    old: Record,
+    charged: Record,
+    outcome: Record,
+    kept: Vec<u8>,
+    written: [Vec<u8>; 2],
+}
+
+impl Login {
+    fn new(records: &mut Records) -> Self {
+        let (old, charged, outcome) = (records.next(), records.next(), records.next());
+        let kept = printed(7, &old);
+        let written = [printed(8, &charged), printed(9, &outcome)];
+        Self { old, charged, outcome, kept, written }
+    }
+
+    /// Of three slots one, and of the later ones none in which what was written before is lost.
+    fn assert_one_of_them(&self, torn: &[u8], may_be: &[u64], how: &str) {
+        for file in [[torn, &self.kept].concat(), [&self.kept, torn].concat()] {
+            let found = valid(read(&file));
+            let expected = match found.sequence {
+                9 => &self.outcome,
+                8 => &self.charged,
+                _ => &self.old,
+            };
+            assert!(found.record == *expected && may_be.contains(&found.sequence), "{how}: {}", found.sequence);
+        }
+    }
+}
+
+/// Wherever the power goes, a login is what it was before, a counted guess, or done.
+#[test]
+fn a_login_cut_anywhere_is_none_or_a_counted_guess_or_whole() {
+    let mut records = Records(TestRunner::deterministic());
+    for round in 0..effort(1, 10) {
+        let login = Login::new(&mut records);
+        let [charge, outcome] = &login.written;
+        let older = printed(6, &login.charged);
+        for cut in 0..=SLOT {
+            let how = format!("round {round}, {cut} bytes");
+            login.assert_one_of_them(&[&charge[..cut], &older[cut..]].concat(), &[7, 8], &how);
+            // Half an outcome is no record: the charge is not lost where the whole of it was there before (the store
+            // writes it again), and never taken for the outcome.
+            login.assert_one_of_them(&[&outcome[..cut], &charge[cut..]].concat(), &[7, 8, 9], &how);
+        }
+        login.assert_one_of_them(charge, &[8], "the charge");
+        login.assert_one_of_them(outcome, &[9], "the outcome");
+    }
+}

@@ -23,7 +23,13 @@ pub fn module() -> &'static Path {
     })
 }
 
-/// The same with AddressSanitizer in it, which stable Rust has under a name that says what it thinks of that.
+/// The module as cargo built it beside the tests: nothing is optimized away, and every function can be found by its name.
+pub fn named() -> PathBuf {
+    let tests = std::env::current_exe().expect("a test has a file");
+    tests.with_file_name("libpam_totp.so")
+}
+
+/// The module of a release with AddressSanitizer in it, which stable Rust has under a name that says what it thinks of that.
 pub fn sanitized() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| {

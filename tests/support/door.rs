@@ -88,10 +88,17 @@ except OSError as error:
 
 /// What the door says to this user's bytes.
 pub fn knock(system: &System, user: &User, message: &(impl AsRef<[u8]> + ?Sized)) -> String {
-    let path = if user.name == "root" { ROOT } else { VERIFY };
-    // Not every account has a home.
-    let output = system.reads(user.command("python3").args(["-c", KNOCK, path]).current_dir("/"), message);
+    let output = system.reads(&mut knocking(user), message);
     String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// This user at the door: connected first, and heard once all is said.
+pub fn knocking(user: &User) -> Command {
+    let path = if user.name == "root" { ROOT } else { VERIFY };
+    let mut command = user.command("python3");
+    // Not every account has a home.
+    command.args(["-c", KNOCK, path]).current_dir("/");
+    command
 }
 
 /// The one line in which it answers to a request: a line for the verb, a line for each field.

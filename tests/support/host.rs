@@ -84,6 +84,10 @@ impl Once {
         let _ = writeln!(self.child.stdin.as_mut().expect("a pipe"), "{line}");
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The PAM code; `pam_end` has returned, and the process is still there.
     pub fn code(&mut self) -> i32 {
         self.sees("ended ");

@@ -8,12 +8,15 @@ pub mod artifacts;
 pub mod browser;
 pub mod cockpit;
 pub mod codes;
+pub mod disk;
 pub mod door;
 pub mod effort;
 pub mod host;
+pub mod lanes;
 pub mod needles;
 pub mod network;
 pub mod program;
+pub mod record;
 pub mod server;
 pub mod sha1;
 pub mod sshd;
@@ -22,6 +25,7 @@ pub mod syslog;
 pub mod system;
 pub mod terminal;
 pub mod tmux;
+pub mod tracer;
 
 /// Longer than anything takes that a test waits for, delays after refusals and a busy machine included.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -31,6 +35,6 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(2));
     }
 }

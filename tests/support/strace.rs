@@ -70,6 +70,19 @@ pub fn failing_at(system: &System, call: &Call, error: &str, time: u64, program:
     output
 }
 
+/// Runs it again with that call failing if it comes; whether it came.
+pub fn failing_if_it_comes(
+    system: &System,
+    call: &Call,
+    error: &str,
+    time: u64,
+    program: &[&str],
+    input: &str,
+) -> (Output, bool) {
+    let output = system.tries(failing(call, error, time).args(program), input);
+    (output, injected() > 0)
+}
+
 /// What comes behind it meets that call failing.
 pub fn failing(call: &Call, error: &str, time: u64) -> Command {
     strace(time, &["-e", &format!("inject={}:error={error}:when={}", call.name, call.nth)])
@@ -77,8 +90,11 @@ pub fn failing(call: &Call, error: &str, time: u64) -> Command {
 
 /// It failed, and no other.
 pub fn has_failed(call: &Call) {
-    let injected = trace().lines().filter(|line| line.contains("(INJECTED)")).count();
-    assert_eq!(injected, 1, "{call:?}");
+    assert_eq!(injected(), 1, "{call:?}");
+}
+
+fn injected() -> usize {
+    trace().lines().filter(|line| line.contains("(INJECTED)")).count()
 }
 
 /// Runs it again with time passing behind that call.

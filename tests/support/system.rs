@@ -77,6 +77,11 @@ impl System {
         system
     }
 
+    /// Puts another build of the module in its place.
+    pub fn module(&self, from: &str) {
+        install(from, &pam_folder().join("pam_totp.so"), 0o644);
+    }
+
     /// Puts an example stack of `pam.d/` in place of the service's own.
     pub fn stack(&self, service: &str, example: &str) {
         self.file(&format!("/etc/pam.d/{service}"), example);

@@ -1,10 +1,11 @@
 //! The changes of a factor, as `manage.rs` makes them: first the state that serves both, then the secret, then the state.
 
 use pam_totp::attempt::{self, Attempt, Outcome};
+use pam_totp::healing;
 use pam_totp::source::Source;
 use pam_totp::state::{BackupState, DeviceState, Record};
 
-use super::{Call, Deed, Held, LIMITS, Place, Run, Said, Scope, Stage, furthest, heal};
+use super::{Call, Deed, Held, LIMITS, Place, Run, Said, Scope, Stage, heal};
 use crate::host::{Content, Host};
 use crate::keys::{Factor, Phone, Phones, Typed, WINDOW};
 use crate::mutation::Mutation;
@@ -42,7 +43,7 @@ impl Run {
             if place == Place::Beside && is_there {
                 return self.say(Said::Refused);
             }
-            self.proved = Some(Held(Record { devices: vec![line], ..Record::default() }));
+            self.proved = Some(Held::new(Record { devices: vec![line], ..Record::default() }));
             if let (Some(typed), Some(old)) = (owner, scope.host.factor()) {
                 return self.judge(old, typed, Source::Door, scope);
             }
@@ -58,8 +59,8 @@ impl Run {
         if scope.is(Mutation::PrunedBeforeSecret) {
             record.devices.clear();
         }
-        let proved = self.proved.take().expect("proved before").0;
-        proved.devices.into_iter().for_each(|line| record.set_device(line));
+        let proved = self.proved.take().expect("proved before");
+        proved.record().devices.iter().cloned().for_each(|line| record.set_device(line));
         let phones = self.new_factor(scope.host).phones.all();
         record.make_room(|id| phones.iter().any(|phone| phone.device().id == id));
         self.commit(record, if secret_first { Stage::Over } else { Stage::ServesBoth }, scope)
@@ -67,7 +68,7 @@ impl Run {
 
     /// Behind the new secret: what it does not need goes.
     fn renewed(&mut self, place: Place, scope: &Scope<'_>) -> Call {
-        let mut record = self.record.as_ref().expect("the record of the first commit").0.clone();
+        let mut record = self.record.as_ref().expect("the record of the first commit").record().clone();
         if scope.is(Mutation::VoidKeysForgotten) {
             let phones = scope.host.factor().map_or_else(Vec::new, |factor| factor.phones.all());
             record.devices.retain(|line| phones.iter().any(|phone| phone.device().id == line.id));
@@ -100,19 +101,21 @@ impl Run {
         let mut record = self.record(scope.host, scope.mutation).unwrap_or_default();
         heal(&enrollment, &mut record, scope);
         let before = record.clone();
-        attempt::bring_back(&enrollment, &mut record, now, WINDOW);
-        if scope.is(Mutation::UnlockToNow) {
-            record.devices.iter_mut().for_each(|line| line.last = line.last.map(|last| last.min(scope.host.clock)));
-        }
+        healing::bring_back(&enrollment, &mut record, now, WINDOW);
         if record.devices != before.devices {
             scope.seen.mark("unlock brought a state back from the future");
-            scope.ghost.brought_back(furthest(scope.host.clock));
         }
-        for lane in &mut record.lanes {
-            (lane.fails, lane.last, lane.until) = (0, 0, 0);
-            lane.seen = lane.seen.min(now);
+        match scope.mutation {
+            Some(Mutation::UnlockToNow) => {
+                record.devices.iter_mut().for_each(|line| line.last = line.last.map(|last| last.min(scope.host.clock)));
+            }
+            Some(Mutation::UnlockWithoutBand) => record.barred.clear(),
+            _ => {}
         }
-        scope.ghost.guesses = [0, 0];
+        record.lanes.iter_mut().for_each(|lane| (lane.full, lane.seen) = (0, lane.seen.min(now)));
+        record.classes.clear();
+        (record.unit, record.row) = (None, 0);
+        scope.ghost.forgive();
         self.commit(record, Stage::Over, scope)
     }
 
@@ -142,10 +145,11 @@ impl Run {
 fn prove(phone: Phone, proof: Option<u64>, record: &Record, now: u64) -> Option<DeviceState> {
     let device = phone.device();
     let known = record.device(&device.id).and_then(|line| line.last).unwrap_or_default();
-    let line = DeviceState { id: device.id.clone(), last: Some(known), drift: Some(0), at: None, pending: None };
+    let line = DeviceState { id: device.id.clone(), last: Some(known), drift: Some(0), at: None };
     let Some(step) = proof else { return Some(line) };
     let enrollment = Factor { phones: Phones::One(phone), set: None }.enrollment();
-    let alone = Record { devices: vec![line], ..Record::default() };
+    let barred = record.barred.clone();
+    let alone = Record { devices: vec![line], barred, ..Record::default() };
     let answer = Typed::Code(phone, step).answer();
     let attempt = Attempt {
         enrollment: &enrollment,

@@ -1,12 +1,14 @@
 //! `remove`, `unlock`, `rename`: what administrators do to the factors of others.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use pam_totp::account;
+use pam_totp::clock::now;
 use pam_totp::desk::{Desk, Front, Local};
-use pam_totp::manage::{self, Change, ManageError};
+use pam_totp::manage::{self, Change, ManageError, Unlocked};
 use pam_totp::store::StoreError;
-use pam_totp::words::clean;
+use pam_totp::words::{self, clean};
 use serde_json::{Map, Value, json};
 
 use super::people::{by_name, desk, log_change};
@@ -29,7 +31,46 @@ pub fn remove_device(desk: &Front, users: &[String], device: &str) -> Result<Rep
 /// Clears waits and a future state.
 pub fn unlock(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
     let desk = desk(config)?;
-    each(users, "unlocked", |user| manage::unlock(desk.store()?, desk.policy(), user))
+    let told = RefCell::new(Vec::new());
+    let report = each(users, "unlocked", |user| {
+        let unlocked = manage::unlock(desk.store()?, desk.policy(), user)?;
+        told.borrow_mut().extend(beside(user, &unlocked));
+        Ok(())
+    })?;
+    let told = told.into_inner();
+    told.iter().for_each(|line| eprintln!("{line}"));
+    Ok(report.with("notes", told))
+}
+
+/// What an administrator must know of whom they have unlocked.
+fn beside(user: &str, unlocked: &Unlocked) -> Vec<String> {
+    let Unlocked { brought_back, was_ahead, clock_is_wrong } = unlocked;
+    let user = clean(user);
+    let mut lines = Vec::new();
+    if *clock_is_wrong {
+        lines.push(format!(
+            "{user}: set the clock first (`timedatectl`), then unlock again: it is wrong, and until it is right no code of \
+             an app counts"
+        ));
+        return lines;
+    }
+    if let Some(at) = brought_back.counts_from.filter(|at| *at > now()) {
+        lines.push(format!("{user}: {}", words::user::later(at, now())));
+    }
+    if *was_ahead > 0 {
+        let ahead = words::duration(*was_ahead);
+        lines.push(format!(
+            "{user}: the last code was of {ahead} later than the clock says. If the clock was ahead then, codes of that \
+             time may be known: enroll {user} again with a new key"
+        ));
+    }
+    for device in &brought_back.stay {
+        let device = clean(device);
+        lines.push(format!(
+            "{user}: {device} was unlocked too often with a wrong clock: enroll it again with a new key"
+        ));
+    }
+    lines
 }
 
 /// Moves a factor.

@@ -7,15 +7,14 @@ use std::path::Path;
 
 use nix::unistd::Uid;
 use pam_totp::account;
-use pam_totp::clock::now;
+use pam_totp::clock::{self, now};
 use pam_totp::desk::{Desk, Local};
 use pam_totp::disk::{self, NotRead};
 use pam_totp::doctor::judge::{self, Circumstances};
 use pam_totp::doctor::stacks::{Files, Kind, Line, lines};
 use pam_totp::doctor::{Finding, Level, host, quoted, sshd, store};
-use pam_totp::otp;
+use pam_totp::healing;
 use pam_totp::policy::PATH;
-use pam_totp::state::Record;
 use pam_totp::store::audit::{Flaw, FlawKind, audit};
 use pam_totp::store::{Store, StoreError, read_policy};
 use pam_totp::words::clean;
@@ -32,7 +31,8 @@ pub fn doctor(config: Option<&Path>) -> Report {
     let mut findings = Vec::new();
     if !disk::is_entered() {
         findings.push(host::clock(&gather::clock()));
-        findings.extend(host::ahead(&ahead(&desk)));
+        let Ahead { names, clock_is_wrong } = Ahead::of(&desk);
+        findings.extend(host::ahead(&names, clock_is_wrong));
     }
     findings.extend(kept(&desk));
     findings.extend(gather::labels().map(|stat| host::labels(&stat)));
@@ -105,22 +105,30 @@ fn orphans(store: &Store) -> Option<Finding> {
     (!names.is_empty()).then(|| Finding::warning("store", "orphans", what).mended_by(["pam-totp remove --orphans"]))
 }
 
-/// Whose last code lies further ahead of the clock than any phone's could.
-fn ahead(desk: &Local) -> Vec<String> {
-    let Ok(store) = desk.store() else { return Vec::new() };
-    let window = desk.policy().window;
-    let mut names = store.names().unwrap_or_default();
-    names.retain(|name| is_ahead(store, name, window).unwrap_or(false));
-    names
+/// What the store knows of times that the clock has not reached.
+#[derive(Default)]
+struct Ahead {
+    /// Whose last code lies further ahead than any phone's could.
+    names: Vec<String>,
+    /// It stands before this program was made, or before somebody enrolled.
+    clock_is_wrong: bool,
 }
 
-fn is_ahead(store: &Store, name: &str, window: u64) -> Option<bool> {
-    let (enrollment, record): (_, Record) = (store.enrollment_of(name).ok()??, store.peek(name).ok()??);
-    Some(enrollment.devices.iter().any(|device| {
-        let last = record.devices.iter().find(|line| line.id == device.id).and_then(|line| line.last);
-        let pam_totp::enrollment::Kind::Totp { period } = device.kind else { return false };
-        last.is_some_and(|last| last > otp::step(now(), period) + 4 + window)
-    }))
+impl Ahead {
+    fn of(desk: &Local) -> Self {
+        let Ok(store) = desk.store() else { return Self::default() };
+        let (now, window) = (now(), desk.policy().window);
+        let mut ahead = Self { clock_is_wrong: clock::is_wrong(now), names: Vec::new() };
+        for name in store.names().unwrap_or_default() {
+            let Ok(Some(enrollment)) = store.enrollment_of(&name) else { continue };
+            ahead.clock_is_wrong |= enrollment.devices.iter().any(|device| device.created > now);
+            let record = store.peek(&name).ok().flatten().unwrap_or_default();
+            if healing::clock_back(&enrollment, &record, now, window).is_some() {
+                ahead.names.push(name);
+            }
+        }
+        ahead
+    }
 }
 
 /// The host's policy, and those that stacks name.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use pam_totp::access::Deed;
 use pam_totp::account::Account;
+use pam_totp::attempt::Outcome;
 use pam_totp::clock;
 use pam_totp::desk::{Desk, Front};
 use pam_totp::enrollment::{Device, valid_device_name};
@@ -58,7 +59,7 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
             place: target.place.clone(),
             backup_codes: arguments.backup_codes.unwrap_or(target.usual_codes),
         };
-        match desk.apply(&account, current.as_ref(), change) {
+        match own::apply(&desk, &account, current, &change, &mut input) {
             Err(error) if input.asks && attempt < TRIES && is_a_slip(&error) => {
                 eprintln!("{}", Failure::from(error).message);
             }
@@ -75,12 +76,11 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
 
 /// Another code may do: these change nothing, and nobody has to wait.
 fn is_a_slip(error: &ManageError) -> bool {
-    let proof = matches!(error, ManageError::WrongCode { .. } | ManageError::UsedCode);
-    proof
-        || matches!(
-            error,
-            ManageError::CodeRefused { used: true, .. } | ManageError::CodeRefused { retry_after: 0, .. }
-        )
+    match error {
+        ManageError::WrongCode { .. } | ManageError::UsedCode => true,
+        ManageError::CodeRefused { outcome, .. } => !matches!(outcome, Outcome::Waiting { .. }),
+        _ => false,
+    }
 }
 
 /// Makes a new set of backup codes; the old one is void.
@@ -88,13 +88,15 @@ pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) 
     let desk = front(config)?;
     let account = whom(arguments.user.as_deref(), "backup-codes")?;
     own::check(&desk, &account)?;
-    let current = desk
-        .is_for_owners()
-        .then(|| current_code(&desk, &account, Deed::BackupCodes, &mut Input::new(json)?))
-        .transpose()?;
-    let codes = desk
-        .apply(&account, current.as_ref(), Change::BackupCodes(arguments.count))
-        .map_err(|error| for_user(&account, error))?;
+    let change = Change::BackupCodes(arguments.count);
+    let codes = if desk.is_for_owners() {
+        let mut input = Input::new(json)?;
+        let current = current_code(&desk, &account, Deed::BackupCodes, &mut input)?;
+        own::apply(&desk, &account, Some(current), &change, &mut input)
+    } else {
+        desk.apply(&account, None, change)
+    };
+    let codes = codes.map_err(|error| for_user(&account, error))?;
     log_if_root(&desk, &format!("made new backup codes for {}", pam_totp::words::clean(&account.name)));
     let text = format!("{} has new backup codes; the old ones are void.{}", account.name, *codes_text(&codes));
     Ok(with_codes(Report::new(text).with("user", account.name), &codes))
@@ -174,7 +176,7 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     let proof = code.as_ref().map_or(Proof::None, Proof::Code);
     let place = target.place.clone();
     let change = Change::Set { device, proof, place, backup_codes: arguments.backup_codes };
-    let codes = desk.apply(&account, current.as_ref(), change).map_err(|error| for_user(&account, error))?;
+    let codes = own::apply(&desk, &account, current, &change, &mut input).map_err(|error| for_user(&account, error))?;
     log_enrolled(&desk, &account, &target.place, if arguments.no_code { "not proved" } else { "proved by a code" });
     let text = format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes));
     let report = Report::new(text).with("user", account.name).with("enrolled", true);

@@ -15,7 +15,7 @@ use pam_totp::disk::{self, NotRead};
 use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
 use pam_totp::manage::ManageError;
 use pam_totp::manage::import::{Imported, import as store_found, would_import};
-use pam_totp::words::clean;
+use pam_totp::words::{clean, user};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
@@ -237,7 +237,7 @@ impl<'a> Run<'a> {
         let (words, log) = match imported {
             Imported::New { .. } if self.how.dry_run => ("would be imported", None),
             Imported::New { .. } => ("imported", Some(format!("imported the factor of {shown} from {from}"))),
-            Imported::CaughtUp => (
+            Imported::CaughtUp { .. } => (
                 "already imported; what was used there since counts as used",
                 Some(format!("took over what {shown} used with {from} since the import")),
             ),
@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
         list.push(name.to_owned());
         // Said once: who is here already was told.
         let mut remarks = if is_new { found.remarks.clone() } else { Vec::new() };
-        if let Imported::New { used: used @ 1.. } = imported {
+        if let Imported::New { used: used @ 1.., .. } = imported {
             remarks.push(Remark::UsedScratch(used));
         }
         for (warns, all) in [(true, &mut self.warnings), (false, &mut self.notes)] {
@@ -259,6 +259,9 @@ impl<'a> Run<'a> {
             if !own.is_empty() {
                 all.insert(name.to_owned(), own.into_iter().map(object).collect());
             }
+        }
+        if let Imported::New { counts_from: Some(at), .. } | Imported::CaughtUp { counts_from: Some(at) } = imported {
+            self.lines.push(format!("{shown}: note: {}", user::later(at, clock::now())));
         }
     }
 

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::account::Account;
-use pam_totp::desk::Local;
+use pam_totp::desk::{Desk, Local};
 use pam_totp::disk;
 use pam_totp::store::{Store, StoreError};
+use pam_totp::throttle::Limits;
 use pam_totp::words::clean;
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ pub fn list(config: Option<&Path>, arguments: &List) -> Result<Report, Failure> 
         }
     } else {
         for name in names(&desk, &accounts, arguments)? {
-            found.user(store, &name, accounts::named(&name, &accounts).ok().flatten());
+            found.user(store, &desk.policy().throttle, &name, accounts::named(&name, &accounts).ok().flatten());
         }
     }
     if found.lines.is_empty() {
@@ -132,8 +133,8 @@ struct Found {
 }
 
 impl Found {
-    fn user(&mut self, store: &Store, name: &str, account: Option<Account>) {
-        match Standing::of(store, name, account) {
+    fn user(&mut self, store: &Store, limits: &Limits, name: &str, account: Option<Account>) {
+        match Standing::of(store, limits, name, account) {
             Ok(standing) => {
                 self.lines.push(standing.line());
                 self.users.push(standing.object());

@@ -11,6 +11,7 @@ use pam_totp::hostname::hostname;
 use pam_totp::preview::{self, Login};
 use pam_totp::status::{DeviceStatus, Status};
 use pam_totp::store::{Store, StoreError};
+use pam_totp::throttle::{Limits, ROW as CLOSED};
 use pam_totp::verify::{self, Verdict};
 use pam_totp::words::{self, duration, moment};
 use serde_json::{Value, json};
@@ -57,7 +58,7 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
         Ok(None) => Ok(answer(&account, "not_enrolled", 0, format!("{} is not enrolled.", account.name)).exiting(NO)),
         Err(error) => {
             let failure = Failure::from(error);
-            let fault = json!({ "code": failure.code, "message": failure.message });
+            let fault = failure.object();
             if !json {
                 return Err(failure);
             }
@@ -66,8 +67,12 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
     }
 }
 
+/// Seconds of a wait that does not end by itself: a day, after which a panel may as well ask again.
+const NO_END: u64 = 86_400;
+
 fn judged(account: &Account, verdict: &Verdict) -> Report {
     let left = |until: u64| until.saturating_sub(verdict.now);
+    let said = words::user::refused(&verdict.outcome, verdict.now).unwrap_or_default();
     let report = match &verdict.outcome {
         Outcome::Accepted { via: Via::Device(_), .. } => {
             answer(account, "ok", 0, "The code is right.".into()).with("via", "code")
@@ -76,12 +81,15 @@ fn judged(account: &Account, verdict: &Verdict) -> Report {
             let text = format!("The backup code is right. {}", words::user::backup_codes_left(*left));
             answer(account, "ok", 0, text).with("via", "backup_code").with("backup_codes_left", *left)
         }
-        Outcome::Used { next_in } => answer(account, "used", *next_in, words::user::used(*next_in)).exiting(NO),
-        Outcome::Waiting { until } | Outcome::Wrong { wait_until: Some(until), .. } => {
-            let reason = if matches!(verdict.outcome, Outcome::Waiting { .. }) { "waiting" } else { "wrong" };
-            answer(account, reason, left(*until), words::user::too_many(left(*until))).exiting(NO)
+        Outcome::Used { next_in } => answer(account, "used", *next_in, said).exiting(NO),
+        Outcome::Later { at } => answer(account, "used", left(*at), said).exiting(NO),
+        // A number for readers who know of no codes in a row: a wait without an end lasts until somebody types them.
+        Outcome::Waiting { until, need, next_in } => {
+            let report = answer(account, "waiting", until.map_or(NO_END, left), said).with("codes", *need);
+            next_in.iter().fold(report, |report, next_in| report.with("next_in", *next_in)).exiting(NO)
         }
-        Outcome::Wrong { wait_until: None, .. } | Outcome::NotACode => {
+        Outcome::Twice { next_in } => answer(account, "same", next_in.unwrap_or_default(), said).exiting(NO),
+        Outcome::Wrong { .. } | Outcome::NotACode => {
             answer(account, "wrong", 0, words::user::wrong_code(verdict.clock_off)).exiting(NO)
         }
     };
@@ -111,7 +119,7 @@ fn any_status(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
         Some(name) if store.is_enrolled(name)? => name.to_owned(),
         other => whom(other, "status")?.name,
     };
-    Ok(Standing::of(store, &name, account::by_name(&name).ok().flatten())?.report())
+    Ok(Standing::of(store, &desk.policy().throttle, &name, account::by_name(&name).ok().flatten())?.report())
 }
 
 /// A user and what he has.
@@ -128,10 +136,10 @@ impl Standing {
     }
 
     /// `account`: what is found under the name, if anything.
-    pub fn of(store: &Store, name: &str, account: Option<Account>) -> Result<Self, StoreError> {
+    pub fn of(store: &Store, limits: &Limits, name: &str, account: Option<Account>) -> Result<Self, StoreError> {
         let now = clock::now();
         let own = account.filter(|account| account.name == name);
-        Ok(Self { user: name.to_owned(), status: Status::of(store, name, own.as_ref(), now)?, now })
+        Ok(Self { user: name.to_owned(), status: Status::of(store, limits, name, own.as_ref(), now)?, now })
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
@@ -148,6 +156,7 @@ impl Standing {
             ("devices", status.devices.iter().map(device).collect::<Vec<_>>().into()),
             ("backup_codes", backup_codes.unwrap_or(Value::Null)),
             ("failures", failures.unwrap_or(Value::Null)),
+            ("wrong_in_a_row", status.row.into()),
             ("waits", waits.into()),
         ]
     }
@@ -185,9 +194,12 @@ impl Standing {
             let (count, at, from) = (since.count, moment(since.at), since.from);
             lines.push(format!("  {count} wrong since the last login, the last at {at} from {from}"));
         }
+        if self.status.row >= CLOSED {
+            lines.push(format!("  {} wrong in a row: only two codes in a row are looked at", self.status.row));
+        }
         for wait in &self.status.waits {
             let left = duration(wait.until.saturating_sub(self.now));
-            lines.push(format!("  waits {left} after {} wrong codes ({})", wait.failures, wait.lane));
+            lines.push(format!("  too many wrong codes ({}): two codes in a row, or one in {left}", wait.lane));
         }
         lines.join("\n")
     }

@@ -3,15 +3,17 @@
 use nix::unistd::Uid;
 use pam_totp::access::Deed;
 use pam_totp::account::Account;
-use pam_totp::desk::Front;
-use pam_totp::manage::{Change, ManageError};
+use pam_totp::attempt::Outcome;
+use pam_totp::desk::{Desk, Front};
+use pam_totp::manage::{Change, Codes, ManageError};
+use pam_totp::preview::Standing;
 use pam_totp::secret::Answer;
-use pam_totp::words::clean;
+use pam_totp::words::{clean, user};
 use serde_json::Map;
 
 use super::change;
 use super::input::Input;
-use super::look::Standing;
+use super::look;
 use super::people::{by_name, log_change, whom};
 use super::report::{Failure, Report, USAGE};
 
@@ -33,6 +35,44 @@ pub fn current_code(desk: &Front, account: &Account, deed: Deed<'_>, input: &mut
     input.code("Current code: ")
 }
 
+/// How often somebody is asked for a further code: for the second, the third, and once for another one.
+const ASKED_AGAIN: usize = 3;
+
+/// Makes a change. Where one current code is not looked at now and somebody can be asked, it asks for the next ones.
+pub fn apply(
+    desk: &Front,
+    account: &Account,
+    mut current: Option<Answer>,
+    change: &Change<'_>,
+    input: &mut Input,
+) -> Result<Codes, ManageError> {
+    for _ in 0..ASKED_AGAIN {
+        let error = match desk.apply(account, current.as_ref(), change.clone()) {
+            Err(error) if input.asks => error,
+            result => return result,
+        };
+        let Some(before) = current.as_ref() else { return Err(error) };
+        let digits = desk.digits(&Standing::Enrolled(account.clone())).get();
+        let Some(question) = question(digits, before, &error) else { return Err(error) };
+        let Ok(next) = input.code(&question) else { return Err(error) };
+        current = Some(before.continued(next, digits));
+    }
+    desk.apply(account, current.as_ref(), change.clone())
+}
+
+/// What to ask next, where more codes are looked at than were typed.
+fn question(digits: usize, typed: &Answer, error: &ManageError) -> Option<String> {
+    let ManageError::CodeRefused { outcome, .. } = error else { return None };
+    match outcome {
+        Outcome::Waiting { need, next_in, .. } => {
+            let count = typed.as_codes(digits)?.count();
+            (count < usize::from(*need)).then(|| user::one_more(count, *next_in))
+        }
+        Outcome::Twice { next_in } => Some(user::another(*next_in)),
+        _ => None,
+    }
+}
+
 /// Logs what root did; what a user did is logged by pam-totpd, where he cannot forge it.
 pub fn log_if_root(desk: &Front, what: &str) {
     if !desk.is_for_owners() {
@@ -45,7 +85,7 @@ pub fn status(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
     let account = whom(user, "status")?;
     check(desk, &account)?;
     let status = desk.status(&account)?;
-    Ok(Standing::told(account.name, status).report())
+    Ok(look::Standing::told(account.name, status).report())
 }
 
 /// Takes his own factor off, with a code of what is taken off. Answers as root's `remove` does.
@@ -79,7 +119,8 @@ fn take_off(desk: &Front, name: &str, device: Option<&str>, json: bool) -> Resul
         Some(device) => (Deed::RemoveDevice, Change::RemoveDevice(device.to_owned())),
         None => (Deed::Remove, Change::Remove),
     };
-    let current = current_code(desk, &account, deed, &mut Input::new(json)?)?;
-    desk.apply(&account, Some(&current), change)?;
+    let mut input = Input::new(json)?;
+    let current = current_code(desk, &account, deed, &mut input)?;
+    apply(desk, &account, Some(current), &change, &mut input)?;
     Ok(())
 }

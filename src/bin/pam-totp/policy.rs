@@ -123,13 +123,13 @@ fn in_force(policy: &Policy, file: &Map<String, Value>) -> Vec<(String, Value)> 
         self_service: _,
         rules: _,
         remember: _,
+        without_effect: _,
     } = policy;
     let day = enroll_by.map(|end| {
         let Utc { year, month, day, .. } = Utc::from_epoch(end);
         format!("{year:04}-{month:02}-{day:02}")
     });
-    let throttle =
-        json!({ "free": throttle.free, "first_wait": throttle.first_wait, "longest_wait": throttle.longest_wait });
+    let throttle = json!({ "free": throttle.free, "every": throttle.every });
     let values = [
         ("enabled", json!(enabled)),
         ("issuer", json!(issuer.clone().or_else(hostname))),

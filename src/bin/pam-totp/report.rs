@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use nix::errno::Errno;
 use pam_totp::access::Denied;
+use pam_totp::attempt::Outcome;
 use pam_totp::desk::PolicyFault;
 use pam_totp::door::DoorError;
 use pam_totp::manage::ManageError;
 use pam_totp::store::StoreError;
 use pam_totp::words::{clocks_differ, plain};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// The JSON contract; frozen.
 const VERSION: u64 = 1;
@@ -61,11 +62,23 @@ pub struct Failure {
     pub message: String,
     /// The exit code.
     pub exit: u8,
+    /// So many codes in a row would be looked at.
+    pub codes: Option<u8>,
 }
 
 impl Failure {
+    /// For programs.
+    pub fn object(&self) -> Value {
+        let mut error = Map::from_iter([
+            ("code".to_owned(), self.code.into()),
+            ("message".to_owned(), self.message.clone().into()),
+        ]);
+        error.extend(self.codes.map(|codes| ("codes".to_owned(), codes.into())));
+        Value::Object(error)
+    }
+
     fn new(code: &'static str, exit: u8, message: impl Into<String>) -> Self {
-        Self { code, exit, message: message.into() }
+        Self { code, exit, message: message.into(), codes: None }
     }
 
     /// The call's words are off.
@@ -170,6 +183,7 @@ impl From<ManageError> for Failure {
             ManageError::SameKey => Self::new("same_key", USAGE, message),
             ManageError::NotConsecutive => Self::new("wrong_code", NO, message),
             ManageError::NoCounter => Self::new("no_counter", NO, message),
+            ManageError::TooManyPairs => Self::new("waiting", NO, message),
             ManageError::NotHotp => Self::new("no_counter", USAGE, message),
             ManageError::WrongCode { clock_off } => {
                 let clock = clock_off.map_or(String::new(), |off| format!("\n{}", clock_hint(off)));
@@ -177,9 +191,11 @@ impl From<ManageError> for Failure {
             }
             ManageError::UsedCode => Self::new("used_code", NO, message),
             ManageError::CodeNeeded => Self::new("code_needed", USAGE, message),
-            ManageError::CodeRefused { used: true, .. } => Self::new("used_code", NO, message),
-            ManageError::CodeRefused { retry_after: 0, .. } => Self::new("wrong_code", NO, message),
-            ManageError::CodeRefused { .. } => Self::new("waiting", NO, message),
+            ManageError::CodeRefused { outcome, .. } => match outcome {
+                Outcome::Used { .. } | Outcome::Later { .. } => Self::new("used_code", NO, message),
+                Outcome::Waiting { need, .. } => Self { codes: Some(need), ..Self::new("waiting", NO, message) },
+                _ => Self::new("wrong_code", NO, message),
+            },
             ManageError::NoRandom => Self::new("host", HOST, message),
             ManageError::Denied(denied) => denied.into(),
             ManageError::Door(error) => error.into(),
@@ -200,10 +216,7 @@ fn clock_hint(off: i64) -> String {
 pub fn finish(json: bool, result: Result<Report, Failure>) -> ExitCode {
     let (exit, written) = match (result, json) {
         (Ok(report), true) => (report.exit, print_object(report.fields)),
-        (Err(failure), true) => {
-            let error = json!({ "code": failure.code, "message": failure.message });
-            (failure.exit, print_object(Map::from_iter([("error".to_owned(), error)])))
-        }
+        (Err(failure), true) => (failure.exit, print_object(Map::from_iter([("error".to_owned(), failure.object())]))),
         (Ok(report), false) if report.text.is_empty() => (report.exit, Ok(())),
         (Ok(report), false) => (report.exit, writeln!(std::io::stdout(), "{}", report.text)),
         (Err(failure), false) => {

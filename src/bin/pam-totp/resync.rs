@@ -49,6 +49,6 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
     let first = input.code("A code of the device: ")?;
     let second = input.code("The next code that it shows: ")?;
     let current = desk.is_for_owners().then(|| current_code(&desk, &account, Deed::Resync, &mut input)).transpose()?;
-    desk.apply(&account, current.as_ref(), Change::Resync { device, first: &first, second: &second })?;
+    own::apply(&desk, &account, current, &Change::Resync { device, first: &first, second: &second }, &mut input)?;
     Ok(done("resynchronized a device").with("resynchronized", true))
 }

@@ -1,0 +1,349 @@
+//! The lines of a record: what each one says, and its words. Pure.
+
+use std::fmt::{self, Write};
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use super::MAX_DRIFT;
+use crate::source::{self, Network, Source};
+
+/// `device id last drift at - -`; the last two words are those of a counter that version 1 waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceState {
+    /// The device's id in the secret file.
+    pub id: String,
+    /// TOTP: the highest step that was accepted. HOTP: the next counter, `None` when it was lost.
+    pub last: Option<u64>,
+    /// TOTP: steps that the device's clock is ahead of ours; `None` when it is not known.
+    pub drift: Option<i8>,
+    /// When it last let its user in.
+    pub at: Option<u64>,
+}
+
+/// `backup id used-bits`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupState {
+    /// The set's id in the secret file.
+    pub id: String,
+    /// Bit n: code n was used.
+    pub used: u32,
+}
+
+/// The place by which wrong codes are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneKey {
+    /// This host: set-uid programs and terminals.
+    Local,
+    /// Callers of pam-totpd who are not root.
+    Door,
+    /// Daemons that have codes of others judged.
+    Judges,
+    /// An eighth of all networks that have not logged in before.
+    Other(u8),
+    /// A network that has.
+    Net(Network),
+}
+
+/// Lanes that have one bucket together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClassKey {
+    /// This host: [`LaneKey::Local`], [`LaneKey::Door`], [`LaneKey::Judges`].
+    Here,
+    /// Networks that have logged in before.
+    Known,
+    /// All others.
+    Other,
+}
+
+/// `lane key full seen last`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// Which.
+    pub key: LaneKey,
+    /// When its bucket is full.
+    pub full: u64,
+    /// When somebody last logged in there.
+    pub seen: u64,
+    /// When the last wrong code came.
+    pub last: u64,
+}
+
+/// `class name full pairs`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Which.
+    pub key: ClassKey,
+    /// When its bucket of single codes is full.
+    pub full: u64,
+    /// When its bucket of two codes in a row is full.
+    pub pairs: u64,
+}
+
+/// `barred id from to`: steps that `unlock` left behind, and that never count again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barred {
+    /// The device's id.
+    pub id: String,
+    /// The first of them.
+    pub from: u64,
+    /// The last of them.
+    pub to: u64,
+}
+
+/// `since count at address`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// How many.
+    pub count: u32,
+    /// When the last one was.
+    pub at: u64,
+    /// Where the last one came from.
+    pub from: Source,
+}
+
+/// `trust hash until address`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// Hash of what is trusted.
+    pub hash: String,
+    /// Until when.
+    pub until: u64,
+    /// Where; version 1 did not say.
+    pub address: Option<IpAddr>,
+}
+
+impl LaneKey {
+    /// The class whose bucket it shares.
+    pub fn class(self) -> ClassKey {
+        match self {
+            Self::Local | Self::Door | Self::Judges => ClassKey::Here,
+            Self::Net(_) => ClassKey::Known,
+            Self::Other(_) => ClassKey::Other,
+        }
+    }
+}
+
+/// Numbers as we write them and no other spelling: no sign, no leading zero.
+pub(super) fn number<T: FromStr + ToString>(text: &str) -> Option<T> {
+    text.parse::<T>().ok().filter(|n| n.to_string() == text)
+}
+
+/// The words of a line: exactly `N`.
+fn words<const N: usize>(line: &str) -> Option<[&str; N]> {
+    let mut words = line.split(' ');
+    let mut all = [""; N];
+    for place in &mut all {
+        *place = words.next().filter(|w| !w.is_empty())?;
+    }
+    words.next().is_none().then_some(all)
+}
+
+fn identifier(word: &str) -> Option<String> {
+    let plain = word.len() <= 64 && word.bytes().all(|b| b.is_ascii_alphanumeric());
+    plain.then(|| word.to_owned())
+}
+
+struct OrMark<T>(Option<T>, char);
+
+impl<T: fmt::Display> fmt::Display for OrMark<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_char(self.1),
+        }
+    }
+}
+
+fn or_mark<T: FromStr + ToString>(text: &str, mark: &str) -> Option<Option<T>> {
+    if text == mark { Some(None) } else { number(text).map(Some) }
+}
+
+impl fmt::Display for DeviceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (last, drift, at) = (OrMark(self.last, '?'), OrMark(self.drift, '?'), OrMark(self.at, '-'));
+        write!(f, "device {} {last} {drift} {at} - -", self.id)
+    }
+}
+
+impl FromStr for DeviceState {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let parse = || {
+            let [id, last, drift, at, pending, pending_at] = words(line)?;
+            // What version 1 waited for is read, and forgotten.
+            let (pending, pending_at): (Option<u64>, Option<u64>) = (or_mark(pending, "-")?, or_mark(pending_at, "-")?);
+            let drift: Option<i8> = or_mark(drift, "?")?;
+            let is_sound = pending.is_some() == pending_at.is_some()
+                && drift.is_none_or(|d| (-MAX_DRIFT..=MAX_DRIFT).contains(&d));
+            let line = Self { id: identifier(id)?, last: or_mark(last, "?")?, drift, at: or_mark(at, "-")? };
+            is_sound.then_some(line)
+        };
+        parse().ok_or(())
+    }
+}
+
+impl fmt::Display for BackupState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "backup {} {:x}", self.id, self.used)
+    }
+}
+
+impl FromStr for BackupState {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let [id, used] = words(line).ok_or(())?;
+        let used = u32::from_str_radix(used, 16).map_err(|_| ())?;
+        Ok(Self { id: identifier(id).ok_or(())?, used })
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lane {} {} {} {}", self.key, self.full, self.seen, self.last)
+    }
+}
+
+impl FromStr for Lane {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let parse = || {
+            let [key, full, seen, last] = words(line)?;
+            Some(Self { key: key.parse().ok()?, full: number(full)?, seen: number(seen)?, last: number(last)? })
+        };
+        parse().ok_or(())
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "class {} {} {}", self.key, self.full, self.pairs)
+    }
+}
+
+impl FromStr for Class {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let parse = || {
+            let [key, full, pairs] = words(line)?;
+            Some(Self { key: key.parse().ok()?, full: number(full)?, pairs: number(pairs)? })
+        };
+        parse().ok_or(())
+    }
+}
+
+impl fmt::Display for Barred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "barred {} {} {}", self.id, self.from, self.to)
+    }
+}
+
+impl FromStr for Barred {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let parse = || {
+            let [id, from, to] = words(line)?;
+            let barred = Self { id: identifier(id)?, from: number(from)?, to: number(to)? };
+            (barred.from <= barred.to).then_some(barred)
+        };
+        parse().ok_or(())
+    }
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "since {} {} {}", self.count, self.at, self.from)
+    }
+}
+
+impl FromStr for Since {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let [count, at, from] = words(line).ok_or(())?;
+        Ok(Self { count: number(count).ok_or(())?, at: number(at).ok_or(())?, from: from.parse()? })
+    }
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trust {} {} {}", self.hash, self.until, OrMark(self.address, '-'))
+    }
+}
+
+impl FromStr for Trust {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let parse = || {
+            let [hash, until, address] = words(line)?;
+            let address = if address == "-" { None } else { Some(source::literal(address)?) };
+            Some(Self { hash: identifier(hash)?, until: number(until)?, address })
+        };
+        parse().ok_or(())
+    }
+}
+
+impl fmt::Display for ClassKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Here => "here",
+            Self::Known => "known",
+            Self::Other => "other",
+        })
+    }
+}
+
+impl FromStr for ClassKey {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Here, Self::Known, Self::Other].into_iter().find(|key| key.to_string() == text).ok_or(())
+    }
+}
+
+impl fmt::Display for LaneKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (prefix, bytes): (_, &[u8]) = match self {
+            Self::Local => return f.write_str("local"),
+            Self::Door => return f.write_str("door"),
+            Self::Judges => return f.write_str("judges"),
+            Self::Other(range) => return write!(f, "other/{range}"),
+            Self::Net(Network::V4(bytes)) => ("4/", bytes),
+            Self::Net(Network::V6(bytes)) => ("6/", bytes),
+        };
+        f.write_str(prefix)?;
+        bytes.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl FromStr for LaneKey {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.split_once('/') {
+            Some(("4", hex)) => bytes(hex).map(|b| Self::Net(Network::V4(b))),
+            Some(("6", hex)) => bytes(hex).map(|b| Self::Net(Network::V6(b))),
+            Some(("other", range)) => number(range).filter(|range| *range < super::RANGES).map(Self::Other),
+            Some(_) => None,
+            None => [Self::Local, Self::Door, Self::Judges].into_iter().find(|key| key.to_string() == text),
+        }
+        .ok_or(())
+    }
+}
+
+fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
+    let mut out = [0; N];
+    let pairs = hex.as_bytes().chunks(2);
+    if hex.len() != N.saturating_mul(2) || !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    for (place, pair) in out.iter_mut().zip(pairs) {
+        *place = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(out)
+}
