@@ -105,11 +105,10 @@ pub fn furthest(device: &Device, now: u64, window: u64) -> Option<u64> {
 /// When the first step of a clock's device begins that counts again: one beyond the last that is not barred.
 pub fn counts_from(device: &Device, line: &DeviceState, record: &Record) -> Option<u64> {
     let Kind::Totp { period } = device.kind else { return None };
-    let mut next = line.last.unwrap_or_default().saturating_add(1);
-    for _ in 0..=MAX_BARRED {
-        let over = record.barred.iter().find(|b| b.id == device.id && (b.from..=b.to).contains(&next));
-        next = over.map_or(next, |barred| barred.to.saturating_add(1));
-    }
+    let next = line.last.unwrap_or_default().saturating_add(1);
+    // Ranges that touch are one, so that behind it no other begins.
+    let over = record.barred.iter().find(|b| b.id == device.id && (b.from..=b.to).contains(&next));
+    let next = over.map_or(next, |barred| barred.to.saturating_add(1));
     let ahead = i64::from(line.drift.unwrap_or_default()).saturating_add(device.skew.into());
     Some(next.saturating_add_signed(ahead.saturating_neg()).saturating_mul(period.into()))
 }
