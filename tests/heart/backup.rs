@@ -227,6 +227,18 @@ fn sixteen_digits_are_looked_at_both_ways() {
 }
 
 #[test]
+fn what_is_a_backup_code_uses_up_no_codes_of_a_device() {
+    let mut user = user();
+    user.enrollment.devices[0].digits = Digits::new(8).unwrap();
+    let both = user.row(NOW, 1, 2).replace('-', "");
+    user.enrollment.backup_codes = Some(set("set1", Form::Letters, [both.clone()].into_iter()));
+    let before = user.line().clone();
+    let outcome = user.types(both, NOW);
+    assert_eq!(outcome, Outcome::Accepted { via: Via::Backup { left: 0 }, since: None });
+    assert_eq!(*user.line(), before);
+}
+
+#[test]
 fn our_own_shape_is_none_of_theirs() {
     let mut user = newcomer();
     assert!(matches!(user.types(backup_code(0), NOW), Outcome::Wrong { since: 0, .. }));

@@ -182,6 +182,23 @@ fn bands_that_touch_become_one_and_a_third_one_leaves_the_device_where_it_is() {
     }
 }
 
+#[test]
+fn a_band_that_ends_where_another_one_begins_becomes_one_with_it() {
+    for (last, bands) in [
+        (STEP - 12, vec![(STEP - 23, STEP)]),
+        (STEP - 13, vec![(STEP - 24, STEP - 13), (STEP - 11, STEP)]),
+        (STEP + 12, vec![(STEP - 11, STEP + 12)]),
+        (STEP + 13, vec![(STEP - 11, STEP), (STEP + 2, STEP + 13)]),
+    ] {
+        let mut user = unlocked_a_day_behind();
+        user.record.devices[0].last = Some(last);
+        user.is_unlocked(NOW - DAY);
+        let mut sorted = user.bands();
+        sorted.sort_unstable();
+        assert_eq!(sorted, bands, "{}", last as i64 - STEP as i64);
+    }
+}
+
 /// Nothing of it is lost by the encoder.
 #[test]
 fn two_bands_for_each_device_are_written_and_read_again() {
@@ -207,7 +224,7 @@ fn a_band_that_the_last_one_has_passed_goes() {
     assert!(accepted(&user.types(user.code(NOW, 1), NOW)));
     assert_eq!(user.bands(), [(STEP + 50, STEP + 60)]);
     // Or by the next unlock, which makes room so.
-    user.record.barred.push(Barred { id: "d0".into(), from: STEP - 90, to: STEP - 80 });
+    user.record.barred.push(Barred { id: "d0".into(), from: STEP - 90, to: STEP + 5 });
     user.record.devices[0].last = Some(STEP + 5_000);
     assert!(user.is_unlocked(NOW).stay.is_empty());
     assert_eq!(user.bands(), [(STEP + 50, STEP + 60), (STEP + 4_989, STEP + 5_000)]);
