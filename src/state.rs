@@ -275,6 +275,9 @@ impl Record {
     fn parse(body: &str) -> Option<Self> {
         let mut record = Self::default();
         body.split_terminator('\n').try_for_each(|line| record.take(line))?;
+        // As the lines are written, wherever they stood.
+        let place = |name: &str| FORMS.iter().position(|form| name.split(' ').next() == Some(form.keyword));
+        record.more.sort_by_key(|(name, _)| place(name));
         record.is_sound().then_some(record)
     }
 

@@ -50,7 +50,7 @@ fn it_enrolls_and_checks_its_own_user() {
         let id = String::from_utf8(system.runs(bob.command("id").arg("-u")).stdout).expect("a number");
         let ids = format!("logname= uid={0} euid={0} tty=tty1 ruser= rhost=  user=bob", id.trim());
         system.log.line(&format!("pam_totp(application:auth): authentication failure; {ids}"));
-        system.log.line("wrong code: bob from local, 1 since the last right one there");
+        system.log.line("wrong code: bob from local, 1 since the last login, 14 more looked at there");
         assert_eq!(login(system, &bob, &code), SUCCESS);
         assert_eq!(login(system, &bob, &code), AUTH_ERR);
         system.log.line("used code: bob from local");

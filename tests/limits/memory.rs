@@ -76,13 +76,18 @@ fn nor_by_a_drawing() {
         system.user("bob");
         // Three bytes a letter in the code, and the name stands in it twice.
         system.policy(&format!("unenrolled = \"enroll\"\nissuer = \"{}\"\n", "ÄÖÜß".repeat(16)));
-        let rows = |left| {
-            let said = starved(system, left, "bob", &"000000\n".repeat(8)).messages;
-            said.iter().filter(|line| line.contains("48;5;231m")).count()
+        // Only a terminal is shown a drawing.
+        let rows = |left: usize| {
+            let program = application().get_program().to_str().expect("a path").to_owned();
+            let login = format!("{program} -a {left} -i tty=$(tty) {SERVICE} bob");
+            let output =
+                system.tries(Command::new("script").args(["-qec", &login, "/dev/null"]), &"000000\n".repeat(8));
+            assert_eq!(output.status.code(), Some(0), "{left}: {output:?}");
+            String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.contains("48;5;231m")).count()
         };
         // A code's size hangs on its key, too, but not by half of it.
         let (one, two) = (40..80, 80..160);
-        let drawn: Vec<usize> = (0..3 << 20).step_by(effort(32, 8) << 10).map(rows).collect();
+        let drawn: Vec<usize> = (0..3 << 20).step_by(effort(256, 8) << 10).map(rows).collect();
         assert!(one.contains(&drawn[0]) && drawn.last().is_some_and(|rows| two.contains(rows)), "{drawn:?}");
     });
 }
