@@ -113,11 +113,12 @@ pub struct Decision {
 }
 
 /// What comes before an answer is judged.
+#[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
 pub enum Charge {
     /// Nothing that could be accepted is looked at: this is the answer.
-    Told(Box<Decision>),
+    Told(Decision),
     /// To be judged.
-    Due(Box<Due>),
+    Due(Due),
 }
 
 /// An answer that is to be judged.
@@ -149,7 +150,7 @@ enum Guess {
 /// Both steps at once, where nobody can come between: nothing is guessed here, or nothing is on disk.
 pub fn decide(attempt: &Attempt<'_>, record: &Record) -> Decision {
     match charge(attempt, record) {
-        Charge::Told(decision) => *decision,
+        Charge::Told(decision) => decision,
         Charge::Due(due) => {
             let Decision { outcome, write } = judge(attempt, &due);
             Decision { outcome, write: write.or(due.charged) }
@@ -171,12 +172,9 @@ pub fn charge(attempt: &Attempt<'_>, record: &Record) -> Charge {
     // By a clock that is certainly wrong no number is lowered, for it would stay so under the right one.
     let moved = !attempt.clock_is_wrong() && buckets.pull_in(&mut clean);
     let letters = attempt.stretched.is_some_and(|stretched| stretched.form() == Form::Letters);
-    let told = |outcome, clean: Record| {
-        Charge::Told(Box::new(Decision { outcome, write: if moved { Some(clean) } else { None } }))
-    };
-    let due = |charged, clean, guess, otherwise| {
-        Charge::Due(Box::new(Due { charged, clean, moved, buckets, guess, otherwise }))
-    };
+    let told =
+        |outcome, clean: Record| Charge::Told(Decision { outcome, write: if moved { Some(clean) } else { None } });
+    let due = |charged, clean, guess, otherwise| Charge::Due(Due { charged, clean, moved, buckets, guess, otherwise });
     let (guess, closed) = match attempt.guess(&clean, &buckets) {
         Ok(guess) => (guess, None),
         Err(closed) => (None, Some(closed)),

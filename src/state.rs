@@ -61,13 +61,14 @@ pub struct Record {
 
 /// What a state file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
 pub enum Found {
     /// A slot of a later version: never healed, never written.
     Newer,
     /// No valid slot.
     Nothing,
     /// The newest valid slot.
-    Valid(Box<Slot>),
+    Valid(Slot),
 }
 
 /// A valid slot.
@@ -162,12 +163,12 @@ pub fn read_older(file: &[u8]) -> Found {
 }
 
 fn choose(file: &[u8], gives_way: impl Fn(&Slot, &Slot) -> bool) -> Found {
-    let mut chosen: Option<Box<Slot>> = None;
+    let mut chosen: Option<Slot> = None;
     for (index, bytes) in (0_u8..2).zip(file.chunks(SLOT)) {
         match parse_slot(bytes) {
             Some(Head::Newer) => return Found::Newer,
             Some(Head::Valid(sequence, record)) => {
-                let slot = Box::new(Slot { sequence, index, record: *record });
+                let slot = Slot { sequence, index, record };
                 chosen = chosen.filter(|chosen| !gives_way(chosen, &slot)).or(Some(slot));
             }
             None => {}
@@ -194,9 +195,10 @@ pub fn print(sequence: u64, record: &Record) -> Result<Vec<u8>, TooLarge> {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
 enum Head {
     Newer,
-    Valid(u64, Box<Record>),
+    Valid(u64, Record),
 }
 
 fn parse_slot(bytes: &[u8]) -> Option<Head> {
@@ -222,7 +224,7 @@ fn parse_slot(bytes: &[u8]) -> Option<Head> {
         VERSION => Record::parse(body)?,
         _ => return None,
     };
-    Some(Head::Valid(sequence, Box::new(record)))
+    Some(Head::Valid(sequence, record))
 }
 
 /// Over the sequence number too: a head torn from another body must not count.

@@ -173,7 +173,7 @@ impl Store {
     /// slot may be a guess that is not judged yet: then it is the older one.
     pub fn peek(&self, name: &str) -> Result<Option<Record>, StoreError> {
         let Ok(file) = file_name(name) else { return Ok(None) };
-        let mut newest: Option<Box<state::Slot>> = None;
+        let mut newest: Option<state::Slot> = None;
         for directory in [Some(&self.state), self.run.as_ref()].into_iter().flatten() {
             let path = directory.join(&file);
             let Some((opened, _)) = open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? else { continue };

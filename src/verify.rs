@@ -108,7 +108,7 @@ pub fn judge(
     match attempt::charge(&attempt, &record) {
         // A healed record is written whatever the outcome, or its distance from the clock would never be crossed.
         Charge::Told(decision) => {
-            let Decision { outcome, write } = *decision;
+            let Decision { outcome, write } = decision;
             write.or(healed.then_some(record)).map_or(Ok(()), |record| locked.commit(&record))?;
             Ok(told.with(outcome, None, &attempt))
         }

@@ -38,7 +38,7 @@ fn printed(sequence: u64, record: &Record) -> Vec<u8> {
 
 fn valid(found: Found) -> Slot {
     match found {
-        Found::Valid(slot) => *slot,
+        Found::Valid(slot) => slot,
         other => panic!("{other:?}"),
     }
 }
@@ -191,13 +191,13 @@ proptest! {
         let mut file = vec![b'\n'; FILE];
         let start = usize::from(index) * SLOT;
         file[start..start + SLOT].copy_from_slice(&printed(sequence, &record));
-        prop_assert_eq!(read(&file), Found::Valid(Slot { sequence, index, record }.into()));
+        prop_assert_eq!(read(&file), Found::Valid(Slot { sequence, index, record }));
     }
 
     #[test]
     fn the_newest_slot_counts_wherever_it_is(a in record(), b in record(), sequence in 1..u64::MAX) {
         let (old, new) = (printed(sequence, &a), printed(sequence + 1, &b));
-        let expected = |index| Found::Valid(Slot { sequence: sequence + 1, index, record: b.clone() }.into());
+        let expected = |index| Found::Valid(Slot { sequence: sequence + 1, index, record: b.clone() });
         prop_assert_eq!(read(&[&old[..], &new].concat()), expected(1));
         prop_assert_eq!(read(&[&new[..], &old].concat()), expected(0));
     }
@@ -307,7 +307,7 @@ fn since(count: u32) -> Record {
 }
 
 fn found(sequence: u64, index: u8, count: u32) -> Found {
-    Found::Valid(Slot { sequence, index, record: since(count) }.into())
+    Found::Valid(Slot { sequence, index, record: since(count) })
 }
 
 #[test]

@@ -23,7 +23,7 @@ impl Verdict {
     /// here before the charge is written. The observer looks when that is done.
     pub fn of(attempt: &Attempt<'_>, record: &Record) -> Self {
         let (Decision { outcome, write }, charge) = match attempt::charge(attempt, record) {
-            Charge::Told(decision) => (*decision, None),
+            Charge::Told(decision) => (decision, None),
             Charge::Due(due) => (attempt::judge(attempt, &due), due.charged),
         };
         let said = match outcome {
