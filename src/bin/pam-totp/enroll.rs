@@ -1,4 +1,4 @@
-//! `enroll`, `generate`, `set`: a key comes into being and is stored once it is proved.
+//! `enroll`, `generate`: a key comes into being and is stored once it is proved.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -20,11 +20,11 @@ use zeroize::Zeroizing;
 use super::form;
 use super::input::Input;
 use super::own::{self, current_code, log_if_root};
-use super::people::{by_name, front, whom};
+use super::people::{front, whom};
 use super::picture::Picture;
 use super::report::{Failure, Report};
 use super::target::{Target, USUAL_NAME, digits_of, for_user};
-use super::{BackupCodes, Enroll, Generate, Label, Qr, Set};
+use super::{BackupCodes, Enroll, Generate, Label, Qr};
 
 /// How often a wrong code may be mended before the key is thrown away.
 const TRIES: u32 = 3;
@@ -103,7 +103,7 @@ pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) 
 }
 
 /// Shown once: only their hashes are kept.
-fn codes_text(codes: &Codes) -> Zeroizing<String> {
+pub fn codes_text(codes: &Codes) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(1_024));
     if !codes.is_empty() {
         text.push_str(
@@ -117,7 +117,7 @@ fn codes_text(codes: &Codes) -> Zeroizing<String> {
     text
 }
 
-fn with_codes(report: Report, codes: &Codes) -> Report {
+pub fn with_codes(report: Report, codes: &Codes) -> Report {
     report.with("backup_codes", codes.iter().map(|code| code.as_str()).collect::<Vec<_>>())
 }
 
@@ -151,39 +151,7 @@ pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, F
     Ok(picture.map(Picture::keep).into_iter().fold(report, |report, path| report.with("qr_file", path)))
 }
 
-/// Stores a key that came from elsewhere.
-pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report, Failure> {
-    let desk = front(config)?;
-    let account = by_name(&arguments.user)?;
-    own::check(&desk, &account)?;
-    let mut input = Input::new(json)?;
-    let key = input.hidden("Key: ", "key")?;
-    let key = std::str::from_utf8(&key).ok().map_or(Err(pam_totp::secret::KeyError::NotBase32), Secret::from_base32);
-    let key = key.and_then(|key| key.long_enough().map(|()| key));
-    let key = key.map_err(|error| Failure::bad_input("bad_key", error.to_string()))?;
-    if arguments.device.is_none() && !arguments.replace {
-        // Who may not enroll at all hears that first, whether or not there is a door.
-        desk.may(&account, Deed::Enroll(&key))?;
-    }
-    let target = Target::of(&desk, &account, arguments.device.as_deref(), arguments.replace, &mut input)?;
-    let device = arguments.form.shape(new_device(key, &target.name)?, target.digits)?;
-    let key = device.secret.clone();
-    desk.may(&account, Deed::set(&target.place, &key))?;
-    let warnings = form::warnings(&device, !arguments.no_code);
-    warn(&warnings);
-    let code = if arguments.no_code { None } else { Some(input.code("Verification code: ")?) };
-    let current = target.current(&desk, &account, &key, &mut input)?;
-    let proof = code.as_ref().map_or(Proof::None, Proof::Code);
-    let place = target.place.clone();
-    let change = Change::Set { device, proof, place, backup_codes: arguments.backup_codes };
-    let codes = own::apply(&desk, &account, current, &change, &mut input).map_err(|error| for_user(&account, error))?;
-    log_enrolled(&desk, &account, &target.place, if arguments.no_code { "not proved" } else { "proved by a code" });
-    let text = format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes));
-    let report = Report::new(text).with("user", account.name).with("enrolled", true);
-    Ok(with_codes(report.with("proved", !arguments.no_code).with("warnings", warnings), &codes))
-}
-
-fn log_enrolled(desk: &Front, account: &Account, place: &Place, how: &str) {
+pub fn log_enrolled(desk: &Front, account: &Account, place: &Place, how: &str) {
     let word = match place {
         Place::First => "enrolled",
         Place::Beside => "added a device for",
@@ -192,7 +160,7 @@ fn log_enrolled(desk: &Front, account: &Account, place: &Place, how: &str) {
     log_if_root(desk, &format!("{word} {}, {how}", pam_totp::words::clean(&account.name)));
 }
 
-fn enrolled_text(desk: &Front, account: &Account) -> String {
+pub fn enrolled_text(desk: &Front, account: &Account) -> String {
     let name = &account.name;
     if desk.policy().enabled {
         format!("{name} is enrolled: programs whose PAM stack names pam_totp.so ask {name} for a code from now on.")
@@ -202,7 +170,7 @@ fn enrolled_text(desk: &Front, account: &Account) -> String {
 }
 
 /// On stderr, also where stdout carries JSON: there they are a field as well.
-fn warn(warnings: &[String]) {
+pub fn warn(warnings: &[String]) {
     warnings.iter().for_each(|warning| eprintln!("pam-totp: {warning}"));
 }
 
@@ -216,7 +184,7 @@ pub fn valid_name(name: &str) -> Result<(), Failure> {
     if valid_device_name(name) { Ok(()) } else { Err(fault()) }
 }
 
-fn new_device(secret: Secret, name: &str) -> Result<Device, Failure> {
+pub fn new_device(secret: Secret, name: &str) -> Result<Device, Failure> {
     valid_name(name)?;
     Ok(manage::device_of(secret, name, clock::now()))
 }

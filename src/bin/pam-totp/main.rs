@@ -25,6 +25,7 @@ mod report;
 mod rescue;
 mod resync;
 mod rollout;
+mod set;
 mod stacks;
 mod sweep;
 mod target;
@@ -69,7 +70,7 @@ enum Command {
     /// Print a new key and its URI; nothing is stored.
     Generate(Generate),
     /// Store a key: the key is read from the first line of stdin, a code that proves it from the second.
-    Set(Set),
+    Set(set::Set),
     /// Make a new set of backup codes; the old one is void.
     BackupCodes(BackupCodes),
     /// Check one code, read from stdin, exactly as a login would: it is used up, or counted.
@@ -189,26 +190,6 @@ struct Generate {
 }
 
 #[derive(Args)]
-struct Set {
-    /// For whom.
-    user: String,
-    #[command(flatten)]
-    form: Form,
-    /// What to call the phone or token: a further one where the user has others [default: phone].
-    #[arg(long, value_name = "NAME")]
-    device: Option<String>,
-    /// Store the key unproved.
-    #[arg(long)]
-    no_code: bool,
-    /// Void the key of --device, or of the only one, and the backup codes.
-    #[arg(long)]
-    replace: bool,
-    /// How many backup codes to make: 0, or 2 to 20.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = none_or_a_set)]
-    backup_codes: u8,
-}
-
-#[derive(Args)]
 struct Verify {
     /// Whose code.
     user: String,
@@ -273,7 +254,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Enroll(arguments) => enroll::enroll(config, &arguments),
         Command::Reconfigure(arguments) => enroll::enroll(config, &Enroll { replace: true, ..arguments }),
         Command::Generate(arguments) => enroll::generate(config, &arguments),
-        Command::Set(arguments) => enroll::set(config, &arguments, cli.json),
+        Command::Set(arguments) => set::set(config, &arguments, cli.json),
         Command::BackupCodes(arguments) => enroll::backup_codes(config, &arguments, cli.json),
         Command::Verify(arguments) => look::verify(config, &arguments, cli.json),
         Command::Try(arguments) => try_stack::run(&arguments, cli.json),
