@@ -40,6 +40,12 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
+/// A number and what there is so much of: "1 user", "2 users".
+pub fn counted<N: std::fmt::Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
+    let noun = if count == N::from(1) { one } else { many };
+    format!("{count} {noun}")
+}
+
 /// `2026-11-21 19:00 UTC`.
 pub fn moment(epoch: u64) -> String {
     let utc = Utc::from_epoch(epoch);
@@ -370,6 +376,8 @@ mod tests {
             "1 wrong code was entered since your last login, at 1970-01-01 00:00 UTC from an unknown place."
         );
         assert!(since(2).starts_with("2 wrong codes were"));
+        assert_eq!([0, 1, 2].map(|count: u32| counted(count, "user", "users")), ["0 users", "1 user", "2 users"]);
+        assert_eq!(counted(21_usize, "user", "users"), "21 users");
         let left = [0, 1, 2, 3].map(user::backup_codes_left);
         assert!(left[0].starts_with("That was your last"));
         assert!(
