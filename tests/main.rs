@@ -46,6 +46,7 @@ mod panels;
 mod panics;
 mod picture;
 mod policy;
+mod policy_set;
 mod program;
 mod qr;
 mod races;

@@ -1,20 +1,71 @@
 //! Changes one key of a policy's text; all else, comments too, stays as the administrator wrote it.
 
-use toml_edit::{DocumentMut, Value};
+use std::ops::Range;
+
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
+
+/// A key of the policy: at the top, or in a table.
+#[derive(Clone, Copy)]
+pub struct Key<'a> {
+    pub table: Option<&'a str>,
+    pub name: &'a str,
+}
+
+impl<'a> Key<'a> {
+    /// As it is written: `window`, `throttle.free`.
+    pub fn dotted(text: &'a str) -> Self {
+        match text.split_once('.') {
+            Some((table, name)) => Self { table: Some(table), name },
+            None => Self { table: None, name: text },
+        }
+    }
+}
 
 /// The text with `key = value`, or without the key; `None` where no such text `means` what was asked.
-pub fn with_key(text: &str, key: &str, value: Option<&Value>, means: impl Fn(&str) -> bool) -> Option<String> {
+pub fn with_key(text: &str, key: Key<'_>, value: Option<&Value>, means: impl Fn(&str) -> bool) -> Option<String> {
     let document: DocumentMut = text.parse().ok()?;
+    let is_there = siblings(&document, key).is_some_and(|table| table.contains_key(key.name));
     let candidates = match value {
-        None => [commented(text, key), Some(removed(document, key))],
-        Some(value) if document.contains_key(key) => [replaced(document, key, value), None],
-        Some(value) => [uncommented(text, key, value), Some(inserted(document, key, value))],
+        None => [commented(text, key), removed(document, key)],
+        Some(value) if is_there => [replaced(document, key, value), None],
+        Some(value) => [uncommented(text, key, value), inserted(document, key, value)],
     };
     candidates.into_iter().flatten().find(|text| means(text))
 }
 
-fn replaced(mut document: DocumentMut, key: &str, value: &Value) -> Option<String> {
-    let old = document.get_mut(key)?.as_value_mut()?;
+/// The text without a table, whose lines become comments where they can.
+pub fn without_table(text: &str, table: &str, means: impl Fn(&str) -> bool) -> Option<String> {
+    let commented = || {
+        let mut lines = owned_lines(text);
+        let section = section(&lines, Some(table))?;
+        let all = lines.get_mut(section.start.checked_sub(1)?..section.end)?;
+        for line in all.iter_mut().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+            line.insert(0, '#');
+        }
+        Some(lines.join("\n"))
+    };
+    let removed = removed(text.parse().ok()?, Key { table: None, name: table });
+    [commented(), removed].into_iter().flatten().find(|text| means(text))
+}
+
+/// The table that a key stands in, if there is one.
+fn siblings<'a>(document: &'a DocumentMut, key: Key<'_>) -> Option<&'a dyn TableLike> {
+    match key.table {
+        None => Some(document.as_table()),
+        Some(table) => document.get(table)?.as_table_like(),
+    }
+}
+
+/// Likewise, to change it; made where it is missing.
+fn siblings_mut<'a>(document: &'a mut DocumentMut, key: Key<'_>) -> Option<&'a mut dyn TableLike> {
+    match key.table {
+        None => Some(document.as_table_mut()),
+        Some(table) => document.entry(table).or_insert(Item::Table(Table::new())).as_table_like_mut(),
+    }
+}
+
+fn replaced(mut document: DocumentMut, key: Key<'_>, value: &Value) -> Option<String> {
+    let old = siblings_mut(&mut document, key)?.get_mut(key.name)?.as_value_mut()?;
     let decor = old.decor().clone();
     *old = value.clone();
     *old.decor_mut() = decor;
@@ -22,35 +73,63 @@ fn replaced(mut document: DocumentMut, key: &str, value: &Value) -> Option<Strin
 }
 
 /// The example policy has each key as a comment, under the words that explain it: there people look for it.
-fn uncommented(text: &str, key: &str, value: &Value) -> Option<String> {
-    let is_comment = |line: &str| line.strip_prefix('#').is_some_and(|rest| sets(rest, key));
-    with_line(text, is_comment, |_| format!("{key} = {value}"))
+fn uncommented(text: &str, key: Key<'_>, value: &Value) -> Option<String> {
+    let is_comment = |line: &str| line.strip_prefix('#').is_some_and(|rest| sets(rest, key.name));
+    with_line(text, key.table, is_comment, |_| format!("{} = {value}", key.name))
 }
 
-fn commented(text: &str, key: &str) -> Option<String> {
-    with_line(text, |line| sets(line, key), |line| format!("#{line}"))
+fn commented(text: &str, key: Key<'_>) -> Option<String> {
+    with_line(text, key.table, |line| sets(line, key.name), |line| format!("#{line}"))
 }
 
-fn sets(line: &str, key: &str) -> bool {
-    line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
+fn sets(line: &str, name: &str) -> bool {
+    line.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
 }
 
-/// Changes the first such line before the first table.
-fn with_line(text: &str, is_it: impl Fn(&str) -> bool, change: impl Fn(&str) -> String) -> Option<String> {
-    let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
-    let line = lines.iter_mut().take_while(|line| !line.starts_with('[')).find(|line| is_it(line))?;
+/// Changes the first such line of a table, whose head is no comment then.
+fn with_line(
+    text: &str,
+    table: Option<&str>,
+    is_it: impl Fn(&str) -> bool,
+    change: impl Fn(&str) -> String,
+) -> Option<String> {
+    let mut lines = owned_lines(text);
+    let section = section(&lines, table)?;
+    let head = section.start.checked_sub(1);
+    let line = lines.get_mut(section)?.iter_mut().find(|line| is_it(line))?;
     *line = change(line);
+    if let Some(head) = head.and_then(|head| lines.get_mut(head)) {
+        *head = head.trim_start_matches('#').to_owned();
+    }
     Some(lines.join("\n"))
 }
 
-fn removed(mut document: DocumentMut, key: &str) -> String {
-    document.remove(key);
-    document.to_string()
+fn owned_lines(text: &str) -> Vec<String> {
+    text.split('\n').map(str::to_owned).collect()
 }
 
-fn inserted(mut document: DocumentMut, key: &str, value: &Value) -> String {
-    document.insert(key, value.clone().into());
-    document.to_string()
+/// The lines under a table's head, be it a comment, up to the next head; at the top, those before the first table.
+fn section(lines: &[String], table: Option<&str>) -> Option<Range<usize>> {
+    let Some(table) = table else {
+        let end = lines.iter().position(|line| line.starts_with('['));
+        return Some(0..end.unwrap_or(lines.len()));
+    };
+    let head = format!("[{table}]");
+    let is_head = |line: &String| line.strip_prefix('#').unwrap_or(line).starts_with(&head);
+    let start = lines.iter().position(is_head)?.checked_add(1)?;
+    let ends = |line: &&String| line.starts_with('[') || line.starts_with("#[");
+    let length = lines.iter().skip(start).take_while(|line| !ends(line)).count();
+    Some(start..start.saturating_add(length))
+}
+
+fn removed(mut document: DocumentMut, key: Key<'_>) -> Option<String> {
+    siblings_mut(&mut document, key)?.remove(key.name);
+    Some(document.to_string())
+}
+
+fn inserted(mut document: DocumentMut, key: Key<'_>, value: &Value) -> Option<String> {
+    siblings_mut(&mut document, key)?.insert(key.name, value.clone().into());
+    Some(document.to_string())
 }
 
 #[cfg(test)]
@@ -63,7 +142,9 @@ mod tests {
 
     fn switched_off(text: &str) -> Option<String> {
         let off = Policy { enabled: false, ..Policy::parse(text.as_bytes()).unwrap() };
-        with_key(text, "enabled", Some(&false.into()), |text| Policy::parse(text.as_bytes()).as_ref() == Ok(&off))
+        with_key(text, Key::dotted("enabled"), Some(&false.into()), |text| {
+            Policy::parse(text.as_bytes()).as_ref() == Ok(&off)
+        })
     }
 
     #[test]
@@ -101,7 +182,7 @@ mod tests {
         for (before, after) in cases {
             let without = Policy { issuer: None, ..Policy::parse(before.as_bytes()).unwrap() };
             let means = |text: &str| Policy::parse(text.as_bytes()).as_ref() == Ok(&without);
-            assert_eq!(with_key(before, "issuer", None, means).as_deref(), Some(after), "{before:?}");
+            assert_eq!(with_key(before, Key::dotted("issuer"), None, means).as_deref(), Some(after), "{before:?}");
         }
     }
 

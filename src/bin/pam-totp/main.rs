@@ -21,6 +21,7 @@ mod pam_app;
 mod people;
 mod picture;
 mod policy;
+mod policy_set;
 mod report;
 mod rescue;
 mod resync;

@@ -15,11 +15,12 @@ use pam_totp::source::Source;
 use pam_totp::{store, uri, words};
 use serde_json::{Map, Value, json};
 
+use super::edit::{self, Key};
 use super::input::agrees;
 use super::people::{desk, log_change};
 use super::report::{Failure, NO, Report};
 use super::rollout::Rollout;
-use super::{accounts, edit, explain};
+use super::{accounts, explain, policy_set};
 
 /// No policy is longer, by far.
 const MAX_DRAFT: u64 = 16 << 20;
@@ -41,6 +42,8 @@ pub enum Command {
     },
     /// Ask nobody for a code; what users enrolled stays.
     Disable,
+    /// Set keys of the policy, or remove them with --unset. Comments stay; a wrong value changes nothing.
+    Set(policy_set::Set),
     /// Say what a login of a user comes to, and by which rule.
     Explain(Explain),
 }
@@ -66,11 +69,12 @@ pub fn run(config: Option<&Path>, command: Command, json: bool) -> Result<Report
         Command::Check { file } => check(config, file.as_deref()),
         Command::Enable { yes } => enable(config, yes, json),
         Command::Disable => disable(config),
+        Command::Set(arguments) => policy_set::set(config, &arguments, json),
         Command::Explain(arguments) => explain::explain(config, &arguments),
     }
 }
 
-fn path(config: Option<&Path>) -> &Path {
+pub fn path(config: Option<&Path>) -> &Path {
     config.unwrap_or(Path::new(PATH))
 }
 
@@ -281,8 +285,9 @@ fn set(
         }
         changed = true;
         let text = std::str::from_utf8(bytes).unwrap_or_default();
-        let text =
-            edit::with_key(text, key, value.as_ref(), |text| Policy::parse(text.as_bytes()).as_ref() == Ok(&after));
+        let text = edit::with_key(text, Key::dotted(key), value.as_ref(), |text| {
+            Policy::parse(text.as_bytes()).as_ref() == Ok(&after)
+        });
         let text = text.ok_or_else(|| Failure::host(format!("{}: change the key `{key}` by hand", path.display())))?;
         Ok(Some(text.into_bytes()))
     })?;

@@ -8,6 +8,7 @@ use pam_totp::doctor::stacks::Stack;
 use pam_totp::policy::{Policy, Unenrolled};
 use pam_totp::rules::{By, Facts, Ruling, decide};
 use pam_totp::source::Source;
+use pam_totp::store::Store;
 
 use super::accounts::{Line, Members};
 use super::report::Failure;
@@ -28,12 +29,16 @@ pub struct Rollout<'a> {
 
 impl<'a> Rollout<'a> {
     pub fn of(desk: &Local, accounts: &'a BTreeMap<String, Line>) -> Result<Self, Failure> {
-        let policy = desk.policy().clone();
+        Self::under(desk.policy().clone(), desk.store()?, accounts)
+    }
+
+    /// Under a policy that is not in force yet.
+    pub fn under(policy: Policy, store: &Store, accounts: &'a BTreeMap<String, Line>) -> Result<Self, Failure> {
         let rules = policy.rules.require.iter().chain(&policy.rules.exempt);
         let named: BTreeSet<&String> = rules.flat_map(|rule| rule.groups.iter().flatten()).collect();
         let groups = named.into_iter().map(|name| Ok((name.clone(), Members::find(name)?)));
         let groups = groups.collect::<Result<Vec<_>, Failure>>()?;
-        let enrolled = desk.store()?.names()?.into_iter().collect();
+        let enrolled = store.names()?.into_iter().collect();
         Ok(Self { accounts, enrolled, stacks: stacks::files().naming_us(), policy, groups })
     }
 
