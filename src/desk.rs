@@ -17,6 +17,7 @@ use crate::policy::{BadPolicy, PATH, Policy, Unenrolled};
 use crate::preview::{self, Login, Preview, Standing};
 use crate::rules::Ruling;
 use crate::secret::Answer;
+use crate::state::Proving;
 use crate::status::Status;
 use crate::store::{self, Store, StoreError};
 use crate::verify::{self, Verdict};
@@ -35,6 +36,12 @@ pub trait Desk {
     fn names(&self, name: &str, account: &Account) -> bool;
     /// Stores a device that was proved at a login, without backup codes.
     fn enroll(&self, pending: Pending) -> Result<(), ManageError>;
+    /// What was proved for this account at a login before, and not stored.
+    fn proving(&self, account: &Account) -> Result<Option<Proving>, StoreError>;
+    /// Marks that a key was proved at this service and waits for the account line.
+    fn mark_proving(&self, account: &Account, service: &str) -> Result<(), StoreError>;
+    /// That line has run: takes the mark away.
+    fn end_proving(&self, account: &Account) -> Result<bool, StoreError>;
     /// A set of backup codes to be shown; it is nobody's yet.
     fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError>;
     /// Gives that set to the account which has just enrolled this device; `false`: that enrollment is no more.
@@ -141,6 +148,18 @@ impl Desk for Local {
         let Pending { account, device, line } = pending;
         let change = Change::Set { device, proof: Proof::Before(line), place: Place::First, backup_codes: 0 };
         manage::apply(self.store()?, &self.policy, &account, By::Root, change).map(drop)
+    }
+
+    fn proving(&self, account: &Account) -> Result<Option<Proving>, StoreError> {
+        Ok(self.store()?.peek(&account.name)?.and_then(|record| record.proving))
+    }
+
+    fn mark_proving(&self, account: &Account, service: &str) -> Result<(), StoreError> {
+        manage::mark_proving(self.store()?, &account.name, service)
+    }
+
+    fn end_proving(&self, account: &Account) -> Result<bool, StoreError> {
+        manage::end_proving(self.store()?, &account.name)
     }
 
     fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError> {
@@ -303,6 +322,18 @@ impl Desk for Front {
     /// Root's right, which no caller of the door has: who is not root enrolls with `pam-totp enroll`.
     fn enroll(&self, pending: Pending) -> Result<(), ManageError> {
         self.local.enroll(pending)
+    }
+
+    fn proving(&self, account: &Account) -> Result<Option<Proving>, StoreError> {
+        self.local.proving(account)
+    }
+
+    fn mark_proving(&self, account: &Account, service: &str) -> Result<(), StoreError> {
+        self.local.mark_proving(account, service)
+    }
+
+    fn end_proving(&self, account: &Account) -> Result<bool, StoreError> {
+        self.local.end_proving(account)
     }
 
     fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError> {

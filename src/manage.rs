@@ -35,7 +35,7 @@ use crate::words::user;
 
 pub use devices::Place;
 use devices::{placed, without};
-pub use upkeep::{Unlocked, add_codes, forget, remove, rename, unlock};
+pub use upkeep::{Unlocked, add_codes, end_proving, forget, mark_proving, remove, rename, unlock};
 use upkeep::{forget_trusts, void_codes};
 
 /// Why nothing was changed.
@@ -374,6 +374,8 @@ impl Transaction<'_> {
         if !keeps_codes {
             record.backup = unused;
         }
+        // What was proved at a login is stored by this, or there is no need of it any more.
+        record.proving = None;
         self.locked.commit(&record)?;
         Ok(shown)
     }

@@ -7,7 +7,7 @@ mod version1;
 use std::fmt::{self, Write};
 
 use lines::number;
-pub use lines::{BackupState, Barred, Class, ClassKey, DeviceState, Lane, LaneKey, Since, Trust};
+pub use lines::{BackupState, Barred, Came, Class, ClassKey, DeviceState, How, Lane, LaneKey, Proving, Since, Trust};
 
 /// Bytes of a slot: one block of the file system, so that one failed block cannot take both.
 pub const SLOT: usize = 4096;
@@ -53,6 +53,10 @@ pub struct Record {
     pub since: Option<Since>,
     /// Remembered addresses.
     pub trusts: Vec<Trust>,
+    /// A key that was proved at a login, and that no account line has stored yet.
+    pub proving: Option<Proving>,
+    /// How the file came to its place, where no login made it.
+    pub came: Option<Came>,
     /// Lines of a later version.
     pub other: Vec<String>,
     /// Words of a later version, behind the line that begins so.
@@ -177,7 +181,7 @@ fn choose(file: &[u8], gives_way: impl Fn(&Slot, &Slot) -> bool) -> Found {
     chosen.map_or(Found::Nothing, Found::Valid)
 }
 
-/// Writes a slot. What does not fit is dropped in this order: trusts, idle networks; never a device. A record
+/// Writes a slot. What does not fit is dropped in this order: trusts, marks, idle networks; never a device. A record
 /// beyond its bounds is never written: it would read as a lost one.
 pub fn print(sequence: u64, record: &Record) -> Result<Vec<u8>, TooLarge> {
     let mut record = record.clone();
@@ -302,6 +306,8 @@ impl Record {
             "barred" => self.barred.push(known.parse().ok()?),
             "since" if self.since.is_none() => self.since = Some(known.parse().ok()?),
             "trust" => self.trusts.push(known.parse().ok()?),
+            "proving" if self.proving.is_none() => self.proving = Some(known.parse().ok()?),
+            "came" if self.came.is_none() => self.came = Some(known.parse().ok()?),
             _ => return None,
         }
         self.more.extend(more.map(|more| (form.name(line).to_owned(), more.to_owned())));
@@ -351,6 +357,8 @@ impl Record {
         self.barred.iter().try_for_each(|line| self.write(out, line))?;
         self.since.iter().try_for_each(|line| self.write(out, line))?;
         self.trusts.iter().try_for_each(|line| self.write(out, line))?;
+        self.proving.iter().try_for_each(|line| self.write(out, line))?;
+        self.came.iter().try_for_each(|line| self.write(out, line))?;
         self.other.iter().try_for_each(|line| writeln!(out, "{line}"))
     }
 
@@ -368,7 +376,7 @@ impl Record {
     }
 
     fn drop_one(&mut self) -> Result<(), TooLarge> {
-        if self.trusts.pop().is_some() {
+        if self.trusts.pop().is_some() || self.proving.take().is_some() || self.came.take().is_some() {
             return Ok(());
         }
         // Full when somebody last logged in there, and no wrong code since: full for certain, whatever time it is.
@@ -386,7 +394,7 @@ struct Form {
     name: usize,
 }
 
-const FORMS: [Form; 9] = [
+const FORMS: [Form; 11] = [
     Form { keyword: "device", words: 7, name: 2 },
     Form { keyword: "backup", words: 3, name: 2 },
     Form { keyword: "unit", words: 2, name: 1 },
@@ -396,6 +404,8 @@ const FORMS: [Form; 9] = [
     Form { keyword: "barred", words: 4, name: 4 },
     Form { keyword: "since", words: 4, name: 1 },
     Form { keyword: "trust", words: 4, name: 2 },
+    Form { keyword: "proving", words: 3, name: 1 },
+    Form { keyword: "came", words: 3, name: 1 },
 ];
 
 impl Form {

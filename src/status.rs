@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::enrollment::{Enrollment, Kind};
-use crate::state::{LaneKey, Record, Since};
+use crate::state::{LaneKey, Proving, Record, Since};
 use crate::store::{Store, StoreError};
 use crate::throttle::{self, Level, Limits};
 
@@ -21,6 +21,8 @@ pub struct Status {
     pub row: u32,
     /// Lanes that wait.
     pub waits: Vec<Wait>,
+    /// A key that was proved at a login and not stored.
+    pub proving: Option<Proving>,
 }
 
 /// A device without its key.
@@ -74,7 +76,11 @@ impl Status {
     ) -> Result<Self, StoreError> {
         let enrollment = account.map_or_else(|| store.enrollment_of(name), |account| store.enrollment(account))?;
         let record = store.peek(name)?.unwrap_or_default();
-        Ok(enrollment.map_or_else(Self::default, |enrollment| Self::new(&enrollment, &record, limits, now)))
+        let proving = record.proving.clone();
+        Ok(match enrollment {
+            Some(enrollment) => Self::new(&enrollment, &record, limits, now),
+            None => Self { proving, ..Self::default() },
+        })
     }
 
     fn new(enrollment: &Enrollment, record: &Record, limits: &Limits, now: u64) -> Self {
@@ -103,6 +109,7 @@ impl Status {
             failures: record.since.clone(),
             row: record.row,
             waits: waits.map(wait).collect(),
+            proving: record.proving.clone(),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::attempt::{Outcome, Via};
 use crate::date::Utc;
 use crate::preview::Reason;
 use crate::source::Source;
-use crate::state::Since;
+use crate::state::{Proving, Since};
 use crate::verify::Verdict;
 
 /// Does this letter show as something else than itself? Control characters write lines of their own; the invisible and
@@ -205,6 +205,8 @@ pub mod user {
         line
     }
 
+    /// To somebody whose key was proved at a login before, where no account line has stored it.
+    pub const NOT_STORED_BEFORE: &str = "Your enrollment at an earlier login was not stored. Tell your administrator.";
     /// A device that was proved and could not be stored.
     pub const NOT_STORED: &str = "Your enrollment could not be stored. Tell your administrator, and try again.";
     /// Above the first backup codes.
@@ -271,6 +273,21 @@ pub mod log {
         // What else was typed may be a password.
         let user = user.map_or_else(|| "somebody".to_owned(), clean);
         format!("no code asked: {user} from {source}: {why}")
+    }
+
+    /// A key was proved, and no account line has stored it: what is wrong, and what to do.
+    pub fn not_stored(user: &str, proving: &Proving) -> String {
+        let (user, at, service) = (clean(user), moment(proving.at), clean(&proving.service));
+        let (service, files) = match proving.service.as_str() {
+            Proving::SEVERAL => {
+                ("several services".to_owned(), "the files of /etc/pam.d that ask for codes".to_owned())
+            }
+            _ => (service.clone(), format!("/etc/pam.d/{service}")),
+        };
+        format!(
+            "the enrollment that {user} proved at {service} at {at} was not stored: no account line ran; put `account \
+             required pam_totp.so` before the other account lines of {files}, then run `pam-totp unlock {user}`"
+        )
     }
 
     /// The reason of a verdict, or how somebody got in.

@@ -9,6 +9,8 @@ use serde_json::Value;
 use std::fs;
 use std::process::Command;
 
+mod lost;
+
 const SSHD: &str = include_str!("../pam.d/sshd");
 const LOGIN: &str = include_str!("../pam.d/login");
 

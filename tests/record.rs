@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use pam_totp::source::{Network, Source};
 use pam_totp::state::{
-    BackupState, Barred, Class, ClassKey, DeviceState, FILE, Found, Lane, LaneKey, MAX_BARRED, MAX_LANES, MAX_NETWORKS,
-    RANGES, Record, SLOT, Since, Slot, Trust, Writing, newest, print, read, read_older,
+    BackupState, Barred, Came, Class, ClassKey, DeviceState, FILE, Found, How, Lane, LaneKey, MAX_BARRED, MAX_LANES,
+    MAX_NETWORKS, Proving, RANGES, Record, SLOT, Since, Slot, Trust, Writing, newest, print, read, read_older,
 };
 
 mod torn;
@@ -104,7 +104,8 @@ fn source() -> impl Strategy<Value = Source> {
 }
 
 /// The keywords of this version.
-const OURS: [&str; 9] = ["device", "backup", "unit", "lane", "class", "row", "barred", "since", "trust"];
+const OURS: [&str; 11] =
+    ["device", "backup", "unit", "lane", "class", "row", "barred", "since", "trust", "proving", "came"];
 
 /// Lines of a later version: any keyword that is not ours, any text without a line feed.
 fn other() -> impl Strategy<Value = Vec<String>> {
@@ -131,11 +132,15 @@ fn record() -> impl Strategy<Value = Record> {
     });
     let numbers = (option::of(1..=u64::MAX), prop_oneof![Just(0), any::<u32>()]);
     let buckets = (numbers, lanes(), classes(), barred());
-    let rest = (option::of(since), vec(trust, 0..=8), other(), more());
+    let proving = (".{0,80}", any::<u64>()).prop_map(|(service, at)| Proving::at(&service, at, None));
+    let how = prop_oneof![Just(How::Moved), Just(How::Copied)];
+    let came = (any::<u64>(), how).prop_map(|(at, how)| Came { at, how });
+    let marks = (option::of(proving), option::of(came));
+    let rest = (option::of(since), vec(trust, 0..=8), marks, other(), more());
     (devices, option::of(backup), buckets, rest).prop_map(
-        |(devices, backup, ((unit, row), lanes, classes, barred), (since, trusts, other, words))| {
-            let record =
-                Record { devices, backup, unit, lanes, classes, row, barred, since, trusts, other, more: vec![] };
+        |(devices, backup, ((unit, row), lanes, classes, barred), (since, trusts, (proving, came), other, words))| {
+            let record = Record { devices, backup, unit, lanes, classes, row, barred, since, ..Record::default() };
+            let record = Record { trusts, proving, came, other, ..record };
             within(Record { more: behind(&record, words), ..record })
         },
     )
@@ -152,6 +157,8 @@ fn behind(record: &Record, words: Vec<Option<String>>) -> Vec<(String, String)> 
     let since = record.since.iter().map(|_| "since".to_owned());
     let trusts = record.trusts.iter().map(|trust| format!("trust {}", trust.hash));
     let names = devices.chain(backup).chain(unit).chain(lanes).chain(classes).chain(row).chain(since).chain(trusts);
+    let proving = record.proving.iter().map(|_| "proving".to_owned());
+    let names = names.chain(proving).chain(record.came.iter().map(|_| "came".to_owned()));
     names.zip(words).filter_map(|(name, words)| Some((name, words?))).collect()
 }
 
@@ -180,9 +187,9 @@ fn length(record: &Record) -> usize {
     fn lines<T: ToString>(lines: &[T]) -> usize {
         lines.iter().map(|line| line.to_string().len() + 1).sum()
     }
-    let (head, unit, row, backup, since, other) = (80, 30, 20, 40, 80, 512);
+    let (head, unit, row, backup, since, marks, other) = (80, 30, 20, 40, 80, 130, 512);
     let rest = lines(&record.devices) + lines(&record.lanes) + lines(&record.classes) + lines(&record.barred);
-    head + unit + row + backup + since + other + rest + lines(&record.trusts)
+    head + unit + row + backup + since + marks + other + rest + lines(&record.trusts)
 }
 
 proptest! {
@@ -504,6 +511,16 @@ fn one_spelling_of_every_line() {
         "trust 0a1b 5",
         "trust 0a1b 5 host.example",
         "trust 0a1b 5 -\ntrust 0a1b 6 -",
+        "proving sshd",
+        "proving sshd 05",
+        "proving ss*hd 5",
+        "proving ssh\u{e9} 5",
+        "proving sshd 5\nproving sshd 5",
+        "proving sshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshd5 5",
+        "came 5",
+        "came 5 flown",
+        "came 05 moved",
+        "came 5 moved\ncame 5 moved",
         "word",
         "",
     ];
@@ -585,6 +602,9 @@ fn largest(id: impl Fn(u64) -> String, number: u64) -> Record {
         barred: (0..10).flat_map(barred).collect(),
         since: Some(Since { count: u32::MAX, at: number, from }),
         trusts: (0..8).map(|n| Trust { hash: format!("{n:064}"), until: number, address }).collect(),
+        // A user who has proved a key has none yet.
+        proving: None,
+        came: Some(Came { at: number, how: How::Copied }),
         other: vec!["x ".repeat(255)],
         more: vec![],
     }
@@ -600,6 +620,29 @@ fn the_largest_record_fits_and_loses_no_device_and_no_debt() {
     // Without what later versions may add, and while no device is replaced, whole.
     let record = Record { devices: record.devices[..5].to_vec(), barred: record.barred[..10].to_vec(), ..record };
     assert_eq!(valid(read(&printed(u64::MAX, &record))).record, record);
+}
+
+/// Versions before keep both lines as what they do not know.
+#[test]
+fn a_mark_of_a_proved_key_is_one_line_about_one_service_or_about_all() {
+    let at = |service: &str, before: Option<&Proving>| Proving::at(service, 5, before);
+    for (service, line) in [
+        ("sshd", "proving sshd 5"),
+        ("a b*\u{e9}", "proving a?b??? 5"),
+        ("", "proving ? 5"),
+        (&"x".repeat(99), &format!("proving {} 5", "x".repeat(64))),
+    ] {
+        let mark = at(service, None);
+        assert_eq!(mark.to_string(), line);
+        assert!(mark.is_at(service) && !mark.is_at("login"));
+        let record = Record { proving: Some(mark.clone()), ..Record::default() };
+        assert_eq!(valid(read(&slot("2", 1, &format!("{line}\n")))).record, record);
+        // Where a second one loses it too, neither counts as another one any more.
+        assert_eq!(at(service, Some(&mark)), mark);
+        let both = at("login", Some(&mark));
+        assert_eq!(both.to_string(), "proving * 5");
+        assert!(both.is_at(service) && both.is_at("login") && at("su", Some(&both)) == both);
+    }
 }
 
 #[test]

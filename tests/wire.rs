@@ -10,7 +10,7 @@ use pam_totp::manage::{ManageError, Place};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::{Network, Source};
-use pam_totp::state::{LaneKey, MAX_LANES, RANGES, Since};
+use pam_totp::state::{LaneKey, MAX_LANES, Proving, RANGES, Since};
 use pam_totp::status::{BackupStatus, DeviceStatus, Status, Wait};
 use pam_totp::store::StoreError;
 use proptest::collection::vec;
@@ -121,14 +121,17 @@ fn status() -> impl Strategy<Value = Status> {
     let wait = (lane, any::<u32>(), any::<u64>()).prop_map(|(lane, failures, until)| Wait { lane, failures, until });
     let backup = (any::<u32>(), any::<u32>()).prop_map(|(left, of)| BackupStatus { left, of });
     let counted = (option::of(since()), any::<u32>());
-    (any::<bool>(), vec(device, 0..=5), option::of(backup), counted, vec(wait, 0..=MAX_LANES)).prop_map(
-        |(enrolled, devices, backup_codes, (failures, row), waits)| Status {
+    let proving = ("[!-~]{0,70}", any::<u64>()).prop_map(|(service, at)| Proving::at(&service, at, None));
+    let rest = (vec(wait, 0..=MAX_LANES), option::of(proving));
+    (any::<bool>(), vec(device, 0..=5), option::of(backup), counted, rest).prop_map(
+        |(enrolled, devices, backup_codes, (failures, row), (waits, proving))| Status {
             enrolled,
             devices,
             backup_codes,
             failures,
             row,
             waits,
+            proving,
         },
     )
 }

@@ -7,9 +7,10 @@ use nix::errno::Errno;
 use super::{Finding, quoted};
 use crate::desk::PolicyFault;
 use crate::policy::{PATH, Policy, STORE};
+use crate::state::Proving;
 use crate::store::StoreError;
 use crate::store::audit::{Flaw, FlawKind, Form};
-use crate::words::clean;
+use crate::words::{clean, log};
 
 const ABOUT: &str = "store";
 const POLICY: &str = "policy";
@@ -40,6 +41,17 @@ pub fn judge(flaw: &Flaw, store: &Path) -> Finding {
             Finding::fault(ABOUT, "named_otherwise", what).mended_by([
                 format!("# if its move to {other} was ended halfway: pam-totp rename {user} {other}"),
                 format!("# if it is {user}'s own: pam-totp rename {user} {user}"),
+            ])
+        }
+        FlawKind::NotStored(proving) => {
+            let user = flaw.user.as_deref().unwrap_or_default();
+            let file = match proving.service.as_str() {
+                Proving::SEVERAL => "the files of /etc/pam.d that ask for codes".to_owned(),
+                service => format!("/etc/pam.d/{}", clean(service)),
+            };
+            Finding::fault(ABOUT, "not_stored", log::not_stored(user, proving)).mended_by([
+                format!("# first put \"account required pam_totp.so\" before the other account lines of {file}"),
+                format!("pam-totp unlock {}", quoted(user)),
             ])
         }
         FlawKind::Watched => {

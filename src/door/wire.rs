@@ -14,7 +14,7 @@ use crate::manage::{Codes, ManageError, Place};
 use crate::otp::{Algorithm, Digits};
 use crate::secret::{Answer, Secret};
 use crate::source::Source;
-use crate::state::{MAX_LANES, Since};
+use crate::state::{MAX_LANES, Proving, Since};
 use crate::status::{BackupStatus, DeviceStatus, Status, Wait};
 
 /// Bytes of a code; what is longer is no code, and goes as an empty one.
@@ -360,6 +360,9 @@ fn status_message(status: &Status) -> Message {
     for Wait { lane, failures, until } in &status.waits {
         out.field("wait", &[&lane.to_string(), &failures.to_string(), &until.to_string()]);
     }
+    if let Some(Proving { service, at }) = &status.proving {
+        out.field("proving", &[service, &at.to_string()]);
+    }
     out
 }
 
@@ -475,7 +478,13 @@ impl Fields<'_> {
             failures: self.since()?,
             row: self.take("row")?.map_or(Ok(0), |[count]| parsed(count))?,
             waits: self.all("wait", MAX_LANES, wait)?,
+            proving: self.proving()?,
         })
+    }
+
+    fn proving(&mut self) -> Result<Option<Proving>, Malformed> {
+        let Some([service, at]) = self.take("proving")? else { return Ok(None) };
+        format!("{service} {at}").parse().map(Some).map_err(|()| Malformed)
     }
 
     fn backup_codes(&mut self) -> Result<Codes, Malformed> {

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::enrollment::Enrollment;
 use crate::healing::{self, BroughtBack};
 use crate::policy::Policy;
-use crate::state::{BackupState, Record};
+use crate::state::{BackupState, Proving, Record};
 use crate::store::{Locked, Store, StoreError};
 use crate::throttle;
 
@@ -64,7 +64,8 @@ pub struct Unlocked {
 /// Ends all waits, and brings back a state that lies in the future. No used code counts again by that.
 pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<Unlocked, ManageError> {
     if !store.is_enrolled(name)? {
-        return Err(ManageError::NotEnrolled);
+        // One who must enroll is refused while a mark stands.
+        return if end_proving(store, name)? { Ok(Unlocked::default()) } else { Err(ManageError::NotEnrolled) };
     }
     let mut locked = store.lock(name)?;
     let enrollment = locked.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
@@ -75,8 +76,33 @@ pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<Unlocked, Ma
     let brought_back = healing::bring_back(&enrollment, &mut record, now, policy.window);
     throttle::refill(&mut record, now);
     record.trusts.clear();
+    record.proving = None;
     locked.commit(&record)?;
     Ok(Unlocked { brought_back, was_ahead, clock_is_wrong: clock::is_wrong(now) })
+}
+
+/// Marks that a key was proved at a login and waits for the account line. Only where the password was right: a stranger must
+/// not be able to leave the mark.
+pub fn mark_proving(store: &Store, name: &str, service: &str) -> Result<(), StoreError> {
+    let mut locked = store.lock(name)?;
+    // By now somebody else may have enrolled them.
+    if store.is_enrolled(name)? {
+        return Ok(());
+    }
+    let mut record = locked.record()?.unwrap_or_default();
+    record.proving = Some(Proving::at(service, clock::now(), record.proving.as_ref()));
+    locked.commit(&record)
+}
+
+/// Takes the mark away; whether there was one. Makes no record where there is none.
+pub fn end_proving(store: &Store, name: &str) -> Result<bool, StoreError> {
+    if store.peek(name)?.is_none_or(|record| record.proving.is_none()) {
+        return Ok(false);
+    }
+    let mut locked = store.lock(name)?;
+    let record = locked.record()?.unwrap_or_default();
+    locked.commit(&Record { proving: None, ..record })?;
+    Ok(true)
 }
 
 /// Gives an account its first backup codes, which were shown and typed back while nothing was locked. Whether that was

@@ -37,6 +37,10 @@ pub fn prove(
 ) -> Exit {
     // Whom a rule names cannot put it off.
     let put_off = desk.policy().enroll_by.filter(|by| !required && clock::now() <= *by);
+    if options.explain && is_lost_here(host, desk, items, account) && put_off.is_none() {
+        host.say(Tone::Error, user::NOT_STORED_BEFORE);
+        return refuse(host, items, account, "what they proved before was not stored");
+    }
     match show_and_ask(host, desk, options, items, account, put_off) {
         Ok(Some(pending)) => {
             panic_here!("enrolling");
@@ -44,6 +48,9 @@ pub fn prove(
                 return refuse(host, items, account, "the key could not be kept for the account line");
             }
             host.log(Level::Info, &format!("enrolling: {} has proved a new key", words::clean(&account.name)));
+            if options.explain {
+                mark(host, desk, items, account);
+            }
             no_credential(options)
         }
         Ok(None) => {
@@ -63,6 +70,37 @@ pub fn prove(
     }
 }
 
+/// Was a key proved here before, and stored by no account line? Whoever must enroll would get in with a new key each time.
+/// Another service may well store it. A record that cannot be read lets nobody through.
+fn is_lost_here(host: &mut impl Host, desk: &impl Desk, items: &Items, account: &Account) -> bool {
+    match desk.proving(account) {
+        Ok(None) => false,
+        Ok(Some(proving)) => {
+            host.log(Level::Error, &words::log::not_stored(&account.name, &proving));
+            proving.is_at(&items.service)
+        }
+        Err(error) => {
+            host.log(Level::Error, &format!("store error for {}: {error}", words::clean(&account.name)));
+            true
+        }
+    }
+}
+
+/// With `explain` the password was right: no stranger leaves a mark. A disk that is full stops no login.
+fn mark(host: &mut impl Host, desk: &impl Desk, items: &Items, account: &Account) {
+    if let Err(error) = desk.mark_proving(account, &items.service) {
+        let user = words::clean(&account.name);
+        host.log(Level::Error, &format!("enrolling: that {user} has proved a key could not be noted: {error}"));
+    }
+}
+
+/// The account line has run, whatever comes of it.
+fn unmark(host: &mut impl Host, desk: &impl Desk, account: &Account) {
+    if let Err(error) = desk.end_proving(account) {
+        host.log(Level::Error, &format!("store error for {}: {error}", words::clean(&account.name)));
+    }
+}
+
 /// A stranger, too, proves a key that he was just shown: as for everybody of whom no code is due, something else must
 /// let him in. With after=publickey something has.
 fn no_credential(options: &Options) -> Exit {
@@ -76,6 +114,7 @@ pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
     let same = matches!(host.user(), Ok(Some(name)) if desk.names(&name, &pending.account));
     if !same {
         host.log(Level::Error, &format!("enrolling: the key that {user} proved is not stored: PAM_USER has changed"));
+        unmark(host, desk, &pending.account);
         return Exit::Refuse;
     }
     panic_here!("storing");
@@ -89,6 +128,7 @@ pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
         }
         Err(error) => {
             host.log(Level::Error, &format!("enrolling {user} failed: {error}"));
+            unmark(host, desk, &account);
             host.say(Tone::Error, user::NOT_STORED);
             Exit::Refuse
         }

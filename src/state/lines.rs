@@ -112,6 +112,63 @@ pub struct Trust {
     pub address: Option<IpAddr>,
 }
 
+/// `proving service at`: a key that was proved at a login. The account line of the same login takes it away, so that where
+/// it stands later that line did not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proving {
+    /// The PAM service as one word, or [`Proving::SEVERAL`].
+    pub service: String,
+    /// When.
+    pub at: u64,
+}
+
+/// `came at how`: how a file came to its place, where that is later than the logins that it tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Came {
+    /// When, at the latest.
+    pub at: u64,
+    /// And how.
+    pub how: How,
+}
+
+/// How a file came to its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// By a command of ours, or so that nothing is to be done about it.
+    Moved,
+    /// From a copy: backup codes that were used since count again.
+    Copied,
+}
+
+impl Proving {
+    /// More than one: no line says which.
+    pub const SEVERAL: &str = "*";
+    /// Bytes of the word.
+    const MOST: usize = 64;
+
+    /// A key was proved at this service, beside what was proved before.
+    pub fn at(service: &str, now: u64, before: Option<&Self>) -> Self {
+        let service = match before {
+            Some(before) if !before.is_at(service) => Self::SEVERAL.to_owned(),
+            Some(before) => before.service.clone(),
+            None => Self::word(service),
+        };
+        Self { service, at: now }
+    }
+
+    /// Is it about this service?
+    pub fn is_at(&self, service: &str) -> bool {
+        [Self::SEVERAL, Self::word(service).as_str()].contains(&self.service.as_str())
+    }
+
+    /// Services are file names; what else is said is cut and cleaned.
+    fn word(service: &str) -> String {
+        let plain = |byte: u8| if byte.is_ascii_graphic() && byte != b'*' { char::from(byte) } else { '?' };
+        let word: String = service.bytes().take(Self::MOST).map(plain).collect();
+        if word.is_empty() { "?".into() } else { word }
+    }
+}
+
 impl LaneKey {
     /// The class whose bucket it shares.
     pub fn class(self) -> ClassKey {
@@ -285,6 +342,48 @@ impl FromStr for Trust {
             Some(Self { hash: identifier(hash)?, until: number(until)?, address })
         };
         parse().ok_or(())
+    }
+}
+
+impl fmt::Display for Proving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "proving {} {}", self.service, self.at)
+    }
+}
+
+impl FromStr for Proving {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let [service, at] = words(line).ok_or(())?;
+        let is_word = service == Self::SEVERAL || Self::word(service) == service;
+        let at = number(at).filter(|_| is_word).ok_or(())?;
+        Ok(Self { service: service.to_owned(), at })
+    }
+}
+
+impl fmt::Display for Came {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "came {} {}", self.at, self.how.word())
+    }
+}
+
+impl FromStr for Came {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let [at, how] = words(line).ok_or(())?;
+        let how = [How::Moved, How::Copied].into_iter().find(|known| known.word() == how).ok_or(())?;
+        Ok(Self { at: number(at).ok_or(())?, how })
+    }
+}
+
+impl How {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Moved => "moved",
+            Self::Copied => "copied",
+        }
     }
 }
 

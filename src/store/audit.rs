@@ -8,7 +8,7 @@ use nix::fcntl::OFlag;
 use super::files::{Writers, check_directories, check_directory, io_error, open_checked};
 use super::{RUN, Store, StoreError, read_slots, user_name};
 use crate::disk;
-use crate::state::Found;
+use crate::state::{Found, Proving};
 
 /// What is not as it was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum FlawKind {
     Lost,
     /// What a change that was killed left behind; it holds a key.
     LeftOver,
+    /// A key was proved at a login, and no account line has stored it.
+    NotStored(Proving),
     /// Nothing of ours.
     Foreign,
     /// The store's own folder, which versions before left open to everybody's eyes.
@@ -143,7 +145,7 @@ fn record(path: &Path, file: &str) -> Option<Flaw> {
     let found = open_checked(path, OFlag::O_RDONLY, Writers::OwnerAlone);
     let found = found.and_then(|opened| opened.map_or(Ok(Found::Nothing), |(file, _)| read_slots(&file, path)));
     let kind = match found {
-        Ok(Found::Valid(_)) => return None,
+        Ok(Found::Valid(slot)) => FlawKind::NotStored(slot.record.proving?),
         Ok(Found::Nothing) => FlawKind::Lost,
         Ok(Found::Newer) => FlawKind::Refused(StoreError::Newer(path.to_owned())),
         Err(error) => FlawKind::Refused(error),

@@ -6,6 +6,7 @@ use pam_totp::manage::Pending;
 use pam_totp::otp::{Algorithm, hotp, step};
 use pam_totp::pam::enrolling::store;
 use pam_totp::secret::Secret;
+use pam_totp::state::Proving;
 
 use super::*;
 use crate::invariants::script::BACKUP_CODES;
@@ -349,4 +350,72 @@ fn what_cannot_be_kept_or_stored_is_refused_and_said() {
     let changed = error("enrolling: the key that alice proved is not stored: PAM_USER has changed");
     assert_eq!(line.stores(pending, &[changed]), Exit::Refuse);
     assert_eq!(line.clerk.enrolled.borrow().len(), 1, "only the first try reached the desk");
+}
+
+/// Proved at this service before, and not stored.
+fn lost(arguments: &[&CStr], service: &str) -> Line {
+    let mark = Proving::at(service, 1_795_287_600, None);
+    first(arguments).with(|line| *line.clerk.proving.borrow_mut() = Ok(Some(mark)))
+}
+
+fn lost_at(service: &str) -> Step {
+    error(&format!(
+        "the enrollment that alice proved at {service} at 2026-11-21 19:00 UTC was not stored: no account line ran; put \
+         `account required pam_totp.so` before the other account lines of /etc/pam.d/{service}, then run `pam-totp unlock \
+         alice`"
+    ))
+}
+
+#[test]
+fn where_no_account_line_ran_who_must_enroll_is_refused_the_next_time() {
+    let told = complains("Your enrollment at an earlier login was not stored. Tell your administrator.");
+    let why = refusals("what they proved before was not stored");
+    let refused = [&[lost_at("sshd"), told][..], &why].concat();
+    let mut line = lost(&[c"explain"], "sshd");
+    assert_eq!(line.runs(&refused), Exit::Refuse);
+    assert!(line.script.kept.is_none() && line.script.asked.is_empty());
+    let mut required = lost(&[c"explain"], "sshd");
+    required.clerk.policy.enroll_by = Some(now() + 60);
+    required.clerk.preview = Preview::Enroll { account: alice(), required: true };
+    assert_eq!(required.runs(&refused), Exit::Refuse);
+    // Who can put it off, and who comes to another service, tries again.
+    let mut put_off = lost(&[c"explain"], "sshd").with(|line| line.clerk.policy.enroll_by = Some(now() + 60));
+    assert_eq!(put_off.runs(&[lost_at("sshd"), asks(PROMPT, PHONE), proves()]), Exit::Ignore);
+    let mut elsewhere = lost(&[c"explain"], "login");
+    assert_eq!(elsewhere.runs(&[lost_at("login"), asks(PROMPT, PHONE), proves()]), Exit::Ignore);
+    // Without `explain` nothing says that there was a password.
+    assert_eq!(lost(&[], "sshd").runs(&[asks(PROMPT, PHONE), proves()]), Exit::Ignore);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_refuses_who_must_enroll_and_one_that_cannot_be_written_nobody() {
+    let fault = || StoreError::Busy;
+    let told = complains("Your enrollment at an earlier login was not stored. Tell your administrator.");
+    let mut line = first(&[c"explain"]).with(|line| *line.clerk.proving.borrow_mut() = Err(fault()));
+    let logged = error(&format!("store error for alice: {}", fault()));
+    let steps = [&[logged, told][..], &refusals("what they proved before was not stored")].concat();
+    assert_eq!(line.runs(&steps), Exit::Refuse);
+    let mut line = first(&[c"explain"]).with(|line| line.clerk.marks = Err(fault()));
+    let logged = error(&format!("enrolling: that alice has proved a key could not be noted: {}", fault()));
+    assert_eq!(line.runs(&[asks(PROMPT, PHONE), proves(), logged]), Exit::Ignore);
+}
+
+#[test]
+fn the_account_line_takes_the_mark_away_whatever_comes_of_it() {
+    let marked = |line: &Line| line.clerk.proving.borrow().clone().expect("a record").map(|mark| mark.service);
+    let mut line = first(&[]);
+    line.proved();
+    assert_eq!(marked(&line), None, "only with explain");
+    for (user, enrolls) in [("mallory", Ok(())), ("alice", Err(ManageError::AlreadyEnrolled))] {
+        let mut line = first(&[c"explain"]).with(|line| line.clerk.enrolls = enrolls);
+        let pending = line.proved();
+        assert_eq!(marked(&line).as_deref(), Some("sshd"));
+        line.script.user = Ok(Some(user.into()));
+        let failed = "enrolling alice failed: already enrolled: --replace makes a new key and voids the old one";
+        let told = "Your enrollment could not be stored. Tell your administrator, and try again.";
+        let changed = "enrolling: the key that alice proved is not stored: PAM_USER has changed";
+        let steps = if user == "alice" { vec![error(failed), complains(told)] } else { vec![error(changed)] };
+        assert_eq!(line.stores(pending, &steps), Exit::Refuse);
+        assert_eq!(marked(&line), None, "{user}");
+    }
 }

@@ -14,6 +14,7 @@ use pam_totp::policy::Policy;
 use pam_totp::preview::{Login, Preview, Standing};
 use pam_totp::secret::Answer;
 use pam_totp::source::{Process, Source};
+use pam_totp::state::Proving;
 use pam_totp::store::StoreError;
 use pam_totp::verify::Verdict;
 
@@ -227,6 +228,9 @@ pub struct Clerk {
     pub verdict: Result<Option<Verdict>, StoreError>,
     pub enrolls: Result<(), ManageError>,
     pub enrolled: RefCell<Vec<String>>,
+    /// What was proved and not stored; and whether that can be noted.
+    pub proving: RefCell<Result<Option<Proving>, StoreError>>,
+    pub marks: Result<(), StoreError>,
     /// What comes of its backup codes; and to whose devices they went.
     pub codes: Result<Vec<&'static str>, ManageError>,
     pub adds: Result<bool, ManageError>,
@@ -262,6 +266,20 @@ impl Desk for Clerk {
     fn enroll(&self, pending: Pending) -> Result<(), ManageError> {
         self.enrolled.borrow_mut().push(pending.account.name);
         self.enrolls.clone()
+    }
+
+    fn proving(&self, _: &Account) -> Result<Option<Proving>, StoreError> {
+        self.proving.borrow().clone()
+    }
+
+    fn mark_proving(&self, _: &Account, service: &str) -> Result<(), StoreError> {
+        self.marks.clone()?;
+        *self.proving.borrow_mut() = Ok(Some(Proving::at(service, NOW, None)));
+        Ok(())
+    }
+
+    fn end_proving(&self, _: &Account) -> Result<bool, StoreError> {
+        Ok(self.proving.replace(Ok(None))?.is_some())
     }
 
     fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError> {
@@ -336,6 +354,8 @@ pub fn clerk() -> Clerk {
         verdict: Ok(Some(verdict(accepted()))),
         enrolls: Ok(()),
         enrolled: RefCell::default(),
+        proving: RefCell::new(Ok(None)),
+        marks: Ok(()),
         codes: Ok(BACKUP_CODES.into()),
         adds: Ok(true),
         added: RefCell::default(),

@@ -149,6 +149,7 @@ impl Standing {
             waits.map(|w| json!({ "lane": w.lane.to_string(), "failures": w.failures, "until_at": w.until })).collect();
         let failures = status.failures.as_ref();
         let failures = failures.map(|s| json!({ "count": s.count, "last_at": s.at, "from": s.from.to_string() }));
+        let proving = status.proving.as_ref().map(|p| json!({ "service": p.service, "proved_at": p.at }));
         let backup_codes = status.backup_codes.map(|b| json!({ "left": b.left, "of": b.of }));
         vec![
             ("user", self.user.clone().into()),
@@ -158,6 +159,7 @@ impl Standing {
             ("failures", failures.unwrap_or(Value::Null)),
             ("wrong_in_a_row", status.row.into()),
             ("waits", waits.into()),
+            ("proving", proving.unwrap_or(Value::Null)),
         ]
     }
 
@@ -178,10 +180,11 @@ impl Standing {
 
     fn text(&self) -> String {
         let user = words::clean(&self.user);
-        if !self.status.enrolled {
-            return format!("{user} is not enrolled.");
+        let mut lines = vec![format!("{user} is {}enrolled.", if self.status.enrolled { "" } else { "not " })];
+        if let Some(proving) = &self.status.proving {
+            let (service, at) = (words::clean(&proving.service), moment(proving.at));
+            lines.push(format!("  proved a key at {service} at {at} that was not stored: see `pam-totp doctor`"));
         }
-        let mut lines = vec![format!("{user} is enrolled.")];
         for device in &self.status.devices {
             let used = device.last_used.map_or("never".into(), moment);
             let (form, since) = (form(device), moment(device.created));
