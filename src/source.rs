@@ -172,6 +172,18 @@ impl From<IpAddr> for Network {
     }
 }
 
+/// As people write networks: `192.0.2.0/24`.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::V4([a, b, c]) => write!(f, "{}/24", Ipv4Addr::new(a, b, c, 0)),
+            Self::V6([a, b, c, d, e, f6, g, h]) => {
+                write!(f, "{}/64", std::net::Ipv6Addr::from([a, b, c, d, e, f6, g, h, 0, 0, 0, 0, 0, 0, 0, 0]))
+            }
+        }
+    }
+}
+
 impl Network {
     fn v4(address: Ipv4Addr) -> Self {
         let [a, b, c, _] = address.octets();

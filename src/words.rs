@@ -4,7 +4,7 @@ use crate::attempt::{Outcome, Via};
 use crate::date::Utc;
 use crate::preview::Reason;
 use crate::source::Source;
-use crate::state::{Proving, Since};
+use crate::state::{LaneKey, Proving, Since};
 use crate::verify::Verdict;
 
 /// Does this letter show as something else than itself? Control characters write lines of their own; the invisible and
@@ -23,6 +23,33 @@ pub fn clean(text: &str) -> String {
         out.push_str("...");
     }
     out
+}
+
+/// A name on a terminal, whole: in quotes where it has blanks, which some directories allow.
+pub fn shown(name: &str) -> String {
+    let shown: String = name.chars().take(128).map(|c| if deceives(c) { '?' } else { c }).collect();
+    let more = if name.chars().nth(128).is_some() { "..." } else { "" };
+    if shown.chars().any(char::is_whitespace) { format!("\"{shown}{more}\"") } else { format!("{shown}{more}") }
+}
+
+/// Where wrong codes came from, in one word or two.
+pub fn from(source: Source) -> String {
+    match source {
+        Source::Local | Source::Door => "this host".into(),
+        Source::Unknown => "an unknown place".into(),
+        Source::Net(address) => address.to_string(),
+    }
+}
+
+/// Where the wrong codes of a lane came from.
+pub fn place(lane: LaneKey) -> String {
+    match lane {
+        LaneKey::Local => "this host".into(),
+        LaneKey::Door => "programs that run without root".into(),
+        LaneKey::Judges => "programs with an account of their own".into(),
+        LaneKey::Net(network) => network.to_string(),
+        LaneKey::Other(_) => "places without a login before".into(),
+    }
 }
 
 /// Text of several lines in which nothing shows as something else than itself.
@@ -142,11 +169,7 @@ pub mod user {
     /// After a success.
     pub fn since(since: &Since) -> String {
         let (count, at) = (since.count, super::moment(since.at));
-        let from = match since.from {
-            Source::Local | Source::Door => "this host".into(),
-            Source::Unknown => "an unknown place".into(),
-            Source::Net(address) => address.to_string(),
-        };
+        let from = super::from(since.from);
         match count {
             1 => format!("1 wrong code was entered since your last login, at {at} from {from}."),
             2..=99 => format!("{count} wrong codes were entered since your last login, the last at {at} from {from}."),

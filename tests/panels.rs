@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 mod api;
+mod ask;
 mod life;
 mod resellers;
 mod tables;

@@ -144,8 +144,9 @@ fn a_login_by_verify_is_judged_and_counted_like_any_other() {
         assert_eq!((&status["waits"][0]["failures"], &status["wrong_in_a_row"]), (&json!(15), &json!(15)));
         assert_eq!((&status["failures"]["count"], &status["failures"]["from"]), (&json!(15), &json!("203.0.113.9")));
         let (_, said, _) = program(system, &["status", "bob"], "");
-        let told = format!("  too many wrong codes ({lane}): two codes in a row, or one in ");
-        assert!(said.lines().any(|line| line.starts_with(&told)), "{said}");
+        let place = status["waits"][0]["place"].as_str().expect("a place");
+        let told = format!("  too many wrong codes from {place}: two codes in a row, or one in ");
+        assert!(said.lines().any(|line| line.starts_with(&told)) && !said.contains(lane), "{said}");
         let ok = verify(&bob.code(), &["--service", "panel"]);
         let expected = json!({ "version": 1, "user": "bob", "accepted": true, "reason": "ok", "retry_after": 0,
                                "via": "code" });

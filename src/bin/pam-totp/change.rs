@@ -8,10 +8,10 @@ use pam_totp::clock::now;
 use pam_totp::desk::{Desk, Front, Local};
 use pam_totp::manage::{self, Change, ManageError, Unlocked};
 use pam_totp::store::StoreError;
-use pam_totp::words::{self, clean};
+use pam_totp::words::{self, clean, shown};
 use serde_json::{Map, Value, json};
 
-use super::people::{by_name, desk, log_change};
+use super::people::{by_name, desk, desk_anyway, log_change};
 use super::report::{Failure, PARTLY, Report};
 
 /// Takes the factor off.
@@ -30,7 +30,7 @@ pub fn remove_device(desk: &Front, users: &[String], device: &str) -> Result<Rep
 
 /// Clears waits and a future state.
 pub fn unlock(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let (desk, warnings) = desk_anyway(config)?;
     let told = RefCell::new(Vec::new());
     let report = each(users, "unlocked", |user| {
         let unlocked = manage::unlock(desk.store()?, desk.policy(), user)?;
@@ -39,13 +39,13 @@ pub fn unlock(config: Option<&Path>, users: &[String]) -> Result<Report, Failure
     })?;
     let told = told.into_inner();
     told.iter().for_each(|line| eprintln!("{line}"));
-    Ok(report.with("notes", told))
+    Ok(warnings.beside(report.with("notes", told)))
 }
 
 /// What an administrator must know of whom they have unlocked.
 fn beside(user: &str, unlocked: &Unlocked) -> Vec<String> {
     let Unlocked { brought_back, was_ahead, clock_is_wrong } = unlocked;
-    let user = clean(user);
+    let user = shown(user);
     let mut lines = Vec::new();
     if *clock_is_wrong {
         lines.push(format!(
@@ -78,8 +78,8 @@ pub fn rename(config: Option<&Path>, old: &str, new: &str) -> Result<Report, Fai
     let desk: Local = desk(config)?;
     let account = by_name(new)?;
     manage::rename(desk.store()?, old, &account).map_err(|error| not_moved(old, &account.name, error))?;
-    let (old, new) = (clean(old), clean(&account.name));
-    log_change(&format!("moved the factor of {old} to {new}"));
+    log_change(&format!("moved the factor of {} to {}", clean(old), clean(&account.name)));
+    let (old, new) = (shown(old), shown(&account.name));
     Ok(Report::new(format!("The factor of {old} belongs to {new} now."))
         .with("user", account.name)
         .with("renamed", true))
@@ -89,8 +89,8 @@ pub fn rename(config: Option<&Path>, old: &str, new: &str) -> Result<Report, Fai
 fn not_moved(old: &str, new: &str, error: ManageError) -> Failure {
     let failure = for_user(old, error);
     let message = match failure.code {
-        "already_enrolled" => format!("{} has a factor of its own: remove that one first", clean(new)),
-        "not_enrolled" => format!("{} is not enrolled", clean(old)),
+        "already_enrolled" => format!("{} has a factor of its own: remove that one first", shown(new)),
+        "not_enrolled" => format!("{} is not enrolled", shown(old)),
         _ => return failure,
     };
     Failure { message, ..failure }
@@ -103,7 +103,7 @@ pub fn each(users: &[String], done: &str, change: impl Fn(&str) -> Result<(), Ma
         match change(user) {
             Ok(()) => {
                 log_change(&format!("{done} {}", clean(user)));
-                lines.push(format!("{}: done", clean(user)));
+                lines.push(format!("{}: done", shown(user)));
                 modified.push(Value::from(user.clone()));
             }
             Err(error) => {
@@ -119,7 +119,7 @@ pub fn each(users: &[String], done: &str, change: impl Fn(&str) -> Result<(), Ma
 
 /// One of many, for people and programs.
 pub fn said(user: &str, failure: &Failure) -> Value {
-    eprintln!("pam-totp: {}: {}", clean(user), failure.message);
+    eprintln!("pam-totp: {}: {}", shown(user), failure.message);
     json!({ "code": failure.code, "message": failure.message })
 }
 

@@ -9,18 +9,22 @@ use pam_totp::desk::{Desk, Local};
 use pam_totp::disk;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::throttle::Limits;
-use pam_totp::words::clean;
-use serde_json::{Value, json};
+use pam_totp::words::shown;
+use serde_json::{Map, Value, json};
 
 use super::accounts::{self, Line, Members, Orphan};
+use super::change::said;
 use super::look::Standing;
-use super::people::{desk, unavailable};
-use super::report::{Failure, Report};
+use super::people::{by_name, desk_anyway, unavailable};
+use super::report::{Failure, PARTLY, Report};
 use super::rollout::Rollout;
 
 /// Without a filter: every user who has a factor. Several filters: who passes each of them.
 #[derive(Args)]
 pub struct List {
+    /// Only these users.
+    #[arg(value_name = "USER")]
+    users: Vec<String>,
     /// Accounts with a login shell that have no factor.
     #[arg(long)]
     unenrolled: bool,
@@ -36,30 +40,81 @@ pub struct List {
 }
 
 pub fn list(config: Option<&Path>, arguments: &List) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let (desk, warnings) = desk_anyway(config)?;
     let store = desk.store()?;
     let mut found = Found::default();
-    let accounts = accounts::all()?;
+    let named = Named::of(store, &arguments.users)?;
+    // Of a few users nobody lists a whole directory.
+    let lists = named.is_everybody || arguments.filters();
+    let accounts = if lists { accounts::all()? } else { BTreeMap::new() };
     if arguments.orphans {
         can_tell_orphans()?;
         let group = arguments.group.as_deref().map(Members::of).transpose()?;
-        for (name, orphan) in orphans(store, store.names()?, &accounts)? {
+        let names = store.names()?.into_iter().filter(|name| named.means(name)).collect();
+        for (name, orphan) in orphans(store, names, &accounts)? {
             if group.as_ref().is_none_or(|group| group.has(&name, &accounts)) {
                 found.orphan(&name, orphan);
             }
         }
     } else {
-        for name in names(&desk, &accounts, arguments)? {
+        for name in names(&desk, &accounts, arguments, &named)? {
             found.user(store, &desk.policy().throttle, &name, accounts::named(&name, &accounts).ok().flatten());
         }
     }
-    if found.lines.is_empty() {
+    if found.lines.is_empty() && named.failed.is_empty() {
         found.lines.push(arguments.nobody().into());
     }
-    Ok(Report::new(found.lines.join("\n")).with("users", found.users))
+    let report = Report::new(found.lines.join("\n")).with("users", found.users).exiting(named.exit());
+    let report = if arguments.users.is_empty() { report } else { report.with("failed", named.failed) };
+    Ok(warnings.beside(report))
+}
+
+/// The users that somebody named.
+struct Named {
+    /// Nobody was named.
+    is_everybody: bool,
+    users: Vec<String>,
+    failed: Map<String, Value>,
+    exit: u8,
+}
+
+impl Named {
+    fn of(store: &Store, users: &[String]) -> Result<Self, Failure> {
+        let mut named = Self { is_everybody: users.is_empty(), users: Vec::new(), failed: Map::new(), exit: 0 };
+        for user in users {
+            let known = match store.is_enrolled(user) {
+                Ok(true) => Ok(user.clone()),
+                // By the name that counts: a directory may know them by several.
+                Ok(false) => by_name(user).map(|account| account.name),
+                Err(error @ StoreError::NameTooLong) => Err(error.into()),
+                Err(error) => return Err(error.into()),
+            };
+            match known {
+                Ok(name) if named.users.contains(&name) => {}
+                Ok(name) => named.users.push(name),
+                Err(failure) => {
+                    named.exit = failure.exit;
+                    named.failed.insert(user.clone(), said(user, &failure));
+                }
+            }
+        }
+        Ok(named)
+    }
+
+    fn means(&self, name: &String) -> bool {
+        self.is_everybody || self.users.contains(name)
+    }
+
+    fn exit(&self) -> u8 {
+        if self.exit == 0 || self.users.is_empty() { self.exit } else { PARTLY }
+    }
 }
 
 impl List {
+    fn filters(&self) -> bool {
+        self.unenrolled || self.required || self.orphans || self.group.is_some()
+    }
+
     fn nobody(&self) -> &'static str {
         match self {
             Self { orphans: true, .. } => "Every factor has its account.",
@@ -70,9 +125,14 @@ impl List {
 }
 
 /// The names that pass every filter.
-fn names(desk: &Local, accounts: &BTreeMap<String, Line>, arguments: &List) -> Result<Vec<String>, Failure> {
-    if !(arguments.unenrolled || arguments.required || arguments.group.is_some()) {
-        return Ok(desk.store()?.names()?);
+fn names(
+    desk: &Local,
+    accounts: &BTreeMap<String, Line>,
+    arguments: &List,
+    named: &Named,
+) -> Result<Vec<String>, Failure> {
+    if !arguments.filters() {
+        return if named.is_everybody { Ok(desk.store()?.names()?) } else { Ok(named.users.clone()) };
     }
     let group = arguments.group.as_deref().map(Members::of).transpose()?;
     let rollout = Rollout::of(desk, accounts)?;
@@ -82,7 +142,8 @@ fn names(desk: &Local, accounts: &BTreeMap<String, Line>, arguments: &List) -> R
         rollout.enrolled.iter().cloned().collect()
     };
     let passes = |name: &String| {
-        (!arguments.unenrolled || !rollout.enrolled.contains(name))
+        named.means(name)
+            && (!arguments.unenrolled || !rollout.enrolled.contains(name))
             && (!arguments.required || rollout.is_required(name))
             && group.as_ref().is_none_or(|group| group.has(name, accounts))
     };
@@ -141,14 +202,14 @@ impl Found {
             }
             // One damaged file hides nobody else.
             Err(error) => {
-                self.lines.push(format!("{:<24} cannot be used: {error}", clean(name)));
+                self.lines.push(format!("{:<24} cannot be used: {error}", shown(name)));
                 self.users.push(json!({ "user": name, "enrolled": true, "problem": error.to_string() }));
             }
         }
     }
 
     fn orphan(&mut self, name: &str, orphan: Orphan) {
-        self.lines.push(format!("{:<24} {}", clean(name), orphan.words()));
+        self.lines.push(format!("{:<24} {}", shown(name), orphan.words()));
         self.users.push(json!({ "user": name, "enrolled": true, "orphan": orphan.code() }));
     }
 }

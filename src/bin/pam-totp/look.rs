@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::Verify;
 use super::input::Input;
 use super::own;
-use super::people::{by_name, desk, front, log, whom};
+use super::people::{by_name, desk, front_anyway, log, whom};
 use super::policy::source;
 use super::report::{Failure, NO, Report};
 
@@ -107,9 +107,9 @@ fn answer(account: &Account, reason: &str, retry_after: u64, text: String) -> Re
 
 /// What one user has.
 pub fn status(config: Option<&Path>, user: Option<&str>) -> Result<Report, Failure> {
-    let desk = front(config)?;
+    let (desk, warnings) = front_anyway(config)?;
     let report = if desk.is_for_owners() { own::status(&desk, user)? } else { any_status(&desk, user)? };
-    Ok(report.with("issuer", desk.policy().issuer.clone().or_else(hostname)))
+    Ok(warnings.beside(report).with("issuer", desk.policy().issuer.clone().or_else(hostname)))
 }
 
 fn any_status(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
@@ -146,7 +146,7 @@ impl Standing {
         let status = &self.status;
         let waits = status.waits.iter();
         let waits: Vec<Value> =
-            waits.map(|w| json!({ "lane": w.lane.to_string(), "failures": w.failures, "until_at": w.until })).collect();
+            waits.map(|w| json!({ "lane": w.lane.to_string(), "place": words::place(w.lane), "failures": w.failures, "until_at": w.until })).collect();
         let failures = status.failures.as_ref();
         let failures = failures.map(|s| json!({ "count": s.count, "last_at": s.at, "from": s.from.to_string() }));
         let proving = status.proving.as_ref().map(|p| json!({ "service": p.service, "proved_at": p.at }));
@@ -170,16 +170,16 @@ impl Standing {
     /// One line of the list.
     pub fn line(&self) -> String {
         if !self.status.enrolled {
-            return format!("{:<24} not enrolled", words::clean(&self.user));
+            return format!("{:<24} not enrolled", words::shown(&self.user));
         }
         let names: Vec<&str> = self.status.devices.iter().map(|d| d.name.as_str()).collect();
         let used = self.status.devices.iter().filter_map(|d| d.last_used).max();
         let used = used.map_or("never used".into(), |at| format!("last used {}", moment(at)));
-        format!("{:<24} {:<16} {used}", words::clean(&self.user), names.join(", "))
+        format!("{:<24} {:<16} {used}", words::shown(&self.user), names.join(", "))
     }
 
     fn text(&self) -> String {
-        let user = words::clean(&self.user);
+        let user = words::shown(&self.user);
         let mut lines = vec![format!("{user} is {}enrolled.", if self.status.enrolled { "" } else { "not " })];
         if let Some(proving) = &self.status.proving {
             let (service, at) = (words::clean(&proving.service), moment(proving.at));
@@ -194,7 +194,7 @@ impl Standing {
             lines.push(format!("  backup codes: {} of {} left", codes.left, codes.of));
         }
         if let Some(since) = &self.status.failures {
-            let (count, at, from) = (since.count, moment(since.at), since.from);
+            let (count, at, from) = (since.count, moment(since.at), words::from(since.from));
             lines.push(format!("  {count} wrong since the last login, the last at {at} from {from}"));
         }
         if self.status.row >= CLOSED {
@@ -202,7 +202,8 @@ impl Standing {
         }
         for wait in &self.status.waits {
             let left = duration(wait.until.saturating_sub(self.now));
-            lines.push(format!("  too many wrong codes ({}): two codes in a row, or one in {left}", wait.lane));
+            let place = words::place(wait.lane);
+            lines.push(format!("  too many wrong codes from {place}: two codes in a row, or one in {left}"));
         }
         lines.join("\n")
     }

@@ -54,6 +54,9 @@ struct Cli {
     /// Work on the system whose disk is mounted there; --config is a path on it.
     #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// For panels: who in the panel does this. The log says so. Root only.
+    #[arg(long, global = true, value_name = "NAME")]
+    by: Option<String>,
     /// Print one JSON object, also for errors; never ask.
     #[arg(long, global = true)]
     json: bool,
@@ -237,6 +240,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Report, Failure> {
     let config = cli.config.as_deref();
+    cli.by.as_deref().map_or(Ok(()), people::on_behalf_of)?;
     match (&cli.root, &cli.command) {
         (Some(_), Command::Import(_)) => {
             return Err(Failure::usage("`import` reads homes as their owners: not with --root; import on that host"));

@@ -8,7 +8,7 @@ use pam_totp::desk::{Desk, Front};
 use pam_totp::manage::{Change, Codes, ManageError};
 use pam_totp::preview::Standing;
 use pam_totp::secret::Answer;
-use pam_totp::words::{clean, user};
+use pam_totp::words::{shown, user};
 use serde_json::Map;
 
 use super::change;
@@ -98,8 +98,8 @@ pub fn remove(desk: &Front, users: &[String], device: Option<&str>, json: bool) 
     match take_off(desk, &name, device, json) {
         Ok(()) => {
             let text = match device {
-                Some(device) => format!("{device} is no device of {} any more.", clean(&name)),
-                None => format!("{} is not enrolled any more.", clean(&name)),
+                Some(device) => format!("{device} is no device of {} any more.", shown(&name)),
+                None => format!("{} is not enrolled any more.", shown(&name)),
             };
             Ok(Report::new(text).with("modified", vec![name]).with("failed", Map::new()))
         }

@@ -6,12 +6,13 @@ use std::sync::{Mutex, OnceLock};
 
 use nix::unistd::Uid;
 use pam_totp::account::{self, Account};
-use pam_totp::desk::{Front, Local};
+use pam_totp::desk::{Front, Local, PolicyFault};
 use pam_totp::disk;
-use pam_totp::words::clean;
+use pam_totp::store::StoreError;
+use pam_totp::words::{clean, plain};
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
-use super::report::Failure;
+use super::report::{Failure, Report};
 
 /// The policy and the store, or why there is no working with them.
 pub fn desk(config: Option<&Path>) -> Result<Local, Failure> {
@@ -19,6 +20,44 @@ pub fn desk(config: Option<&Path>) -> Result<Local, Failure> {
     match desk.fault() {
         Some(fault) => Err(fault.into()),
         None => Ok(desk),
+    }
+}
+
+/// The same for what helps users who are shut out: a typo in the policy is no reason to leave them there. It goes on with
+/// what logins go on with, and says so.
+pub fn desk_anyway(config: Option<&Path>) -> Result<(Local, Warnings), Failure> {
+    let desk = Local::open(config);
+    let warnings = Warnings::of(desk.fault())?;
+    Ok((desk, warnings))
+}
+
+/// Likewise, without root at the door.
+pub fn front_anyway(config: Option<&Path>) -> Result<(Front, Warnings), Failure> {
+    let desk = Front::open(config);
+    let warnings = Warnings::of(desk.fault())?;
+    Ok((desk, warnings))
+}
+
+/// What is wrong beside what was asked for.
+pub struct Warnings(Vec<String>);
+
+impl Warnings {
+    /// A file that was named and is not there, or that cannot be read, may be a typo of the caller's: no warning, a fault.
+    fn of(fault: Option<&PolicyFault>) -> Result<Self, Failure> {
+        match fault {
+            None => Ok(Self(Vec::new())),
+            Some(fault @ (PolicyFault::Text(..) | PolicyFault::File(StoreError::Unsafe(..)))) => {
+                let warning = format!("{fault}: fix the policy. Until then the strictest one is in force");
+                eprintln!("pam-totp: {}", plain(&warning));
+                Ok(Self(vec![warning]))
+            }
+            Some(fault) => Err(fault.into()),
+        }
+    }
+
+    /// The report, with them where there are any.
+    pub fn beside(self, report: Report) -> Report {
+        if self.0.is_empty() { report } else { report.with("warnings", self.0) }
     }
 }
 
@@ -73,11 +112,26 @@ fn sudo_user() -> Option<String> {
 
 /// Logs a change to authpriv with the person behind it. A log that cannot be written is said and stops nothing.
 pub fn log_change(what: &str) {
-    let text = format!("{what} (by {})", person());
+    let behind = PANEL_USER.get().map_or(String::new(), |name| format!(" for panel user {}", clean(name)));
+    let text = format!("{what} (by {}{behind})", person());
     if log(&text).is_err() {
         eprintln!("pam-totp: the system log did not take the line: {text}");
     }
 }
+
+/// Who in the panel does this, as the panel says: root alone can say so, as the log believes it.
+pub fn on_behalf_of(name: &str) -> Result<(), Failure> {
+    if !Uid::effective().is_root() {
+        return Err(Failure::not_permitted("--by: only root may say who is behind a change"));
+    }
+    if name.trim().is_empty() {
+        return Err(Failure::usage("--by needs the name of somebody"));
+    }
+    PANEL_USER.get_or_init(|| name.to_owned());
+    Ok(())
+}
+
+static PANEL_USER: OnceLock<String> = OnceLock::new();
 
 /// Logs a line as it is, behind the name of the disk that it is about.
 pub fn log(text: &str) -> Result<(), syslog::Error> {

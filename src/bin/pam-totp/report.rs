@@ -10,7 +10,7 @@ use pam_totp::desk::PolicyFault;
 use pam_totp::door::DoorError;
 use pam_totp::manage::ManageError;
 use pam_totp::store::StoreError;
-use pam_totp::words::{clocks_differ, plain};
+use pam_totp::words::{clocks_differ, plain, shown};
 use serde_json::{Map, Value};
 
 /// The JSON contract; frozen.
@@ -93,7 +93,7 @@ impl Failure {
 
     /// No such account.
     pub fn no_such_user(name: &str) -> Self {
-        let mut message = format!("there is no user {}", pam_totp::words::clean(name));
+        let mut message = format!("there is no user {}", shown(name));
         if pam_totp::disk::is_entered() {
             message += " in that disk's /etc/passwd, and accounts of a directory are not known there: \
                         `list`, `status`, `unlock` and `remove` work on all who are enrolled";
@@ -103,7 +103,7 @@ impl Failure {
 
     /// The caller may not do that to this user.
     pub fn not_authorized(name: &str) -> Self {
-        let name = pam_totp::words::clean(name);
+        let name = shown(name);
         Self::new("not_permitted", NOT_PERMITTED, format!("You are not authorized to modify {name}"))
     }
 

@@ -11,7 +11,7 @@ use pam_totp::manage;
 use super::accounts::{self, Orphan};
 use super::enroll::valid_name;
 use super::input::agrees;
-use super::people::{desk, front, person};
+use super::people::{by_name, desk, front, person};
 use super::report::{Failure, NO, Report};
 use super::{change, list, own};
 
@@ -28,6 +28,9 @@ pub struct Remove {
     /// Everybody's but your own.
     #[arg(long, conflicts_with_all = ["users", "orphans"])]
     all: bool,
+    /// With --all: not of this user; may be repeated.
+    #[arg(long, value_name = "USER", conflicts_with_all = ["users", "orphans"])]
+    except: Vec<String>,
     /// Do it without asking.
     #[arg(long)]
     yes: bool,
@@ -36,7 +39,8 @@ pub struct Remove {
 /// Takes factors off.
 pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<Report, Failure> {
     match arguments {
-        Remove { all: true, yes, .. } => all(config, *yes, json),
+        Remove { all: true, except, yes, .. } => all(config, except, *yes, json),
+        Remove { except, .. } if !except.is_empty() => Err(Failure::usage("--except is for --all")),
         Remove { orphans: true, users, yes, .. } => orphans(config, users, *yes, json),
         Remove { users, device, .. } => {
             let desk = front(config)?;
@@ -53,10 +57,15 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
     }
 }
 
-fn all(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failure> {
+fn all(config: Option<&Path>, except: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
     let own = own_name()?;
     let names = desk(config)?.store()?.names()?;
-    let names: Vec<String> = names.into_iter().filter(|name| Some(name) != own.as_ref()).collect();
+    // A typo would remove just the one that was to stay.
+    for name in except.iter().filter(|name| !names.contains(name)) {
+        by_name(name)?;
+    }
+    let stays = |name: &String| Some(name) == own.as_ref() || except.contains(name);
+    let names: Vec<String> = names.into_iter().filter(|name| !stays(name)).collect();
     let question = format!("Take the factor off {} users?", names.len());
     if !names.is_empty() && !yes && !agrees(&question, json)? {
         return Ok(unchanged());
