@@ -20,6 +20,8 @@ pub const MAX_DEVICES: usize = 5;
 const VERSIONS: std::ops::RangeInclusive<i64> = 1..=2;
 /// RFC 6238 section 6: steps that two consecutive codes may move a device's clock away from ours.
 pub const MAX_SKEW: i8 = 20;
+/// The largest counter that a device can start at: as large as a number of TOML.
+pub const MAX_COUNTER: u64 = i64::MAX.unsigned_abs();
 /// Seconds a code may last, for a device that is enrolled here; imported ones may differ.
 pub const PERIODS: std::ops::RangeInclusive<u32> = 15..=120;
 
@@ -43,7 +45,7 @@ impl Kind {
     pub fn is_valid(self) -> bool {
         match self {
             Self::Totp { period } => (1..=3_600).contains(&period),
-            Self::Hotp { start } => start < u64::from(u32::MAX),
+            Self::Hotp { start } => start <= MAX_COUNTER,
         }
     }
 }
@@ -289,7 +291,7 @@ fn device(table: DeviceTable, text: &str) -> Result<Device, Broken> {
         id: identifier(table.id)?,
         name: name(table.name)?,
         kind,
-        secret: Secret::from_base32(unmasked(text, &table.secret)).map_err(|_| broken("a secret is not base32"))?,
+        secret: Secret::from_canonical(unmasked(text, &table.secret)).map_err(|_| broken("a secret is not base32"))?,
         algorithm: Algorithm::from_name(&table.algorithm).ok_or(broken("an algorithm is unknown"))?,
         digits: Digits::new(table.digits).ok_or(broken("digits must be 6 to 8"))?,
         skew,

@@ -1,4 +1,5 @@
-//! Keys that wipe themselves and never print, and a strict base32 (RFC 4648 section 6). Pure.
+//! Keys that wipe themselves and never print, and base32 (RFC 4648 section 6): forgiving where people type it, strict where
+//! we wrote it. Pure.
 
 use std::fmt;
 
@@ -18,11 +19,17 @@ pub(crate) const MAX_BYTES: usize = 128;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
-/// Why a text is no key.
+/// Why a text is no key. Says where, and never which letter stands there: that one may be of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
-    /// A character outside A-Z, 2-7, or a length or trailing bits that base32 does not have.
-    NotBase32,
+    /// There is no letter at all.
+    Empty,
+    /// The letter at this place, from 1, is none of base32; blanks and hyphens are not counted.
+    Letter(usize),
+    /// No whole bytes have so many letters.
+    Length(usize),
+    /// Not as we write keys.
+    NotCanonical,
     /// Shorter than [`MIN_BYTES`].
     TooShort,
     /// Longer than any real key.
@@ -31,11 +38,19 @@ pub enum KeyError {
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotBase32 => "the key is not base32 (letters A to Z, digits 2 to 7)",
-            Self::TooShort => "the key is too short: 128 bits (26 characters) at least",
-            Self::TooLong => "the key is too long: 1024 bits at most",
-        })
+        match self {
+            Self::Empty => f.write_str("there is no key"),
+            Self::Letter(place) => write!(
+                f,
+                "letter {place} of the key is not one of A to Z and 2 to 7 (0, 1, 8 and 9 are never in a key)"
+            ),
+            Self::Length(letters) => {
+                write!(f, "the key is not complete: {letters} letters are one too few or too many")
+            }
+            Self::NotCanonical => f.write_str("the key is not written as pam_totp writes it"),
+            Self::TooShort => f.write_str("the key is too short: 128 bits (26 characters) at least"),
+            Self::TooLong => f.write_str("the key is too long: 1024 bits at most"),
+        }
     }
 }
 
@@ -45,30 +60,18 @@ impl Secret {
         Self(bytes)
     }
 
-    /// What a person types or pastes: spaces, hyphens, lower case and padding are forgiven, and nothing else.
+    /// What a person types or pastes: blanks, hyphens, lower case and padding are forgiven, and so are bits beyond the last
+    /// whole byte, which other programs leave at random and drop. Nothing else is.
     /// Keys below 128 bits are left to the caller to refuse: imported ones may be shorter.
     pub fn from_base32(text: &str) -> Result<Self, KeyError> {
-        if text.len() > 4 * MAX_BYTES {
-            return Err(KeyError::TooLong);
-        }
-        let mut clean = Zeroizing::new(String::with_capacity(text.len()));
-        clean.extend(text.trim_end_matches(['=', ' ', '\r', '\n']).chars().filter(|c| !matches!(c, ' ' | '-')));
-        clean.make_ascii_uppercase();
-        // Before the library sees it: what it has decoded up to a wrong character it would free unwiped.
-        if !clean.bytes().all(|letter| ALPHABET.contains(&letter)) {
-            return Err(KeyError::NotBase32);
-        }
-        let bytes =
-            base32::decode(Rfc4648 { padding: false }, &clean).map(Zeroizing::new).ok_or(KeyError::NotBase32)?;
-        // The library takes impossible lengths and stray trailing bits ("A" becomes an empty key): only what
-        // encodes back to the same text is base32.
-        if bytes.is_empty() || *encode(&bytes) != *clean {
-            return Err(KeyError::NotBase32);
-        }
-        if bytes.len() > MAX_BYTES {
-            return Err(KeyError::TooLong);
-        }
-        Ok(Self(bytes))
+        decode(&letters(text)?)
+    }
+
+    /// What we wrote ourselves, where anything else is damage: no bit beyond the last whole byte is set.
+    pub fn from_canonical(text: &str) -> Result<Self, KeyError> {
+        let letters = letters(text)?;
+        let key = decode(&letters)?;
+        if *key.to_base32() == *letters { Ok(key) } else { Err(KeyError::NotCanonical) }
     }
 
     /// Base32 without padding.
@@ -98,6 +101,33 @@ impl Secret {
     pub fn long_enough(&self) -> Result<(), KeyError> {
         if self.0.len() < MIN_BYTES { Err(KeyError::TooShort) } else { Ok(()) }
     }
+}
+
+/// The letters of a key without what is forgiven; each is one of base32.
+fn letters(text: &str) -> Result<Zeroizing<String>, KeyError> {
+    if text.len() > 4 * MAX_BYTES {
+        return Err(KeyError::TooLong);
+    }
+    let mut clean = Zeroizing::new(String::with_capacity(text.len()));
+    clean.extend(text.trim_end_matches(['=', ' ', '\r', '\n']).chars().filter(|c| !matches!(c, ' ' | '-')));
+    clean.make_ascii_uppercase();
+    let is_odd = |letter: char| !u8::try_from(letter).is_ok_and(|byte| ALPHABET.contains(&byte));
+    match (1..).zip(clean.chars()).find(|(_, letter)| is_odd(*letter)) {
+        Some((place, _)) => Err(KeyError::Letter(place)),
+        None => Ok(clean),
+    }
+}
+
+/// The library takes every length ("A" becomes an empty key). It sees no wrong letter: what it has decoded up to one it would
+/// free unwiped.
+fn decode(letters: &str) -> Result<Secret, KeyError> {
+    match letters.len() {
+        0 => return Err(KeyError::Empty),
+        length if matches!(length % 8, 1 | 3 | 6) => return Err(KeyError::Length(length)),
+        _ => {}
+    }
+    let bytes = base32::decode(Rfc4648 { padding: false }, letters).map(Zeroizing::new).ok_or(KeyError::Empty)?;
+    if bytes.len() > MAX_BYTES { Err(KeyError::TooLong) } else { Ok(Secret(bytes)) }
 }
 
 /// Base32 into one buffer: the library's own grows while it encodes, and leaves the half of a key behind.

@@ -110,7 +110,7 @@ fn what_is_not_said_clearly_changes_nothing() {
             &["--type", "push"],
             &["--counter", "4"],
             &["--type", "hotp", "--period", "30"],
-            &["--type", "hotp", "--counter", "4294967295"],
+            &["--type", "hotp", "--counter", "9223372036854775808"],
         ] {
             refused(&[&["--device", "tablet"], form].concat(), TABLET, 2, "usage");
         }

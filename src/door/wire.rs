@@ -443,7 +443,7 @@ impl Fields<'_> {
             kind,
             algorithm: Algorithm::from_name(algorithm).ok_or(Malformed)?,
             digits: self::digits(digits)?,
-            secret: Secret::from_base32(key).map_err(|_| Malformed)?,
+            secret: Secret::from_canonical(key).map_err(|_| Malformed)?,
         })
     }
 

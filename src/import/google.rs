@@ -2,11 +2,11 @@
 
 use zeroize::Zeroizing;
 
-use super::{Found, Host, NO_COUNTER, Remark, Token, Unusable, lines};
-use crate::backup::{BackupShaped, MAX_CODES};
+use super::{Found, Host, NO_COUNTER, NOT_BASE32, Remark, TOO_LONG, Token, Unusable, bounded, lines, words};
+use crate::backup::{BackupShaped, MAX_CODES, SCRATCH};
 use crate::enrollment::Kind;
 use crate::otp::{Algorithm, Digits, step};
-use crate::secret::{KeyError, MAX_BYTES, Secret};
+use crate::secret::{MAX_BYTES, Secret};
 
 /// Steps that we follow a device's clock; theirs may be 25 hours off.
 const MAX_DRIFT: i64 = 4;
@@ -15,30 +15,43 @@ const LOOK_AHEAD: u64 = 10;
 /// What their module takes for a window where none is said.
 const WINDOW: u64 = 3;
 
-/// What the option lines say.
+/// What the option lines say. Of an option that stands twice theirs reads the first.
 #[derive(Default)]
 struct Options {
     totp: bool,
-    counter: Option<u64>,
-    period: Option<u32>,
+    counter: Option<Result<u64, Unusable>>,
+    period: Option<Result<u32, Unusable>>,
     window: Option<u64>,
     /// The greatest step on record.
     used: Option<u64>,
-    skew: i64,
+    /// Some step on record cannot be read.
+    lost: bool,
+    /// `None` within: it cannot be read.
+    skew: Option<Option<i64>>,
 }
 
-/// Reads a user's file.
+/// Reads a user's file. Of what is odd in it only that stops an import without which no code would be right there.
 pub fn parse(bytes: &[u8], host: &Host) -> Result<Found, Unusable> {
+    if bytes.is_empty() {
+        return Err(Unusable::at(0, "it is empty"));
+    }
     let mut found = Found::default();
     let (mut options, mut scratch) = (Options::default(), Vec::new());
-    let mut lines = lines(bytes)?;
-    let (_, key) = lines.next().ok_or(Unusable::at(0, "it is empty"))?;
+    let mut lines = lines(bytes);
+    let (_, key) = lines.next().unwrap_or_default();
     let secret = found.key(base32(key), 1)?;
     for (number, line) in lines {
-        match line.strip_prefix("\" ") {
-            Some(option) => options.read(option, number, &mut found)?,
-            None if line.trim().is_empty() => {}
-            None => scratch.push(scratch_code(line).ok_or(Unusable::at(number, "there is no scratch code"))?),
+        match line.strip_prefix(b"\" ") {
+            // Behind more than one blank theirs finds no option.
+            Some(option) if !option.first().is_some_and(u8::is_ascii_whitespace) => {
+                options.read(option, number, &mut found)?;
+            }
+            None if line.trim_ascii().is_empty() => {}
+            None if line.trim_ascii().iter().all(u8::is_ascii_digit) => match scratch_code(line.trim_ascii()) {
+                Some(code) => scratch.push(code),
+                None => found.remarks.push(Remark::OddScratch(number)),
+            },
+            _ => found.remarks.push(Remark::UnknownLine(number)),
         }
     }
     let token = options.token(secret, host, &mut found)?;
@@ -49,41 +62,54 @@ pub fn parse(bytes: &[u8], host: &Host) -> Result<Found, Unusable> {
         scratch.truncate(MAX_CODES);
     }
     found.scratch = scratch;
+    found.remarks = bounded(found.remarks);
     Ok(found)
 }
 
 impl Options {
-    fn read(&mut self, option: &str, line: usize, found: &mut Found) -> Result<(), Unusable> {
-        let mut words = option.split_ascii_whitespace();
+    fn read(&mut self, option: &[u8], line: usize, found: &mut Found) -> Result<(), Unusable> {
+        let mut words = words(option);
         let fault = Unusable::at(line, "there is no number that can be meant");
-        match words.next().unwrap_or_default() {
-            "TOTP_AUTH" => self.totp = true,
-            "HOTP_COUNTER" => self.counter = Some(number(words.next()).ok_or(fault)?),
+        let name = words.next().unwrap_or_default();
+        let is_odd = match name {
+            "TOTP_AUTH" => {
+                self.totp = true;
+                false
+            }
+            // Where the counter stands decides which codes were used.
+            "HOTP_COUNTER" => {
+                let counter = words.next().and_then(|word| word.parse().ok());
+                self.counter.get_or_insert(counter.ok_or(fault)).is_err()
+            }
             "STEP_SIZE" => {
                 let period = number(words.next()).and_then(|n| u32::try_from(n).ok());
-                self.period = Some(period.filter(|n| Kind::Totp { period: *n }.is_valid()).ok_or(fault)?);
+                let period = period.filter(|period| Kind::Totp { period: *period }.is_valid());
+                self.period.get_or_insert(period.ok_or(fault)).is_err()
             }
-            "WINDOW_SIZE" => self.window = Some(number(words.next()).ok_or(fault)?),
+            "WINDOW_SIZE" => {
+                let window = number(words.next());
+                self.window = self.window.or(window);
+                window.is_none()
+            }
             "TIME_SKEW" => {
-                let skew = words.next().and_then(|word| word.parse::<i32>().ok()).ok_or(fault)?;
-                self.skew = skew.into();
+                let skew = words.next().and_then(|word| word.parse::<i32>().ok()).map(i64::from);
+                self.skew.get_or_insert(skew).is_none()
             }
             "DISALLOW_REUSE" => {
-                let steps = words.map(|word| number(Some(word))).collect::<Option<Vec<_>>>().ok_or(fault)?;
-                self.used = self.used.max(steps.into_iter().max());
+                let steps: Vec<Option<u64>> = words.map(|word| number(Some(word))).collect();
+                self.used = self.used.max(steps.iter().copied().flatten().max());
+                let is_odd = steps.contains(&None);
+                self.lost |= is_odd;
+                is_odd
             }
-            // Somebody was not asked for a code: he may not have the phone any more.
+            // They were not asked for a code: they may not have the phone any more.
             "OTP_DISABLED" => return Err(Unusable::at(line, "codes are switched off for this user")),
-            "RATE_LIMIT" => found.remarks.push(Remark::RateLimit),
-            // Three tries on their way to a skew.
-            "RESETTING_TIME_SKEW" => {}
-            last if last.strip_prefix("LAST").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())) => {
-                if !found.remarks.contains(&Remark::Remembered) {
-                    found.remarks.push(Remark::Remembered);
-                }
+            _ => {
+                found.remarks.extend(remark(name, line).filter(|remark| !found.remarks.contains(remark)));
+                false
             }
-            _ => found.remarks.push(Remark::UnknownLine(line)),
-        }
+        };
+        found.remarks.extend(is_odd.then_some(Remark::OddLine(line)));
         Ok(())
     }
 
@@ -91,7 +117,7 @@ impl Options {
         let (algorithm, digits) = (Algorithm::Sha1, Digits::SIX);
         let window = self.window.unwrap_or(WINDOW);
         // Theirs goes by the counter wherever there is one, and 0 is none.
-        if let Some(next @ 1..) = self.counter {
+        if let Some(next @ 1..) = self.counter.transpose()? {
             let kind = Kind::Hotp { start: next };
             if !kind.is_valid() {
                 return Err(Unusable::at(0, NO_COUNTER));
@@ -104,19 +130,21 @@ impl Options {
         if !self.totp {
             return Err(Unusable::at(0, "it says neither TOTP_AUTH nor HOTP_COUNTER, so no code gets in"));
         }
-        let period = self.period.unwrap_or(30);
+        let period = self.period.unwrap_or(Ok(30))?;
         let each_way = window.checked_div(2).unwrap_or_default();
         if each_way > host.window {
             found.remarks.push(Remark::Window(each_way));
         }
-        let far = self.skew.abs() > MAX_DRIFT;
-        if far {
-            found.remarks.push(Remark::Skew(self.skew.saturating_mul(period.into())));
+        let skew = self.skew.unwrap_or(Some(0));
+        if let Some(skew) = skew.filter(|skew| skew.abs() > MAX_DRIFT) {
+            found.remarks.push(Remark::Skew(skew.saturating_mul(period.into())));
         }
-        match self.used {
+        let reach = step(host.now, period).saturating_add(MAX_DRIFT.unsigned_abs()).saturating_add(host.window);
+        // What cannot be read may be later than what can. Beyond our reach that is no matter.
+        let used = self.used.filter(|used| !self.lost || *used > reach);
+        match used {
             None => found.remarks.push(Remark::Unrecorded),
             Some(used) => {
-                let reach = step(host.now, period).saturating_add(MAX_DRIFT.unsigned_abs()).saturating_add(host.window);
                 let ahead = used.saturating_sub(step(host.now, period)).saturating_mul(period.into());
                 if used > reach {
                     found.remarks.push(Remark::Future(ahead));
@@ -124,8 +152,21 @@ impl Options {
             }
         }
         // Within a wider window the phone's clock may have been anywhere: the first code tells.
-        let drift = i8::try_from(self.skew).ok().filter(|_| !far && each_way <= host.window);
-        Ok(Token { kind: Kind::Totp { period }, secret, algorithm, digits, used: self.used, drift })
+        let near = skew.filter(|skew| skew.abs() <= MAX_DRIFT && each_way <= host.window);
+        let drift = near.and_then(|skew| i8::try_from(skew).ok());
+        Ok(Token { kind: Kind::Totp { period }, secret, algorithm, digits, used, drift })
+    }
+}
+
+/// What is to be said of another option.
+fn remark(name: &str, line: usize) -> Option<Remark> {
+    let is_last = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit());
+    match name {
+        "RATE_LIMIT" => Some(Remark::RateLimit),
+        // Three tries on their way to a skew.
+        "RESETTING_TIME_SKEW" => None,
+        name if name.strip_prefix("LAST").is_some_and(is_last) => Some(Remark::Remembered),
+        _ => Some(Remark::UnknownLine(line)),
     }
 }
 
@@ -134,18 +175,18 @@ fn number(word: Option<&str>) -> Option<u64> {
     word?.parse::<i32>().ok().and_then(|n| u64::try_from(n).ok())
 }
 
-/// The first digit of theirs is none of 0.
-fn scratch_code(line: &str) -> Option<BackupShaped> {
-    let line = line.trim_end();
-    let exact = line.len() == crate::backup::SCRATCH && line.bytes().all(|b| b.is_ascii_digit());
-    BackupShaped::recognize(line.as_bytes()).filter(|_| exact && !line.starts_with('0'))
+/// As a number, which is how theirs reads it: zeros in front are none of its digits.
+fn scratch_code(digits: &[u8]) -> Option<BackupShaped> {
+    let first = digits.iter().position(|digit| *digit != b'0')?;
+    let code = digits.get(first..).filter(|code| code.len() == SCRATCH)?;
+    BackupShaped::recognize(code)
 }
 
 /// As their module reads a key: 0, 1 and 8 are slips of O, L and B, and bits beyond the last whole byte are none.
-fn base32(line: &str) -> Result<Secret, KeyError> {
+fn base32(line: &[u8]) -> Result<Secret, &'static str> {
     let mut key = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
     let (mut bits, mut count) = (0_u16, 0_u32);
-    for letter in line.bytes().filter(|b| !matches!(b, b' ' | b'\t' | b'-' | b'\r')) {
+    for letter in line.iter().filter(|b| !matches!(b, b' ' | b'\t' | b'-' | b'\r')) {
         let value = match letter.to_ascii_uppercase() {
             b'0' => b'O',
             b'1' => b'L',
@@ -155,17 +196,17 @@ fn base32(line: &str) -> Result<Secret, KeyError> {
         let value = match value {
             b'A'..=b'Z' => value.wrapping_sub(b'A'),
             b'2'..=b'7' => value.wrapping_sub(b'2').saturating_add(26),
-            _ => return Err(KeyError::NotBase32),
+            _ => return Err(NOT_BASE32),
         };
         bits = bits.wrapping_shl(5) | u16::from(value);
         count = count.saturating_add(5);
         if count >= 8 {
             if key.len() >= MAX_BYTES {
-                return Err(KeyError::TooLong);
+                return Err(TOO_LONG);
             }
             count = count.saturating_sub(8);
             key.push(u8::try_from(bits.wrapping_shr(count) & 0xff).unwrap_or_default());
         }
     }
-    if key.is_empty() { Err(KeyError::NotBase32) } else { Ok(Secret::from_bytes(key)) }
+    if key.is_empty() { Err(NOT_BASE32) } else { Ok(Secret::from_bytes(key)) }
 }

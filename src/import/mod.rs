@@ -10,7 +10,10 @@ use std::fmt;
 use crate::backup::BackupShaped;
 use crate::enrollment::{Kind, MAX_DEVICES};
 use crate::otp::{Algorithm, Digits};
-use crate::secret::{KeyError, MIN_BYTES, Secret};
+use crate::secret::{MIN_BYTES, Secret};
+
+/// Lines that are named one by one; a file of nothing else is no reason for a flood.
+const MAX_NAMED: usize = 10;
 
 /// RFC 4226 R6 wants 128 bits, cPanel gives 80: shorter keys than that are nobody's.
 pub const SHORTEST: usize = 10;
@@ -61,7 +64,7 @@ pub struct Entry {
     pub found: Result<Found, Unusable>,
 }
 
-/// What was not carried as it was, or should be looked after.
+/// What was not carried as it was, or should be looked after. Holds no text of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remark {
     /// A key of so many bits.
@@ -90,6 +93,16 @@ pub enum Remark {
     Remembered,
     /// A line that means nothing to us.
     UnknownLine(usize),
+    /// An option without a number that can be meant.
+    OddLine(usize),
+    /// Digits that are no scratch code.
+    OddScratch(usize),
+    /// So many lines more of these kinds.
+    MoreLines(usize),
+    /// A device that no code could come from.
+    OddDevice(Unusable),
+    /// The user's name stands there more than once.
+    RepeatedName,
     /// The same key once more.
     Repeated(usize),
     /// Names of mailboxes and teams beside the account.
@@ -99,9 +112,10 @@ pub enum Remark {
 impl Remark {
     /// Should somebody do something about it?
     pub fn is_warning(self) -> bool {
-        use Remark::{OtherDigits, Pin, Skew, TooMany, TooManyScratch, UsedScratch, WeakKey};
+        use Remark::{OddDevice, OtherDigits, Pin, RepeatedName, Skew, TooMany, TooManyScratch, UsedScratch, WeakKey};
         let scratch = matches!(self, TooManyScratch(_) | UsedScratch(_));
-        scratch || matches!(self, WeakKey(_) | Pin(_) | OtherDigits(_) | TooMany(_) | Skew(_))
+        let device = matches!(self, OddDevice(_) | RepeatedName);
+        scratch || device || matches!(self, WeakKey(_) | Pin(_) | OtherDigits(_) | TooMany(_) | Skew(_))
     }
 
     /// For programs.
@@ -120,6 +134,11 @@ impl Remark {
             Self::RateLimit => "rate_limit",
             Self::Remembered => "remembered",
             Self::UnknownLine(_) => "unknown_line",
+            Self::OddLine(_) => "odd_line",
+            Self::OddScratch(_) => "odd_scratch_code",
+            Self::MoreLines(_) => "more_lines",
+            Self::OddDevice(_) => "odd_device",
+            Self::RepeatedName => "repeated_name",
             Self::Repeated(_) => "repeated_key",
             Self::NoAccounts(_) => "no_accounts",
         }
@@ -174,6 +193,13 @@ impl fmt::Display for Remark {
                 f.write_str("addresses that were let in without a code are not carried: see the policy's [remember]")
             }
             Self::UnknownLine(line) => write!(f, "line {line} means nothing to us and is not carried"),
+            Self::OddLine(line) => write!(f, "line {line} has no number that can be meant and is not carried"),
+            Self::OddScratch(line) => {
+                write!(f, "line {line} is no scratch code (eight digits, the first of them not 0) and is not carried")
+            }
+            Self::MoreLines(count) => write!(f, "{count} more lines mean nothing to us and are not carried"),
+            Self::OddDevice(why) => write!(f, "{why}: this device is NOT carried"),
+            Self::RepeatedName => f.write_str("the name stands in the file more than once: the last entry is carried"),
             Self::Repeated(line) => write!(f, "line {line} has the same key once more"),
             Self::NoAccounts(count) => {
                 write!(f, "{count} mailboxes and team users have no account here and are not carried")
@@ -209,13 +235,13 @@ impl fmt::Display for Unusable {
 const NOT_BASE32: &str = "the key is not base32";
 const TOO_SHORT: &str = "the key is shorter than 80 bits";
 const TOO_LONG: &str = "the key is longer than 1024 bits";
+const NO_KEY: &str = "there is no key";
 const NO_COUNTER: &str = "the counter is none that lasts";
 
 impl Found {
     /// A key, as weak as they come.
-    fn key(&mut self, secret: Result<Secret, KeyError>, line: usize) -> Result<Secret, Unusable> {
-        let secret = secret
-            .map_err(|error| Unusable::at(line, if error == KeyError::TooLong { TOO_LONG } else { NOT_BASE32 }))?;
+    fn key(&mut self, secret: Result<Secret, &'static str>, line: usize) -> Result<Secret, Unusable> {
+        let secret = secret.map_err(|what| Unusable::at(line, what))?;
         match secret.as_bytes().len() {
             short if short < SHORTEST => Err(Unusable::at(line, TOO_SHORT)),
             weak if weak < MIN_BYTES => {
@@ -227,8 +253,41 @@ impl Found {
     }
 }
 
-/// A line of text, by its number from 1; without the CR that some editors leave.
-fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = (usize, &str)>, Unusable> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Unusable::at(0, "it is not text"))?;
-    Ok((1..).zip(text.lines()))
+/// A line and its number from 1, without the CR that some editors leave and the mark that they begin with. Bytes: a line that
+/// is no text is as odd as any other, and no reason to leave the rest.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let bytes = without_mark(bytes);
+    let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes).split(|byte| *byte == b'\n');
+    (1..).zip(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)))
+}
+
+/// Without the byte order mark.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// The words of a line. One that is no text is none that anybody asks for.
+fn words(line: &[u8]) -> impl Iterator<Item = &str> {
+    let words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    words.map(|word| std::str::from_utf8(word).unwrap_or(NO_TEXT))
+}
+
+/// Neither a number nor a name nor a key.
+const NO_TEXT: &str = "\u{fffd}";
+
+/// The first odd lines one by one, and how many more there are.
+fn bounded(remarks: Vec<Remark>) -> Vec<Remark> {
+    let is_line =
+        |remark: &Remark| matches!(remark, Remark::UnknownLine(_) | Remark::OddLine(_) | Remark::OddScratch(_));
+    let (mut seen, mut kept) = (0_usize, Vec::new());
+    for remark in remarks {
+        seen = seen.saturating_add(usize::from(is_line(&remark)));
+        if !is_line(&remark) || seen <= MAX_NAMED {
+            kept.push(remark);
+        }
+    }
+    if let Some(more @ 1..) = seen.checked_sub(MAX_NAMED) {
+        kept.push(Remark::MoreLines(more));
+    }
+    kept
 }

@@ -4,31 +4,39 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use super::{Entry, Found, Host, NO_COUNTER, Remark, Token, Unusable};
+use super::{Entry, Found, Host, NO_COUNTER, NO_TEXT, Remark, TOO_LONG, Token, Unusable, bounded, words};
 use crate::date::Utc;
 use crate::enrollment::{Kind, MAX_DEVICES};
 use crate::otp::{Algorithm, Digits, hotp, step};
-use crate::secret::{KeyError, MAX_BYTES, Secret};
+use crate::secret::{MAX_BYTES, Secret};
 
 /// The times in there are local, and nobody knows whose: no zone is further from UTC.
 const ZONES: u64 = 15 * 3_600;
 /// Steps that a device may have been ahead in their window.
 const AHEAD: u64 = 100;
 
+/// No account has a longer name.
+const LONGEST_NAME: usize = 256;
+
 /// Every user of a file, in the file's order of names, and the lines that are no user's.
 pub fn parse(bytes: &[u8], host: &Host) -> Result<(Vec<Entry>, Vec<Remark>), Unusable> {
     let mut users: BTreeMap<&str, Vec<(usize, Line<'_>)>> = BTreeMap::new();
     let mut remarks = Vec::new();
-    for (number, line) in super::lines(bytes)? {
+    for (number, line) in super::lines(bytes) {
         match Line::read(line) {
-            Some(line) => users.entry(line.user).or_default().push((number, line)),
+            Some(line) if is_name(line.user) => users.entry(line.user).or_default().push((number, line)),
+            Some(_) => remarks.push(Remark::OddDevice(Unusable::at(number, "no account can have the name"))),
             // Theirs passes over what it does not know, so that people write what they like behind a #.
-            None if line.trim_start().starts_with('#') || line.trim().is_empty() => {}
+            None if matches!(line.trim_ascii_start().first(), None | Some(b'#')) => {}
             None => remarks.push(Remark::UnknownLine(number)),
         }
     }
     let entry = |(user, lines): (&str, Vec<_>)| Entry { user: user.to_owned(), found: found(&lines, host) };
-    Ok((users.into_iter().map(entry).collect(), remarks))
+    Ok((users.into_iter().map(entry).collect(), bounded(remarks)))
+}
+
+fn is_name(user: &str) -> bool {
+    user.len() <= LONGEST_NAME && user != NO_TEXT && !user.chars().any(char::is_control)
 }
 
 struct Line<'a> {
@@ -44,8 +52,8 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn read(line: &'a str) -> Option<Self> {
-        let mut words = line.split_ascii_whitespace();
+    fn read(line: &'a [u8]) -> Option<Self> {
+        let mut words = words(line);
         let (period, digits) = kind(words.next()?)?;
         let (user, pin, key) = (words.next()?, words.next()?, words.next()?);
         let (counter, last_code, last_time) = (words.next(), words.next(), words.next());
@@ -70,15 +78,30 @@ fn kind(text: &str) -> Option<(Option<u32>, Digits)> {
     (hotp && words.next().is_none()).then_some((period, digits))
 }
 
+/// A device that cannot be used stops none beside it.
 fn found(lines: &[(usize, Line<'_>)], host: &Host) -> Result<Found, Unusable> {
     let mut found = Found::default();
+    let mut first = None;
     for (number, line) in lines {
-        let token = line.token(*number, host, &mut found)?;
-        let remark = found.add(token, *number)?;
-        found.remarks.extend(remark);
-        if !matches!(line.pin, "-" | "+") {
-            found.remarks.push(Remark::Pin(*number));
+        let before = found.remarks.len();
+        let added = line.token(*number, host, &mut found).and_then(|token| found.add(token, *number));
+        match added {
+            Ok(remark) => {
+                found.remarks.extend(remark);
+                if !matches!(line.pin, "-" | "+") {
+                    found.remarks.push(Remark::Pin(*number));
+                }
+            }
+            Err(why) => {
+                first = first.or(Some(why));
+                found.remarks.truncate(before);
+                found.remarks.push(Remark::OddDevice(why));
+            }
         }
+    }
+    match first {
+        Some(why) if found.tokens.is_empty() => return Err(why),
+        _ => {}
     }
     if found.tokens.iter().any(|token| token.used.is_none()) {
         found.remarks.push(Remark::Unrecorded);
@@ -118,10 +141,7 @@ impl Token {
 
 impl Line<'_> {
     fn token(&self, number: usize, host: &Host, found: &mut Found) -> Result<Token, Unusable> {
-        let secret = found.key(hex(self.key), number).map_err(|error| match error.what {
-            super::NOT_BASE32 => Unusable::at(number, "the key is not hexadecimal"),
-            _ => error,
-        })?;
+        let secret = found.key(hex(self.key), number)?;
         let (algorithm, digits) = (Algorithm::Sha1, self.digits);
         let Some(period) = self.period else {
             let counter = self.counter.map_or(Some(0), |word| word.parse::<u64>().ok());
@@ -159,14 +179,16 @@ fn local_time(text: &str) -> Option<u64> {
     utc.to_epoch()
 }
 
-fn hex(text: &str) -> Result<Secret, KeyError> {
+const NOT_HEX: &str = "the key is not hexadecimal";
+
+fn hex(text: &str) -> Result<Secret, &'static str> {
     if text.len() > MAX_BYTES.saturating_mul(2) {
-        return Err(KeyError::TooLong);
+        return Err(TOO_LONG);
     }
     let mut key = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
     for pair in text.as_bytes().chunks(2) {
         let pair = std::str::from_utf8(pair).ok().filter(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit()));
-        key.push(pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or(KeyError::NotBase32)?);
+        key.push(pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or(NOT_HEX)?);
     }
-    if key.is_empty() { Err(KeyError::NotBase32) } else { Ok(Secret::from_bytes(key)) }
+    if key.is_empty() { Err(NOT_HEX) } else { Ok(Secret::from_bytes(key)) }
 }

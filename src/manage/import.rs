@@ -13,7 +13,8 @@ use crate::store::{Locked, Store, StoreError};
 
 use super::{ManageError, device_id};
 
-/// No token was pressed more often; the steps of a clock are beyond it. Taken for a counter, one would be the token's end.
+/// No token was pressed more often; the steps of a clock are beyond it, and below the seconds since 1970. Taken for a
+/// counter, one would be the token's end.
 const MOST_COUNTED: u64 = 10_000_000;
 
 /// What came of it.
@@ -122,7 +123,8 @@ fn enroll(
         // The key was here before: what was used then stays used. Steps of a clock say nothing of a counter.
         let other_kind = |old: &Device| old.id == device.id && !same_kind(old.kind, device.kind);
         let was = before.device(&line.id).and_then(|line| line.last);
-        let clocks = matches!(device.kind, Kind::Hotp { .. }) && was > Some(MOST_COUNTED);
+        let clocks =
+            matches!(device.kind, Kind::Hotp { .. }) && was.is_some_and(|was| (MOST_COUNTED..now).contains(&was));
         if !old.iter().flat_map(|e| &e.devices).any(other_kind) && !clocks {
             line.last = line.last.max(was);
         }

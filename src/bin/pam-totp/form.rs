@@ -1,7 +1,7 @@
 //! What kind of codes a new device makes, and which apps can make them.
 
 use clap::{Args, ValueEnum};
-use pam_totp::enrollment::{Device, Kind, PERIODS};
+use pam_totp::enrollment::{Device, Kind, MAX_COUNTER, PERIODS};
 use pam_totp::otp::{Algorithm, Digits};
 
 use super::report::Failure;
@@ -21,7 +21,7 @@ pub struct Form {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(15..=120))]
     period: Option<u32>,
     /// The next counter of a token of type hotp [default: 0].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..u64::from(u32::MAX)))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MAX_COUNTER))]
     counter: Option<u64>,
 }
 

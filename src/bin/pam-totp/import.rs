@@ -154,8 +154,14 @@ fn from_file(
     // One look-up after the other takes time that grows with the square of the accounts.
     let accounts = if entries.len() > 1 { accounts::all()? } else { BTreeMap::new() };
     for Entry { user, found } in entries {
+        let is_setting = matches!(found, Err(cpanel::NO_USER));
         let account = match accounts::named(&user, &accounts) {
             Ok(Some(account)) => Ok(account),
+            // A setting beside the users, or nobody at all.
+            Ok(None) if is_setting => {
+                run.bar.inc(1);
+                continue;
+            }
             Ok(None) => Err(Failure::no_such_user(&user)),
             Err(_) => Err(no_accounts()),
         };

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::access::Deed;
+use pam_totp::enrollment::MAX_COUNTER;
 use pam_totp::manage::Change;
 use pam_totp::words::clean;
 
@@ -21,7 +22,7 @@ pub struct Resync {
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
     /// Asks for no codes and sets the next counter of a token of type hotp, never back. For root.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..u64::from(u32::MAX)))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MAX_COUNTER))]
     counter: Option<u64>,
 }
 

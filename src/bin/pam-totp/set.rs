@@ -43,7 +43,8 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     own::check(&desk, &account)?;
     let mut input = Input::new(json)?;
     let key = input.hidden("Key: ", "key")?;
-    let key = std::str::from_utf8(&key).ok().map_or(Err(KeyError::NotBase32), Secret::from_base32);
+    let no_text = |error: std::str::Utf8Error| KeyError::Letter(error.valid_up_to().saturating_add(1));
+    let key = std::str::from_utf8(&key).map_err(no_text).and_then(Secret::from_base32);
     let key = key.and_then(|key| key.long_enough().map(|()| key));
     let key = key.map_err(|error| Failure::bad_input("bad_key", error.to_string()))?;
     if arguments.device.is_none() && !arguments.replace {
