@@ -1,7 +1,7 @@
 //! May this caller do this to that user? Pure.
 //!
-//! Root may ask about everybody. Nobody changes anything here but his own factor, root included: a process that is
-//! root and cannot write to the store is shut in on purpose.
+//! Root may ask about everybody, and daemons that the policy names may have codes judged. Nobody changes anything here but
+//! their own factor, root included: a process that is root and cannot write to the store is shut in on purpose.
 
 use std::fmt;
 
@@ -13,8 +13,10 @@ use crate::secret::Secret;
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed<'a> {
-    /// To look, or to have an answer judged as a login's.
+    /// To look.
     Look,
+    /// To have an answer judged as a login's.
+    Judge,
     /// A first enrollment with this key.
     Enroll(&'a Secret),
     /// A further device, with this key.
@@ -45,8 +47,10 @@ impl<'a> Deed<'a> {
 /// Why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
-    /// Somebody else's, or nobody's.
+    /// To change what is somebody else's, or nobody's.
     NotYours,
+    /// To look at it.
+    NotYoursToSee,
     /// The policy is switched off: nobody enrolls.
     PolicyOff,
     /// The policy leaves it to root.
@@ -57,6 +61,15 @@ pub enum Denied {
     ShortKey,
     /// A rule requires him to have a factor.
     Required,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// The uid.
+    pub uid: u32,
+    /// Is it one of an account that `[door] judges` names?
+    pub judges: bool,
 }
 
 /// Whose factor it is about.
@@ -74,6 +87,7 @@ impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotYours => "You are not authorized to modify another user",
+            Self::NotYoursToSee => "You are not authorized to look at another user",
             Self::PolicyOff => "this host has codes switched off: nobody can enroll",
             Self::NotSelf => "this host's policy (self_service) leaves that to its administrator",
             Self::NoLogin => "an account that is root's or has no login shell is enrolled by root",
@@ -84,16 +98,19 @@ impl fmt::Display for Denied {
 }
 
 /// Judges by the caller's uid.
-pub fn may(caller: u32, subject: Subject<'_>, deed: Deed<'_>, policy: &Policy) -> Result<(), Denied> {
-    let own = subject.account.uid == caller;
+pub fn may(caller: Caller, subject: Subject<'_>, deed: Deed<'_>, policy: &Policy) -> Result<(), Denied> {
+    let own = subject.account.uid == caller.uid;
+    // A daemon whose account is stolen must be no place to guess root's codes.
+    let judges = caller.judges && subject.account.uid != 0;
     let rights = policy.self_service();
     let unless = |allowed: bool, denied| if allowed { Ok(()) } else { Err(denied) };
     match deed {
-        Deed::Look => return unless(own || caller == 0, Denied::NotYours),
+        Deed::Look => return unless(own || caller.uid == 0, Denied::NotYoursToSee),
+        Deed::Judge => return unless(own || caller.uid == 0 || judges, Denied::NotYoursToSee),
         _ => unless(own, Denied::NotYours)?,
     }
     match deed {
-        Deed::Look => Ok(()),
+        Deed::Look | Deed::Judge => Ok(()),
         Deed::BackupCodes => unless(rights.backup_codes, Denied::NotSelf),
         Deed::RemoveDevice => unless(rights.remove, Denied::NotSelf),
         Deed::Resync => unless(rights.replace, Denied::NotSelf),
@@ -104,7 +121,7 @@ pub fn may(caller: u32, subject: Subject<'_>, deed: Deed<'_>, policy: &Policy) -
         Deed::Enroll(_) | Deed::Add(_) | Deed::Replace(_) if !policy.enabled => Err(Denied::PolicyOff),
         Deed::Enroll(key) => {
             unless(rights.enroll, Denied::NotSelf)?;
-            unless(caller != 0 && subject.logs_in, Denied::NoLogin)?;
+            unless(caller.uid != 0 && subject.logs_in, Denied::NoLogin)?;
             unless(key.long_enough().is_ok(), Denied::ShortKey)
         }
         Deed::Add(key) | Deed::Replace(key) => {
@@ -125,6 +142,7 @@ mod tests {
     #[test]
     fn who_is_refused_reads_why() {
         assert_eq!(Denied::NotYours.to_string(), "You are not authorized to modify another user");
+        assert_eq!(Denied::NotYoursToSee.to_string(), "You are not authorized to look at another user");
         assert_eq!(Denied::ShortKey.to_string(), "the key is too short: 128 bits (26 characters) at least");
     }
 
@@ -150,23 +168,37 @@ mod tests {
         let (yes, no) = (Ok(()), Err);
         let (not_yours, not_self, policy_off) = (no(Denied::NotYours), no(Denied::NotSelf), no(Denied::PolicyOff));
 
-        let is = |caller, account: &Account, deed, policy: &Policy, expected| {
-            let subject = Subject { account, logs_in: true, required: false };
-            assert_eq!(may(caller, subject, deed, policy), expected, "{caller} {account:?} {deed:?} {policy:?}");
+        let as_caller = |uid, judges, account: &Account, deed, policy: &Policy, expected| {
+            let (caller, subject) = (Caller { uid, judges }, Subject { account, logs_in: true, required: false });
+            assert_eq!(may(caller, subject, deed, policy), expected, "{caller:?} {account:?} {deed:?} {policy:?}");
+        };
+        let is = |uid, account: &Account, deed, policy: &Policy, expected| {
+            as_caller(uid, false, account, deed, policy, expected);
         };
         for account in [&alice, &other_name] {
-            is(ALICE, account, Deed::Look, &usual, yes);
+            [Deed::Look, Deed::Judge].into_iter().for_each(|deed| is(ALICE, account, deed, &usual, yes));
             own.iter().chain(&further).for_each(|deed| is(ALICE, account, *deed, &usual, yes));
         }
         for stranger in [&bob, &root] {
-            is(ALICE, stranger, Deed::Look, &usual, not_yours);
+            [Deed::Look, Deed::Judge]
+                .into_iter()
+                .for_each(|deed| is(ALICE, stranger, deed, &usual, no(Denied::NotYoursToSee)));
             own.iter().chain(&further).for_each(|deed| is(ALICE, stranger, *deed, &usual, not_yours));
         }
         // Root looks at everybody and changes nobody.
-        is(0, &alice, Deed::Look, &usual, yes);
+        [Deed::Look, Deed::Judge].into_iter().for_each(|deed| is(0, &alice, deed, &usual, yes));
         own.iter().chain(&further).for_each(|deed| is(0, &alice, *deed, &usual, not_yours));
         is(0, &root, enroll, &usual, no(Denied::NoLogin));
         is(0, &root, Deed::Remove, &usual, yes);
+        // A daemon that judges: others' codes, but not root's, and nothing else of anybody's.
+        for account in [&alice, &bob] {
+            as_caller(112, true, account, Deed::Judge, &usual, yes);
+            as_caller(112, true, account, Deed::Look, &usual, no(Denied::NotYoursToSee));
+            own.iter().chain(&further).for_each(|deed| as_caller(112, true, account, *deed, &usual, not_yours));
+        }
+        for deed in [Deed::Judge, Deed::Look] {
+            as_caller(112, true, &root, deed, &usual, no(Denied::NotYoursToSee));
+        }
         // What the policy says.
         for policy in [&deny, &Policy::default()] {
             is(ALICE, &alice, enroll, policy, not_self);
@@ -197,12 +229,13 @@ mod tests {
         is(ALICE, &alice, Deed::Remove, &off, yes);
         // Who never logs in, and what is no key.
         let service = Subject { account: &alice, logs_in: false, required: false };
-        assert_eq!(may(ALICE, service, enroll, &usual), no(Denied::NoLogin));
-        assert_eq!(may(ALICE, service, replace, &usual), yes);
+        let caller = Caller { uid: ALICE, judges: false };
+        assert_eq!(may(caller, service, enroll, &usual), no(Denied::NoLogin));
+        assert_eq!(may(caller, service, replace, &usual), yes);
         let required = Subject { account: &alice, logs_in: true, required: true };
-        let refused = own.map(|deed| may(ALICE, required, deed, &usual));
+        let refused = own.map(|deed| may(caller, required, deed, &usual));
         assert_eq!(refused, [yes, yes, yes, no(Denied::Required)]);
-        assert_eq!(further.map(|deed| may(ALICE, required, deed, &usual)), [yes; 3], "one of several is not the last");
+        assert_eq!(further.map(|deed| may(caller, required, deed, &usual)), [yes; 3], "one of several is not the last");
         is(ALICE, &alice, Deed::Enroll(&short), &usual, no(Denied::ShortKey));
         is(ALICE, &alice, Deed::Replace(&short), &usual, no(Denied::ShortKey));
         is(ALICE, &alice, Deed::Add(&short), &usual, no(Denied::ShortKey));

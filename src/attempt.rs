@@ -57,6 +57,8 @@ pub enum Via {
         /// Codes that were not used yet.
         left: u32,
     },
+    /// By what is not told: to a daemon that may have codes judged, and no more.
+    Untold,
 }
 
 /// What came of an answer.
@@ -102,6 +104,8 @@ pub enum Outcome {
     },
     /// The answer is no code at all: not counted.
     NotACode,
+    /// Not accepted, and why is not told: to a daemon that may have codes judged, and no more.
+    Untold,
 }
 
 /// An outcome and what goes with it.

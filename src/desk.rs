@@ -5,7 +5,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::unistd::Uid;
 
-use crate::access::{self, Deed, Subject};
+use crate::access::{self, Caller, Deed, Subject};
 use crate::account::{self, Account};
 use crate::backup::{BackupCodes, USUAL_CODES};
 use crate::clock;
@@ -14,7 +14,7 @@ use crate::door::{DoorError, client};
 use crate::manage::{self, By, Change, Codes, ManageError, Pending, Place, Proof};
 use crate::otp::Digits;
 use crate::policy::{BadPolicy, PATH, Policy, Unenrolled};
-use crate::preview::{self, Login, Preview, Standing};
+use crate::preview::{self, Login, Preview, Reason, Standing};
 use crate::rules::Ruling;
 use crate::secret::Answer;
 use crate::state::Proving;
@@ -198,6 +198,8 @@ pub struct Front {
     /// pam-totpd serves the installation's own store by the installation's own policy, and nothing else; never
     /// another system's disk.
     has_door: bool,
+    /// The account of this process, if its programs may have codes judged for others: then it looks nobody else up.
+    judge: Option<String>,
 }
 
 impl Front {
@@ -207,7 +209,8 @@ impl Front {
         let has_door = config.is_none() && local.policy.has_default_store() && !disk::is_entered();
         // Where this process alone sees the disk read-only, one who can write goes before `/run`.
         let store = local.store.map(|store| store.continuing(!has_door));
-        Self { local: Local { store, ..local }, has_door }
+        let judge = if has_door { judge(&local.policy, Uid::effective().as_raw()) } else { None };
+        Self { local: Local { store, ..local }, has_door, judge }
     }
 
     /// The fault of the policy, for programs.
@@ -251,30 +254,37 @@ impl Front {
         self.has_door && error.is_out_of_reach()
     }
 
-    /// Has this user a factor?
+    /// Has this user a factor? Where nobody else may be looked up, everybody else has one: they are asked, and pam-totpd
+    /// refuses who is not enrolled, whatever the policy says of those.
     pub fn is_enrolled(&self, name: &str) -> Result<bool, StoreError> {
+        if self.judge.is_some() {
+            let account = account::by_name(name).map_err(|account::Unavailable| StoreError::NoAccounts)?;
+            if account.as_ref().is_none_or(|account| account.uid != Uid::effective().as_raw()) {
+                return Ok(account.is_some());
+            }
+        }
         match self.store().and_then(|store| store.is_enrolled(name)) {
-            Err(error) if self.asks(&error) => Ok(client::preview(name).map_err(StoreError::Door)?.is_some()),
+            Err(error) if self.asks(&error) => Ok(client::preview(name).map_err(|door| beside(error, door))?.is_some()),
             here => here,
         }
     }
 
     fn verify_at_door(
         &self,
-        error: &StoreError,
+        error: StoreError,
         account: &Account,
         login: &Login<'_>,
         answer: &Answer,
     ) -> Result<Option<Verdict>, StoreError> {
-        let read_only = matches!(error, StoreError::Io(_, Errno::EROFS));
-        match (client::verify(account, login, answer), &self.local.store) {
+        let read_only = matches!(&error, StoreError::Io(_, Errno::EROFS));
+        match (client::verify(&account.name, login, answer), &self.local.store) {
             // A host without pam-totpd.
             (Err(DoorError::Closed), Ok(store)) if read_only => {
                 let memory = preview::memory(self.policy(), login, account);
                 let store = store.clone().continuing(true);
                 verify::verify(&store, self.policy(), account, login.source, answer, memory.as_ref())
             }
-            (verdict, _) => verdict.map_err(StoreError::Door),
+            (verdict, _) => verdict.map_err(|door| beside(error, door)),
         }
     }
 }
@@ -292,6 +302,8 @@ impl Desk for Front {
         match preview::preview(&self.local.store, self.policy(), login, |name| self.is_enrolled(name)).0 {
             // What a program without root has proved it could not store: `pam-totp enroll` is for that.
             Preview::Enroll { account, .. } if self.is_for_owners() => Preview::Ask(Standing::Unenrolled(account)),
+            // As everybody else whom it may not look up.
+            Preview::Ignore(Reason::NotEnrolled, None) if self.judge.is_some() => Preview::Ask(Standing::Unknown),
             preview => preview,
         }
     }
@@ -299,7 +311,7 @@ impl Desk for Front {
     fn digits(&self, standing: &Standing) -> Digits {
         let Standing::Enrolled(account) = standing else { return Digits::SIX };
         let digits = match self.local.digits_of(account) {
-            Err(error) if self.asks(&error) => client::preview(&account.name).map_err(StoreError::Door),
+            Err(error) if self.asks(&error) => client::preview(&account.name).map_err(|door| beside(error, door)),
             here => here,
         };
         digits.ok().flatten().unwrap_or(Digits::SIX)
@@ -309,7 +321,12 @@ impl Desk for Front {
         panic_here!("desk");
         match (self.local.verify(standing, login, answer), standing) {
             (Err(error), Standing::Enrolled(account)) if self.asks(&error) => {
-                self.verify_at_door(&error, account, login, answer)
+                self.verify_at_door(error, account, login, answer)
+            }
+            // Nobody hears by the time whether there is such a user.
+            (Err(_), Standing::Unknown) if self.judge.is_some() => {
+                let _ = client::verify(login.name.unwrap_or_default(), login, answer);
+                Ok(None)
             }
             (here, _) => here,
         }
@@ -345,8 +362,27 @@ impl Desk for Front {
     }
 }
 
+/// Accounts below are those of the system and its daemons.
+const FIRST_USER: u32 = 1_000;
+
+/// Both are told: what this process could not do itself, and why nobody did it for it.
+fn beside(here: StoreError, door: DoorError) -> StoreError {
+    if door != DoorError::NotForYou {
+        return StoreError::Door(Box::new(here), door);
+    }
+    let uid = Uid::effective().as_raw();
+    let own = account::by_uid(uid).ok().flatten();
+    StoreError::NoJudge { own: own.map_or_else(|| format!("uid {uid}"), |own| own.name), daemon: uid < FIRST_USER }
+}
+
+/// The account of this uid, if the policy's `[door] judges` names it. Root needs no leave.
+pub fn judge(policy: &Policy, uid: u32) -> Option<String> {
+    let is_it = |name: &&String| matches!(account::by_name(name), Ok(Some(account)) if account.uid == uid);
+    policy.judges.iter().filter(|_| uid != 0).find(is_it).cloned()
+}
+
 /// May this caller do this to that account's factor? Looks up what [`access`] must know.
-pub fn may(caller: u32, account: &Account, deed: Deed<'_>, policy: &Policy) -> Result<(), ManageError> {
+pub fn may(uid: u32, account: &Account, deed: Deed<'_>, policy: &Policy) -> Result<(), ManageError> {
     let unavailable = |account::Unavailable| StoreError::NoAccounts;
     let logs_in = match deed {
         Deed::Enroll(_) => account::has_login_shell(account).map_err(unavailable)?,
@@ -360,5 +396,6 @@ pub fn may(caller: u32, account: &Account, deed: Deed<'_>, policy: &Policy) -> R
         }
         _ => false,
     };
+    let caller = Caller { uid, judges: matches!(deed, Deed::Judge) && judge(policy, uid).is_some() };
     Ok(access::may(caller, Subject { account, logs_in, required }, deed, policy)?)
 }

@@ -75,6 +75,7 @@ pub mod uri;
 pub mod words;
 
 pub mod account;
+pub mod beat;
 pub mod clock;
 pub mod disk;
 pub mod hostname;

@@ -13,6 +13,8 @@ pub struct Options {
     pub nullok: bool,
     /// `use_first_pass`: the whole PAM_AUTHTOK is the code.
     pub use_first_pass: bool,
+    /// `try_first_pass`: PAM_AUTHTOK is the code if it has the shape of one, else ask.
+    pub try_first_pass: bool,
     /// `forward_pass`: ask for password and code in one, pass the password on, keep the code for the next line.
     pub forward_pass: bool,
     /// `after=publickey`: refuse unless sshd has seen a public key.
@@ -58,6 +60,12 @@ impl Options {
             () if options.use_first_pass && options.forward_pass => {
                 Err(bad("use_first_pass", "contradicts forward_pass"))
             }
+            () if options.try_first_pass && options.forward_pass => {
+                Err(bad("try_first_pass", "contradicts forward_pass"))
+            }
+            () if options.try_first_pass && options.use_first_pass => {
+                Err(bad("try_first_pass", "contradicts use_first_pass"))
+            }
             () if options.local && options.remote => Err(bad("local", "contradicts remote")),
             () => Ok(options),
         }
@@ -69,6 +77,7 @@ impl Options {
                 let flag = match argument {
                     "nullok" => &mut self.nullok,
                     "use_first_pass" => &mut self.use_first_pass,
+                    "try_first_pass" => &mut self.try_first_pass,
                     "forward_pass" => &mut self.forward_pass,
                     "explain" => &mut self.explain,
                     "echo" => &mut self.echo,
@@ -122,6 +131,7 @@ mod tests {
             config: Some("/etc/x.toml".into()),
             nullok: true,
             use_first_pass: true,
+            try_first_pass: false,
             forward_pass: false,
             after_publickey: true,
             explain: true,
@@ -136,6 +146,7 @@ mod tests {
         assert_eq!(Options::parse(&all), Ok(expected));
         assert!(Options::parse(&[c"remote"]).unwrap().remote);
         assert!(Options::parse(&[c"forward_pass"]).unwrap().forward_pass);
+        assert!(Options::parse(&[c"try_first_pass"]).unwrap().try_first_pass);
     }
 
     #[test]
@@ -148,6 +159,12 @@ mod tests {
         let told = "module argument 'use_first_pass' contradicts forward_pass: see pam_totp(8); refusing everybody until \
                     it is mended";
         assert_eq!(both.to_string(), told);
+        for other in [c"use_first_pass", c"forward_pass"] {
+            let told = format!("'try_first_pass' contradicts {}", other.to_str().unwrap());
+            for both in [[c"try_first_pass", other], [other, c"try_first_pass"]] {
+                assert_eq!(Options::parse(&both).unwrap_err().0, told);
+            }
+        }
         for both in [[c"local", c"remote"], [c"remote", c"local"]] {
             assert_eq!(Options::parse(&both).unwrap_err().0, "'local' contradicts remote");
         }

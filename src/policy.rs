@@ -74,6 +74,8 @@ pub struct Policy {
     pub rules: Rules,
     /// `None`: a code is asked for at every login.
     pub remember: Option<Remember>,
+    /// `[door] judges`: accounts of daemons that may have codes of others judged, and no more.
+    pub judges: Vec<String>,
 }
 
 /// `[remember]`: after a right code from an address of another host, no other for a while.
@@ -102,6 +104,7 @@ impl Default for Policy {
             self_service: None,
             rules: Rules::default(),
             remember: None,
+            judges: Vec::new(),
         }
     }
 }
@@ -143,6 +146,8 @@ struct File {
     #[serde(default)]
     exempt: Vec<toml::Spanned<RuleTable>>,
     remember: Option<RememberTable>,
+    #[serde(default)]
+    door: DoorTable,
 }
 
 type List = toml::Spanned<Vec<toml::Spanned<String>>>;
@@ -162,6 +167,12 @@ struct RuleTable {
 struct RememberTable {
     hours: toml::Spanned<u64>,
     services: List,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DoorTable {
+    judges: Option<List>,
 }
 
 #[derive(PartialEq, Eq, Deserialize)]
@@ -222,6 +233,7 @@ impl Policy {
             self_service: file.self_service.as_deref().map(rights),
             rules: Rules { require: check.rules(file.require)?, exempt: check.rules(file.exempt)? },
             remember: file.remember.map(|table| check.remember(table)).transpose()?,
+            judges: file.door.judges.map(|list| check.words(list)).transpose()?.unwrap_or_default(),
         })
     }
 
@@ -391,7 +403,7 @@ mod tests {
         let all = "enabled = false\nissuer = \"ACME\"\nunenrolled = \"allow\"\nwindow = 3\nstore = \"/srv/x\"\n\
                    prompt = \"Code: \"\nsupport = \"Call 42.\"\nenroll_by = 2027-01-31\nself_service = [\"remove\"]\n\
                    [throttle]\nfree = 3\nevery = 21600\nfirst_wait = 60\nlongest_wait = 600\n[remember]\nhours = 720\n\
-                   services = [\"sshd\"]\n[[exempt]]\nusers = [\"backup\"]\ngroups = [\"robots\"]\n\
+                   services = [\"sshd\"]\n[door]\njudges = [\"postgres\"]\n[[exempt]]\nusers = [\"backup\"]\ngroups = [\"robots\"]\n\
                    services = [\"cron\"]\nnetworks = [\"192.0.2.0/24\"]\nssh_auth = [\"publickey\"]\n";
         let policy = Policy::parse(all.as_bytes()).unwrap();
         let expected = Policy {
@@ -417,6 +429,7 @@ mod tests {
                 }],
             },
             remember: Some(Remember { hours: 720, services: vec!["sshd".into()] }),
+            judges: vec!["postgres".into()],
         };
         assert_eq!(policy, expected);
     }
@@ -505,6 +518,10 @@ mod tests {
             ("[exempt]\nusers = [\"bob\"]\n", (1, 1)),
             ("[remember]\nhours = 721\nservices = [\"sshd\"]\n", (2, 9)),
             ("[remember]\nhours = 12\n", (1, 1)),
+            ("[door]\njudges = []\n", (2, 10)),
+            ("[door]\njudges = [\"postgres\", \"\"]\n", (2, 23)),
+            ("[door]\njudges = \"postgres\"\n", (2, 10)),
+            ("[door]\njudge = [\"postgres\"]\n", (2, 1)),
             ("[remember]\nhours = 12\nservices = []\n", (3, 12)),
         ];
         for (text, at) in cases {

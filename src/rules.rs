@@ -152,7 +152,7 @@ impl Facts<'_> {
     fn comes_from(&self, network: &Cidr) -> Option<bool> {
         match self.source {
             Source::Local | Source::Door => Some(false),
-            Source::Unknown => None,
+            Source::Judge | Source::Unknown => None,
             Source::Net(address) if !network.contains(address) => Some(false),
             Source::Net(address) => is_remote(address, self.own.as_deref()),
         }

@@ -11,6 +11,8 @@ pub enum Source {
     Local,
     /// A caller of the door who is not root: a screen locker, or malware in the session.
     Door,
+    /// A daemon that has codes of others judged, and that could name any address.
+    Judge,
     /// A literal remote address.
     Net(IpAddr),
     /// A name, addresses that contradict each other, or nothing at all: a mail server asks without an address.
@@ -102,12 +104,12 @@ impl fmt::Display for Source {
         match self {
             Self::Local | Self::Door => f.write_str("local"),
             Self::Net(address) => address.fmt(f),
-            Self::Unknown => f.write_str("name"),
+            Self::Judge | Self::Unknown => f.write_str("name"),
         }
     }
 }
 
-/// The inverse of `Display`, but that the door is on this host.
+/// The inverse of `Display`, but that the door is on this host, and a judge's login from somewhere.
 impl std::str::FromStr for Source {
     type Err = ();
 

@@ -15,7 +15,7 @@ pub struct Status {
     pub devices: Vec<DeviceStatus>,
     /// Its backup codes, if it has any.
     pub backup_codes: Option<BackupStatus>,
-    /// Wrong codes since the last login.
+    /// Wrong codes since the last right one.
     pub failures: Option<Since>,
     /// Wrong single codes since the last success; from a hundred on they are closed everywhere.
     pub row: u32,

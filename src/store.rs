@@ -23,6 +23,7 @@ use crate::disk;
 use crate::door::DoorError;
 use crate::enrollment::{Broken, Enrollment};
 use crate::state::{self, Found, Place, Record, Writing};
+use crate::words::clean;
 
 use files::{
     Writers, check_directories, check_directory, create, io_error, lock_file, lock_shared, open_checked, read_checked,
@@ -64,8 +65,15 @@ pub enum StoreError {
     NoAccounts,
     /// The record does not fit a slot.
     TooLarge,
-    /// The files are out of this process's reach, and the door was no help.
-    Door(DoorError),
+    /// This process, of that account, asked for somebody else, and may not have codes judged.
+    NoJudge {
+        /// The account's name.
+        own: String,
+        /// Is it one of a daemon?
+        daemon: bool,
+    },
+    /// The files are out of this process's reach, and why; and why the door was no help.
+    Door(Box<StoreError>, DoorError),
 }
 
 impl StoreError {
@@ -92,7 +100,21 @@ impl fmt::Display for StoreError {
             Self::NameTooLong => write!(f, "the user name is longer than {MAX_NAME} bytes and cannot enroll"),
             Self::NoAccounts => f.write_str("the account could not be looked up"),
             Self::TooLarge => f.write_str("the state record does not fit its slot"),
-            Self::Door(error) => error.fmt(f),
+            Self::NoJudge { own, daemon } => {
+                let own = clean(own);
+                write!(f, "this program runs as {own} and may not have the codes of other users judged")?;
+                match daemon {
+                    true => {
+                        write!(
+                            f,
+                            ": `[door] judges = [\"{own}\"]` in {} lets it; see `pam-totp doctor`",
+                            crate::policy::PATH
+                        )
+                    }
+                    false => Ok(()),
+                }
+            }
+            Self::Door(here, door) => write!(f, "{here}; asked instead, {door}"),
         }
     }
 }

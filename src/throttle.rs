@@ -52,6 +52,7 @@ pub fn lane_of(record: &Record, source: Source, key: Option<&Secret>) -> LaneKey
     match source {
         Source::Local => LaneKey::Local,
         Source::Door => LaneKey::Door,
+        Source::Judge => LaneKey::Judges,
         Source::Unknown => LaneKey::Other(0),
         Source::Net(address) => {
             let network = Network::from(address);

@@ -36,7 +36,7 @@ pub fn shown(name: &str) -> String {
 pub fn from(source: Source) -> String {
     match source {
         Source::Local | Source::Door => "this host".into(),
-        Source::Unknown => "an unknown place".into(),
+        Source::Judge | Source::Unknown => "an unknown place".into(),
         Source::Net(address) => address.to_string(),
     }
 }
@@ -159,7 +159,7 @@ pub mod user {
             Outcome::Waiting { until, need, .. } => Some(too_many(*until, *need, now)),
             Outcome::Twice { next_in } => Some(twice(*next_in)),
             Outcome::Wrong { left, .. } if *left <= FEW => Some(few_left(*left)),
-            Outcome::Accepted { .. } | Outcome::Wrong { .. } | Outcome::NotACode => None,
+            Outcome::Accepted { .. } | Outcome::Wrong { .. } | Outcome::NotACode | Outcome::Untold => None,
         }
     }
 
@@ -171,10 +171,12 @@ pub mod user {
         let (count, at) = (since.count, super::moment(since.at));
         let from = super::from(since.from);
         match count {
-            1 => format!("1 wrong code was entered since your last login, at {at} from {from}."),
-            2..=99 => format!("{count} wrong codes were entered since your last login, the last at {at} from {from}."),
+            1 => format!("1 wrong code was entered since your last right one, at {at} from {from}."),
+            2..=99 => {
+                format!("{count} wrong codes were entered since your last right one, the last at {at} from {from}.")
+            }
             _ => format!(
-                "{count} wrong codes were entered since your last login, the last at {at} from {from}. Somebody who knows \
+                "{count} wrong codes were entered since your last right one, the last at {at} from {from}. Somebody who knows \
                  your password may be guessing: change it."
             ),
         }
@@ -285,11 +287,11 @@ pub mod log {
         }
     }
 
-    /// Why somebody was not asked: to be found when it is asked how he got in.
+    /// Why somebody was not asked: to be found when it is asked how they got in.
     pub fn no_code(reason: Reason, user: Option<&str>, source: Source) -> String {
         let why = match reason {
             Reason::SwitchedOff => "the policy is switched off",
-            Reason::NotEnrolled => "no factor, and those without one may pass",
+            Reason::NotEnrolled => "not enrolled, and those who are not may log in without a code",
             Reason::Exempt => "the policy exempts this login",
             Reason::Remembered => "a code was given from this address not long ago",
         };
@@ -313,15 +315,20 @@ pub mod log {
         )
     }
 
-    /// The reason of a verdict, or how somebody got in.
-    pub fn verdict(verdict: &Verdict, user: &str, source: Source) -> String {
+    /// The reason of a verdict, or which code was right. Whether its user gets in other modules say too: in some stacks they
+    /// have refused the password already.
+    pub fn verdict(verdict: &Verdict, user: &str, source: &dyn std::fmt::Display) -> String {
         let user = clean(user);
         match &verdict.outcome {
             Outcome::Accepted { via: Via::Device(id), .. } => {
-                format!("accepted code of {user} from {source} (device {id})")
+                format!("right code: {user} from {source} (device {id})")
+            }
+            Outcome::Accepted { via: Via::Untold, .. } => format!("right code: {user} from {source}"),
+            Outcome::Untold => {
+                format!("refused: {user} from {source}: pam-totpd did not accept the code, and its own log says why")
             }
             Outcome::Accepted { via: Via::Backup { left }, .. } => {
-                format!("accepted backup code of {user} from {source} ({left} left)")
+                format!("right backup code: {user} from {source} ({left} left)")
             }
             Outcome::Used { .. } => format!("used code: {user} from {source} entered a code that was accepted before"),
             Outcome::Later { at } => {
@@ -331,7 +338,11 @@ pub mod log {
                 )
             }
             Outcome::Wrong { since, left } => {
-                format!("wrong code: {user} from {source}, {since} since the last login, {left} more looked at there")
+                // Counted wherever they came from; what is left is this place's.
+                let since = counted(*since, "wrong code", "wrong codes");
+                format!(
+                    "wrong code: {user} from {source}, {since} in all since the last right one, {left} more looked at there"
+                )
             }
             Outcome::Waiting { until, need, .. } => {
                 let left = until.map(|until| duration(until.saturating_sub(verdict.now)));
@@ -413,7 +424,7 @@ mod tests {
         let since = |count| user::since(&Since { count, at: 0, from: Source::Unknown });
         assert_eq!(
             since(1),
-            "1 wrong code was entered since your last login, at 1970-01-01 00:00 UTC from an unknown place."
+            "1 wrong code was entered since your last right one, at 1970-01-01 00:00 UTC from an unknown place."
         );
         assert!(since(2).starts_with("2 wrong codes were"));
         assert_eq!([0, 1, 2].map(|count: u32| counted(count, "user", "users")), ["0 users", "1 user", "2 users"]);
@@ -455,7 +466,8 @@ mod tests {
         assert!(too_many(None, 3).ends_with("(the one shown now, then the next two)."));
         assert_eq!(user::used(12), "This code was already used. The next one comes in 12 s.");
         let since = Since { count: 3, at: 1_795_287_600, from: "192.0.2.4".parse().unwrap() };
-        let told = "3 wrong codes were entered since your last login, the last at 2026-11-21 19:00 UTC from 192.0.2.4.";
+        let told =
+            "3 wrong codes were entered since your last right one, the last at 2026-11-21 19:00 UTC from 192.0.2.4.";
         assert_eq!(user::since(&since), told);
     }
 }

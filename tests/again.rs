@@ -50,7 +50,7 @@ fn sshd_asks_for_a_second_code() {
         system
             .log
             .line("waiting: alice from 127.0.0.1 had too many wrong codes; the code was not looked at, 2 in a row are");
-        system.log.line("accepted code of alice from 127.0.0.1");
+        system.log.line("right code: alice from 127.0.0.1");
     });
 }
 

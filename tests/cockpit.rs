@@ -68,7 +68,7 @@ fn password_then_code_gets_in_and_that_code_never_again() {
         answer(&mut browser, PASSWORD, &code);
         browser.sees(IN);
         browser.takes_picture("cockpit-in");
-        system.log.line("accepted code of alice from 127.0.0.1");
+        system.log.line("right code: alice from 127.0.0.1");
 
         answer(&mut browser, PASSWORD, &code);
         is_refused(&mut browser);
@@ -94,7 +94,7 @@ fn after_too_many_wrong_codes_the_page_asks_for_a_second_one() {
         browser.clicks("Log in");
         browser.sees(IN);
         system.log.line("waiting: alice from 127.0.0.1 had too many wrong codes");
-        system.log.line("accepted code of alice from 127.0.0.1");
+        system.log.line("right code: alice from 127.0.0.1");
     });
 }
 
@@ -139,7 +139,7 @@ fn becoming_administrator_asks_for_a_code_of_its_own() {
         authenticate(&mut browser, &next);
         browser.sees("Administrative access");
         system.log.line("pam_totp(sudo:auth): used code: alice from local");
-        system.log.line("pam_totp(sudo:auth): accepted code of alice from local");
+        system.log.line("pam_totp(sudo:auth): right code: alice from local");
         system.log.line("USER=root ; COMMAND=/usr/bin/cockpit-bridge --privileged");
     });
 }

@@ -50,7 +50,9 @@ fn it_enrolls_and_checks_its_own_user() {
         let id = String::from_utf8(system.runs(bob.command("id").arg("-u")).stdout).expect("a number");
         let ids = format!("logname= uid={0} euid={0} tty=tty1 ruser= rhost=  user=bob", id.trim());
         system.log.line(&format!("pam_totp(application:auth): authentication failure; {ids}"));
-        system.log.line("wrong code: bob from local, 1 since the last login, 14 more looked at there");
+        system
+            .log
+            .line("wrong code: bob from local, 1 wrong code in all since the last right one, 14 more looked at there");
         assert_eq!(login(system, &bob, &code), SUCCESS);
         assert_eq!(login(system, &bob, &code), AUTH_ERR);
         system.log.line("used code: bob from local");
@@ -78,8 +80,12 @@ fn the_hosts_own_store_is_behind_a_door() {
         system.reads(Command::new("pam-totp").args(["set", "--no-code", "bob"]), &format!("{KEY}\n"));
         writes(system, &bob, &format!("{STACKS}/{SERVICE}"), "auth required /mnt/pam_totp.so nullok\n");
         assert_eq!(login(system, &bob, &code_at(KEY, T)), AUTH_ERR);
-        let advice = "nobody answers at the door to root's files: `systemctl enable --now pam-totpd.socket`";
-        system.log.line(&format!("store error: {advice}"));
+        let closed =
+            "/var/lib/pam_totp/secrets: Permission denied; asked instead, nobody answers at pam-totpd's socket: ";
+        system.log.line(&format!("store error: {closed}`systemctl enable --now pam-totpd.socket`"));
+        // To somebody who cannot do it.
+        let advice = "nobody answers at pam-totpd's socket: ask the administrator to run `systemctl enable --now \
+                      pam-totpd.socket`";
         let output = system.tries(bob.command("pam-totp").args(["status", "bob"]), "");
         assert_eq!(output.status.code(), Some(5), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains(advice), "{output:?}");

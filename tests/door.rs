@@ -74,7 +74,11 @@ fn a_user_asks_for_nobody_but_himself() {
         }
         assert!(files() == before);
         system.log.line("pam-totpd");
-        system.log.line("refused for bob: You are not authorized to modify another user (asked by uid 100");
+        for what in ["look at", "modify"] {
+            system
+                .log
+                .line(&format!("refused for bob: You are not authorized to {what} another user (asked by uid 100"));
+        }
         assert_eq!(asks(system, &alice, "preview\nuser alice"), "standing 6");
         // Root asks for everybody, but changes nobody's factor through the door.
         let root = User { name: "root" };

@@ -18,7 +18,8 @@ use super::invariants::{arguments, base32, uri};
 
 /// Arguments as people write them, nearly.
 fn argument() -> impl Strategy<Value = String> {
-    let names = ["nullok", "use_first_pass", "forward_pass", "explain", "echo", "nodelay", "quiet", "debug"];
+    let names =
+        ["nullok", "use_first_pass", "try_first_pass", "forward_pass", "explain", "echo", "nodelay", "quiet", "debug"];
     let named = prop::sample::select(names.to_vec()).prop_map(str::to_owned);
     let values = "(config=/[a-z/]{0,20}|prompt=[ -~é]{0,130}|after=publickey|after=[a-z]{0,9}|[a-z_]{0,9}=?\\PC{0,9})";
     prop_oneof![8 => named, 2 => values]

@@ -15,7 +15,9 @@ use std::process::Command;
 /// The beginning of a step.
 const T: u64 = 1_800_000_000;
 const RECORD: &str = "/var/lib/pam_totp/state/alice";
-const NO_DOOR: &str = "nobody answers at the door to root's files: `systemctl enable --now pam-totpd.socket`";
+/// What the locker itself may not, and why nobody did it in its place.
+const NO_DOOR: &str = "/var/lib/pam_totp/secrets: Permission denied; asked instead, nobody answers at pam-totpd's socket: \
+                       `systemctl enable --now pam-totpd.socket`";
 
 fn code(time: u64) -> String {
     code_at(KEY, time)
@@ -79,7 +81,7 @@ fn its_user_is_told_what_a_login_tells() {
         assert_eq!(says(&code(T + 300)), [""; 0]);
         system.log.line("clock: the code of alice would be right if the device's clock");
         let told = says(&code(T));
-        assert!(told[0].starts_with("4 1 wrong code was entered since your last login"), "{told:?}");
+        assert!(told[0].starts_with("4 1 wrong code was entered since your last right one"), "{told:?}");
         assert_eq!(says(&code(T)), ["3 This code was already used. The next one comes in 30 s."]);
         door.at(T + 30);
         lanes::wrong("alice", T + 30, 10);
@@ -92,7 +94,7 @@ fn its_user_is_told_what_a_login_tells() {
         let told = says(&both);
         assert_eq!(told[0], asked);
         assert!(
-            told[1].starts_with("4 ") && told[1].contains("wrong codes were entered since your last login"),
+            told[1].starts_with("4 ") && told[1].contains("wrong codes were entered since your last right one"),
             "{told:?}"
         );
     });

@@ -26,7 +26,7 @@ fn a_wrong_code_is_refused_and_the_right_one_gets_in() {
         console.sees("in as alice");
         assert_eq!(console.ends().1, 0);
         system.log.line("pam_totp(login:auth): authentication failure; ");
-        system.log.line("accepted code of alice from local");
+        system.log.line("right code: alice from local");
     });
 }
 

@@ -32,6 +32,7 @@ mod inside;
 mod install;
 mod invariants;
 mod inverses;
+mod judges;
 mod kills;
 mod limits;
 mod list;

@@ -92,7 +92,7 @@ fn strangers_at_a_daemon_without_addresses_do_not_make_sudo_wait() {
         terminal.answers("[sudo] password for alice: ", PASSWORD);
         terminal.answers("Verification code: ", &alice.code());
         terminal.sees("root");
-        system.log.line("accepted code of alice from local");
+        system.log.line("right code: alice from local");
     });
 }
 
@@ -141,9 +141,9 @@ fn polkit_asks_for_password_and_code_and_counts_as_this_host() {
         for (helper, code) in [(set_uid(), &first), (by_socket(), &second)] {
             asks(helper, PASSWORD, code);
         }
-        system.log.line("pam_totp(polkit-1:auth): accepted code of alice from local");
+        system.log.line("pam_totp(polkit-1:auth): right code: alice from local");
         assert_eq!(system.log.count("pam_totp(polkit-1:auth): wrong code: alice from local, "), 2);
-        assert_eq!(system.log.count("pam_totp(polkit-1:auth): accepted code of alice from local"), 2);
+        assert_eq!(system.log.count("pam_totp(polkit-1:auth): right code: alice from local"), 2);
         assert_eq!(lanes().into_iter().filter(|lane| lane != "local").count(), 0);
     });
 }

@@ -84,10 +84,11 @@ fn each_key_of_the_example_is_shown_as_it_is_written() {
             let value = value.get("$__toml_private_datetime").unwrap_or(value);
             assert_eq!(&shown[key], value, "{key}");
         }
-        let inner = |(key, value): (&String, &Value)| match value.as_object().filter(|_| key == "throttle") {
-            Some(table) => table.keys().map(|inner| format!("{key}.{inner}")).collect(),
-            None => vec![key.clone()],
-        };
+        let inner =
+            |(key, value): (&String, &Value)| match value.as_object().filter(|_| key == "throttle" || key == "door") {
+                Some(table) => table.keys().map(|inner| format!("{key}.{inner}")).collect(),
+                None => vec![key.clone()],
+            };
         let mut keys: Vec<String> = written.iter().flat_map(inner).collect();
         let mut from_file: Vec<String> = serde_json::from_value(shown["from_file"].clone()).expect("keys");
         keys.sort();

@@ -151,7 +151,7 @@ fn a_login_by_verify_is_judged_and_counted_like_any_other() {
         let expected = json!({ "version": 1, "user": "bob", "accepted": true, "reason": "ok", "retry_after": 0,
                                "via": "code" });
         assert_eq!(ok, (0, expected), "the stranger's wait is not the host's");
-        system.log.line("panel: accepted code of bob from local");
+        system.log.line("panel: right code: bob from local");
         assert_eq!(
             object(system, &["unlock", "bob"], ""),
             (0, json!({ "version": 1, "modified": ["bob"], "failed": {}, "notes": [] }))
@@ -248,6 +248,8 @@ fn who_is_not_root_changes_nobody() {
             let (exit, answer) = run(arguments, KEY);
             assert_eq!((exit, answer["error"]["code"].as_str()), (Some(4), Some("not_permitted")), "{arguments:?}");
         }
+        let (_, answer) = run(&["status", "bob"], "");
+        assert_eq!(answer["error"]["message"], "You are not authorized to look at bob");
         let (exit, answer) = run(&["verify", "bob"], "123456");
         assert_eq!((exit, &answer["accepted"], &answer["reason"]), (Some(4), &json!(false), &json!("store")));
         assert_eq!(files("bob"), before);

@@ -46,7 +46,7 @@ fn one_code_serves_scp_sftp_and_rsync_for_as_long_as_the_connection_lasts() {
         assert!(["one", "t w o"].map(|name| read(&format!("/root/back/{name}"))) == sent, "not what was fetched");
 
         system.runs(&mut unattended("ssh", &["-O", "exit", "alice@127.0.0.1"]));
-        assert_eq!(system.log.count("accepted code of alice"), 1);
+        assert_eq!(system.log.count("right code: alice"), 1);
         let refused = system.tries(&mut unattended("scp", &["alice@127.0.0.1:by-scp/one", "/root/"]), "");
         assert!(!refused.status.success(), "got in without a code: {refused:?}");
     });

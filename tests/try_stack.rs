@@ -53,7 +53,7 @@ fn at_a_terminal_each_prompt_comes_by_itself_and_says_whether_it_is_hidden() {
                    sshd would let alice in. No session was opened, no credentials were set.\n";
         assert!(screen.ends_with(end), "{screen}");
         assert!(!screen.contains(PASSWORD) && !screen.contains(&code), "{screen}");
-        system.log.line("accepted code of alice from local");
+        system.log.line("right code: alice from local");
 
         system.stack("sshd", "auth required pam_totp.so echo [prompt=Your code: ]\naccount required pam_permit.so\n");
         let mut terminal = in_shell("exec pam-totp try sshd alice");
@@ -71,12 +71,14 @@ fn a_wrong_code_is_counted_a_used_one_refused_and_both_say_what_the_user_would_r
         assert_eq!(exit, 1, "{out}");
         assert!(out.contains("auth: PAM_AUTH_ERR (Authentication failure)\nsshd would refuse alice."), "{out}");
         assert!(!out.contains("account:"), "{out}");
-        system.log.line("wrong code: alice from name, 1 since the last login, 14 more looked at there");
+        system
+            .log
+            .line("wrong code: alice from name, 1 wrong code in all since the last right one, 14 more looked at there");
 
         let code = alice.code();
         let (exit, out) = tries(system, &["sshd", "alice"], &code);
         assert_eq!(exit, 0, "{out}");
-        assert!(out.contains("says:         1 wrong code was entered since your last login"), "{out}");
+        assert!(out.contains("says:         1 wrong code was entered since your last right one"), "{out}");
         let (exit, out) = tries(system, &["sshd", "alice"], &code);
         assert_eq!(exit, 1, "{out}");
         assert!(out.contains("error:        This code was already used. The next one comes in "), "{out}");
@@ -143,7 +145,7 @@ fn rules_by_network_can_be_tried() {
         assert!(!out.contains("Verification code"), "{out}");
         let (exit, out) = tries(system, &["sshd", "alice", "--from", "198.51.100.7"], &alice.code());
         assert_eq!(exit, 0, "{out}");
-        system.log.line("accepted code of alice from 198.51.100.7");
+        system.log.line("right code: alice from 198.51.100.7");
         assert_eq!(error_code(system, &["try", "sshd", "alice", "--from", "a.example"], "").0, 2);
     });
 }

@@ -74,7 +74,7 @@ fn password_and_code_in_one_field_get_in_once() {
         // The code is right, but whoever has no password must not reach the check: it stays good.
         is_refused(system, &alice, &format!("wrong password{code}"));
         gets_in(system, &alice, &format!("{PASSWORD}{code}"));
-        system.log.line("accepted code of alice from 127.0.0.1");
+        system.log.line("right code: alice from 127.0.0.1");
 
         fs::remove_file(format!("{}/curl", alice.home())).expect("the file is there");
         is_refused(system, &alice, &format!("{PASSWORD}{code}"));

@@ -95,7 +95,8 @@ fn since() -> impl Strategy<Value = Since> {
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
-    let via = prop_oneof!["[0-9a-f]{8}".prop_map(Via::Device), any::<u32>().prop_map(|left| Via::Backup { left })];
+    let backup = any::<u32>().prop_map(|left| Via::Backup { left });
+    let via = prop_oneof!["[0-9a-f]{8}".prop_map(Via::Device), backup, Just(Via::Untold)];
     prop_oneof![
         (via, option::of(since())).prop_map(|(via, since)| Outcome::Accepted { via, since }),
         any::<u64>().prop_map(|next_in| Outcome::Used { next_in }),
@@ -105,6 +106,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             .prop_map(|(until, need, next_in)| Outcome::Waiting { until, need, next_in }),
         option::of(any::<u64>()).prop_map(|next_in| Outcome::Twice { next_in }),
         Just(Outcome::NotACode),
+        Just(Outcome::Untold),
     ]
 }
 
@@ -374,6 +376,8 @@ fn how_many_codes_are_wanted_stands_in_a_field_of_its_own() {
         (Outcome::Twice { next_in: Some(12) }, "twice 12", ""),
         (Outcome::Wrong { since: 4, left: 11 }, "wrong 4 11", ""),
         (Outcome::Later { at: 99 }, "later 99", ""),
+        (Outcome::Accepted { via: Via::Untold, since: None }, "accepted", ""),
+        (Outcome::Untold, "refused", ""),
     ];
     for (outcome, head, field) in cases {
         let verdict = Reply::Verdict(Some((outcome.clone(), 5))).print();

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::DoorError;
 use super::message::{MAX, Malformed};
 use super::wire::{Ask, NewDevice, Reply, Request};
+use crate::access::Denied;
 use crate::account::Account;
 use crate::manage::{Change, Codes, ManageError, Proof};
 use crate::otp::Digits;
@@ -43,9 +44,9 @@ pub fn preview(name: &str) -> Result<Option<Digits>, DoorError> {
 }
 
 /// Has an answer judged. What is for the log alone stays in the log of the other side.
-pub fn verify(account: &Account, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, DoorError> {
+pub fn verify(name: &str, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, DoorError> {
     let service = login.remembers.then(|| login.service.to_owned());
-    match ask(&account.name, Ask::Verify { code: answer.clone(), from: login.source, service }, LOGIN)? {
+    match ask(name, Ask::Verify { code: answer.clone(), from: login.source, service }, LOGIN)? {
         Reply::Verdict(None) => Ok(None),
         Reply::Verdict(Some((outcome, now))) => Ok(Some(Verdict::told(outcome, now))),
         other => Err(beside(other)),
@@ -56,6 +57,7 @@ pub fn verify(account: &Account, login: &Login<'_>, answer: &Answer) -> Result<O
 pub fn status(account: &Account) -> Result<Status, ManageError> {
     match ask(&account.name, Ask::Status, LOGIN)? {
         Reply::Status(status) => Ok(status),
+        Reply::Refused(ManageError::Denied(Denied::NotYours)) => Err(Denied::NotYoursToSee.into()),
         Reply::Refused(error) => Err(error),
         other => Err(beside(other).into()),
     }
@@ -72,7 +74,7 @@ pub fn apply(account: &Account, current: Option<&Answer>, change: Change<'_>) ->
         }
         // Root alone stores a key unproved, or sets a counter.
         Change::Set { proof: Proof::None | Proof::Before(_), .. } | Change::Counter { .. } => {
-            return Err(crate::access::Denied::NotSelf.into());
+            return Err(Denied::NotSelf.into());
         }
         Change::BackupCodes(count) => Ask::BackupCodes { count, current },
         Change::Remove => Ask::Remove { device: None, current },

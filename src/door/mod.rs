@@ -31,13 +31,23 @@ impl DoorError {
     /// In words, with what to do.
     pub fn what(self) -> &'static str {
         match self {
-            Self::Closed => "nobody answers at the door to root's files: `systemctl enable --now pam-totpd.socket`",
+            Self::Closed => "nobody answers at pam-totpd's socket: `systemctl enable --now pam-totpd.socket`",
             Self::NotRoot => "behind the door's socket is not root: refusing to tell it anything",
             Self::Late => "pam-totpd did not answer in time: try again",
             Self::HungUp => "pam-totpd hung up: try again; should it last, the host's log says why",
             Self::Garbled => "pam-totpd speaks another version: restart this service",
             Self::NotForYou => "pam-totpd answers only for the caller's own account",
             Self::Fault => "pam-totpd cannot use the store or the policy: the host's log says why",
+        }
+    }
+
+    /// The same, said to somebody who is not root and cannot do what helps.
+    pub fn what_to_users(self) -> &'static str {
+        match self {
+            Self::Closed => {
+                "nobody answers at pam-totpd's socket: ask the administrator to run `systemctl enable --now pam-totpd.socket`"
+            }
+            other => other.what(),
         }
     }
 }

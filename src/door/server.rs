@@ -1,5 +1,6 @@
 //! Root's side of the door: one request of one caller, judged and counted like any login.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use super::message::Malformed;
 use super::wire::{Ask, NewDevice, Reply, Request};
 use crate::access::{Deed, Denied};
 use crate::account::{self, Account};
+use crate::attempt::{Outcome, Via};
+use crate::beat;
 use crate::clock;
 use crate::desk::{self, Desk, Local};
 use crate::enrollment::Device;
@@ -21,6 +24,8 @@ use crate::preview::{Login, Standing};
 use crate::secret::Answer;
 use crate::source::Source;
 use crate::status::Status;
+use crate::store::StoreError;
+use crate::verify::{self, Verdict};
 use crate::words::{self, clean};
 
 /// For the whole request to come, and for the reply to go.
@@ -56,7 +61,16 @@ struct Clerk<'a> {
 
 impl Clerk<'_> {
     fn answer(&mut self, request: Request) -> Reply {
-        let account = match self.account(&request.user) {
+        if let (Ask::Verify { code, .. }, Some(judge)) =
+            (&request.ask, desk::judge(self.desk.policy(), self.caller.uid))
+        {
+            let found = account::by_name(&request.user);
+            if !matches!(&found, Ok(Some(account)) if account.uid == self.caller.uid) {
+                return self.judged(&judge, found, code);
+            }
+        }
+        let deed = if request.ask.is_change() { Denied::NotYours } else { Denied::NotYoursToSee };
+        let account = match self.account(&request.user, deed) {
             Ok(account) => account,
             Err(error) => return self.refuse(&request.user, error),
         };
@@ -84,14 +98,14 @@ impl Clerk<'_> {
         result.unwrap_or_else(|error| self.refuse(&account.name, error))
     }
 
-    /// Whom the caller may ask about. A name that does not exist is as little his as another's.
-    fn account(&self, name: &str) -> Result<Account, ManageError> {
+    /// Whom the caller may ask about. A name that does not exist is as little theirs as another's.
+    fn account(&self, name: &str, denied: Denied) -> Result<Account, ManageError> {
         // The sandbox of pam-totpd holds no other store.
         if !self.desk.policy().has_default_store() {
             return Err(DoorError::Fault.into());
         }
-        let account = account::by_name(name).map_err(|_| DoorError::Fault)?.ok_or(Denied::NotYours)?;
-        desk::may(self.caller.uid, &account, Deed::Look, self.desk.policy())?;
+        let account = account::by_name(name).map_err(|_| DoorError::Fault)?.ok_or(denied)?;
+        desk::may(self.caller.uid, &account, Deed::Look, self.desk.policy()).map_err(|_| denied)?;
         Ok(account)
     }
 
@@ -118,6 +132,50 @@ impl Clerk<'_> {
     ) -> Result<Reply, ManageError> {
         // Whoever is not root could name an address that does not wait, and have it remembered.
         let (source, service) = if self.caller.uid == 0 { (from, service) } else { (Source::Door, None) };
+        let verdict = self.verdict(account, code, source, service, &source)?;
+        Ok(Reply::Verdict(verdict.map(|verdict| (verdict.outcome, verdict.now))))
+    }
+
+    /// For a daemon: yes or no. Whatever a refusal is for, it is the same answer, at a beat, after the work of a wrong code.
+    fn judged(&mut self, judge: &str, found: Result<Option<Account>, account::Unavailable>, code: &Answer) -> Reply {
+        let asked = Instant::now();
+        let from = format!("a program of {}", clean(judge));
+        let verdict = match found {
+            Ok(Some(account)) if desk::may(self.caller.uid, &account, Deed::Judge, self.desk.policy()).is_ok() => {
+                self.verdict(&account, code, Source::Judge, None, &from)
+            }
+            other => {
+                verify::in_vain(self.desk.policy(), code);
+                let why = match other {
+                    Ok(Some(account)) => format!("the codes of {} are judged for nobody else", clean(&account.name)),
+                    // What else was typed may be a password.
+                    Ok(None) => "there is no such user".into(),
+                    Err(account::Unavailable) => StoreError::NoAccounts.to_string(),
+                };
+                self.log(&format!("refused for {from}: {why}"));
+                Ok(None)
+            }
+        };
+        match verdict {
+            Ok(Some(Verdict { outcome: Outcome::Accepted { .. }, now, .. })) => {
+                return Reply::Verdict(Some((Outcome::Accepted { via: Via::Untold, since: None }, now)));
+            }
+            Ok(_) => {}
+            Err(error) => self.log(&format!("refused for {from}: {error}")),
+        }
+        beat::wait(asked);
+        Reply::Verdict(Some((Outcome::Untold, clock::now())))
+    }
+
+    /// Judges, and logs it.
+    fn verdict(
+        &mut self,
+        account: &Account,
+        code: &Answer,
+        source: Source,
+        service: Option<&str>,
+        from: &dyn Display,
+    ) -> Result<Option<Verdict>, ManageError> {
         let login = Login {
             name: Some(&account.name),
             service: service.unwrap_or_default(),
@@ -131,12 +189,15 @@ impl Clerk<'_> {
             // Its lock would leave a record behind for somebody who never enrolled.
             false => Standing::Unenrolled(account.clone()),
         };
-        let Some(verdict) = self.desk.verify(&standing, &login, code)? else { return Ok(Reply::Verdict(None)) };
-        let lines = [words::log::verdict(&verdict, &account.name, source)];
-        for line in lines.into_iter().chain(words::log::notes(&verdict, &account.name)) {
-            self.log(&line);
+        let verdict = self.desk.verify(&standing, &login, code)?;
+        match &verdict {
+            Some(verdict) => {
+                let lines = [words::log::verdict(verdict, &account.name, from)];
+                lines.into_iter().chain(words::log::notes(verdict, &account.name)).for_each(|line| self.log(&line));
+            }
+            None => self.log(&format!("no enrollment: {} from {from} is not enrolled", clean(&account.name))),
         }
-        Ok(Reply::Verdict(Some((verdict.outcome, verdict.now))))
+        Ok(verdict)
     }
 
     fn set(
@@ -167,7 +228,7 @@ impl Clerk<'_> {
         desk::may(self.caller.uid, account, deed, policy)?;
         let codes = manage::apply(self.desk.store()?, policy, account, By::Owner(current), change)?;
         let done = match deed {
-            Deed::Look => "looked at",
+            Deed::Look | Deed::Judge => "looked at",
             Deed::Enroll(_) => "enrolled",
             Deed::Add(_) => "added a device for",
             Deed::Replace(_) => "enrolled anew",

@@ -116,6 +116,13 @@ pub enum Reply {
     Refused(ManageError),
 }
 
+impl Ask {
+    /// Is something to be changed, or only looked at?
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::Preview | Self::Status | Self::Verify { .. })
+    }
+}
+
 impl Request {
     /// Reads a request.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
@@ -269,6 +276,8 @@ fn outcome_words(outcome: &Outcome) -> String {
         Outcome::Waiting { until, .. } => format!("waiting {}", or_none(*until)),
         Outcome::Twice { next_in } => format!("twice {}", or_none(*next_in)),
         Outcome::NotACode => "no-code".into(),
+        Outcome::Accepted { via: Via::Untold, .. } => "accepted".into(),
+        Outcome::Untold => "refused".into(),
     }
 }
 
@@ -287,6 +296,8 @@ fn outcome_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Outcome, Malf
         }
         ["twice", next_in] => Outcome::Twice { next_in: maybe(next_in)? },
         ["no-code"] => Outcome::NotACode,
+        ["accepted"] => Outcome::Accepted { via: Via::Untold, since: fields.since()? },
+        ["refused"] => Outcome::Untold,
         _ => return Err(Malformed),
     })
 }
@@ -322,6 +333,7 @@ fn refusal_words(error: &ManageError) -> String {
     match error {
         ManageError::WrongCode { clock_off } => format!("wrong {}", or_none(*clock_off)),
         ManageError::CodeRefused { outcome, now } => format!("current {now} {}", outcome_words(outcome)),
+        ManageError::Denied(Denied::NotYoursToSee) => refusal_words(&Denied::NotYours.into()),
         // What is wrong with root's files is for root's log.
         error => REFUSALS.iter().find(|(_, e)| e == error).map_or("fault", |(word, _)| word).into(),
     }

@@ -186,9 +186,9 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
 
     fn no_code_is_due(&mut self, reason: Reason, user: Option<&str>) -> Exit {
         let level = match reason {
-            Reason::SwitchedOff | Reason::NotEnrolled => Level::Debug,
-            // Somebody with a factor may have passed without it.
-            Reason::Exempt | Reason::Remembered => Level::Info,
+            Reason::SwitchedOff => Level::Debug,
+            // To be found when it is asked how somebody got in without a code.
+            Reason::NotEnrolled | Reason::Exempt | Reason::Remembered => Level::Info,
         };
         if level != Level::Debug || self.options.debug {
             self.host.log(level, &log::no_code(reason, user, self.login.source));
@@ -238,16 +238,14 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     }
 
     fn ask(&mut self, standing: &Standing) -> Exit {
-        // Whoever typed into a prompt of ours can be asked for more.
-        let can_ask = !self.options.use_first_pass && self.stashed.is_none();
-        let mut answer = match self.answer() {
-            Ok(Some(answer)) => answer,
-            Ok(None) => {
-                self.host.log(Level::Error, "use_first_pass: no earlier module asked for a password");
-                return Exit::Refuse;
-            }
-            Err(ConversationFailed) => return self.conversation_failed(),
-        };
+        let taken = self.taken(standing);
+        if taken.is_none() && self.options.use_first_pass {
+            self.host.log(Level::Error, "use_first_pass: no earlier module asked for a password");
+            return Exit::Refuse;
+        }
+        // Who typed into a prompt of ours can be asked for more.
+        let can_ask = taken.is_none();
+        let Ok(mut answer) = taken.map_or_else(|| self.ask_for_code(), Ok) else { return self.conversation_failed() };
         panic_here!("flow");
         let mut verdict = self.desk.verify(standing, &self.login, &answer);
         for _ in 0..ASKED_AGAIN {
@@ -256,6 +254,9 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
             let Ok(more) = self.host.prompt(&question, self.options.echo) else { return self.conversation_failed() };
             answer = answer.continued(more, self.desk.digits(standing).get());
             verdict = self.desk.verify(standing, &self.login, &answer);
+        }
+        if self.is_remembered_by_now(&verdict) {
+            return self.no_code_is_due(Reason::Remembered, standing.user());
         }
         self.log(&verdict, standing);
         if let (Ok(Some(verdict)), true) = (&verdict, self.explains()) {
@@ -291,15 +292,29 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
         }
     }
 
-    fn answer(&mut self) -> Result<Option<Answer>, ConversationFailed> {
+    /// What was typed before, where that is what this line judges.
+    fn taken(&mut self, standing: &Standing) -> Option<Answer> {
         if self.options.use_first_pass {
-            return Ok(self.host.password());
+            return self.host.password();
         }
-        if let Some(stashed) = self.stashed.take() {
-            return Ok(Some(stashed));
+        if self.stashed.is_some() || !self.options.try_first_pass {
+            return self.stashed.take();
         }
+        let digits = self.desk.digits(standing).get();
+        self.host.password().filter(|password| has_shape_of_code(password, digits))
+    }
+
+    fn ask_for_code(&mut self) -> Result<Answer, ConversationFailed> {
         let text = self.options.prompt.as_deref().unwrap_or_else(|| self.desk.policy().prompt());
-        self.host.prompt(text, self.options.echo).map(Some)
+        self.host.prompt(text, self.options.echo)
+    }
+
+    /// Programs open several connections at once with one code, and only the first one can have it. Once that one has had
+    /// the address remembered, none is due from there: had the others begun a moment later, nobody would have asked.
+    fn is_remembered_by_now(&self, verdict: &Result<Option<Verdict>, StoreError>) -> bool {
+        let is_used = matches!(verdict, Ok(Some(Verdict { outcome: Outcome::Used { .. }, .. })));
+        let remembered = || matches!(self.desk.preview(&self.login), Preview::Ignore(Reason::Remembered, _));
+        is_used && self.login.remembers && remembered()
     }
 
     /// Refused without a verdict: nothing is said to the user, whatever the reason.
@@ -348,7 +363,7 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
             Some(error) => self.log_store_error(error, Some(name)),
             None => {
                 let level = if accepted { Level::Info } else { Level::Notice };
-                self.host.log(level, &log::verdict(verdict, name, self.login.source));
+                self.host.log(level, &log::verdict(verdict, name, &self.login.source));
             }
         }
         for note in log::notes(verdict, name) {
@@ -388,6 +403,13 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
             self.host.say(Tone::Info, support);
         }
     }
+}
+
+/// A code of the user's devices, or several in a row, or a backup code in its exact shape: in another one it may be a
+/// password.
+fn has_shape_of_code(answer: &Answer, digits: usize) -> bool {
+    let is_backup = || BackupShaped::split_from(answer.as_bytes()).is_some_and(|(before, _)| before.is_empty());
+    answer.as_codes(digits).is_some() || is_backup()
 }
 
 /// Password and code: at the end three or two codes in a row, joined by hyphens; else a backup code in its exact shape, else

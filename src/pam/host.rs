@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::stat::{FileStat, SFlag, fstat, stat};
@@ -14,14 +14,12 @@ use pam::module::PamHandle;
 
 use super::ffi;
 use super::flow::{ConversationFailed, Host, Items, Level, Tone};
+use crate::beat;
 use crate::hostname;
 use crate::manage::Pending;
 use crate::secret::Answer;
 use crate::source::Process;
 
-/// A refusal leaves the module this long after the answer, or a multiple of it: a file read and a record on disk, which
-/// a wrong code costs and an unknown user does not, fit in, and a stretched backup code too.
-const BEAT: Duration = Duration::from_millis(20);
 /// The kind of device that /dev/null is, which is what daemons have instead of a terminal.
 const MEMORY: u32 = 1;
 
@@ -41,10 +39,7 @@ impl<'a> PamHost<'a> {
     /// So that a stranger cannot tell by the time why he is refused. What libpam waits beside it hides nothing: before
     /// version 1.6 it follows from the second in which the login began.
     pub fn wait_for_the_beat(&self) {
-        let beat = BEAT.as_nanos();
-        let since = self.answered.elapsed().as_nanos().checked_rem(beat).unwrap_or_default();
-        let left = u64::try_from(beat.saturating_sub(since)).unwrap_or_default();
-        std::thread::sleep(Duration::from_nanos(left));
+        beat::wait(self.answered);
     }
 
     /// The conversation is fetched anew each time: the application may replace it while it runs.

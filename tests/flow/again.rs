@@ -13,7 +13,7 @@ const OTHER_OF_TOKENS: &str = "That is the same code again. Press the button; ne
 const LEFT: &str = "no answer: the application could not ask for a code, or its user left";
 
 fn ok() -> Step {
-    Step::Logs(Level::Info, "accepted code of alice from 192.0.2.4 (device d1)".into())
+    Step::Logs(Level::Info, "right code: alice from 192.0.2.4 (device d1)".into())
 }
 
 /// What the log reads of a code that was not looked at.
@@ -105,7 +105,7 @@ fn a_program_that_always_answers_the_same_is_asked_four_times_at_most() {
 fn a_backup_code_typed_instead_stands_for_itself() {
     let backup = || Outcome::Accepted { via: Via::Backup { left: 4 }, since: None };
     let mut line = waits(&[c"explain"], [two(), backup()]);
-    let accepted = Step::Logs(Level::Info, "accepted backup code of alice from 192.0.2.4 (4 left)".into());
+    let accepted = Step::Logs(Level::Info, "right backup code: alice from 192.0.2.4 (4 left)".into());
     let steps = [
         asks(PROMPT, "123456"),
         not_looked_at(2),
@@ -137,7 +137,9 @@ fn a_wrong_row_is_refused_and_not_asked_for_again() {
         not_looked_at(2),
         asks(TWO, "789012"),
         notes(FAILURE),
-        notes("wrong code: alice from 192.0.2.4, 17 since the last login, 0 more looked at there"),
+        notes(
+            "wrong code: alice from 192.0.2.4, 17 wrong codes in all since the last right one, 0 more looked at there",
+        ),
         complains("Wrong code. From now on two codes in a row are asked for here."),
         says("Call 42."),
     ];
@@ -232,7 +234,8 @@ fn a_clock_that_is_wrong_is_named_instead_of_hours() {
     let mut verdict = verdict(wrong(1, 14));
     verdict.clock_is_wrong = true;
     let mut line = waits(&[c"explain"], []).with(|line| line.clerk.verdict = Ok(Some(verdict)));
-    let reason = "wrong code: alice from 192.0.2.4, 1 since the last login, 14 more looked at there";
+    let reason =
+        "wrong code: alice from 192.0.2.4, 1 wrong code in all since the last right one, 14 more looked at there";
     let steps =
         [asks(PROMPT, "123456"), notes(FAILURE), notes(reason), notes(noted), complains(told), says("Call 42.")];
     assert_eq!(line.runs(&steps), Exit::Refuse);

@@ -1,6 +1,7 @@
 //! Every argument of a line in a stack.
 
 use super::*;
+use pam_totp::words::user;
 
 const KEY: &str = "publickey ssh-ed25519 SHA256:AAAA";
 const NO_KEY: &str = "no public key came before: refused by after=publickey (see AuthenticationMethods)";
@@ -8,11 +9,17 @@ const LEFT: &str = "no answer: the application could not ask for a code, or its 
 const NOT_FORWARDED: &str = "the password could not be passed on to the next module";
 
 fn ok() -> Step {
-    Step::Logs(Level::Info, "accepted code of alice from 192.0.2.4 (device d1)".into())
+    Step::Logs(Level::Info, "right code: alice from 192.0.2.4 (device d1)".into())
 }
 
 fn no_code_is_due(reason: Reason) -> impl FnOnce(&mut Line) {
     move |line| line.clerk.preview = Preview::Ignore(reason, Some("alice".into()))
+}
+
+/// Who need no code because they are not enrolled stand in the log, those of a policy that is off do not.
+fn logged(reason: Reason) -> Vec<Step> {
+    let text = "no code asked: alice from 192.0.2.4: not enrolled, and those who are not may log in without a code";
+    if reason == Reason::NotEnrolled { vec![Step::Logs(Level::Info, text.into())] } else { Vec::new() }
 }
 
 #[test]
@@ -44,7 +51,7 @@ fn nodelay_asks_for_no_delay() {
 
 #[test]
 fn nullok_is_the_desks_to_weigh() {
-    let mut line = line(&[c"nullok"]).with(no_code_is_due(Reason::NotEnrolled));
+    let mut line = line(&[c"nullok"]).with(no_code_is_due(Reason::SwitchedOff));
     assert_eq!(line.runs(&[]), Exit::Ignore, "never a success");
     assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), true, true)]);
     assert!(line.clerk.judged.borrow().is_empty());
@@ -52,18 +59,18 @@ fn nullok_is_the_desks_to_weigh() {
 
 #[test]
 fn debug_says_why_no_code_is_due() {
-    let off = (Reason::SwitchedOff, "the policy is switched off");
-    for (reason, text) in [off, (Reason::NotEnrolled, "no factor, and those without one may pass")] {
-        let debug = Step::Logs(Level::Debug, format!("no code asked: alice from 192.0.2.4: {text}"));
-        assert_eq!(line(&[c"debug"]).with(no_code_is_due(reason)).runs(&[debug]), Exit::Ignore);
-        assert_eq!(line(&[]).with(no_code_is_due(reason)).runs(&[]), Exit::Ignore);
-    }
+    let text = "no code asked: alice from 192.0.2.4: the policy is switched off";
+    let is_off = || no_code_is_due(Reason::SwitchedOff);
+    assert_eq!(line(&[c"debug"]).with(is_off()).runs(&[Step::Logs(Level::Debug, text.into())]), Exit::Ignore);
+    assert_eq!(line(&[]).with(is_off()).runs(&[]), Exit::Ignore);
 }
 
 #[test]
 fn who_may_have_passed_without_his_factor_is_always_logged() {
     let exempt = (Reason::Exempt, "the policy exempts this login");
-    for (reason, text) in [exempt, (Reason::Remembered, "a code was given from this address not long ago")] {
+    let unenrolled = (Reason::NotEnrolled, "not enrolled, and those who are not may log in without a code");
+    for (reason, text) in [exempt, unenrolled, (Reason::Remembered, "a code was given from this address not long ago")]
+    {
         let logged = Step::Logs(Level::Info, format!("no code asked: alice from 192.0.2.4: {text}"));
         assert_eq!(line(&[]).with(no_code_is_due(reason)).runs(&[logged]), Exit::Ignore);
     }
@@ -85,6 +92,70 @@ fn use_first_pass_asks_nothing() {
     let mut without = line(&[c"use_first_pass"]);
     assert_eq!(without.runs(&[error("use_first_pass: no earlier module asked for a password")]), Exit::Refuse);
     assert!(without.answers().is_empty());
+}
+
+#[test]
+fn try_first_pass_takes_what_has_the_shape_of_a_code_and_asks_otherwise() {
+    let typed = |digits, password: Option<&str>| {
+        line(&[c"try_first_pass"]).with(|line| {
+            line.script.password = password.map(|password| password.as_bytes().to_vec());
+            line.clerk.digits = digits;
+        })
+    };
+    let codes = [
+        (6, "654321"),
+        (7, "7654321"),
+        (8, "87654321"),
+        (6, "123456-789012"),
+        (6, "123456-789012-345678"),
+        (6, "abcd-efgh-jkmn-pqrs"),
+    ];
+    for (digits, code) in codes {
+        let mut with = typed(digits, Some(code));
+        assert_eq!(with.runs(&[ok()]), Exit::Success, "{code}");
+        assert_eq!(with.answers(), [code]);
+    }
+    let passwords =
+        [(6, "hunter2"), (8, "654321"), (6, "7654321"), (6, "87654321"), (6, "65432x"), (6, "hunter2654321"), (6, "")];
+    for (digits, password) in passwords {
+        let mut with = typed(digits, Some(password));
+        assert_eq!(with.runs(&[asks(PROMPT, "123456"), ok()]), Exit::Success, "{password}");
+        assert_eq!(with.answers(), ["123456"], "{password}");
+    }
+    assert_eq!(typed(6, None).runs(&[asks(PROMPT, "123456"), ok()]), Exit::Success);
+
+    // One answer is judged: neither is somebody asked again for what they typed elsewhere, nor for more of it.
+    let reason = notes(
+        "wrong code: alice from 192.0.2.4, 1 wrong code in all since the last right one, 14 more looked at there",
+    );
+    let mut wrong = typed(6, Some("654321")).judged(super::wrong(1, 14));
+    assert_eq!(wrong.runs(&[notes(FAILURE), reason]), Exit::Refuse);
+    let waits = "waiting: alice from 192.0.2.4 had too many wrong codes, 3 hours left; the code was not looked at, 2 in a row are";
+    let told = user::too_many(Some(NOW + 10_800), 2, NOW);
+    let mut line = typed(6, Some("654321")).judged(waiting(2, Some(12))).with(|line| line.options.explain = true);
+    assert_eq!(line.runs(&[notes(FAILURE), notes(waits), complains(&told)]), Exit::Refuse);
+}
+
+/// One code for several connections at once: the first one has had the address remembered.
+#[test]
+fn a_used_code_from_an_address_that_is_remembered_by_now_is_none_that_was_due() {
+    let used = || line(&[]).judged(Outcome::Used { next_in: 12 }).with(|line| line.script.ids = (0, 0));
+    let due_none = Preview::Ignore(Reason::Remembered, Some("alice".into()));
+    let logged = "no code asked: alice from 192.0.2.4: a code was given from this address not long ago";
+    let mut later = used().with(|line| line.clerk.later = Some(due_none.clone()));
+    assert_eq!(later.runs(&[asks(PROMPT, "123456"), Step::Logs(Level::Info, logged.into())]), Exit::Ignore);
+    // Another reason by now is none, and a wrong code ends what was remembered.
+    let exempt = Preview::Ignore(Reason::Exempt, Some("alice".into()));
+    let reasons = [
+        "used code: alice from 192.0.2.4 entered a code that was accepted before",
+        "wrong code: alice from 192.0.2.4, 1 wrong code in all since the last right one, 14 more looked at there",
+    ];
+    let cases = [(used(), exempt), (used().judged(super::wrong(1, 14)), due_none)];
+    for ((line, later), reason) in cases.into_iter().zip(reasons) {
+        let mut line = line.with(|line| line.clerk.later = Some(later));
+        let failure = FAILURE.replace("uid=1000", "uid=0");
+        assert_eq!(line.runs(&[asks(PROMPT, "123456"), notes(&failure), notes(reason)]), Exit::Refuse);
+    }
 }
 
 #[test]
@@ -165,7 +236,8 @@ fn an_empty_stash_is_an_answer_too() {
 fn forward_pass_splits_nothing_where_no_code_is_due() {
     for reason in [Reason::SwitchedOff, Reason::NotEnrolled] {
         let mut line = line(&[c"forward_pass"]).with(no_code_is_due(reason));
-        assert_eq!(line.runs(&[asks(BOTH, "hunter2123456")]), Exit::Ignore);
+        let steps = [logged(reason), vec![asks(BOTH, "hunter2123456")]].concat();
+        assert_eq!(line.runs(&steps), Exit::Ignore);
         assert_eq!(line.script.password.as_deref(), Some(&b"hunter2123456"[..]));
         assert!(line.script.stash.is_none());
     }
@@ -188,7 +260,7 @@ fn what_cannot_be_passed_on_is_refused() {
     let steps = [asks(BOTH, "hunter2123456"), error(NOT_FORWARDED)];
     assert_eq!(line(&[c"forward_pass"]).with(password).runs(&steps), Exit::Refuse);
     assert_eq!(line(&[c"forward_pass"]).with(stash).runs(&steps), Exit::Refuse);
-    let due_none = line(&[c"forward_pass"]).with(password).with(no_code_is_due(Reason::NotEnrolled)).runs(&steps);
+    let due_none = line(&[c"forward_pass"]).with(password).with(no_code_is_due(Reason::SwitchedOff)).runs(&steps);
     assert_eq!(due_none, Exit::Refuse);
 }
 
@@ -217,7 +289,7 @@ fn after_publickey_refuses_whoever_brings_no_key() {
         // Where no code is due, the key is the credential; with the policy off too.
         for reason in [Reason::SwitchedOff, Reason::NotEnrolled] {
             let (steps, exit) = match seen {
-                true => (vec![], Exit::Success),
+                true => (logged(reason), Exit::Success),
                 false => (vec![notes(FAILURE), notes(NO_KEY)], Exit::Refuse),
             };
             assert_eq!(after().with(no_code_is_due(reason)).runs(&steps), exit, "{proof:?} {reason:?}");
@@ -230,7 +302,8 @@ fn a_key_does_not_replace_the_code() {
     let mut line = line(&[c"after=publickey"])
         .judged(wrong(1, 14))
         .with(|line| line.script.items.ssh_auth_info = Some(KEY.into()));
-    let reason = "wrong code: alice from 192.0.2.4, 1 since the last login, 14 more looked at there";
+    let reason =
+        "wrong code: alice from 192.0.2.4, 1 wrong code in all since the last right one, 14 more looked at there";
     assert_eq!(line.runs(&[asks(PROMPT, "123456"), notes(FAILURE), notes(reason)]), Exit::Refuse);
 }
 
@@ -238,7 +311,7 @@ fn a_key_does_not_replace_the_code() {
 fn a_key_without_the_argument_is_no_credential() {
     let mut line = line(&[])
         .with(|line| line.script.items.ssh_auth_info = Some(KEY.into()))
-        .with(no_code_is_due(Reason::NotEnrolled));
+        .with(no_code_is_due(Reason::SwitchedOff));
     assert_eq!(line.runs(&[]), Exit::Ignore);
 }
 
@@ -247,7 +320,7 @@ fn a_key_without_the_argument_is_no_credential() {
 fn only_a_root_host_that_asks_for_a_code_alone_remembers_an_address() {
     let cases = [(&[][..], (1000, 0), true), (&[], (0, 1000), false), (&[c"forward_pass"], (0, 0), false)];
     for (arguments, ids, remembers) in cases.into_iter().chain([(&[c"forward_pass"][..], (1000, 1000), false)]) {
-        let mut line = line(arguments).with(no_code_is_due(Reason::NotEnrolled)).with(|line| line.script.ids = ids);
+        let mut line = line(arguments).with(no_code_is_due(Reason::SwitchedOff)).with(|line| line.script.ids = ids);
         let steps = if arguments.is_empty() { vec![] } else { vec![asks(BOTH, "hunter2")] };
         assert_eq!(line.runs(&steps), Exit::Ignore);
         assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), false, remembers)], "{ids:?}");
@@ -260,7 +333,7 @@ fn a_broken_policy_is_logged_at_every_login() {
     let logged = error("policy error: /etc/x: line 3, column 1: unknown field: the strictest policy is in force");
     assert_eq!(line(&[]).with(fault).runs(&[logged.clone(), asks(PROMPT, "1"), ok()]), Exit::Success);
     assert_eq!(line(&[c"forward_pass"]).with(fault).runs(&[logged.clone(), asks(BOTH, "1")]), Exit::Ignore);
-    assert_eq!(line(&[]).with(fault).with(no_code_is_due(Reason::NotEnrolled)).runs(&[logged]), Exit::Ignore);
+    assert_eq!(line(&[]).with(fault).with(no_code_is_due(Reason::SwitchedOff)).runs(&[logged]), Exit::Ignore);
 }
 
 #[test]
@@ -305,7 +378,7 @@ fn the_address_is_the_peers_own() {
             line.script.items.rhost = rhost.into();
             line.script.items.ssh_connection = connection.map(str::to_owned);
         });
-        let accepted = Step::Logs(Level::Info, format!("accepted code of alice from {source} (device d1)"));
+        let accepted = Step::Logs(Level::Info, format!("right code: alice from {source} (device d1)"));
         assert_eq!(line.runs(&[asks(PROMPT, "123456"), accepted]), Exit::Success);
         assert_eq!(*line.clerk.judged.borrow(), [(source, b"123456".to_vec())]);
     }
@@ -334,7 +407,7 @@ fn where_a_login_without_an_address_comes_from_is_seen_of_the_program_or_said_by
             line.script.items.tty = tty.into();
             line.script.items.rhost = rhost.into();
         });
-        let accepted = Step::Logs(Level::Info, format!("accepted code of alice from {source} (device d1)"));
+        let accepted = Step::Logs(Level::Info, format!("right code: alice from {source} (device d1)"));
         assert_eq!(
             line.runs(&[asks(PROMPT, "123456"), accepted]),
             Exit::Success,

@@ -2,14 +2,15 @@
 
 use super::*;
 
-const ACCEPTED: &str = "accepted code of alice from 192.0.2.4 (device d1)";
+const ACCEPTED: &str = "right code: alice from 192.0.2.4 (device d1)";
 
 /// An outcome, what the stack hears, the line for people in the log, and what is explained.
 fn table() -> Vec<(Outcome, Exit, &'static str, Vec<Step>)> {
     let from = "198.51.100.7".parse().unwrap();
     let since = |count| Some(Since { count, at: NOW, from });
-    let once = "1 wrong code was entered since your last login, at 2027-01-15 08:00 UTC from 198.51.100.7.";
-    let more = "3 wrong codes were entered since your last login, the last at 2027-01-15 08:00 UTC from 198.51.100.7.";
+    let once = "1 wrong code was entered since your last right one, at 2027-01-15 08:00 UTC from 198.51.100.7.";
+    let more =
+        "3 wrong codes were entered since your last right one, the last at 2027-01-15 08:00 UTC from 198.51.100.7.";
     let device = || Via::Device("d1".into());
     let backup = |left| Outcome::Accepted { via: Via::Backup { left }, since: None };
     let (yes, no) = (Exit::Success, Exit::Refuse);
@@ -21,19 +22,14 @@ fn table() -> Vec<(Outcome, Exit, &'static str, Vec<Step>)> {
         (
             Outcome::Accepted { via: Via::Backup { left: 1 }, since: since(3) },
             yes,
-            "accepted backup code of alice from 192.0.2.4 (1 left)",
+            "right backup code: alice from 192.0.2.4 (1 left)",
             vec![says("1 backup code is left. Make new ones with `pam-totp backup-codes`."), says(more)],
         ),
-        (
-            backup(4),
-            yes,
-            "accepted backup code of alice from 192.0.2.4 (4 left)",
-            vec![says("4 backup codes are left.")],
-        ),
+        (backup(4), yes, "right backup code: alice from 192.0.2.4 (4 left)", vec![says("4 backup codes are left.")]),
         (
             backup(0),
             yes,
-            "accepted backup code of alice from 192.0.2.4 (0 left)",
+            "right backup code: alice from 192.0.2.4 (0 left)",
             vec![says("That was your last backup code. Make new ones with `pam-totp backup-codes`.")],
         ),
         (
@@ -56,31 +52,41 @@ fn table() -> Vec<(Outcome, Exit, &'static str, Vec<Step>)> {
              08:04 UTC",
             vec![complains("Codes count again from 08:04 UTC (in 4 minutes).")],
         ),
-        (wrong(1, 14), no, "wrong code: alice from 192.0.2.4, 1 since the last login, 14 more looked at there", vec![]),
-        (wrong(2, 13), no, "wrong code: alice from 192.0.2.4, 2 since the last login, 13 more looked at there", vec![]),
+        (
+            wrong(1, 14),
+            no,
+            "wrong code: alice from 192.0.2.4, 1 wrong code in all since the last right one, 14 more looked at there",
+            vec![],
+        ),
+        (
+            wrong(2, 13),
+            no,
+            "wrong code: alice from 192.0.2.4, 2 wrong codes in all since the last right one, 13 more looked at there",
+            vec![],
+        ),
         (
             wrong(3, 12),
             no,
-            "wrong code: alice from 192.0.2.4, 3 since the last login, 12 more looked at there",
+            "wrong code: alice from 192.0.2.4, 3 wrong codes in all since the last right one, 12 more looked at there",
             vec![says("Call 42.")],
         ),
         // From a new place, of somebody at whom strangers guess elsewhere.
         (
             wrong(40, 14),
             no,
-            "wrong code: alice from 192.0.2.4, 40 since the last login, 14 more looked at there",
+            "wrong code: alice from 192.0.2.4, 40 wrong codes in all since the last right one, 14 more looked at there",
             vec![says("Call 42.")],
         ),
         (
             wrong(12, 3),
             no,
-            "wrong code: alice from 192.0.2.4, 12 since the last login, 3 more looked at there",
+            "wrong code: alice from 192.0.2.4, 12 wrong codes in all since the last right one, 3 more looked at there",
             vec![complains("Wrong code. 3 more here, then two codes in a row are asked for."), says("Call 42.")],
         ),
         (
             wrong(15, 0),
             no,
-            "wrong code: alice from 192.0.2.4, 15 since the last login, 0 more looked at there",
+            "wrong code: alice from 192.0.2.4, 15 wrong codes in all since the last right one, 0 more looked at there",
             vec![complains("Wrong code. From now on two codes in a row are asked for here."), says("Call 42.")],
         ),
         (Outcome::NotACode, no, "no code: the answer of alice from 192.0.2.4 has not the shape of a code", vec![]),
@@ -106,7 +112,11 @@ fn with_explain_the_user_learns_why() {
         let mut line = supported(&[c"explain"], outcome.clone());
         assert_eq!(line.runs(&steps), exit, "{outcome:?}");
         assert_eq!(*line.clerk.judged.borrow(), [("192.0.2.4".parse().unwrap(), b"123456".to_vec())]);
-        assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), false, true)]);
+        let previewed = line.clerk.previewed.borrow();
+        assert!(previewed.iter().all(|previewed| *previewed == (Some("alice".to_owned()), false, true)));
+        // Of a used code alone it is asked whether the address is remembered by now.
+        let is_used = matches!(outcome, Outcome::Used { .. });
+        assert_eq!(previewed.len(), 1 + usize::from(is_used), "{outcome:?}");
     }
 }
 
@@ -122,7 +132,8 @@ fn without_explain_nothing_is_said() {
 #[test]
 fn without_a_support_sentence_none_is_said() {
     let steps = |reason: &str| vec![asks(PROMPT, "123456"), notes(FAILURE), notes(reason)];
-    let three = "wrong code: alice from 192.0.2.4, 3 since the last login, 12 more looked at there";
+    let three =
+        "wrong code: alice from 192.0.2.4, 3 wrong codes in all since the last right one, 12 more looked at there";
     assert_eq!(line(&[c"explain"]).judged(wrong(3, 12)).runs(&steps(three)), Exit::Refuse);
 }
 
@@ -169,7 +180,8 @@ fn the_log_alone_learns_of_losses_and_clocks() {
         let mut verdict = verdict(wrong(1, 14));
         change(&mut verdict);
         let mut line = line(&[c"explain"]).with(|line| line.clerk.verdict = Ok(Some(verdict)));
-        let reason = "wrong code: alice from 192.0.2.4, 1 since the last login, 14 more looked at there";
+        let reason =
+            "wrong code: alice from 192.0.2.4, 1 wrong code in all since the last right one, 14 more looked at there";
         let steps = [asks(PROMPT, "123456"), notes(FAILURE), notes(reason), notes(note)];
         assert_eq!(line.runs(&steps), Exit::Refuse);
     };
@@ -228,6 +240,7 @@ fn foreign_text_writes_no_lines_into_the_log() {
     });
     let failure = "authentication failure; logname= uid=1000 euid=0 tty=ssh ruser=x?root?from \
                    rhost=bad?host?[2J  user=do?main\\bob";
-    let reason = "wrong code: do?main\\bob from name, 1 since the last login, 14 more looked at there";
+    let reason =
+        "wrong code: do?main\\bob from name, 1 wrong code in all since the last right one, 14 more looked at there";
     assert_eq!(line.runs(&[asks(PROMPT, "123456"), notes(failure), notes(reason)]), Exit::Refuse);
 }

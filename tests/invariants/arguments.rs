@@ -14,7 +14,8 @@ pub fn hold(bytes: &[u8]) {
             assert!(options.config.as_ref().is_none_or(|path| path.is_absolute()));
             let line = |text: &String| (1..=128).contains(&text.len()) && !text.chars().any(char::is_control);
             assert!(options.prompt.as_ref().is_none_or(line));
-            assert!(!(options.use_first_pass && options.forward_pass), "they contradict each other");
+            let takes = [options.use_first_pass, options.try_first_pass, options.forward_pass];
+            assert!(takes.iter().filter(|takes| **takes).count() <= 1, "they contradict each other");
             assert!(!(options.local && options.remote), "so do these");
             assert_eq!(parse(&printed(&options)).as_ref(), Ok(&options));
             // No argument counts for nothing, and none can be taken back by what follows.
@@ -38,6 +39,7 @@ fn printed(options: &Options) -> Vec<CString> {
     let flags = [
         (options.nullok, "nullok"),
         (options.use_first_pass, "use_first_pass"),
+        (options.try_first_pass, "try_first_pass"),
         (options.forward_pass, "forward_pass"),
         (options.after_publickey, "after=publickey"),
         (options.explain, "explain"),

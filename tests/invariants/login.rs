@@ -25,7 +25,7 @@ const SECRET: &str = "7#Secret";
 const CODE: &str = "123456";
 const BACKUP: &str = "abcd-efgh-jkmn-pqrs";
 
-const ARGUMENTS: [&CStr; 10] = [
+const ARGUMENTS: [&CStr; 11] = [
     c"nullok",
     c"use_first_pass",
     c"forward_pass",
@@ -36,6 +36,7 @@ const ARGUMENTS: [&CStr; 10] = [
     c"nodelay",
     c"quiet",
     c"debug",
+    c"try_first_pass",
 ];
 
 pub fn hold(bytes: &[u8]) {
@@ -243,7 +244,7 @@ fn check(script: &Script, clerk: &Clerk, options: &Options, exit: Exit, told: &[
     what_is_said(script, options);
     the_log_is_clean(script);
     let logs = |start: &str| script.steps.iter().any(|s| matches!(s, Step::Logs(_, text) if text.starts_with(start)));
-    assert_eq!(logs("accepted "), by_code, "a login by a code is found in the log, and nothing else looks like one");
+    assert_eq!(logs("right "), by_code, "a right code is found in the log, and nothing else looks like one");
     assert!(exit != Exit::Refuse || logs(""), "a refusal has its reason there");
     assert!(!logs("authentication failure; ") || exit == Exit::Refuse);
 }

@@ -221,6 +221,8 @@ pub struct Clerk {
     pub policy: Policy,
     pub fault: Option<String>,
     pub preview: Preview,
+    /// What it says when it is asked again.
+    pub later: Option<Preview>,
     pub digits: u8,
     /// Of the first answers, in turn.
     pub first: RefCell<VecDeque<Verdict>>,
@@ -251,7 +253,8 @@ impl Desk for Clerk {
 
     fn preview(&self, login: &Login<'_>) -> Preview {
         self.previewed.borrow_mut().push((login.name.map(str::to_owned), login.nullok, login.remembers));
-        self.preview.clone()
+        let later = self.later.as_ref().filter(|_| self.previewed.borrow().len() > 1);
+        later.unwrap_or(&self.preview).clone()
     }
 
     fn digits(&self, standing: &Standing) -> Digits {
@@ -349,6 +352,7 @@ pub fn clerk() -> Clerk {
         policy: Policy::default(),
         fault: None,
         preview: Preview::Ask(enrolled()),
+        later: None,
         digits: 6,
         first: RefCell::default(),
         verdict: Ok(Some(verdict(accepted()))),

@@ -72,7 +72,7 @@ fn one_field_takes_password_and_code_once() {
         assert!(!calls("alice", &format!("{PASSWORD}{}", alice.wrong_code())));
         assert!(!calls("alice", &format!("wrong password{code}")), "and the code stays good");
         assert!(calls("alice", &format!("{PASSWORD}{code}")));
-        system.log.line("accepted code of alice from 127.0.0.1");
+        system.log.line("right code: alice from 127.0.0.1");
         assert!(!calls("alice", &format!("{PASSWORD}{code}")));
         system.log.line("used code: alice from 127.0.0.1");
         assert!(calls("alice", &format!("{PASSWORD}{next}")));

@@ -57,7 +57,7 @@ fn password_then_code_and_the_code_once() {
         let invalid = ("no".to_owned(), "The security code is invalid.".to_owned());
         assert_eq!(visits(system, "alice", HOME, &[PASSWORD, &alice.wrong_code()]), invalid);
         assert_eq!(visits(system, "alice", HOME, &[PASSWORD, &code]), ("in".into(), String::new()));
-        system.log.line("panel: accepted code of alice from 192.0.2.4");
+        system.log.line("panel: right code: alice from 192.0.2.4");
         let (word, text) = visits(system, "alice", HOME, &[PASSWORD, &code]);
         assert_eq!((word.as_str(), text.starts_with("This code was used already.")), ("no", true), "{text}");
         assert_eq!(visits(system, "alice", HOME, &[PASSWORD, &next]).0, "in");

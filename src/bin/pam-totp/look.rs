@@ -13,7 +13,7 @@ use pam_totp::status::{DeviceStatus, Status};
 use pam_totp::store::{Store, StoreError};
 use pam_totp::throttle::{Limits, ROW as CLOSED};
 use pam_totp::verify::{self, Verdict};
-use pam_totp::words::{self, duration, moment};
+use pam_totp::words::{self, counted, duration, moment};
 use serde_json::{Value, json};
 
 use super::Verify;
@@ -46,7 +46,7 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
     let service = arguments.service.as_deref().map_or(String::new(), |s| format!("{}: ", words::clean(s)));
     match verdict {
         Ok(Some(verdict)) => {
-            for line in [words::log::verdict(&verdict, &account.name, source)]
+            for line in [words::log::verdict(&verdict, &account.name, &source)]
                 .into_iter()
                 .chain(words::log::notes(&verdict, &account.name))
             {
@@ -74,7 +74,7 @@ fn judged(account: &Account, verdict: &Verdict) -> Report {
     let left = |until: u64| until.saturating_sub(verdict.now);
     let said = words::user::refused(&verdict.outcome, verdict.now).unwrap_or_default();
     let report = match &verdict.outcome {
-        Outcome::Accepted { via: Via::Device(_), .. } => {
+        Outcome::Accepted { via: Via::Device(_) | Via::Untold, .. } => {
             answer(account, "ok", 0, "The code is right.".into()).with("via", "code")
         }
         Outcome::Accepted { via: Via::Backup { left }, .. } => {
@@ -89,7 +89,7 @@ fn judged(account: &Account, verdict: &Verdict) -> Report {
             next_in.iter().fold(report, |report, next_in| report.with("next_in", *next_in)).exiting(NO)
         }
         Outcome::Twice { next_in } => answer(account, "same", next_in.unwrap_or_default(), said).exiting(NO),
-        Outcome::Wrong { .. } | Outcome::NotACode => {
+        Outcome::Wrong { .. } | Outcome::NotACode | Outcome::Untold => {
             answer(account, "wrong", 0, words::user::wrong_code(verdict.clock_off)).exiting(NO)
         }
     };
@@ -194,8 +194,9 @@ impl Standing {
             lines.push(format!("  backup codes: {} of {} left", codes.left, codes.of));
         }
         if let Some(since) = &self.status.failures {
-            let (count, at, from) = (since.count, moment(since.at), words::from(since.from));
-            lines.push(format!("  {count} wrong since the last login, the last at {at} from {from}"));
+            let (count, at) = (counted(since.count, "wrong code", "wrong codes"), moment(since.at));
+            lines
+                .push(format!("  {count} since the last right one, the last at {at} from {}", words::from(since.from)));
         }
         if self.status.row >= CLOSED {
             lines.push(format!("  {} wrong in a row: only two codes in a row are looked at", self.status.row));

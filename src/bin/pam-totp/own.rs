@@ -17,12 +17,13 @@ use super::look;
 use super::people::{by_name, log_change, whom};
 use super::report::{Failure, Report, USAGE};
 
-/// A user looks after nobody's factor but his own; said here, whether or not there is a door.
+/// Users change nobody's enrollment but their own; said here, whether or not there is a door.
 pub fn check(desk: &Front, account: &Account) -> Result<(), Failure> {
-    if desk.is_for_owners() && Uid::effective().as_raw() != account.uid {
-        return Err(Failure::not_authorized(&account.name));
-    }
-    Ok(())
+    if is_anothers(desk, account) { Err(Failure::not_authorized(&account.name)) } else { Ok(()) }
+}
+
+fn is_anothers(desk: &Front, account: &Account) -> bool {
+    desk.is_for_owners() && Uid::effective().as_raw() != account.uid
 }
 
 /// The code by which a user proves what he has enrolled.
@@ -80,10 +81,12 @@ pub fn log_if_root(desk: &Front, what: &str) {
     }
 }
 
-/// What a user may know of himself.
+/// What users may know of themselves.
 pub fn status(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
     let account = whom(user, "status")?;
-    check(desk, &account)?;
+    if is_anothers(desk, &account) {
+        return Err(Failure::not_authorized_to_look(&account.name));
+    }
     let status = desk.status(&account)?;
     Ok(look::Standing::told(account.name, status).report())
 }

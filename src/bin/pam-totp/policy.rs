@@ -92,7 +92,7 @@ fn show(config: Option<&Path>) -> Result<Report, Failure> {
     let mut rows = Vec::new();
     for (key, value) in &values {
         let written = file.get(key);
-        let inner = value.as_object().filter(|_| key == "throttle");
+        let inner = value.as_object().filter(|_| ["throttle", "door"].contains(&key.as_str()));
         match inner {
             None => rows.push((key.clone(), value, written.is_some())),
             Some(table) => rows.extend(table.iter().map(|(inner, value)| {
@@ -127,6 +127,7 @@ fn in_force(policy: &Policy, file: &Map<String, Value>) -> Vec<(String, Value)> 
         self_service: _,
         rules: _,
         remember: _,
+        judges,
         without_effect: _,
     } = policy;
     let day = enroll_by.map(|end| {
@@ -149,6 +150,7 @@ fn in_force(policy: &Policy, file: &Map<String, Value>) -> Vec<(String, Value)> 
         ("require", file.get("require").cloned().unwrap_or(json!([]))),
         ("exempt", file.get("exempt").cloned().unwrap_or(json!([]))),
         ("remember", file.get("remember").cloned().unwrap_or_default()),
+        ("door", json!({ "judges": judges })),
     ];
     values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

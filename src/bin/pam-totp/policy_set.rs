@@ -47,7 +47,7 @@ enum Shape {
 /// A key, its kind of value, and what that must be.
 struct Known(&'static str, Shape, &'static str);
 
-const KEYS: [Known; 12] = [
+const KEYS: [Known; 13] = [
     Known("enabled", Shape::Flag, "true or false"),
     Known("issuer", Shape::Text, "one line of 1 to 128 bytes without a colon"),
     Known("unenrolled", Shape::Text, "deny, allow or enroll"),
@@ -60,6 +60,7 @@ const KEYS: [Known; 12] = [
     Known("throttle.every", Shape::Number, "600 to 86400"),
     Known("remember.hours", Shape::Number, "1 to 720"),
     Known("remember.services", Shape::List, "a list of services, like sshd,login"),
+    Known("door.judges", Shape::List, "a list of accounts of daemons, like postgres,www-data"),
 ];
 
 /// One key and its new value; `None`: it goes.
@@ -366,6 +367,7 @@ mod tests {
             "86400",
             "12",
             "sshd, login",
+            "postgres",
         ];
         for (Known(key, ..), value) in KEYS.iter().zip(values) {
             // The two of [remember] are nothing without each other.
@@ -409,7 +411,7 @@ mod tests {
 
     #[test]
     fn what_a_key_must_be_is_what_the_policy_says() {
-        let values = ["maybe", "a:b", "ask", "tomorrow", "all", "4", "", "", "0", "599", "721", ""];
+        let values = ["maybe", "a:b", "ask", "tomorrow", "all", "4", "", "", "0", "599", "721", "", ""];
         for (Known(key, _, must), value) in KEYS.iter().zip(values) {
             let text = "[remember]\nhours = 12\nservices = [\"sshd\"]\n";
             let failure = after(text, &[(key, Some(value))]).err().unwrap_or_else(|| panic!("{key} takes {value}"));

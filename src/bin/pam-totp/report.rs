@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use nix::errno::Errno;
+use nix::unistd::Uid;
 use pam_totp::access::Denied;
 use pam_totp::attempt::Outcome;
 use pam_totp::desk::PolicyFault;
@@ -107,6 +108,12 @@ impl Failure {
         Self::new("not_permitted", NOT_PERMITTED, format!("You are not authorized to modify {name}"))
     }
 
+    /// Nor look at what this user has.
+    pub fn not_authorized_to_look(name: &str) -> Self {
+        let name = pam_totp::words::clean(name);
+        Self::new("not_permitted", NOT_PERMITTED, format!("You are not authorized to look at {name}"))
+    }
+
     /// The caller may not do that.
     pub fn not_permitted(message: impl Into<String>) -> Self {
         Self::new("not_permitted", NOT_PERMITTED, message)
@@ -126,10 +133,14 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Io(_, Errno::EACCES | Errno::EPERM) => {
+            // Of root nobody can ask more: what keeps it out is the host's.
+            StoreError::Io(_, Errno::EACCES | Errno::EPERM) if !Uid::effective().is_root() => {
                 Self::new("not_permitted", NOT_PERMITTED, format!("{error}: only root may do this (try sudo)"))
             }
-            StoreError::Door(error) => error.into(),
+            StoreError::Door(here, door) => {
+                let failure = Self::from(door);
+                Self { message: format!("{here}; asked instead, {}", failure.message), ..failure }
+            }
             StoreError::NameTooLong => Self::new("name_too_long", USAGE, error.to_string()),
             _ => Self::new("store", HOST, error.to_string()),
         }
@@ -142,7 +153,9 @@ impl From<Denied> for Failure {
             Denied::PolicyOff => ("policy_off", NOT_PERMITTED),
             Denied::ShortKey => ("bad_key", USAGE),
             Denied::Required => ("required", NOT_PERMITTED),
-            Denied::NotYours | Denied::NotSelf | Denied::NoLogin => ("not_permitted", NOT_PERMITTED),
+            Denied::NotYours | Denied::NotYoursToSee | Denied::NotSelf | Denied::NoLogin => {
+                ("not_permitted", NOT_PERMITTED)
+            }
         };
         Self::new(code, exit, denied.to_string())
     }
@@ -150,10 +163,11 @@ impl From<Denied> for Failure {
 
 impl From<DoorError> for Failure {
     fn from(error: DoorError) -> Self {
+        let message = if Uid::effective().is_root() { error.what() } else { error.what_to_users() };
         match error {
-            DoorError::NotForYou => Self::new("not_permitted", NOT_PERMITTED, error.to_string()),
-            DoorError::Closed => Self::new("no_door", HOST, error.to_string()),
-            _ => Self::new("door", HOST, error.to_string()),
+            DoorError::NotForYou => Self::new("not_permitted", NOT_PERMITTED, message),
+            DoorError::Closed => Self::new("no_door", HOST, message),
+            _ => Self::new("door", HOST, message),
         }
     }
 }
