@@ -73,6 +73,7 @@ pub mod state;
 pub mod trust;
 pub mod uri;
 pub mod words;
+pub mod wrap;
 
 pub mod account;
 pub mod beat;

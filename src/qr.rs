@@ -9,8 +9,11 @@ use zeroize::Zeroizing;
 
 use crate::memory;
 
+mod page;
 #[cfg(feature = "cli")]
 pub mod picture;
+
+pub use page::{USUAL, page, text_width};
 
 // Both colors are said, from the fixed part of the 256-color palette: a scanner needs dark on light, quiet zone
 // included, and only what is not left to the theme is so on every theme. Each starts with a reset, for a terminal
@@ -55,26 +58,17 @@ pub struct Drawing {
     pub rows: u16,
     /// How wide each of them is.
     pub columns: u16,
-    /// Light modules on each side.
-    pub quiet_zone: u8,
 }
 
 /// Why there is no drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QrError {
-    /// The window has too few rows.
-    TooTall {
-        /// Rows that the code needs, with those that the caller reserved.
-        needs_rows: u16,
-        /// Rows of the window.
-        has_rows: u16,
-    },
-    /// The window has too few columns.
-    TooWide {
-        /// Columns that the code needs.
-        needs_columns: u16,
-        /// Columns of the window.
-        has_columns: u16,
+    /// The window is too small.
+    TooSmall {
+        /// Rows and columns that the code needs, with what stands under it.
+        needs: Size,
+        /// Those of the window.
+        has: Size,
     },
     /// No QR code holds this much.
     TooLong,
@@ -84,41 +78,45 @@ pub enum QrError {
 
 impl fmt::Display for QrError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (needs, has, unit) = match *self {
+        let (needs, has) = match *self {
             Self::NoMemory => return f.write_str("There is no memory for a QR code: type the key into the app."),
-            Self::TooTall { needs_rows, has_rows } => (needs_rows, has_rows, "rows"),
-            Self::TooWide { needs_columns, has_columns } => (needs_columns, has_columns, "columns"),
             Self::TooLong => {
                 return f.write_str(
                     "Issuer and account are too long for a QR code: shorten them, or type the key into the app.",
                 );
             }
+            Self::TooSmall { needs, has } => (needs, has),
+        };
+        let (wide, tall) = (needs.columns <= has.columns, needs.rows <= has.rows);
+        let (needs, has) = match (wide, tall) {
+            (true, _) => (format!("{} rows", needs.rows), has.rows.to_string()),
+            (false, true) => (format!("{} columns", needs.columns), has.columns.to_string()),
+            (false, false) => (
+                format!("{} columns and {} rows", needs.columns, needs.rows),
+                format!("{} and {}", has.columns, has.rows),
+            ),
         };
         write!(
             f,
-            "The QR code needs a window of {needs} {unit}, this one has {has}: \
-             enlarge it or choose a smaller font and try again, or type the key into the app."
+            "The QR code needs a window of {needs}, this one has {has}. To get it, make the window larger or its font \
+             smaller and start again, or use --qr-file FILE.png."
         )
     }
 }
 
 impl std::error::Error for QrError {}
 
-/// Draws `uri` for a window of `size` in which `reserved_rows` are needed for other things; no size is no limit.
-pub fn draw(uri: &str, style: Style, size: Option<Size>, reserved_rows: u16) -> Result<Drawing, QrError> {
+/// Draws `uri` whatever its size.
+pub fn draw(uri: &str, style: Style) -> Result<Drawing, QrError> {
+    draw_with(uri, style, QUIET_ZONES[0])
+}
+
+fn draw_with(uri: &str, style: Style, quiet_zone: u8) -> Result<Drawing, QrError> {
     let (modules, width) = modules(uri)?;
     let rows_of_modules: Vec<&[bool]> = modules.chunks_exact(width.max(1)).collect();
-
-    let mut refused = QrError::TooLong;
-    for quiet_zone in QUIET_ZONES {
-        let canvas = Canvas { modules: &rows_of_modules, quiet: usize::from(quiet_zone) };
-        let (columns, rows) = canvas.cells(style).ok_or(QrError::TooLong)?;
-        match fits(columns, rows.saturating_add(reserved_rows), size) {
-            Ok(()) => return Ok(Drawing { text: canvas.paint(style), rows, columns, quiet_zone }),
-            Err(why) => refused = why,
-        }
-    }
-    Err(refused)
+    let canvas = Canvas { modules: &rows_of_modules, quiet: usize::from(quiet_zone) };
+    let (columns, rows) = canvas.cells(style).ok_or(QrError::TooLong)?;
+    Ok(Drawing { text: canvas.paint(style), rows, columns })
 }
 
 /// The code's modules row by row, and how many a row has; `true` is a dark one.
@@ -127,16 +125,6 @@ fn modules(uri: &str) -> Result<(Zeroizing<Vec<bool>>, usize), QrError> {
     let code = QrCode::with_error_correction_level(uri, EcLevel::L).map_err(|_| QrError::TooLong)?;
     let width = code.width();
     Ok((Zeroizing::new(code.into_colors().into_iter().map(|c| c == Color::Dark).collect()), width))
-}
-
-fn fits(columns: u16, rows: u16, size: Option<Size>) -> Result<(), QrError> {
-    match size {
-        Some(has) if rows > has.rows => Err(QrError::TooTall { needs_rows: rows, has_rows: has.rows }),
-        Some(has) if columns > has.columns => {
-            Err(QrError::TooWide { needs_columns: columns, has_columns: has.columns })
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The modules inside their quiet zone.
@@ -267,15 +255,12 @@ mod tests {
         #[test]
         fn a_drawing_shows_every_module_and_its_quiet_zone(uri in "[ -~]{1,200}", narrow: bool) {
             for style in [Style::Utf8, Style::Ascii] {
-                let roomy = draw(&uri, style, None, 0).unwrap();
-                prop_assert_eq!(roomy.quiet_zone, 4);
-                let size = Size { columns: u16::MAX, rows: roomy.rows - u16::from(narrow) };
-                let drawing = draw(&uri, style, Some(size), 0).unwrap();
-                prop_assert_eq!(drawing.quiet_zone, if narrow { 2 } else { 4 });
+                let quiet = if narrow { 2 } else { 4 };
+                let drawing = draw_with(&uri, style, quiet).unwrap();
                 prop_assert_eq!(drawing.text.lines().count(), usize::from(drawing.rows));
 
                 let mut seen = look(&drawing, style);
-                let expected = expected(&uri, usize::from(drawing.quiet_zone));
+                let expected = expected(&uri, usize::from(quiet));
                 if seen.len() > expected.len() {
                     prop_assert!(seen.pop().unwrap().iter().all(|dark| !dark));
                 }
@@ -287,28 +272,23 @@ mod tests {
 
     #[test]
     fn a_usual_uri_leaves_three_rows_of_a_usual_window() {
-        let drawing = draw(URI, Style::Utf8, Some(Size { columns: 80, rows: 24 }), 3).unwrap();
-        assert_eq!((drawing.rows, drawing.columns, drawing.quiet_zone), (21, 41, 2));
-        let roomier = draw(URI, Style::Utf8, Some(Size { columns: 80, rows: 26 }), 3).unwrap();
-        assert_eq!((roomier.rows, roomier.quiet_zone), (23, 4));
-        let exact = draw(URI, Style::Utf8, Some(Size { columns: 41, rows: 24 }), 3).unwrap();
-        assert_eq!((exact.rows, exact.columns), (21, 41));
+        let size = |style, quiet| draw_with(URI, style, quiet).map(|d| (d.rows, d.columns)).unwrap();
+        assert_eq!([size(Style::Utf8, 2), size(Style::Utf8, 4)], [(21, 41), (23, 45)]);
+        assert_eq!(size(Style::Ascii, 2), (41, 82));
+        assert_eq!(draw(URI, Style::Utf8).unwrap().rows, 23, "the quiet zone of the standard");
+        assert_eq!(draw(&"x".repeat(3000), Style::Utf8).err(), Some(QrError::TooLong));
     }
 
     #[test]
-    fn a_small_window_is_told_what_would_do() {
-        let refusal = |columns, rows, style| draw(URI, style, Some(Size { columns, rows }), 3).err().unwrap();
-        assert_eq!(refusal(80, 23, Style::Utf8), QrError::TooTall { needs_rows: 24, has_rows: 23 });
-        assert_eq!(refusal(40, 24, Style::Utf8), QrError::TooWide { needs_columns: 41, has_columns: 40 });
-        assert_eq!(refusal(80, 24, Style::Ascii), QrError::TooTall { needs_rows: 44, has_rows: 24 });
-        assert_eq!(refusal(80, 44, Style::Ascii), QrError::TooWide { needs_columns: 82, has_columns: 80 });
-        assert_eq!(
-            refusal(80, 23, Style::Utf8).to_string(),
-            "The QR code needs a window of 24 rows, this one has 23: \
-             enlarge it or choose a smaller font and try again, or type the key into the app."
-        );
-        assert!(refusal(40, 24, Style::Utf8).to_string().contains("of 41 columns, this one has 40"));
-        assert_eq!(draw(&"x".repeat(3000), Style::Utf8, None, 0).err(), Some(QrError::TooLong));
+    fn who_gets_no_code_is_told_what_to_do() {
+        let told = |columns, rows| {
+            let needs = Size { columns, rows };
+            QrError::TooSmall { needs, has: Size { columns: 80, rows: 24 } }.to_string()
+        };
+        assert!(told(41, 25).starts_with("The QR code needs a window of 25 rows, this one has 24. To get it,"));
+        assert!(told(82, 24).contains(" of 82 columns, this one has 80."));
+        assert!(told(82, 44).contains(" of 82 columns and 44 rows, this one has 80 and 24."));
+        assert!(told(82, 44).ends_with(", or use --qr-file FILE.png."));
     }
 
     /// The cells are solid by their background: what a scanner sees hangs on the colors alone.

@@ -16,12 +16,25 @@ pub fn valid_label(text: &str) -> bool {
 /// `otpauth://totp/ISSUER:ACCOUNT?secret=...&issuer=ISSUER`; algorithm, digits and period only where they are not
 /// what every app assumes: they would push the QR code past 24 rows.
 pub fn otpauth(device: &Device, issuer: &str, account: &str) -> Zeroizing<String> {
+    written(device, issuer, account, true)
+}
+
+/// The same with the issuer in the label alone, where apps look if it is said nowhere else: for a QR code that would
+/// not fit its window.
+pub fn short_otpauth(device: &Device, issuer: &str, account: &str) -> Zeroizing<String> {
+    written(device, issuer, account, false)
+}
+
+fn written(device: &Device, issuer: &str, account: &str, twice: bool) -> Zeroizing<String> {
     // Reserved at once: a growing buffer would leave unwiped copies of the key behind.
     let mut uri = Zeroizing::new(String::with_capacity(2_048));
     let kind = if matches!(device.kind, Kind::Totp { .. }) { "totp" } else { "hotp" };
     let (issuer, account) = (percent(issuer), percent(account));
     // Writing to a string does not fail.
-    let _ = write!(uri, "otpauth://{kind}/{issuer}:{account}?secret={}&issuer={issuer}", *device.secret.to_base32());
+    let _ = write!(uri, "otpauth://{kind}/{issuer}:{account}?secret={}", *device.secret.to_base32());
+    if twice {
+        let _ = write!(uri, "&issuer={issuer}");
+    }
     if device.algorithm != Algorithm::Sha1 {
         let _ = write!(uri, "&algorithm={}", device.algorithm.name());
     }
@@ -72,6 +85,8 @@ mod tests {
         let plain =
             format!("otpauth://totp/{label}:alice%40host?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer={label}");
         assert_eq!(*uri, plain);
+        let short = short_otpauth(&device, "ACME & Söhne", "alice@host");
+        assert_eq!(Some(&**short), plain.strip_suffix(&format!("&issuer={label}")));
         device.algorithm = Algorithm::Sha256;
         device.digits = Digits::new(8).unwrap();
         device.kind = Kind::Totp { period: 60 };

@@ -7,6 +7,8 @@ use crate::source::Source;
 use crate::state::{LaneKey, Proving, Since};
 use crate::verify::Verdict;
 
+pub mod enrolling;
+
 /// Does this letter show as something else than itself? Control characters write lines of their own; the invisible and
 /// the direction marks of Unicode turn what stands beside them into another text.
 pub fn deceives(letter: char) -> bool {
@@ -190,62 +192,6 @@ pub mod user {
             format!("{invalid} It would be right if the clocks agreed: the phone's clock is {off} this server's.")
         })
     }
-
-    /// To somebody who enrolls at a login. Some programs show all that comes until the answer as one run of words.
-    pub const MUST_ENROLL: &str = "This server asks for a verification code after your password. Set up an\n\
-                                   authenticator app (Google Authenticator, Authy, Duo Mobile, ...) now.\n";
-    /// Before anything secret is shown.
-    pub const PRESS_ENTER: &str = "Press Enter to see account and key: ";
-
-    /// Above a new key, or above the QR code that comes before it: what to do, and until when it can wait.
-    pub fn new_key(qr: bool, put_off: Option<u64>) -> String {
-        let mut text = String::from(if qr {
-            "Scan this QR code, or add the account and the key below it by hand. Then type\n\
-             the code that the app shows.\n"
-        } else {
-            "Add this account and key to the app, then type the code that it shows.\n"
-        });
-        if let Some(until) = put_off {
-            let day = super::moment(until);
-            text.push_str(&format!("You can put this off until {day}: just press Enter.\n"));
-        }
-        text
-    }
-
-    /// After a code that does not prove the new key, above the key.
-    pub fn not_proved(clock_off: Option<i64>) -> String {
-        let what = if clock_off.is_none() { "Check this account and key in the app, and type" } else { "Type" };
-        format!("{}\n{what} the code that it shows now.\n", wrong_code(clock_off))
-    }
-
-    /// What the app is to call it, in at most so many bytes and a line break: the end of a longer one is left out.
-    pub fn account_line(account: &str, issuer: &str, most: usize) -> String {
-        let mut line = format!("Account: {account} at {issuer}.");
-        if line.len() > most {
-            let cut = most.saturating_sub(3);
-            line.truncate((0..=cut).rev().find(|n| line.is_char_boundary(*n)).unwrap_or_default());
-            line.push_str("...");
-        }
-        line.push('\n');
-        line
-    }
-
-    /// To somebody whose key was proved at a login before, where no account line has stored it.
-    pub const NOT_STORED_BEFORE: &str = "Your enrollment at an earlier login was not stored. Tell your administrator.";
-    /// A device that was proved and could not be stored.
-    pub const NOT_STORED: &str = "Your enrollment could not be stored. Tell your administrator, and try again.";
-    /// Above the first backup codes.
-    pub const BACKUP_CODES: &str = "Two-factor authentication is on. Write down these backup codes, each good for\n\
-                                    one login without the phone. They are shown only now.\n";
-    /// The same, after an answer that is none of them.
-    pub const NOT_ONE_OF_THEM: &str = "This is none of your backup codes. Write down these:\n";
-    /// Under them.
-    pub const TYPE_ONE_BACK: &str = "To turn them on, type one now; it is not used up. Or press Enter: then you\n\
-                                     have none until you run pam-totp backup-codes.\nBackup code: ";
-    /// One was typed back.
-    pub const BACKUP_CODES_ON: &str = "Your backup codes are on.";
-    /// None was.
-    pub const NO_BACKUP_CODES: &str = "You have no backup codes. Make some with `pam-totp backup-codes`.";
 
     /// After a login by backup code.
     pub fn backup_codes_left(left: u32) -> String {

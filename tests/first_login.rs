@@ -92,8 +92,10 @@ fn on_a_console_there_is_a_qr_code_and_enter_puts_it_off() {
         let mut console = Terminal::run(Command::new("/bin/login"));
         console.answers("throwaway login: ", "bob");
         console.answers("Password: ", PASSWORD);
-        console.sees("You can put this off until 9999-12-31 23:59 UTC: just press Enter.");
+        // The words stand beside the code.
         console.sees("\u{1b}[0;38;5;16;48;5;231m");
+        console.sees("You can put this off until");
+        console.sees("Account: bob at ACME.");
         console.answers("Verification code: ", "");
         console.sees("bob@throwaway");
         console.types("exit");

@@ -13,6 +13,8 @@ use std::process::Command;
 const T: u64 = 1_800_000_000;
 const OTHER_KEY: &str = "GEZDGNBVGY3TQOJQJBSWY3DPEHPK3PXP";
 const ALLOW: &str = "unenrolled = \"allow\"\n";
+/// What proves a change.
+const CURRENT: &str = "Verification code, or a backup code: ";
 const SECRET: &str = "/var/lib/pam_totp/secrets/alice.toml";
 
 fn on_terminal(user: &User, arguments: &[&str]) -> Terminal {
@@ -56,7 +58,7 @@ fn a_user_enrolls_renews_replaces_and_removes_with_a_code_each_time() {
         terminal.sees("The security code is invalid.");
         terminal.answers("Verification code: ", &code_at(&key, T));
         let screen = ends_well(terminal);
-        assert!(screen.contains("alice is enrolled"), "{screen}");
+        assert!(screen.contains("Two-factor authentication is on for alice. The next login needs the next code."));
         let backup = backup_codes(&screen);
         let (screen, exit) = on_terminal(&alice, &["enroll"]).ends();
         assert!(
@@ -69,26 +71,26 @@ fn a_user_enrolls_renews_replaces_and_removes_with_a_code_each_time() {
         door.at(T + 30);
         let before = fs::read_to_string(SECRET).expect("the secret");
         let mut terminal = on_terminal(&alice, &["backup-codes"]);
-        terminal.answers("Current code: ", &code_at(&key, T));
+        terminal.answers(CURRENT, &code_at(&key, T));
         terminal.sees("This code was already used.");
         assert_eq!(terminal.ends().1, 1);
         let mut terminal = on_terminal(&alice, &["remove"]);
-        terminal.answers("Current code: ", &code_at(&key, T + 6000));
+        terminal.answers(CURRENT, &code_at(&key, T + 6000));
         terminal.sees("The code of the device that is enrolled is invalid.");
         assert_eq!(terminal.ends().1, 1);
         assert_eq!(fs::read_to_string(SECRET).expect("the secret"), before);
         let mut terminal = on_terminal(&alice, &["backup-codes"]);
-        terminal.answers("Current code: ", &code_at(&key, T + 30));
+        terminal.answers(CURRENT, &code_at(&key, T + 30));
         let renewed = backup_codes(&ends_well(terminal));
 
         // With a code of the phone that is gone there is no replacing it; with a backup code of the new set there is.
         let mut terminal = on_terminal(&alice, &["enroll", "--replace", "--qr", "none"]);
         let new = shown_key(&mut terminal);
         for (current, said) in
-            [(&backup[0], "The code of the device that is enrolled is invalid."), (&renewed[0], "is enrolled")]
+            [(&backup[0], "The code of the device that is enrolled is invalid."), (&renewed[0], "is on for alice")]
         {
-            terminal.answers("Verification code: ", &code_at(&new, T + 30));
-            terminal.answers("Current code: ", current);
+            terminal.answers("Code on the NEW phone: ", &code_at(&new, T + 30));
+            terminal.answers("Code on the OLD phone, or a backup code: ", current);
             terminal.sees(said);
         }
         backup_codes(&ends_well(terminal));
@@ -97,7 +99,7 @@ fn a_user_enrolls_renews_replaces_and_removes_with_a_code_each_time() {
 
         door.at(T + 60);
         let mut terminal = on_terminal(&alice, &["remove"]);
-        terminal.answers("Current code: ", &code_at(&new, T + 60));
+        terminal.answers(CURRENT, &code_at(&new, T + 60));
         assert!(ends_well(terminal).contains("alice is not enrolled any more."));
         assert!(!fs::exists(SECRET).expect("looks"));
         let (screen, exit) = on_terminal(&alice, &["remove"]).ends();
@@ -245,7 +247,7 @@ fn where_one_code_is_not_looked_at_the_program_asks_for_the_next_one() {
         let renews = || on_terminal(&alice, &["backup-codes"]);
         lanes::spent("alice", T);
         let mut terminal = renews();
-        terminal.answers("Current code: ", &code_at(KEY, T));
+        terminal.answers(CURRENT, &code_at(KEY, T));
         terminal.answers(TWO, &code_at(KEY, T + 30));
         let codes = backup_codes(&ends_well(terminal));
 
@@ -253,7 +255,7 @@ fn where_one_code_is_not_looked_at_the_program_asks_for_the_next_one() {
         door.at(T + 60);
         let before = lanes::record("alice");
         let mut terminal = renews();
-        terminal.answers("Current code: ", &code_at(KEY, T + 60));
+        terminal.answers(CURRENT, &code_at(KEY, T + 60));
         terminal.answers(TWO, &code_at(KEY, T + 60));
         terminal.sees("That is the same code again. Now the one after it (in 30 s): ");
         assert_eq!(lanes::record("alice"), before);
@@ -265,7 +267,7 @@ fn where_one_code_is_not_looked_at_the_program_asks_for_the_next_one() {
         door.at(T + 120);
         lanes::flooded("alice", T + 120);
         let mut terminal = renews();
-        terminal.answers("Current code: ", &code_at(KEY, T + 120));
+        terminal.answers(CURRENT, &code_at(KEY, T + 120));
         terminal.answers(TWO, &code_at(KEY, T + 150));
         terminal.answers(THREE, &code_at(KEY, T + 180));
         let new = backup_codes(&ends_well(terminal));
@@ -273,12 +275,12 @@ fn where_one_code_is_not_looked_at_the_program_asks_for_the_next_one() {
         // A backup code does, wherever it is typed; and a wrong pair is refused.
         door.at(T + 300);
         let mut terminal = on_terminal(&alice, &["remove"]);
-        terminal.answers("Current code: ", &code_at(KEY, T + 6_000));
+        terminal.answers(CURRENT, &code_at(KEY, T + 6_000));
         terminal.answers(TWO, &code_at(KEY, T + 6_030));
-        terminal.sees("From now on two codes in a row are asked for here.");
+        terminal.sees("From now on two codes in a row are asked for");
         assert_eq!(terminal.ends().1, 1);
         let mut terminal = on_terminal(&alice, &["remove"]);
-        terminal.answers("Current code: ", &code_at(KEY, T + 300));
+        terminal.answers(CURRENT, &code_at(KEY, T + 300));
         terminal.answers(TWO, &new[0]);
         assert!(ends_well(terminal).contains("alice is not enrolled any more."));
     });

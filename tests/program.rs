@@ -307,7 +307,7 @@ fn an_enrollment_at_the_terminal_is_stored_after_a_right_code_only() {
         terminal.answers("Verification code: ", &fresh_code(&key));
         let (screen, exit) = terminal.ends();
         assert_eq!(exit, 0, "{screen}");
-        assert!(screen.contains("bob is enrolled"), "{screen}");
+        assert!(screen.contains("Two-factor authentication is on for bob. The next login needs the next code."));
         assert!(files("bob").0.is_some_and(|file| file.contains(&key)));
 
         // The enrolled is refused before a key is shown, unless the old one shall go.
@@ -326,8 +326,54 @@ fn an_enrollment_at_the_terminal_is_stored_after_a_right_code_only() {
         });
         again.sees("Verification code: ");
         again.presses_control('c');
-        assert_ne!(again.ends().1, 0);
+        let (screen, status) = again.ends();
+        // As a shell has it whose program was ended by SIGINT.
+        assert_eq!(status, 130, "{screen}");
+        let nothing = "Nothing was stored: two-factor authentication for bob is as before.";
+        assert!(screen.contains(nothing), "{screen}");
         assert_eq!(files("bob"), before, "an enrollment that was left changed something");
+    });
+}
+
+/// Too few or too many digits are no code: nothing was judged, so it costs no try.
+#[test]
+fn a_slip_costs_no_try_and_who_gives_up_is_told_that_nothing_was_stored() {
+    throw_away(|system| {
+        system.user("bob");
+        let mut command = Command::new("pam-totp");
+        command.args(["enroll", "bob", "--qr", "none"]);
+        let mut terminal = Terminal::run(command);
+        terminal.sees("Key:     ");
+        let key = terminal.sees("Verification code: ").replace([' ', '\r', '\n'], "");
+        terminal.types("12345");
+        terminal.sees("That is 5 digits; a code has 6.");
+        for slip in ["", "1234567", "12345x", "no code"] {
+            terminal.answers("Verification code: ", slip);
+        }
+        for _ in 0..3 {
+            terminal.answers("Verification code: ", &wrong_code(&key));
+            terminal.sees("The security code is invalid.");
+        }
+        let (screen, status) = terminal.ends();
+        assert_eq!(status, 1, "{screen}");
+        assert!(screen.contains("Nothing was stored: two-factor authentication for bob is still off."), "{screen}");
+        assert!(screen.lines().all(|line| line.len() <= 78), "{screen}");
+        assert_eq!(files("bob").0, None);
+
+        // Who leaves takes the picture of the key along.
+        let mut command = Command::new("pam-totp");
+        command.args(["enroll", "bob", "--qr", "none", "--qr-file", "/tmp/bob.png"]);
+        let mut terminal = Terminal::run(command);
+        terminal.sees("Verification code: ");
+        assert!(fs::exists("/tmp/bob.png").expect("a folder"));
+        terminal.presses_control('c');
+        assert_eq!(terminal.ends().1, 130);
+        assert!(!fs::exists("/tmp/bob.png").expect("a folder"));
+
+        system.policy("enabled = false\n");
+        let (exit, said, _) = program(system, &["set", "bob", "--no-code"], KEY);
+        assert_eq!(exit, 0);
+        assert!(said.contains("bob is enrolled. But two-factor authentication is switched off on this host"), "{said}");
     });
 }
 

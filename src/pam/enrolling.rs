@@ -12,15 +12,20 @@ use crate::desk::Desk;
 use crate::enrollment::Device;
 use crate::hostname::hostname;
 use crate::manage::{self, Codes, ManageError, Pending};
-use crate::qr::{self, Style};
+use crate::qr::{self, QrError, Size, Style};
 use crate::uri;
-use crate::words::{self, user};
+use crate::words::{self, enrolling as say};
 
 use super::flow::{ConversationFailed, Exit, Host, Items, Level, Tone, log_failure};
 use crate::options::Options;
+use crate::secret::Answer;
 
-/// How often a wrong code may be mended before the key is thrown away, and how often a backup code.
+/// How many wrong codes there may be before the key is thrown away, and how many wrong backup codes.
 const TRIES: u32 = 3;
+/// How many answers of too few or too many digits cost no try, each time. A program may give one answer for ever.
+const SLIPS: u32 = 3;
+/// Account, key and prompt, which stand under a QR code.
+const ROWS_BELOW: u16 = 3;
 /// What the device is called until its owner names it.
 const DEVICE: &str = "phone";
 /// PAM_MAX_MSG_SIZE: so much of a prompt every program shows.
@@ -38,7 +43,7 @@ pub fn prove(
     // Whom a rule names cannot put it off.
     let put_off = desk.policy().enroll_by.filter(|by| !required && clock::now() <= *by);
     if options.explain && is_lost_here(host, desk, items, account) && put_off.is_none() {
-        host.say(Tone::Error, user::NOT_STORED_BEFORE);
+        host.say(Tone::Error, say::NOT_STORED_BEFORE);
         return refuse(host, items, account, "what they proved before was not stored");
     }
     match show_and_ask(host, desk, options, items, account, put_off) {
@@ -61,7 +66,11 @@ pub fn prove(
         Err(Refused::Elsewhere) => {
             refuse(host, items, account, "this program shows its prompts where others may see them")
         }
-        Err(Refused::NotProved) => refuse(host, items, account, "no code proved the new key"),
+        Err(Refused::NotProved) => {
+            let exit = refuse(host, items, account, "no code proved the new key");
+            host.say(Tone::Error, say::NOT_ENROLLED);
+            exit
+        }
         Err(Refused::Other(what)) => refuse(host, items, account, &what),
         Err(Refused::Left) => {
             host.log(Level::Notice, "no answer: the application could not ask for a code, or its user left");
@@ -70,7 +79,7 @@ pub fn prove(
     }
 }
 
-/// Was a key proved here before, and stored by no account line? Whoever must enroll would get in with a new key each time.
+/// Was a key proved here before, and stored by no account line? A user who must enroll would get in with a new key each time.
 /// Another service may well store it. A record that cannot be read lets nobody through.
 fn is_lost_here(host: &mut impl Host, desk: &impl Desk, items: &Items, account: &Account) -> bool {
     match desk.proving(account) {
@@ -101,8 +110,8 @@ fn unmark(host: &mut impl Host, desk: &impl Desk, account: &Account) {
     }
 }
 
-/// A stranger, too, proves a key that he was just shown: as for everybody of whom no code is due, something else must
-/// let him in. With after=publickey something has.
+/// A stranger, too, proves a key that they were just shown: as for everybody of whom no code is due, something else must
+/// let them in. With after=publickey something has.
 fn no_credential(options: &Options) -> Exit {
     if options.after_publickey { Exit::Success } else { Exit::Ignore }
 }
@@ -129,7 +138,7 @@ pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
         Err(error) => {
             host.log(Level::Error, &format!("enrolling {user} failed: {error}"));
             unmark(host, desk, &account);
-            host.say(Tone::Error, user::NOT_STORED);
+            host.say(Tone::Error, say::NOT_STORED);
             Exit::Refuse
         }
     }
@@ -151,13 +160,13 @@ fn offer_codes(host: &mut impl Host, desk: &impl Desk, account: &Account, device
         Err(error) => (Level::Error, format!("the backup codes of {user} are not stored: {error}")),
     };
     host.log(level, &logged);
-    let said = if matches!(kept, Ok(Some(true))) { user::BACKUP_CODES_ON } else { user::NO_BACKUP_CODES };
+    let said = if matches!(kept, Ok(Some(true))) { say::BACKUP_CODES_ON } else { say::NO_BACKUP_CODES };
     host.say(Tone::Info, said);
 }
 
 /// Shows the codes until one of them comes back; in vain after Enter alone, too many slips, or where nobody answers.
 fn is_typed_back(host: &mut impl Host, codes: &Codes) -> bool {
-    let mut above = user::BACKUP_CODES;
+    let mut above = say::BACKUP_CODES;
     for _ in 0..TRIES {
         let mut text = Zeroizing::new(String::with_capacity(2 * LONGEST));
         text.push_str(above);
@@ -166,7 +175,7 @@ fn is_typed_back(host: &mut impl Host, codes: &Codes) -> bool {
             text.push_str(code);
             text.push('\n');
         }
-        text.push_str(user::TYPE_ONE_BACK);
+        text.push_str(say::TYPE_ONE_BACK);
         let Ok(answer) = host.prompt(&text, true) else { return false };
         if answer.as_bytes().is_empty() {
             return false;
@@ -175,7 +184,7 @@ fn is_typed_back(host: &mut impl Host, codes: &Codes) -> bool {
         if typed.is_some_and(|typed| codes.contains(&typed)) {
             return true;
         }
-        above = user::NOT_ONE_OF_THEM;
+        above = say::NOT_ONE_OF_THEM;
     }
     false
 }
@@ -212,12 +221,12 @@ fn show_and_ask(
     if options.quiet {
         return Err(Refused::CannotShow);
     }
-    let mut intro = user::MUST_ENROLL;
+    let mut first = true;
     if is_called_here(host, items) {
         if !host.has_terminal(&items.tty) || asks_elsewhere(host)? {
             return Err(Refused::Elsewhere);
         }
-        intro = "";
+        first = false;
     }
     let device = manage::new_device(DEVICE, clock::now()).map_err(|error| Refused::Other(error.to_string()))?;
     let question = Question {
@@ -226,19 +235,20 @@ fn show_and_ask(
         device: &device,
         prompt: options.prompt.as_deref().unwrap_or_else(|| desk.policy().prompt()),
     };
-    let mut text = if question.is_drawn(host, items, intro, put_off) {
+    let mut text = if question.is_drawn(host, items, &say::beside_qr(first, put_off)) {
         question.with("")
     } else {
-        question.with_account(&format!("{intro}{}", user::new_key(false, put_off)))
+        let intro = if first { say::must_enroll() } else { String::new() };
+        question.with_account(&(intro + &say::new_key(put_off)))
     };
     for _ in 0..TRIES {
-        let code = host.prompt(&text, options.echo)?;
+        let code = question.ask(host, options.echo, text)?;
         if put_off.is_some() && code.as_bytes().is_empty() {
             return Ok(None);
         }
         text = match manage::prove_new(desk.policy(), account, &device, &code) {
             Ok(line) => return Ok(Some(Pending { account: account.clone(), device, line })),
-            Err(ManageError::WrongCode { clock_off }) => question.with_account(&user::not_proved(clock_off)),
+            Err(ManageError::WrongCode { clock_off }) => question.with_account(&say::not_proved(clock_off)),
             Err(error) => question.with_account(&format!("{error}\n")),
         };
     }
@@ -257,7 +267,7 @@ fn is_called_here(host: &impl Host, items: &Items) -> bool {
 /// Does it run another program to ask with? A prompt that holds nothing secret finds out.
 fn asks_elsewhere(host: &mut impl Host) -> Result<bool, ConversationFailed> {
     let before = host.children();
-    host.prompt(&[user::MUST_ENROLL, user::PRESS_ENTER].concat(), true)?;
+    host.prompt(&(say::must_enroll() + say::PRESS_ENTER), true)?;
     Ok(host.children() != before)
 }
 
@@ -270,6 +280,17 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// For a code; digits that are too few or too many to be one are asked for again.
+    fn ask(&self, host: &mut impl Host, echo: bool, text: Zeroizing<String>) -> Result<Answer, ConversationFailed> {
+        let mut text = text;
+        for _ in 0..SLIPS {
+            let code = host.prompt(&text, echo)?;
+            let Some(slip) = say::wrong_length(&code, self.device.digits.get()) else { return Ok(code) };
+            text = self.with_account(&format!("{slip}\n"));
+        }
+        host.prompt(&text, echo)
+    }
+
     /// The key between this and the prompt. A page shows nothing of the question before, so that each has it.
     fn with(&self, above: &str) -> Zeroizing<String> {
         // Reserved at once: a growing buffer would leave unwiped copies of the key behind.
@@ -285,23 +306,30 @@ impl Question<'_> {
     /// And the account, as much of it as there is room for.
     fn with_account(&self, above: &str) -> Zeroizing<String> {
         let room = LONGEST.saturating_sub(self.with(above).len()).saturating_sub(1);
-        let account = user::account_line(self.account, &self.issuer, room);
+        let account = say::account_line(self.account, &self.issuer, room);
         self.with(&format!("{above}{account}"))
     }
 
     /// Has a terminal of this host shown a QR code? ssh clients and web pages show none.
-    fn is_drawn(&self, host: &mut impl Host, items: &Items, intro: &str, put_off: Option<u64>) -> bool {
+    fn is_drawn(&self, host: &mut impl Host, items: &Items, words: &str) -> bool {
         if host.is_silent() || !host.has_terminal(&items.tty) || !uri::valid_label(self.account) {
             return false;
         }
-        let uri = uri::otpauth(self.device, &self.issuer, self.account);
-        let Ok(drawing) = qr::draw(&uri, Style::Utf8, None, 0) else { return false };
-        let mut text = Zeroizing::new(String::with_capacity(16_384));
-        text.push_str(intro);
-        text.push_str(&user::new_key(true, put_off));
-        text.push_str(&user::account_line(self.account, &self.issuer, LONGEST));
-        // Last, for it fills a small window.
-        text.push_str(drawing.text.trim_end_matches('\n'));
+        let Ok(page) = self.page(words) else { return false };
+        let account = say::account_line(self.account, &self.issuer, qr::text_width(qr::USUAL.columns));
+        let mut text = Zeroizing::new(String::with_capacity(page.len().saturating_add(account.len())));
+        text.push_str(&page);
+        // The program ends the last line.
+        text.push_str(account.trim_end_matches('\n'));
         host.show(&items.tty, &text)
+    }
+
+    /// In the window that every terminal has. What does not fit into that may fit into this one, which we cannot ask.
+    fn page(&self, words: &str) -> Result<Zeroizing<String>, QrError> {
+        let full = uri::otpauth(self.device, &self.issuer, self.account);
+        let short = uri::short_otpauth(self.device, &self.issuer, self.account);
+        let tall = Size { rows: u16::MAX, ..qr::USUAL };
+        qr::page(&[&full, &short], Style::Utf8, qr::USUAL, words, ROWS_BELOW)
+            .or_else(|_| qr::page(&[&short], Style::Utf8, tall, words, ROWS_BELOW))
     }
 }

@@ -22,7 +22,9 @@ const ELSEWHERE: &str = "this program shows its prompts where others may see the
 const ENROLLED: &str = "enrolled alice at a login, proved by a code";
 const CODES_COUNT: &str = "alice has typed back a backup code: the set counts";
 const NO_CODES: &str = "alice has typed back no backup code: there are none";
-const HAVE_NONE: &str = "You have no backup codes. Make some with `pam-totp backup-codes`.";
+const HAVE_NONE: &str = "You have no backup codes. Make some with `pam-totp backup-codes`.\n\
+                         The next login needs the next code of the app.";
+const CODES_ARE_ON: &str = "Your backup codes are on. The next login needs the next code of the app.";
 
 /// A first login under `unenrolled = "enroll"`.
 fn first(arguments: &[&CStr]) -> Line {
@@ -66,8 +68,15 @@ fn types_back(reply: Option<&str>) -> Step {
     Step::Asks("Backup code: ".into(), true, reply.map(|reply| reply.as_bytes().to_vec()))
 }
 
-fn refusals(why: &str) -> [Step; 2] {
-    [notes(FAILURE), notes(&format!("no enrollment: alice must enroll, and {why}"))]
+fn refusals(why: &str) -> Vec<Step> {
+    let noted = [notes(FAILURE), notes(&format!("no enrollment: alice must enroll, and {why}"))];
+    let said = Some(nothing_stored()).filter(|_| why == NOT_PROVED);
+    noted.into_iter().chain(said).collect()
+}
+
+fn nothing_stored() -> Step {
+    let said = "Nothing was stored: two-factor authentication is still off. Log in again to try again.";
+    Step::Says(Tone::Error, said.into())
 }
 
 #[test]
@@ -80,8 +89,7 @@ fn what_is_proved_is_kept_and_stored_by_the_account_line_alone() {
     assert_eq!(line.script.asked, format!("{TOLD}{HOW}Account: alice at ACME.\nKey:     {}", *groups));
     assert!(pending.line.last.is_some_and(|last| last + 2 > step(now(), 30)), "the proving code is used up");
     let id = pending.device.id.clone();
-    let steps =
-        [notes(ENROLLED), types_back(Some(BACKUP_CODES[9])), notes(CODES_COUNT), says("Your backup codes are on.")];
+    let steps = [notes(ENROLLED), types_back(Some(BACKUP_CODES[9])), notes(CODES_COUNT), says(CODES_ARE_ON)];
     assert_eq!(line.stores(pending, &steps), Exit::Ignore, "the rest of the stack decides");
     for (number, code) in (1..).zip(BACKUP_CODES) {
         assert!(line.script.asked.contains(&format!("\n({number}) {code}\n")), "{}", line.script.asked);
@@ -114,7 +122,7 @@ fn backup_codes_count_once_one_of_them_was_typed_back_and_the_enrollment_anyhow(
         let mut line = first(&[]);
         let pending = line.proved();
         let steps = [notes(ENROLLED), wrong(), six_digits(), types_back(Some(spelled)), notes(CODES_COUNT)];
-        line.stores(pending, &[&steps[..], &[says("Your backup codes are on.")]].concat());
+        line.stores(pending, &[&steps[..], &[says(CODES_ARE_ON)]].concat());
         assert!(line.script.asked.starts_with("This is none of your backup codes. Write down these:\n(1) abcd-"));
         assert_eq!(line.clerk.added.borrow().len(), 1);
     }
@@ -165,7 +173,7 @@ fn no_name_is_too_long_for_a_prompt() {
 fn three_wrong_codes_end_it_and_nothing_is_kept() {
     let mut line = first(&[]);
     let slip = || asks(PROMPT, "12345x");
-    let steps = [vec![slip(), slip(), slip()], refusals(NOT_PROVED).into()];
+    let steps = [vec![slip(), slip(), slip()], refusals(NOT_PROVED)];
     assert_eq!(line.runs(&steps.concat()), Exit::Refuse);
     assert!(line.script.kept.is_none());
 }
@@ -185,6 +193,18 @@ fn a_slip_is_forgiven_for_the_same_key_which_is_there_again() {
     assert_eq!(with_key.runs(&steps), Exit::Success, "the key was the credential");
 }
 
+/// Too few or too many digits are no code. But a program may give one answer for ever.
+#[test]
+fn digits_that_are_too_few_cost_no_try_as_long_as_somebody_reads_that() {
+    let short = || asks(PROMPT, "12345");
+    let mut line = first(&[]);
+    assert_eq!(line.runs(&[short(), short(), short(), asks(PROMPT, PHONE), proves()]), Exit::Ignore);
+    let asked = "That is 5 digits; a code has 6.\nAccount: alice at ACME.\nKey:     ";
+    assert!(line.script.asked.starts_with(asked), "{}", line.script.asked);
+    let steps = [vec![short(); 12], refusals(NOT_PROVED)].concat();
+    assert_eq!(first(&[]).runs(&steps), Exit::Refuse);
+}
+
 #[test]
 fn enter_puts_it_off_until_the_day_and_not_after_and_not_where_a_rule_requires_it() {
     let until = |by: u64| move |line: &mut Line| line.clerk.policy.enroll_by = Some(by);
@@ -197,7 +217,7 @@ fn enter_puts_it_off_until_the_day_and_not_after_and_not_where_a_rule_requires_i
     with_key.script.items.ssh_auth_info = Some("publickey ssh-ed25519 AAAA".into());
     assert_eq!(with_key.runs(&steps), Exit::Success, "the key was the credential");
     let empty = || asks(PROMPT, "");
-    let steps = [vec![empty(), empty(), empty()], refusals(NOT_PROVED).into()].concat();
+    let steps = [vec![empty(), empty(), empty()], refusals(NOT_PROVED)].concat();
     for (by, required) in [(Some(now() - 60), false), (None, false), (Some(now() + 60), true)] {
         let mut line = first(&[]).with(|line| line.clerk.policy.enroll_by = by);
         line.clerk.preview = Preview::Enroll { account: alice(), required };
@@ -275,26 +295,33 @@ fn sudo_on_a_terminal_and_programs_of_the_network_enroll() {
 
 #[test]
 fn a_terminal_gets_a_qr_code_and_nothing_else_does() {
-    const SCAN: &str = "Scan this QR code, or add the account and the key below it by hand. Then type\n";
+    /// The first line of the drawing, with the words beside it.
+    const CODE: &str = "\u{1b}[0;38;5;16;48;5;231m";
     let slip = || asks(PROMPT, "12345x");
     let all = |first: &[Step], failure: &str| {
         let why = format!("no enrollment: alice must enroll, and {NOT_PROVED}");
-        [first, &[slip(), slip(), slip(), notes(failure), notes(&why)]].concat()
+        [first, &[slip(), slip(), slip(), notes(failure), notes(&why), nothing_stored()]].concat()
     };
     // login, whose standard output may go elsewhere: then the key is typed.
-    let shown = |taken| Step::Shows(format!("{TOLD}{SCAN}"), taken);
+    let shown = |taken| Step::Shows(CODE.into(), taken);
     let login = || place("/dev/tty1", "", 0, false).first();
     let (mut line, failure) = login();
     assert_eq!(line.runs(&all(&[shown(true)], &failure)), Exit::Refuse);
     assert!(!line.script.screen.contains(TOLD), "said once");
     let Some(Step::Shows(text, _)) = line.script.steps.first() else { panic!("nothing shown") };
-    assert!(text.contains("\nAccount: alice at ACME.\n\u{1b}[0;38;5;16;48;5;231m") && text.contains('█'), "{text}");
+    // On 24 lines, with the two of the question.
+    assert!(text.ends_with("\nAccount: alice at ACME.") && text.lines().count() <= 22, "{text}");
+    let words = |text: &str| {
+        text.split('\n').filter_map(|line| Some(line.split_once("\u{1b}[0m")?.1.trim())).collect::<Vec<_>>().join(" ")
+    };
+    assert!(words(text).contains("This server asks for a verification code after your password. Set up an"), "{text}");
+    assert!(words(text).contains("Scan this QR code, or add the account and the key below it by hand."), "{text}");
     let (mut line, failure) = login();
     assert_eq!(line.runs(&all(&[shown(false)], &failure)), Exit::Refuse);
     assert!(line.script.screen.starts_with(&format!("{TOLD}{HOW}")));
     // su, and sudo, which wants no messages.
     let (mut line, failure) = place("/dev/pts/1", "", 1000, false).first();
-    let steps = [presses_enter(), Step::Shows(SCAN.into(), true)];
+    let steps = [presses_enter(), shown(true)];
     assert_eq!(line.runs(&all(&steps, &failure)), Exit::Refuse);
     let (mut line, failure) = place("/dev/pts/1", "", 1000, true).first();
     assert_eq!(line.runs(&all(&steps[..1], &failure)), Exit::Refuse);
@@ -338,7 +365,7 @@ fn a_user_who_leaves_is_a_failed_conversation() {
 fn what_cannot_be_kept_or_stored_is_refused_and_said() {
     let mut line = first(&[]).with(|line| line.script.takes_key = false);
     let refused = refusals("the key could not be kept for the account line");
-    assert_eq!(line.runs(&[vec![asks(PROMPT, PHONE)], refused.into()].concat()), Exit::Refuse);
+    assert_eq!(line.runs(&[vec![asks(PROMPT, PHONE)], refused].concat()), Exit::Refuse);
 
     let mut line = first(&[]).with(|line| line.clerk.enrolls = Err(ManageError::AlreadyEnrolled));
     let pending = line.proved();

@@ -12,7 +12,7 @@ use pam_totp::words::{self, clean, shown};
 use serde_json::{Map, Value, json};
 
 use super::people::{by_name, desk, desk_anyway, log_change};
-use super::report::{Failure, PARTLY, Report};
+use super::report::{Failure, PARTLY, Report, tell};
 
 /// Takes the factor off.
 pub fn remove(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
@@ -38,7 +38,7 @@ pub fn unlock(config: Option<&Path>, users: &[String]) -> Result<Report, Failure
         Ok(())
     })?;
     let told = told.into_inner();
-    told.iter().for_each(|line| eprintln!("{line}"));
+    told.iter().for_each(|line| tell(line));
     Ok(warnings.beside(report.with("notes", told)))
 }
 
@@ -119,7 +119,7 @@ pub fn each(users: &[String], done: &str, change: impl Fn(&str) -> Result<(), Ma
 
 /// One of many, for people and programs.
 pub fn said(user: &str, failure: &Failure) -> Value {
-    eprintln!("pam-totp: {}: {}", shown(user), failure.message);
+    tell(&format!("pam-totp: {}: {}", shown(user), failure.message));
     json!({ "code": failure.code, "message": failure.message })
 }
 

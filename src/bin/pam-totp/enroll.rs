@@ -15,21 +15,25 @@ use pam_totp::qr::{self, Size, Style};
 use pam_totp::random;
 use pam_totp::secret::{GENERATED_BYTES, Secret};
 use pam_totp::uri;
+use pam_totp::words::enrolling::{self as words, Purpose};
 use zeroize::Zeroizing;
 
 use super::form;
 use super::input::Input;
-use super::own::{self, current_code, log_if_root};
+use super::own::{self, CURRENT, current_code, log_if_root};
 use super::people::{front, whom};
 use super::picture::Picture;
-use super::report::{Failure, Report};
+use super::report::{Failure, Report, tell, wrapped};
 use super::target::{Target, USUAL_NAME, digits_of, for_user};
 use super::{BackupCodes, Enroll, Generate, Label, Qr};
 
-/// How often a wrong code may be mended before the key is thrown away.
+/// How many wrong codes there may be before the key is thrown away.
 const TRIES: u32 = 3;
 /// Account, key and prompt stand on the same screen as the QR code.
-const ROWS_BESIDE: u16 = 3;
+const ROWS_BELOW: u16 = 3;
+
+/// Without UTF-8 a code takes four times the room.
+const ASCII_IS_LARGE: &str = " If this terminal can show UTF-8, use --qr utf8.";
 
 /// Shows a new key and stores it after a right code.
 pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failure> {
@@ -45,30 +49,42 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
     // Taken away again with a key that is refused.
     let picture = arguments.qr_file.as_ref().map(|file| file.write(&uri::otpauth(&device, &label.0, &label.1)));
     let picture = picture.transpose()?;
-    show(&device, &label, arguments.qr)?;
-    if let Some(picture) = &picture {
-        writeln!(std::io::stdout(), "{}", picture.words()).map_err(|e| Failure::host(format!("stdout: {e}")))?;
-    }
-    for attempt in 1.. {
-        let code = input.code("Verification code: ")?;
-        // Last, because it is good for seconds, and not used up by a slip in the other one.
-        let current = target.current(&desk, &account, &device.secret, &mut input)?;
-        let change = Change::Set {
-            device: device.clone(),
-            proof: Proof::Code(&code),
-            place: target.place.clone(),
-            backup_codes: arguments.backup_codes.unwrap_or(target.usual_codes),
+    show(&device, &label, arguments.qr, target.purpose(), picture.as_ref())?;
+    let backup_codes = arguments.backup_codes.unwrap_or(target.usual_codes);
+    let codes = prove(&desk, &account, &device, &target, backup_codes, &mut input).map_err(|failure| {
+        let nothing = words::nothing_stored(&account.name, target.purpose());
+        let message = match failure.code {
+            "interrupted" => nothing,
+            _ if failure.changed_nothing() => format!("{}\n{nothing}", failure.message),
+            _ => failure.message,
         };
-        match own::apply(&desk, &account, current, &change, &mut input) {
+        Failure { message, ..failure }
+    })?;
+    picture.map(Picture::keep);
+    log_enrolled(&desk, &account, &target.place, "proved by a code");
+    Ok(Report::new(format!("{}{}", enrolled_text(&desk, &account, &target, true), *codes_text(&codes))))
+}
+
+/// Asks for codes until one proves the key, and stores it.
+fn prove(
+    desk: &Front,
+    account: &Account,
+    device: &Device,
+    target: &Target,
+    backup_codes: u8,
+    input: &mut Input,
+) -> Result<Codes, Failure> {
+    for attempt in 1.. {
+        let code = input.code_of(target.prompt(desk), device.digits.get(), false)?;
+        // Last, because it is good for seconds, and not used up by a slip in the other one.
+        let current = target.current(desk, account, &device.secret, input)?;
+        let (device, place) = (device.clone(), target.place.clone());
+        let change = Change::Set { device, proof: Proof::Code(&code), place, backup_codes };
+        match own::apply(desk, account, current, &change, input) {
             Err(error) if input.asks && attempt < TRIES && is_a_slip(&error) => {
-                eprintln!("{}", Failure::from(error).message);
+                tell(&Failure::from(error).message);
             }
-            result => {
-                let codes = result.map_err(|error| for_user(&account, error))?;
-                picture.map(Picture::keep);
-                log_enrolled(&desk, &account, &target.place, "proved by a code");
-                return Ok(Report::new(format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes))));
-            }
+            result => return result.map_err(|error| for_user(account, error)),
         }
     }
     unreachable!("the last try returns")
@@ -91,7 +107,7 @@ pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) 
     let change = Change::BackupCodes(arguments.count);
     let codes = if desk.is_for_owners() {
         let mut input = Input::new(json)?;
-        let current = current_code(&desk, &account, Deed::BackupCodes, &mut input)?;
+        let current = current_code(&desk, &account, Deed::BackupCodes, CURRENT, &mut input)?;
         own::apply(&desk, &account, Some(current), &change, &mut input)
     } else {
         desk.apply(&account, None, change)
@@ -107,7 +123,7 @@ pub fn codes_text(codes: &Codes) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(1_024));
     if !codes.is_empty() {
         text.push_str(
-            "\nBackup codes, each good for one login without the phone. They are shown this once: write them down.",
+            "\n\nBackup codes, each good for one login without the phone. They are shown only now: write them down.",
         );
     }
     for code in codes {
@@ -141,6 +157,7 @@ pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, F
         text.push_str(&more);
     }
     let report = Report::new(text)
+        .unwrapped()
         .with("user", account.name)
         .with("secret", secret.as_str())
         .with("uri", uri.as_str())
@@ -160,18 +177,13 @@ pub fn log_enrolled(desk: &Front, account: &Account, place: &Place, how: &str) {
     log_if_root(desk, &format!("{word} {}, {how}", pam_totp::words::clean(&account.name)));
 }
 
-pub fn enrolled_text(desk: &Front, account: &Account) -> String {
-    let name = &account.name;
-    if desk.policy().enabled {
-        format!("{name} is enrolled: programs whose PAM stack names pam_totp.so ask {name} for a code from now on.")
-    } else {
-        format!("{name} is enrolled. The policy is switched off, so nobody is asked for a code yet.")
-    }
+pub fn enrolled_text(desk: &Front, account: &Account, target: &Target, proved: bool) -> String {
+    words::stored(&account.name, target.purpose(), &target.name, proved, desk.policy().enabled)
 }
 
 /// On stderr, also where stdout carries JSON: there they are a field as well.
 pub fn warn(warnings: &[String]) {
-    warnings.iter().for_each(|warning| eprintln!("pam-totp: {warning}"));
+    warnings.iter().for_each(|warning| tell(&format!("pam-totp: {warning}")));
 }
 
 fn new_key() -> Result<Secret, Failure> {
@@ -202,8 +214,14 @@ fn label(desk: &Front, label: &Label, account: &Account) -> Result<(String, Stri
     }
 }
 
-/// Account and key for those who type, the QR code for those who scan.
-fn show(device: &Device, (issuer, account): &(String, String), qr: Qr) -> Result<(), Failure> {
+/// The QR code for those who scan, what to do, and account and key for those who type: last, next to the prompt.
+fn show(
+    device: &Device,
+    (issuer, account): &(String, String),
+    qr: Qr,
+    purpose: Purpose,
+    picture: Option<&Picture>,
+) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     let style = match qr {
         Qr::None => None,
@@ -212,16 +230,26 @@ fn show(device: &Device, (issuer, account): &(String, String), qr: Qr) -> Result
         Qr::Auto if !out.is_terminal() => None,
         Qr::Auto => Some(if locale_is_utf8() { Style::Utf8 } else { Style::Ascii }),
     };
-    let uri = uri::otpauth(device, issuer, account);
-    let drawing = style.map(|style| qr::draw(&uri, style, window(), ROWS_BESIDE)).transpose();
-    let mut write = || {
-        writeln!(out, "Account: {account} at {issuer}")?;
-        writeln!(out, "Key:     {}", *device.secret.to_groups())?;
-        match &drawing {
-            Ok(Some(drawing)) => out.write_all(drawing.text.as_bytes()),
-            Ok(None) => Ok(()),
-            Err(error) => writeln!(out, "{error}"),
+    let (full, short) = (uri::otpauth(device, issuer, account), uri::short_otpauth(device, issuer, account));
+    let words = words::instructions(purpose, true);
+    let below = ROWS_BELOW.saturating_add(picture.is_some().into());
+    let page = style.map(|style| qr::page(&[&full, &short], style, window(), &words, below)).transpose();
+    let without = |why: &str| format!("{why}{}\n\n", words::instructions(purpose, false));
+    let above = match page {
+        Ok(Some(page)) => page,
+        Ok(None) => Zeroizing::new(wrapped(&without(""), &out)),
+        Err(why) => {
+            let or_half_blocks = if style == Some(Style::Ascii) { ASCII_IS_LARGE } else { "" };
+            Zeroizing::new(wrapped(&without(&format!("{why}{or_half_blocks}\n\n")), &out))
         }
+    };
+    let mut write = || {
+        out.write_all(above.as_bytes())?;
+        if let Some(picture) = picture {
+            writeln!(out, "{}", picture.words())?;
+        }
+        writeln!(out, "Account: {account} at {issuer}")?;
+        writeln!(out, "Key:     {}", *device.secret.to_groups())
     };
     write().map_err(|e| Failure::host(format!("stdout: {e}")))
 }
@@ -232,8 +260,12 @@ fn locale_is_utf8() -> bool {
     value.is_some_and(|value| value.to_ascii_lowercase().replace('-', "").contains("utf8"))
 }
 
-/// The terminal behind stdout; without one there is no limit.
-fn window() -> Option<Size> {
-    let (columns, rows) = terminal_size::terminal_size_of(std::io::stdout())?;
-    Some(Size { columns: columns.0, rows: rows.0 })
+/// The terminal behind stdout; what goes elsewhere has no limit.
+fn window() -> Size {
+    let out = std::io::stdout();
+    match terminal_size::terminal_size_of(&out) {
+        Some((columns, rows)) => Size { columns: columns.0, rows: rows.0 },
+        None if out.is_terminal() => qr::USUAL,
+        None => Size { columns: u16::MAX, rows: u16::MAX },
+    }
 }

@@ -64,7 +64,7 @@ pub fn list(config: Option<&Path>, arguments: &List) -> Result<Report, Failure> 
     if found.lines.is_empty() && named.failed.is_empty() {
         found.lines.push(arguments.nobody().into());
     }
-    let report = Report::new(found.lines.join("\n")).with("users", found.users).exiting(named.exit());
+    let report = Report::new(found.lines.join("\n")).unwrapped().with("users", found.users).exiting(named.exit());
     let report = if arguments.users.is_empty() { report } else { report.with("failed", named.failed) };
     Ok(warnings.beside(report))
 }

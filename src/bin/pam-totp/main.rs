@@ -46,7 +46,7 @@ use report::{Failure, Report};
 
 /// Enrolls users for codes after the password, and looks after what they enrolled.
 #[derive(Parser)]
-#[command(name = "pam-totp", version, max_term_width = 100)]
+#[command(name = "pam-totp", version, max_term_width = 78)]
 struct Cli {
     /// Use this policy instead of /etc/security/pam_totp.toml.
     #[arg(long, global = true, value_name = "PATH")]
@@ -271,7 +271,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Rename { old, new } => change::rename(config, &old, &new),
         Command::Import(arguments) => import::import(config, &arguments, cli.json),
         Command::Policy(command) => policy::run(config, command, cli.json),
-        Command::Doctor => Ok(doctor::doctor(config)),
+        Command::Doctor => Ok(doctor::doctor(config).unwrapped()),
         Command::Issuer { name } => policy::issuer(config, name.as_deref()),
         Command::Completions { shell } => Ok(completions(shell)),
     }
@@ -282,7 +282,7 @@ fn completions(shell: clap_complete::Shell) -> Report {
     clap_complete::generate(shell, &mut Cli::command(), "pam-totp", &mut script);
     // clap_complete writes our hyphen in two ways into its bash functions, which then never meet.
     let script = String::from_utf8_lossy(&script).trim_end().replace("pam__subcmd__totp", "pam__totp");
-    Report::new(script.clone()).with("text", script)
+    Report::new(script.clone()).unwrapped().with("text", script)
 }
 
 /// clap's own errors and pages, as one JSON object where that was asked for.
@@ -292,7 +292,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = text.trim_end();
-            report::finish(json, Ok(Report::new(text.to_owned()).with("text", text)))
+            report::finish(json, Ok(Report::new(text.to_owned()).unwrapped().with("text", text)))
         }
         _ => report::finish(json, Err(Failure::usage(text.trim_start_matches("error: ").trim_end()))),
     }

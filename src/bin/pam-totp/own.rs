@@ -1,4 +1,4 @@
-//! What users look after themselves, without root: their own factor, each change proved by a code of it.
+//! What users look after themselves, without root: their own enrollment, each change proved by a code of it.
 
 use nix::unistd::Uid;
 use pam_totp::access::Deed;
@@ -26,15 +26,25 @@ fn is_anothers(desk: &Front, account: &Account) -> bool {
     desk.is_for_owners() && Uid::effective().as_raw() != account.uid
 }
 
-/// The code by which a user proves what he has enrolled.
-pub fn current_code(desk: &Front, account: &Account, deed: Deed<'_>, input: &mut Input) -> Result<Answer, Failure> {
-    // Before anybody looks for his phone.
+/// The code by which users prove what they have enrolled.
+pub fn current_code(
+    desk: &Front,
+    account: &Account,
+    deed: Deed<'_>,
+    prompt: &str,
+    input: &mut Input,
+) -> Result<Answer, Failure> {
+    // Before anybody looks for their phone.
     desk.may(account, deed)?;
     if !desk.is_enrolled(&account.name)? {
         return Err(ManageError::NotEnrolled.into());
     }
-    input.code("Current code: ")
+    let digits = desk.digits(&Standing::Enrolled(account.clone())).get();
+    input.code_of(prompt, digits, true)
 }
+
+/// Where the code that proves the change is the only one.
+pub const CURRENT: &str = "Verification code, or a backup code: ";
 
 /// How often somebody is asked for a further code: for the second, the third, and once for another one.
 const ASKED_AGAIN: usize = 3;
@@ -74,7 +84,7 @@ fn question(digits: usize, typed: &Answer, error: &ManageError) -> Option<String
     }
 }
 
-/// Logs what root did; what a user did is logged by pam-totpd, where he cannot forge it.
+/// Logs what root did; what users did is logged by pam-totpd, where they cannot forge it.
 pub fn log_if_root(desk: &Front, what: &str) {
     if !desk.is_for_owners() {
         log_change(what);
@@ -91,12 +101,12 @@ pub fn status(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
     Ok(look::Standing::told(account.name, status).report())
 }
 
-/// Takes his own factor off, with a code of what is taken off. Answers as root's `remove` does.
+/// Removes the user's own enrollment, with a code of what is removed. Answers as root's `remove` does.
 pub fn remove(desk: &Front, users: &[String], device: Option<&str>, json: bool) -> Result<Report, Failure> {
     let name = match users {
         [] => whom(None, "remove")?.name,
         [name] => name.clone(),
-        _ => return Err(Failure::usage("without root you look after your own factor alone")),
+        _ => return Err(Failure::usage("without root a command is about you alone: leave the names out, or use sudo")),
     };
     match take_off(desk, &name, device, json) {
         Ok(()) => {
@@ -123,7 +133,7 @@ fn take_off(desk: &Front, name: &str, device: Option<&str>, json: bool) -> Resul
         None => (Deed::Remove, Change::Remove),
     };
     let mut input = Input::new(json)?;
-    let current = current_code(desk, &account, deed, &mut input)?;
+    let current = current_code(desk, &account, deed, CURRENT, &mut input)?;
     apply(desk, &account, Some(current), &change, &mut input)?;
     Ok(())
 }

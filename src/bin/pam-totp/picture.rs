@@ -37,8 +37,8 @@ impl Drawing {
         let drawn = match self {
             Self::None => return Ok(None),
             Self::Svg => picture::svg(uri).map(|svg| ("qr_svg", svg)),
-            Self::Utf8 => qr::draw(uri, Style::Utf8, None, 0).map(|drawing| ("qr_utf8", drawing.text)),
-            Self::Ascii => qr::draw(uri, Style::Ascii, None, 0).map(|drawing| ("qr_ascii", drawing.text)),
+            Self::Utf8 => qr::draw(uri, Style::Utf8).map(|drawing| ("qr_utf8", drawing.text)),
+            Self::Ascii => qr::draw(uri, Style::Ascii).map(|drawing| ("qr_ascii", drawing.text)),
         };
         drawn.map(Some).map_err(too_long)
     }
@@ -69,8 +69,8 @@ impl NewFile {
         }
     }
 
-    /// Writes the picture to a file that was not there: whoever owns the folder must not choose, by a link or a file of
-    /// his, where the key goes, nor read it.
+    /// Writes the picture to a file that was not there: the folder's owner must not choose, by a link or a file of
+    /// theirs, where the key goes, nor read it.
     pub fn write(&self, uri: &str) -> Result<Picture, Failure> {
         let bytes = (self.draw)(uri).map_err(too_long)?;
         let mut picture = Picture::create(&self.path).map_err(|error| self.failed(error))?;

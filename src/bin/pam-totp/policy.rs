@@ -106,7 +106,7 @@ fn show(config: Option<&Path>) -> Result<Report, Failure> {
     });
     let lines: Vec<String> = std::iter::once(path(config).display().to_string()).chain(lines).collect();
     let from_file: Vec<&String> = rows.iter().filter(|row| row.2).map(|row| &row.0).collect();
-    let report = Report::new(lines.join("\n")).with("file", path(config).display().to_string());
+    let report = Report::new(lines.join("\n")).unwrapped().with("file", path(config).display().to_string());
     let report = report.with("from_file", json!(from_file));
     Ok(values.into_iter().fold(report, |report, (key, value)| report.with(&key, value)))
 }

@@ -1,6 +1,7 @@
 //! What the program says at its end: text or one JSON object, and an exit code.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use nix::errno::Errno;
@@ -10,8 +11,10 @@ use pam_totp::attempt::Outcome;
 use pam_totp::desk::PolicyFault;
 use pam_totp::door::DoorError;
 use pam_totp::manage::ManageError;
+use pam_totp::qr;
 use pam_totp::store::StoreError;
 use pam_totp::words::{clocks_differ, plain, shown};
+use pam_totp::wrap::wrap;
 use serde_json::{Map, Value};
 
 /// The JSON contract; frozen.
@@ -28,9 +31,14 @@ pub const HOST: u8 = 5;
 /// Some of the users, not all.
 pub const PARTLY: u8 = 6;
 
+/// As a shell has it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
 /// A command that did its work, whatever the answer.
 pub struct Report {
     text: String,
+    /// Its lines are not to be broken: a table, a drawing, or commands to paste.
+    unwrapped: bool,
     fields: Map<String, Value>,
     exit: u8,
 }
@@ -38,12 +46,18 @@ pub struct Report {
 impl Report {
     /// With what people read; empty for nothing.
     pub fn new(text: String) -> Self {
-        Self { text, fields: Map::new(), exit: 0 }
+        Self { text, unwrapped: false, fields: Map::new(), exit: 0 }
     }
 
     /// With a field of the JSON object.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With lines that stay as they are.
+    pub fn unwrapped(mut self) -> Self {
+        self.unwrapped = true;
         self
     }
 
@@ -122,6 +136,16 @@ impl Failure {
     /// Nobody but root can do it.
     pub fn only_root() -> Self {
         Self::new("not_permitted", NOT_PERMITTED, "only root may do this (try sudo)")
+    }
+
+    /// Somebody pressed Control-C at a prompt.
+    pub fn interrupted() -> Self {
+        Self::new("interrupted", INTERRUPTED, "stopped: nothing was changed")
+    }
+
+    /// Has it come to nothing, as far as anybody can know?
+    pub fn changed_nothing(&self) -> bool {
+        self.exit != HOST
     }
 
     /// The host cannot do it.
@@ -221,9 +245,29 @@ impl From<ManageError> for Failure {
 fn clock_hint(off: i64) -> String {
     let off = clocks_differ(off);
     format!(
-        "The code would be right if the clocks agreed: the phone's clock is {off} this server's. \
-         Look at the server's with `timedatectl` or `chronyc tracking`, and set the phone's to automatic."
+        "Check the clocks: the phone's clock is {off} this server's. If they agreed, the code would be right. Look at the \
+         server's with `timedatectl` or `chronyc tracking`, and set the phone's to automatic."
     )
+}
+
+/// A line of an answer or a question on stdout, while there is more to come.
+pub fn say(text: &str) -> Result<(), Failure> {
+    let written = writeln!(std::io::stdout(), "{}", wrapped(text, &std::io::stdout()));
+    written.map_err(|e| Failure::host(format!("stdout: {e}")))
+}
+
+/// A line on stderr.
+pub fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", wrapped(text, &std::io::stderr()));
+}
+
+/// For a terminal, which would break long lines in the middle of a word; a pipe or a file gets each message in one line.
+pub fn wrapped(text: &str, to: &(impl AsFd + IsTerminal)) -> String {
+    if !to.is_terminal() {
+        return text.to_owned();
+    }
+    let columns = terminal_size::terminal_size_of(to).map_or(qr::USUAL.columns, |(columns, _)| columns.0);
+    wrap(text, qr::text_width(columns))
 }
 
 /// Prints and ends. stdout carries the one object in JSON, the report else; errors go to stderr.
@@ -232,13 +276,24 @@ pub fn finish(json: bool, result: Result<Report, Failure>) -> ExitCode {
         (Ok(report), true) => (report.exit, print_object(report.fields)),
         (Err(failure), true) => (failure.exit, print_object(Map::from_iter([("error".to_owned(), failure.object())]))),
         (Ok(report), false) if report.text.is_empty() => (report.exit, Ok(())),
-        (Ok(report), false) => (report.exit, writeln!(std::io::stdout(), "{}", report.text)),
+        (Ok(report), false) => {
+            let text = if report.unwrapped { report.text } else { wrapped(&report.text, &std::io::stdout()) };
+            (report.exit, writeln!(std::io::stdout(), "{text}"))
+        }
         (Err(failure), false) => {
+            if failure.exit == INTERRUPTED {
+                // Behind what the terminal shows for the key.
+                eprintln!();
+            }
             // It may quote what somebody pasted.
-            let _ = writeln!(std::io::stderr(), "pam-totp: {}", plain(&failure.message));
+            tell(&format!("pam-totp: {}", plain(&failure.message)));
             (failure.exit, Ok(()))
         }
     };
+    if exit == INTERRUPTED {
+        // A shell that runs a script ends it only if the signal ended us.
+        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGINT);
+    }
     // What nobody could read was not said: a full disk or a closed pipe behind stdout is the host's fault.
     ExitCode::from(if written.is_err() { HOST } else { exit })
 }

@@ -13,6 +13,7 @@ use super::input::Input;
 use super::own::{self, current_code, log_if_root};
 use super::people::{front, whom};
 use super::report::{Failure, Report};
+use pam_totp::words::enrolling::OTHER_DEVICE;
 
 #[derive(Args)]
 pub struct Resync {
@@ -49,7 +50,10 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
     desk.may(&account, Deed::Resync)?;
     let first = input.code("A code of the device: ")?;
     let second = input.code("The next code that it shows: ")?;
-    let current = desk.is_for_owners().then(|| current_code(&desk, &account, Deed::Resync, &mut input)).transpose()?;
+    let current = desk
+        .is_for_owners()
+        .then(|| current_code(&desk, &account, Deed::Resync, OTHER_DEVICE, &mut input))
+        .transpose()?;
     own::apply(&desk, &account, current, &Change::Resync { device, first: &first, second: &second }, &mut input)?;
     Ok(done("resynchronized a device").with("resynchronized", true))
 }

@@ -57,14 +57,15 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     desk.may(&account, Deed::set(&target.place, &key))?;
     let warnings = form::warnings(&device, !arguments.no_code);
     warn(&warnings);
-    let code = if arguments.no_code { None } else { Some(input.code("Verification code: ")?) };
+    let code =
+        if arguments.no_code { None } else { Some(input.code_of(target.prompt(&desk), device.digits.get(), false)?) };
     let current = target.current(&desk, &account, &key, &mut input)?;
     let proof = code.as_ref().map_or(Proof::None, Proof::Code);
     let place = target.place.clone();
     let change = Change::Set { device, proof, place, backup_codes: arguments.backup_codes };
     let codes = own::apply(&desk, &account, current, &change, &mut input).map_err(|error| for_user(&account, error))?;
     log_enrolled(&desk, &account, &target.place, if arguments.no_code { "not proved" } else { "proved by a code" });
-    let text = format!("{}{}", enrolled_text(&desk, &account), *codes_text(&codes));
+    let text = format!("{}{}", enrolled_text(&desk, &account, &target, !arguments.no_code), *codes_text(&codes));
     let report = Report::new(text).with("user", account.name).with("enrolled", true);
     Ok(with_codes(report.with("proved", !arguments.no_code).with("warnings", warnings), &codes))
 }

@@ -9,6 +9,7 @@ use pam_totp::manage::{ManageError, Place};
 use pam_totp::otp::Digits;
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::status::Status;
+use pam_totp::words::enrolling::{NEW_PHONE, OLD_PHONE, OTHER_DEVICE, Purpose};
 
 use super::input::Input;
 use super::own::current_code;
@@ -26,6 +27,8 @@ pub struct Target {
     pub digits: Option<Digits>,
     /// Backup codes where nobody says how many.
     pub usual_codes: u8,
+    /// There is something that it takes the place of.
+    replaces: bool,
 }
 
 impl Target {
@@ -60,12 +63,31 @@ impl Target {
         Ok(Self {
             name: device.unwrap_or(USUAL_NAME).to_owned(),
             digits: if stays { digits_of(&status) } else { None },
+            replaces: status.enrolled,
             usual_codes: if keeps_codes { 0 } else { USUAL_CODES },
             place,
         })
     }
 
-    /// The code by which a user proves what he has, where he has something.
+    /// What the new device is for.
+    pub fn purpose(&self) -> Purpose {
+        match (&self.place, self.replaces) {
+            (Place::Beside, _) => Purpose::Further,
+            (Place::InsteadOf(_), true) => Purpose::Instead,
+            _ => Purpose::First,
+        }
+    }
+
+    /// The prompt for the code that proves the new key: where a second one is asked for, it says whose.
+    pub fn prompt(&self, desk: &Front) -> &'static str {
+        if self.asks_for_current(desk) { NEW_PHONE } else { "Verification code: " }
+    }
+
+    fn asks_for_current(&self, desk: &Front) -> bool {
+        desk.is_for_owners() && self.place != Place::First
+    }
+
+    /// The code by which users prove what they have, where they have something.
     pub fn current(
         &self,
         desk: &Front,
@@ -73,8 +95,9 @@ impl Target {
         key: &Secret,
         input: &mut Input,
     ) -> Result<Option<Answer>, Failure> {
-        let proves = desk.is_for_owners() && self.place != Place::First;
-        proves.then(|| current_code(desk, account, Deed::set(&self.place, key), input)).transpose()
+        let prompt = if self.place == Place::Beside { OTHER_DEVICE } else { OLD_PHONE };
+        let asks = self.asks_for_current(desk);
+        asks.then(|| current_code(desk, account, Deed::set(&self.place, key), prompt, input)).transpose()
     }
 }
 
@@ -83,13 +106,13 @@ pub fn digits_of(status: &Status) -> Option<Digits> {
     Digits::new(u8::try_from(status.devices.first()?.digits).ok()?)
 }
 
-/// A store that cannot be read says so here; a factor that cannot be used is no hindrance where it is replaced whole.
-fn status(desk: &Front, account: &Account, mends: bool) -> Result<Status, Failure> {
+/// A store that cannot be read says so here; an enrollment that cannot be used is no hindrance where it is replaced whole.
+fn status(desk: &Front, account: &Account, replaced: bool) -> Result<Status, Failure> {
     if !desk.is_enrolled(&account.name)? {
         return Ok(Status::default());
     }
     match desk.status(account) {
-        Err(_) if mends && !desk.is_for_owners() => Ok(Status { enrolled: true, ..Status::default() }),
+        Err(_) if replaced && !desk.is_for_owners() => Ok(Status { enrolled: true, ..Status::default() }),
         status => Ok(status?),
     }
 }

@@ -165,6 +165,8 @@ impl Conversation for Talk {
             Style::Info => ("info", "says:         "),
         };
         self.heard.push(json!({ "style": word, "text": text }));
+        // A drawing begins at the left, or its first row would not stand over the others.
+        let label = if text.starts_with('\u{1b}') { format!("{label}\n") } else { label.to_owned() };
         let line = Zeroizing::new(format!("{label}{}", *printable(text)));
         let prompts = matches!(style, Style::Hidden | Style::Shown);
         if !(prompts && self.input.asks) {
