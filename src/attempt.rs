@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 
 use subtle::Choice;
 
-use crate::backup::{BackupCodes, Form, Stretched};
+use crate::backup::{self, BackupCodes, Form, Stretched};
 use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
 use crate::healing::counts_from;
@@ -59,6 +59,8 @@ pub enum Via {
     },
     /// By what is not told: to a daemon that may have codes judged, and no more.
     Untold,
+    /// A temporary backup code.
+    Temporary,
 }
 
 /// What came of an answer.
@@ -260,7 +262,12 @@ impl Attempt<'_> {
     fn stale_backup(&self, record: &Record, guess: Option<&Guess>) -> Option<Outcome> {
         let (set, stretched) = (self.enrollment.backup_codes.as_ref()?, self.backup_code(guess)?);
         let state = record.backup.as_ref().filter(|state| state.id == set.id)?;
-        stretched.find_among(set, |n| is_used(state, n)).map(|_| Outcome::Used { next_in: 0 })
+        stretched.find_among(set, |n| is_used(state, n) && self.is_alive(set, n)).map(|_| Outcome::Used { next_in: 0 })
+    }
+
+    /// A temporary code that has ended is a wrong one.
+    fn is_alive(&self, set: &BackupCodes, place: u32) -> bool {
+        !backup::is_temporary(place) || set.temporary.as_ref().is_some_and(|codes| codes.counts(self.now))
     }
 
     /// Letters are always looked at, digits only where they are nothing else and no wait is due.
@@ -335,8 +342,11 @@ impl Attempt<'_> {
     fn try_backup(&self, record: &mut Record, stretched: &Stretched) -> Option<Via> {
         let set = self.enrollment.backup_codes.as_ref()?;
         let state = record.backup.as_mut().filter(|b| b.id == set.id)?;
-        let place = stretched.find_among(set, |n| !is_used(state, n))?;
+        let place = stretched.find_among(set, |n| !is_used(state, n) && self.is_alive(set, n))?;
         state.used |= bit(place);
+        if backup::is_temporary(place) {
+            return Some(Via::Temporary);
+        }
         let left = (0_u32..).zip(&set.hashes).filter(|(n, _)| !is_used(state, *n)).count();
         Some(Via::Backup { left: u32::try_from(left).unwrap_or_default() })
     }

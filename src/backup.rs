@@ -8,6 +8,8 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::clock;
+
 /// Characters of a code without its hyphens.
 const LETTERS: usize = 16;
 /// Characters of a code as it is printed: `abcd-efgh-jkmn-pqrs`.
@@ -45,12 +47,51 @@ pub struct BackupCodes {
     pub hashes: Vec<[u8; 32]>,
     /// Seconds since 1970.
     pub created: u64,
+    /// Codes of a help desk, which end by themselves.
+    pub temporary: Option<Temporary>,
 }
+
+/// Codes beside a set, of its salt and rounds: they void none of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Temporary {
+    /// PBKDF2-HMAC-SHA256 of each code, always of letters.
+    pub hashes: Vec<[u8; 32]>,
+    /// Seconds since 1970 from which on none of them counts.
+    pub until: u64,
+}
+
+/// At most this many temporary codes: their used bits are those of a `u32` that a set leaves.
+pub const MAX_TEMPORARY: usize = 12;
+/// The longest that a temporary code may live: what lives longer was made by a clock that was wrong.
+pub const LONGEST_LIFE: u64 = 7 * 86_400;
+/// The used bits of the temporary codes.
+pub const TEMPORARY_BITS: u32 = u32::MAX << FIRST_TEMPORARY;
+/// The place of the first of them: behind the largest set.
+const FIRST_TEMPORARY: u32 = MAX_CODES as u32;
 
 impl fmt::Debug for BackupCodes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BackupCodes({}, {})", self.id, self.hashes.len())
     }
+}
+
+impl fmt::Debug for Temporary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Temporary({}, {})", self.hashes.len(), self.until)
+    }
+}
+
+impl Temporary {
+    /// Not before its time, nor so long before that a clock must have been wrong; and not by one that certainly is.
+    pub fn counts(&self, now: u64) -> bool {
+        let left = self.until.saturating_sub(now);
+        (1..=LONGEST_LIFE).contains(&left) && !clock::is_wrong(now)
+    }
+}
+
+/// Is this the place of a temporary code?
+pub fn is_temporary(place: u32) -> bool {
+    place >= FIRST_TEMPORARY
 }
 
 /// Fewer than this is no set: the last one would be used at once.
@@ -90,12 +131,43 @@ impl BackupCodes {
         Some(set)
     }
 
+    /// The set with so many new temporary codes in place of those that it had. `None` where the random bytes do not suffice.
+    pub fn with_temporary(&self, random: &[u8], count: u8, until: u64) -> Option<(Self, Vec<Zeroizing<String>>)> {
+        let (mut hashes, mut codes) = (Vec::new(), Vec::with_capacity(usize::from(count)));
+        for bytes in random.chunks_exact(CODE_BYTES).take(usize::from(count)) {
+            let shaped = BackupShaped::Letters(letters(bytes));
+            hashes.push(*stretch(&shaped, &self.salt, self.iterations));
+            codes.push(shaped.print());
+        }
+        let whole = codes.len() == usize::from(count) && codes.len() <= MAX_TEMPORARY;
+        whole.then(|| (Self { temporary: Some(Temporary { hashes, until }), ..self.clone() }, codes))
+    }
+
+    /// Every hash with its place.
+    fn places(&self) -> impl Iterator<Item = (u32, &[u8; 32])> {
+        let temporary = self.temporary.iter().flat_map(|codes| &codes.hashes);
+        (0_u32..).zip(&self.hashes).chain((FIRST_TEMPORARY..).zip(temporary))
+    }
+
+    /// Can an answer of this form be one of its codes?
+    pub fn has(&self, form: Form) -> bool {
+        self.form == form || (form == Form::Letters && self.temporary.is_some())
+    }
+
     /// And the random bytes that are left.
     fn empty(form: Form, random: &[u8], now: u64) -> Option<(Self, &[u8])> {
         let (salt, rest) = random.split_at_checked(SALT_BYTES)?;
         let (id, rest) = rest.split_at_checked(ID_BYTES)?;
         let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        let set = Self { id, form, salt: salt.to_vec(), iterations: ITERATIONS, hashes: Vec::new(), created: now };
+        let set = Self {
+            id,
+            form,
+            salt: salt.to_vec(),
+            iterations: ITERATIONS,
+            hashes: Vec::new(),
+            created: now,
+            temporary: None,
+        };
         Some((set, rest))
     }
 }
@@ -225,7 +297,7 @@ impl Stretched {
     /// Likewise, of the places that are asked for; the others are not looked at.
     pub fn find_among(&self, set: &BackupCodes, asked: impl Fn(u32) -> bool) -> Option<u32> {
         let mut found = None;
-        for (place, hash) in (0_u32..).zip(&set.hashes).filter(|(place, _)| asked(*place)) {
+        for (place, hash) in set.places().filter(|(place, _)| asked(*place)) {
             if bool::from(hash.ct_eq(&*self.hash)) {
                 found = Some(place);
             }
@@ -252,6 +324,7 @@ mod tests {
             iterations: 2,
             hashes: Vec::new(),
             created: 0,
+            temporary: None,
         };
         for code in ["0123-4567-89ab-cdef", "ghjk-mnpq-rstv-wxyz"] {
             let shaped = BackupShaped::recognize(code.as_bytes()).unwrap();

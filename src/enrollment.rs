@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::value::{Datetime, Offset};
 use zeroize::Zeroizing;
 
-use crate::backup::{BackupCodes, Form, MAX_CODES, MAX_ITERATIONS, SCRATCH};
+use crate::backup::{BackupCodes, Form, MAX_CODES, MAX_ITERATIONS, MAX_TEMPORARY, SCRATCH, Temporary};
 use crate::date::Utc;
 use crate::otp::{self, Algorithm, Digits};
 use crate::secret::Secret;
@@ -16,7 +16,7 @@ use crate::words::deceives;
 /// More devices than this do not fit the state record while they are being replaced.
 pub const MAX_DEVICES: usize = 5;
 /// The versions that we read. Written is the lowest one that can hold the content: 2 has a device's skew, and backup codes
-/// of eight digits.
+/// of eight digits or for a time.
 const VERSIONS: std::ops::RangeInclusive<i64> = 1..=2;
 /// RFC 6238 section 6: steps that two consecutive codes may move a device's clock away from ours.
 pub const MAX_SKEW: i8 = 20;
@@ -151,6 +151,8 @@ struct BackupTable {
     iterations: u32,
     hashes: Vec<String>,
     created: Datetime,
+    temporary: Option<Vec<String>>,
+    temporary_until: Option<Datetime>,
 }
 
 /// What every version has.
@@ -197,6 +199,9 @@ impl Enrollment {
             1 if file.backup_codes.iter().any(|set| set.digits.is_some()) => {
                 return Err(broken("version 1 has no backup codes of eight digits"));
             }
+            1 if file.backup_codes.iter().any(|set| set.temporary.is_some()) => {
+                return Err(broken("version 1 has no temporary backup codes"));
+            }
             _ => {}
         }
         if file.device.is_empty() || file.device.len() > MAX_DEVICES {
@@ -226,7 +231,7 @@ impl Enrollment {
 
     fn print_to(&self, out: &mut String) -> fmt::Result {
         let second = self.devices.iter().any(|d| d.skew != 0)
-            || self.backup_codes.as_ref().is_some_and(|set| set.form == Form::Digits);
+            || self.backup_codes.as_ref().is_some_and(|set| set.form == Form::Digits || set.temporary.is_some());
         let version = if second { 2 } else { 1 };
         writeln!(out, "version = {version}\nuser = {}\nuid = {}", Quoted(&self.user), self.uid)?;
         for device in &self.devices {
@@ -253,6 +258,11 @@ impl Enrollment {
                 writeln!(out, "    \"{}\",", encode(hash))?;
             }
             writeln!(out, "]\ncreated = {}", Utc::from_epoch(set.created))?;
+            if let Some(Temporary { hashes, until }) = &set.temporary {
+                writeln!(out, "temporary_until = {}\ntemporary = [", Utc::from_epoch(*until))?;
+                hashes.iter().try_for_each(|hash| writeln!(out, "    \"{}\",", encode(hash)))?;
+                writeln!(out, "]")?;
+            }
         }
         Ok(())
     }
@@ -304,7 +314,14 @@ fn backup_codes(table: BackupTable) -> Result<BackupCodes, Broken> {
     if table.hashes.len() > MAX_CODES || !(1..=MAX_ITERATIONS).contains(&table.iterations) {
         return Err(fault());
     }
-    let hashes = table.hashes.iter().map(|h| decode(h)?.try_into().ok()).collect::<Option<Vec<_>>>();
+    let hashes = |texts: &[String]| texts.iter().map(|h| decode(h)?.try_into().ok()).collect::<Option<Vec<[u8; 32]>>>();
+    let temporary = match (&table.temporary, &table.temporary_until) {
+        (None, None) => None,
+        (Some(texts), Some(until)) if texts.len() <= MAX_TEMPORARY => {
+            Some(Temporary { hashes: hashes(texts).ok_or_else(fault)?, until: epoch(until)? })
+        }
+        _ => return Err(fault()),
+    };
     let form = match table.digits {
         None => Form::Letters,
         Some(SCRATCH) => Form::Digits,
@@ -315,8 +332,9 @@ fn backup_codes(table: BackupTable) -> Result<BackupCodes, Broken> {
         form,
         salt: decode(&table.salt).ok_or_else(fault)?,
         iterations: table.iterations,
-        hashes: hashes.ok_or_else(fault)?,
+        hashes: hashes(&table.hashes).ok_or_else(fault)?,
         created: epoch(&table.created)?,
+        temporary,
     })
 }
 

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::access::Denied;
 use crate::account::Account;
 use crate::attempt::{self, Attempt, Outcome};
-use crate::backup::{self, BackupCodes, Stretched};
+use crate::backup::{self, BackupCodes, Stretched, TEMPORARY_BITS};
 use crate::clock;
 use crate::door::DoorError;
 use crate::enrollment::{Device, Enrollment, Kind};
@@ -183,6 +183,13 @@ pub enum Change<'a> {
     },
     /// A new set of so many backup codes; the old one is void.
     BackupCodes(u8),
+    /// So many codes beside the set, in place of those that were made so before, for a help desk: they end by themselves.
+    TemporaryCodes {
+        /// How many: 1 to [`backup::MAX_TEMPORARY`].
+        count: u8,
+        /// Seconds since 1970.
+        until: u64,
+    },
     /// Take the factor off.
     Remove,
     /// Take one device of several off.
@@ -289,6 +296,7 @@ pub fn apply(
     match change {
         Change::Set { device, proof, place, backup_codes } => transaction.set(device, &proof, &place, backup_codes),
         Change::BackupCodes(count) => transaction.renew(count),
+        Change::TemporaryCodes { count, until } => transaction.add_temporary(count, until),
         Change::Remove => transaction.remove(),
         Change::RemoveDevice(name) => transaction.remove_device(&name),
         Change::Resync { device, first, second } => transaction.resync(device.as_deref(), first, second),
@@ -399,6 +407,30 @@ impl Transaction<'_> {
         self.locked.replace_secret(&renewed)?;
         healing::heal(&renewed, &mut record, clock::now(), self.policy.window);
         record.backup = unused;
+        self.locked.commit(&record)?;
+        Ok(codes)
+    }
+
+    fn add_temporary(mut self, count: u8, until: u64) -> Result<Codes, ManageError> {
+        let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
+        self.authorize()?;
+        let now = clock::now();
+        let none = || make_codes(0).map(|(set, _)| set);
+        let set = enrollment.backup_codes.clone().map_or_else(none, Ok)?;
+        let random = random::bytes(backup::random_bytes(count))?;
+        let (set, codes) = set.with_temporary(&random, count, until).ok_or(ManageError::NoRandom)?;
+        let mut record = self.locked.record()?.unwrap_or_default();
+        let renewed = Enrollment { backup_codes: Some(set), ..enrollment };
+        // Used first, and unused only once the new ones are there: a crash in between leaves codes that open nothing, and
+        // at no moment the bits of new codes with those that were used before.
+        healing::heal(&renewed, &mut record, now, self.policy.window);
+        let mark = |record: &mut Record, mark: fn(u32) -> u32| {
+            record.backup.iter_mut().for_each(|state| state.used = mark(state.used));
+        };
+        mark(&mut record, |used| used | TEMPORARY_BITS);
+        self.locked.commit(&record)?;
+        self.locked.replace_secret(&renewed)?;
+        mark(&mut record, |used| used & !TEMPORARY_BITS);
         self.locked.commit(&record)?;
         Ok(codes)
     }

@@ -1,6 +1,7 @@
 //! What can be told of a user's factor without telling a secret.
 
 use crate::account::Account;
+use crate::backup::{TEMPORARY_BITS, Temporary};
 use crate::enrollment::{Enrollment, Kind};
 use crate::state::{LaneKey, Proving, Record, Since};
 use crate::store::{Store, StoreError};
@@ -15,6 +16,8 @@ pub struct Status {
     pub devices: Vec<DeviceStatus>,
     /// Its backup codes, if it has any.
     pub backup_codes: Option<BackupStatus>,
+    /// A help desk's codes, as long as they count.
+    pub temporary_codes: Option<TemporaryStatus>,
     /// Wrong codes since the last right one.
     pub failures: Option<Since>,
     /// Wrong single codes since the last success; from a hundred on they are closed everywhere.
@@ -51,6 +54,15 @@ pub struct BackupStatus {
     pub left: u32,
     /// How many there were.
     pub of: u32,
+}
+
+/// A help desk's codes without their hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TemporaryStatus {
+    /// How many can still be used.
+    pub left: u32,
+    /// Until when, in seconds since 1970.
+    pub until: u64,
 }
 
 /// A lane that waits.
@@ -93,12 +105,22 @@ impl Status {
             created: device.created,
             last_used: record.device(&device.id).and_then(|line| line.at),
         });
-        let backup_codes = enrollment.backup_codes.as_ref().map(|set| {
-            // Without its line every code counts as used, as it would at a login.
-            let used = record.backup.as_ref().filter(|b| b.id == set.id).map_or(u32::MAX, |b| b.used);
-            let unused = |place: &u32| used & 1_u32.wrapping_shl(*place) == 0;
-            let of = u32::try_from(set.hashes.len()).unwrap_or_default();
-            BackupStatus { left: u32::try_from((0..of).filter(unused).count()).unwrap_or_default(), of }
+        let set = enrollment.backup_codes.as_ref();
+        // Without its line every code counts as used, as it would at a login.
+        let used =
+            record.backup.as_ref().filter(|b| set.is_some_and(|set| b.id == set.id)).map_or(u32::MAX, |b| b.used);
+        let left = |used: u32, of: usize| {
+            let of = u32::try_from(of).unwrap_or_default();
+            u32::try_from((0..of).filter(|place| used & 1_u32.wrapping_shl(*place) == 0).count()).unwrap_or_default()
+        };
+        // A set of none is there for temporary codes alone.
+        let backup_codes = set.map(|set| set.hashes.len()).filter(|of| *of > 0);
+        let backup_codes =
+            backup_codes.map(|of| BackupStatus { left: left(used, of), of: u32::try_from(of).unwrap_or_default() });
+        let temporary = set.and_then(|set| set.temporary.as_ref()).filter(|codes| codes.counts(now));
+        let temporary_codes = temporary.map(|Temporary { hashes, until }| TemporaryStatus {
+            left: left(used.wrapping_shr(TEMPORARY_BITS.trailing_zeros()), hashes.len()),
+            until: *until,
         });
         let waits = throttle::levels(record, limits, now).into_iter().filter(|level| level.opens > now);
         let wait = |level: Level| Wait { lane: level.lane, failures: level.missing, until: level.opens };
@@ -106,6 +128,7 @@ impl Status {
             enrolled: true,
             devices: devices.collect(),
             backup_codes,
+            temporary_codes,
             failures: record.since.clone(),
             row: record.row,
             waits: waits.map(wait).collect(),

@@ -163,7 +163,7 @@ pub fn in_vain(policy: &Policy, answer: &Answer) {
 /// typed it, and whatever he has.
 pub fn stretch(store: &Store, account: &Account, answer: &Answer) -> Result<Option<Stretched>, StoreError> {
     let Some(shaped) = BackupShaped::recognize(answer.as_bytes()) else { return Ok(None) };
-    let set = store.enrollment(account)?.and_then(|e| e.backup_codes).filter(|set| set.form == shaped.form());
+    let set = store.enrollment(account)?.and_then(|e| e.backup_codes).filter(|set| set.has(shaped.form()));
     Ok(Some(set.map_or_else(|| Stretched::in_vain(&shaped), |set| Stretched::new(&shaped, &set))))
 }
 

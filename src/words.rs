@@ -193,6 +193,9 @@ pub mod user {
         })
     }
 
+    /// After a login by a code of the help desk.
+    pub const TEMPORARY_CODE: &str = "That was a temporary backup code. It cannot be used again.";
+
     /// After a login by backup code.
     pub fn backup_codes_left(left: u32) -> String {
         match left {
@@ -275,6 +278,9 @@ pub mod log {
             }
             Outcome::Accepted { via: Via::Backup { left }, .. } => {
                 format!("right backup code: {user} from {source} ({left} left)")
+            }
+            Outcome::Accepted { via: Via::Temporary, .. } => {
+                format!("accepted temporary backup code of {user} from {source}")
             }
             Outcome::Used { .. } => format!("used code: {user} from {source} entered a code that was accepted before"),
             Outcome::Later { at } => {

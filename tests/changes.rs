@@ -63,6 +63,7 @@ fn going() -> Vec<Change> {
     vec![
         change(&["remove", "alice", "--device", "tablet"], String::new(), [&[KEY, TABLET], &[KEY]]),
         change(&["backup-codes", "alice"], String::new(), [&[KEY], &[KEY]]),
+        change(&["backup-codes", "alice", "--expires", "8h"], String::new(), [&[KEY], &[KEY]]),
         change(&["remove", "alice"], String::new(), [&[KEY], &[]]),
     ]
 }

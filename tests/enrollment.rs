@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use pam_totp::backup::{BackupCodes, Form};
+use pam_totp::backup::{BackupCodes, Form, Temporary};
 use pam_totp::enrollment::{Broken, Device, Enrollment, Kind, MAX_COUNTER};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::Secret;
@@ -88,8 +88,10 @@ prop_compose! {
         iterations in 1_u32..=200_000,
         hashes in vec(uniform32(any::<u8>()), 0..=20),
         created in 0_u64..=253_402_300_799,
+        temporary in option::of((vec(uniform32(any::<u8>()), 0..=12), 0_u64..=253_402_300_799)),
     ) -> BackupCodes {
-        BackupCodes { id, form, salt, iterations, hashes, created }
+        let temporary = temporary.map(|(hashes, until)| Temporary { hashes, until });
+        BackupCodes { id, form, salt, iterations, hashes, created, temporary }
     }
 }
 

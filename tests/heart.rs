@@ -29,6 +29,7 @@ mod lost;
 mod once;
 mod resync;
 mod rows;
+mod temporary;
 
 /// The beginning of a step of 30 s.
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -76,9 +77,10 @@ impl User {
             iterations: 1,
             hashes: Vec::new(),
             created: 0,
+            temporary: None,
         };
         let stretched = BackupShaped::recognize(typed.as_ref()).map(|shaped| {
-            let set = self.enrollment.backup_codes.clone().filter(|set| set.form == shaped.form());
+            let set = self.enrollment.backup_codes.clone().filter(|set| set.has(shaped.form()));
             Stretched::new(&shaped, &set.unwrap_or_else(|| in_vain(shaped.form())))
         });
         then(&self.attempt(&answer, stretched.as_ref(), now))

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 mod api;
 mod ask;
+mod help_desk;
 mod life;
 mod resellers;
 mod tables;

@@ -11,7 +11,7 @@ use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::{Network, Source};
 use pam_totp::state::{LaneKey, MAX_LANES, Proving, RANGES, Since};
-use pam_totp::status::{BackupStatus, DeviceStatus, Status, Wait};
+use pam_totp::status::{BackupStatus, DeviceStatus, Status, TemporaryStatus, Wait};
 use pam_totp::store::StoreError;
 use proptest::collection::vec;
 use proptest::option;
@@ -96,7 +96,7 @@ fn since() -> impl Strategy<Value = Since> {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     let backup = any::<u32>().prop_map(|left| Via::Backup { left });
-    let via = prop_oneof!["[0-9a-f]{8}".prop_map(Via::Device), backup, Just(Via::Untold)];
+    let via = prop_oneof!["[0-9a-f]{8}".prop_map(Via::Device), backup, Just(Via::Untold), Just(Via::Temporary)];
     prop_oneof![
         (via, option::of(since())).prop_map(|(via, since)| Outcome::Accepted { via, since }),
         any::<u64>().prop_map(|next_in| Outcome::Used { next_in }),
@@ -122,14 +122,17 @@ fn status() -> impl Strategy<Value = Status> {
     let lane = prop_oneof![Just(LaneKey::Local), Just(LaneKey::Door), Just(LaneKey::Judges), range, net];
     let wait = (lane, any::<u32>(), any::<u64>()).prop_map(|(lane, failures, until)| Wait { lane, failures, until });
     let backup = (any::<u32>(), any::<u32>()).prop_map(|(left, of)| BackupStatus { left, of });
+    let temporary = any::<(u32, u64)>().prop_map(|(left, until)| TemporaryStatus { left, until });
+    let backup = (option::of(backup), option::of(temporary));
     let counted = (option::of(since()), any::<u32>());
     let proving = ("[!-~]{0,70}", any::<u64>()).prop_map(|(service, at)| Proving::at(&service, at, None));
     let rest = (vec(wait, 0..=MAX_LANES), option::of(proving));
-    (any::<bool>(), vec(device, 0..=5), option::of(backup), counted, rest).prop_map(
-        |(enrolled, devices, backup_codes, (failures, row), (waits, proving))| Status {
+    (any::<bool>(), vec(device, 0..=5), backup, counted, rest).prop_map(
+        |(enrolled, devices, (backup_codes, temporary_codes), (failures, row), (waits, proving))| Status {
             enrolled,
             devices,
             backup_codes,
+            temporary_codes,
             failures,
             row,
             waits,

@@ -72,8 +72,10 @@ pub fn apply(account: &Account, current: Option<&Answer>, change: Change<'_>) ->
             let device = NewDevice { name, kind, algorithm, digits, secret: device.secret };
             Ask::Set { device, code: code.clone(), place, backup_codes, current }
         }
-        // Root alone stores a key unproved, or sets a counter.
-        Change::Set { proof: Proof::None | Proof::Before(_), .. } | Change::Counter { .. } => {
+        // Root alone stores a key unproved, sets a counter, or gives out codes for a time.
+        Change::Set { proof: Proof::None | Proof::Before(_), .. }
+        | Change::Counter { .. }
+        | Change::TemporaryCodes { .. } => {
             return Err(Denied::NotSelf.into());
         }
         Change::BackupCodes(count) => Ask::BackupCodes { count, current },

@@ -15,7 +15,7 @@ use crate::otp::{Algorithm, Digits};
 use crate::secret::{Answer, Secret};
 use crate::source::Source;
 use crate::state::{MAX_LANES, Proving, Since};
-use crate::status::{BackupStatus, DeviceStatus, Status, Wait};
+use crate::status::{BackupStatus, DeviceStatus, Status, TemporaryStatus, Wait};
 
 /// Bytes of a code; what is longer is no code, and goes as an empty one.
 pub const MAX_CODE: usize = 64;
@@ -270,6 +270,7 @@ fn outcome_words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Accepted { via: Via::Device(id), .. } => format!("device {id}"),
         Outcome::Accepted { via: Via::Backup { left }, .. } => format!("backup {left}"),
+        Outcome::Accepted { via: Via::Temporary, .. } => "temporary".into(),
         Outcome::Used { next_in } => format!("used {next_in}"),
         Outcome::Later { at } => format!("later {at}"),
         Outcome::Wrong { since, left } => format!("wrong {since} {left}"),
@@ -287,6 +288,7 @@ fn outcome_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Outcome, Malf
             Outcome::Accepted { via: Via::Device((*id).into()), since: fields.since()? }
         }
         ["backup", left] => Outcome::Accepted { via: Via::Backup { left: parsed(left)? }, since: fields.since()? },
+        ["temporary"] => Outcome::Accepted { via: Via::Temporary, since: fields.since()? },
         ["used", next_in] => Outcome::Used { next_in: parsed(next_in)? },
         ["later", at] => Outcome::Later { at: parsed(at)? },
         ["wrong", since, left] => Outcome::Wrong { since: parsed(since)?, left: parsed(left)? },
@@ -362,6 +364,9 @@ fn status_message(status: &Status) -> Message {
     }
     if let Some(BackupStatus { left, of }) = status.backup_codes {
         out.field("backup", &[&left.to_string(), &of.to_string()]);
+    }
+    if let Some(TemporaryStatus { left, until }) = status.temporary_codes {
+        out.field("temporary", &[&left.to_string(), &until.to_string()]);
     }
     if let Some(since) = &status.failures {
         out.since(since);
@@ -483,10 +488,15 @@ impl Fields<'_> {
             Some([left, of]) => Some(BackupStatus { left: parsed(left)?, of: parsed(of)? }),
             None => None,
         };
+        let temporary_codes = match self.take("temporary")? {
+            Some([left, until]) => Some(TemporaryStatus { left: parsed(left)?, until: parsed(until)? }),
+            None => None,
+        };
         Ok(Status {
             enrolled,
             devices: self.all("device", crate::enrollment::MAX_DEVICES, device)?,
             backup_codes,
+            temporary_codes,
             failures: self.since()?,
             row: self.take("row")?.map_or(Ok(0), |[count]| parsed(count))?,
             waits: self.all("wait", MAX_LANES, wait)?,

@@ -383,8 +383,10 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
             return self.say_support();
         }
         if let Outcome::Accepted { via, since } = &verdict.outcome {
-            if let Via::Backup { left } = via {
-                self.host.say(Tone::Info, &user::backup_codes_left(*left));
+            match via {
+                Via::Backup { left } => self.host.say(Tone::Info, &user::backup_codes_left(*left)),
+                Via::Temporary => self.host.say(Tone::Info, user::TEMPORARY_CODE),
+                Via::Device(_) | Via::Untold => {}
             }
             if let Some(since) = since {
                 self.host.say(Tone::Info, &user::since(since));

@@ -6,14 +6,14 @@ use super::*;
 const LETTERS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// `abcd-efgh-jkmn-pqrs`, another one for each number.
-fn backup_code(n: usize) -> String {
+pub(super) fn backup_code(n: usize) -> String {
     let letter = |place: usize| char::from(LETTERS[(n * 7 + place * (n + 3)) % 32]);
     let group = |first: usize| (first..first + 4).map(letter).collect::<String>();
     [0, 4, 8, 12].map(group).join("-")
 }
 
 /// Eight digits, other ones for each number.
-fn scratch_code(n: usize) -> String {
+pub(super) fn scratch_code(n: usize) -> String {
     format!("{}", 31_415_926 + 1_000_003 * n)
 }
 
@@ -29,10 +29,10 @@ fn set(id: &str, form: Form, codes: impl Iterator<Item = String>) -> BackupCodes
         hash
     };
     let hashes = codes.map(hash).collect();
-    BackupCodes { id: id.into(), form, salt, iterations, hashes, created: 0 }
+    BackupCodes { id: id.into(), form, salt, iterations, hashes, created: 0, temporary: None }
 }
 
-fn user() -> User {
+pub(super) fn user() -> User {
     let mut user = User::with_phone();
     user.enrollment.backup_codes = Some(codes("set1", 10));
     user.record.backup = Some(BackupState { id: "set1".into(), used: 0 });
@@ -40,7 +40,7 @@ fn user() -> User {
 }
 
 /// Somebody who came from elsewhere with five codes of eight digits.
-fn newcomer() -> User {
+pub(super) fn newcomer() -> User {
     let mut user = user();
     user.enrollment.backup_codes = Some(set("set1", Form::Digits, (0..5).map(scratch_code)));
     user

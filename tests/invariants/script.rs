@@ -287,7 +287,7 @@ impl Desk for Clerk {
 
     fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError> {
         let (form, salt, hashes) = (Form::Letters, Vec::new(), Vec::new());
-        let set = BackupCodes { id: "set".into(), form, salt, iterations: 1, hashes, created: NOW };
+        let set = BackupCodes { id: "set".into(), form, salt, iterations: 1, hashes, created: NOW, temporary: None };
         let codes = self.codes.clone()?;
         Ok((set, codes.into_iter().map(|code| code.to_owned().into()).collect()))
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use pam_totp::access::Deed;
 use pam_totp::account::Account;
 use pam_totp::attempt::Outcome;
+use pam_totp::backup::{MAX_CODES, MIN_CODES, USUAL_CODES};
 use pam_totp::clock;
 use pam_totp::desk::{Desk, Front};
 use pam_totp::enrollment::{Device, valid_device_name};
@@ -101,10 +102,16 @@ fn is_a_slip(error: &ManageError) -> bool {
 
 /// Makes a new set of backup codes; the old one is void.
 pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result<Report, Failure> {
+    let count = arguments.count.unwrap_or(USUAL_CODES);
+    if usize::from(count) < MIN_CODES {
+        return Err(Failure::usage(format!(
+            "--count {count} is for --expires: a set has {MIN_CODES} to {MAX_CODES} codes"
+        )));
+    }
     let desk = front(config)?;
     let account = whom(arguments.user.as_deref(), "backup-codes")?;
     own::check(&desk, &account)?;
-    let change = Change::BackupCodes(arguments.count);
+    let change = Change::BackupCodes(count);
     let codes = if desk.is_for_owners() {
         let mut input = Input::new(json)?;
         let current = current_code(&desk, &account, Deed::BackupCodes, CURRENT, &mut input)?;

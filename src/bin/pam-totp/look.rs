@@ -81,6 +81,10 @@ fn judged(account: &Account, verdict: &Verdict) -> Report {
             let text = format!("The backup code is right. {}", words::user::backup_codes_left(*left));
             answer(account, "ok", 0, text).with("via", "backup_code").with("backup_codes_left", *left)
         }
+        Outcome::Accepted { via: Via::Temporary, .. } => {
+            let text = format!("The backup code is right. {}", words::user::TEMPORARY_CODE);
+            answer(account, "ok", 0, text).with("via", "backup_code").with("temporary", true)
+        }
         Outcome::Used { next_in } => answer(account, "used", *next_in, said).exiting(NO),
         Outcome::Later { at } => answer(account, "used", left(*at), said).exiting(NO),
         // A number for readers who know of no codes in a row: a wait without an end lasts until somebody types them.
@@ -151,11 +155,13 @@ impl Standing {
         let failures = failures.map(|s| json!({ "count": s.count, "last_at": s.at, "from": s.from.to_string() }));
         let proving = status.proving.as_ref().map(|p| json!({ "service": p.service, "proved_at": p.at }));
         let backup_codes = status.backup_codes.map(|b| json!({ "left": b.left, "of": b.of }));
+        let temporary = status.temporary_codes.map(|t| json!({ "left": t.left, "until_at": t.until }));
         vec![
             ("user", self.user.clone().into()),
             ("enrolled", status.enrolled.into()),
             ("devices", status.devices.iter().map(device).collect::<Vec<_>>().into()),
             ("backup_codes", backup_codes.unwrap_or(Value::Null)),
+            ("temporary_backup_codes", temporary.unwrap_or(Value::Null)),
             ("failures", failures.unwrap_or(Value::Null)),
             ("wrong_in_a_row", status.row.into()),
             ("waits", waits.into()),
@@ -192,6 +198,9 @@ impl Standing {
         }
         if let Some(codes) = self.status.backup_codes {
             lines.push(format!("  backup codes: {} of {} left", codes.left, codes.of));
+        }
+        if let Some(codes) = self.status.temporary_codes {
+            lines.push(format!("  temporary backup codes: {} left, until {}", codes.left, moment(codes.until)));
         }
         if let Some(since) = &self.status.failures {
             let (count, at) = (counted(since.count, "wrong code", "wrong codes"), moment(since.at));

@@ -30,18 +30,18 @@ mod set;
 mod stacks;
 mod sweep;
 mod target;
+mod temporary;
 mod try_stack;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::builder::RangedI64ValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, setrlimit};
 
 use form::Form;
-use pam_totp::backup::{MAX_CODES, MIN_CODES, USUAL_CODES};
+use pam_totp::backup::{MAX_CODES, MIN_CODES};
 use report::{Failure, Report};
 
 /// Enrolls users for codes after the password, and looks after what they enrolled.
@@ -162,14 +162,12 @@ struct Enroll {
 struct BackupCodes {
     /// For whom; without it for yourself.
     user: Option<String>,
-    /// How many: 2 to 20.
-    #[arg(long, value_name = "N", default_value_t = USUAL_CODES, value_parser = a_set())]
-    count: u8,
-}
-
-/// As many codes as a set can have.
-fn a_set() -> RangedI64ValueParser<u8> {
-    clap::value_parser!(u8).range(MIN_CODES as i64..=MAX_CODES as i64)
+    /// How many: 2 to 20, with --expires 1 to 12 [default: 10, with --expires 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MAX_CODES as i64))]
+    count: Option<u8>,
+    /// Codes of a help desk: root makes them beside the user's own, which stay, and after this time none counts: 10m to 7d.
+    #[arg(long, value_name = "TIME", value_parser = temporary::life)]
+    expires: Option<u64>,
 }
 
 fn none_or_a_set(text: &str) -> Result<u8, String> {
@@ -260,6 +258,9 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Reconfigure(arguments) => enroll::enroll(config, &Enroll { replace: true, ..arguments }),
         Command::Generate(arguments) => enroll::generate(config, &arguments),
         Command::Set(arguments) => set::set(config, &arguments, cli.json),
+        Command::BackupCodes(BackupCodes { user, count, expires: Some(life) }) => {
+            temporary::backup_codes(config, user.as_deref(), count, life)
+        }
         Command::BackupCodes(arguments) => enroll::backup_codes(config, &arguments, cli.json),
         Command::Verify(arguments) => look::verify(config, &arguments, cli.json),
         Command::Try(arguments) => try_stack::run(&arguments, cli.json),
