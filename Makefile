@@ -31,16 +31,22 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # No noise between what a check or a demo says.
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all check demo torture install uninstall
+.PHONY: all check demo torture install uninstall ready-as-root
 all: $(MODULE) $(PROGRAM) $(DAEMON)
+
+# Before anything else, so that nobody waits for packages to hear that Rust is missing.
+ready-as-root:
+	@scripts/ready root $(MAKECMDGOALS)
 
 # Both say where to build: CARGO_TARGET_DIR may be set to another place.
 # cargo leaves a file that it finds fresh as old as it was; touched, `sudo make install` needs no cargo.
 $(MODULE): $(SOURCES)
+	@scripts/ready
 	cargo build --release --locked --lib --no-default-features --features module --target-dir target/module
 	@touch $@
 
 $(PROGRAM): $(SOURCES)
+	@scripts/ready
 	cargo build --release --locked --no-default-features --features cli --bins --target-dir target
 	@touch $@
 
@@ -59,12 +65,17 @@ $(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
 # A crate of its own, as the fuzzer's.
 MODEL = --manifest-path models/Cargo.toml
 
-check:
+# The newest that Rust 1.85 builds.
+CARGO_DENY = 0.18.3
+# A part of Rust: rustup's, or the package beside Debian's own cargo.
+component = if command -v rustup >/dev/null; then rustup component add $(1); else scripts/need $(2); fi
+
+check: ready-as-root
 	@scripts/need $(CHECK_NEEDS)
 	@command -v npm >/dev/null || scripts/need nodejs npm
-	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
-	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
-	@cargo deny --version >/dev/null 2>&1 || cargo install --locked --debug cargo-deny@0.20.2
+	@cargo fmt --version >/dev/null 2>&1 || $(call component,rustfmt,rustfmt)
+	@cargo clippy --version >/dev/null 2>&1 || $(call component,clippy,rust-clippy)
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked --debug cargo-deny@$(CARGO_DENY)
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --lib --no-default-features --features module -- -D warnings
@@ -77,7 +88,7 @@ check:
 	@$(MAKE) all
 	cargo test --locked --no-fail-fast
 
-demo:
+demo: ready-as-root
 	@scripts/need $(DEMO_NEEDS)
 	@$(MAKE) all
 	@demo/run

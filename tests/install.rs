@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -151,10 +152,93 @@ fn uninstall_keeps_what_belongs_to_the_people_of_the_host() {
     let host = Host::new();
     host.makes("install");
     host.write("/var/lib/pam_totp/secrets/alice.toml", "alice's");
+    // As `systemctl enable` and a running host leave them.
+    for unit in ["pam-totpd.socket", "pam-totpd-root.socket"] {
+        host.write("/etc/systemd/system/sockets.target.wants/ssh.socket", "another's");
+        let link = host.path("/etc/systemd/system/sockets.target.wants").join(unit);
+        symlink(format!("/usr/lib/systemd/system/{unit}"), link).expect("a link");
+    }
+    for socket in ["verify.sock", "root.sock"] {
+        host.write(&format!("/run/pam_totp/{socket}"), "");
+    }
+    fs::create_dir(host.path("/run/pam_totp/state")).expect("a folder");
     let said = host.makes("uninstall");
     assert!(said.contains("/var/lib/pam_totp"), "{said}");
-    assert_eq!(host.files(), [POLICY, "/var/lib/pam_totp/secrets/alice.toml"]);
+    let others = "/etc/systemd/system/sockets.target.wants/ssh.socket";
+    assert_eq!(host.files(), [POLICY, others, "/var/lib/pam_totp/secrets/alice.toml"]);
+    assert!(!host.path("/run/pam_totp").exists() && !host.path("/etc/shadow-maint").exists());
     assert_eq!(host.mode("/var/lib/pam_totp/state"), 0o700);
+}
+
+#[test]
+fn uninstall_keeps_a_record_that_continues_while_the_disk_is_read_only() {
+    let host = Host::new();
+    host.makes("install");
+    host.write("/run/pam_totp/state/alice", "alice's");
+    host.makes("uninstall");
+    assert!(host.path("/run/pam_totp/state/alice").exists());
+}
+
+/// What `make` says, by somebody who has no Rust, an old one, no compiler, or who is not root; nothing is installed or built.
+#[test]
+fn make_says_at_once_what_is_missing_and_what_to_do() {
+    let tools = tempfile::tempdir().expect("a folder");
+    for tool in ["make", "sh", "sed", "sort", "head", "cat", "id", "dirname", "realpath", "find", "gcc", "cc"] {
+        symlink(which(tool), tools.path().join(tool)).expect("a link");
+    }
+    let says = |target: &str| {
+        let mut command = make(target);
+        // As if a source were newer than what was built of it.
+        command
+            .args(["--what-if=src/lib.rs", "--no-print-directory"])
+            .env("PATH", tools.path())
+            .env("HOME", "/nowhere");
+        let output = command.output().expect("make starts");
+        assert!(!output.status.success());
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "", "nothing else was done");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    for target in ["all", "check", "demo"] {
+        let said = says(target);
+        assert!(said.contains("cargo is missing: Rust 1.85 or newer is needed"), "{target}: {said}");
+        assert!(said.contains("rustup"), "{target}: {said}");
+    }
+    let cargo = tools.path().join("cargo");
+    let pretends = |version: &str| {
+        fs::write(&cargo, format!("#!/bin/sh\necho 'cargo {version} (00000000 2026-01-01)'\n")).expect("writes");
+        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("sets a mode");
+    };
+    pretends("1.84.1");
+    assert!(says("all").contains("cargo 1.84 is too old: Rust 1.85 or newer is needed"));
+    pretends("1.100.0");
+    fs::remove_file(tools.path().join("cc")).expect("removes a link");
+    assert!(says("all").contains("apt install gcc libpam0g-dev make"));
+}
+
+#[test]
+fn make_check_and_make_demo_say_at_once_that_they_need_root() {
+    // Where this checkout lies, another user may have no way in.
+    let copy = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).expect("sets a mode");
+    for file in ["Makefile", "Cargo.toml", "scripts/ready"] {
+        let to = copy.path().join(file);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("makes a folder");
+        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(file), to).expect("copies");
+    }
+    fs::create_dir(copy.path().join("src")).expect("a folder");
+    for target in ["check", "demo"] {
+        let mut command = make(target);
+        command.uid(65534).current_dir(copy.path());
+        let output = command.output().expect("make starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("This needs root"), "{said}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    }
+}
+
+fn which(tool: &str) -> PathBuf {
+    let folders = ["/usr/local/bin", "/usr/bin", "/bin"].map(|folder| Path::new(folder).join(tool));
+    folders.into_iter().find(|path| path.exists()).unwrap_or_else(|| panic!("no {tool}"))
 }
 
 #[test]
