@@ -186,7 +186,7 @@ fn configuration(line: &str) -> Option<&str> {
     }
     let module = line.find("pam_totp.so")?;
     let from = ["auth ", "account "].iter().filter_map(|kind| line[..module].rfind(kind)).max()?;
-    line[from..].split(['\'', '`']).next()
+    line[from..].split(['\'', '`', '\\']).next()
 }
 
 /// What stands in a stack was tried with the real program: the examples are, so nothing else may be shown.
@@ -248,13 +248,13 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
 
         let in_order = || system.runs(Command::new("pam-totp").arg("doctor"));
         in_order();
-        pasted(system, section(HOST), "tee -a /etc/pam.d/common-auth");
+        pasted(system, section(HOST), "tee -a common-auth");
         in_order();
         let mut terminal = sudo(&bob);
         terminal.answers("Verification code: ", &bob.code());
         terminal.sees("root");
 
-        pasted(system, section(HOST), "1i unenrolled");
+        pasted(system, section(HOST), "policy set unenrolled");
         sudo(&carol).sees("root");
 
         // The way back in for everybody, also if it was a typo in the policy that let nobody in.

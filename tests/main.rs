@@ -51,6 +51,7 @@ mod policy_set;
 mod program;
 mod qr;
 mod races;
+mod recipes;
 mod record;
 mod remember;
 mod rescue;
