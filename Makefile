@@ -25,6 +25,8 @@ CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils e2fsprogs libfaketime libpam-module
 CHECK_NEEDS += libpam-google-authenticator libpam-oath
 # Applications that log in by PAM, and who logs into them.
 CHECK_NEEDS += chromium cockpit-bridge cockpit-system cockpit-ws curl dbus-daemon polkitd rsync vsftpd
+# Daemons that run PAM without root.
+CHECK_NEEDS += libnginx-mod-http-auth-pam nginx openssl postgresql
 
 # cargo's own tools, for a shell that does not look there; behind the rest, so that no choice of the user's is overruled.
 export PATH := $(PATH):$(HOME)/.cargo/bin

@@ -198,8 +198,8 @@ pub struct Front {
     /// pam-totpd serves the installation's own store by the installation's own policy, and nothing else; never
     /// another system's disk.
     has_door: bool,
-    /// The account of this process, if its programs may have codes judged for others: then it looks nobody else up.
-    judge: Option<String>,
+    /// May the programs of this account have codes judged for others? Then they look nobody else up.
+    judges: bool,
 }
 
 impl Front {
@@ -209,8 +209,8 @@ impl Front {
         let has_door = config.is_none() && local.policy.has_default_store() && !disk::is_entered();
         // Where this process alone sees the disk read-only, one who can write goes before `/run`.
         let store = local.store.map(|store| store.continuing(!has_door));
-        let judge = if has_door { judge(&local.policy, Uid::effective().as_raw()) } else { None };
-        Self { local: Local { store, ..local }, has_door, judge }
+        let judges = has_door && judge(&local.policy, Uid::effective().as_raw()).is_some();
+        Self { local: Local { store, ..local }, has_door, judges }
     }
 
     /// The fault of the policy, for programs.
@@ -254,17 +254,24 @@ impl Front {
         self.has_door && error.is_out_of_reach()
     }
 
+    /// Is this somebody whom the process may not look up, but have a code judged for?
+    fn hides(&self, account: &Account) -> bool {
+        self.judges && account.uid != Uid::effective().as_raw()
+    }
+
     /// Has this user a factor? Where nobody else may be looked up, everybody else has one: they are asked, and pam-totpd
     /// refuses who is not enrolled, whatever the policy says of those.
     pub fn is_enrolled(&self, name: &str) -> Result<bool, StoreError> {
-        if self.judge.is_some() {
+        if self.judges {
             let account = account::by_name(name).map_err(|account::Unavailable| StoreError::NoAccounts)?;
-            if account.as_ref().is_none_or(|account| account.uid != Uid::effective().as_raw()) {
+            if account.as_ref().is_none_or(|account| self.hides(account)) {
                 return Ok(account.is_some());
             }
         }
         match self.store().and_then(|store| store.is_enrolled(name)) {
-            Err(error) if self.asks(&error) => Ok(client::preview(name).map_err(|door| beside(error, door))?.is_some()),
+            Err(error) if self.asks(&error) => {
+                Ok(client::preview(name).map_err(|door| beside(self.policy(), error, door))?.is_some())
+            }
             here => here,
         }
     }
@@ -284,7 +291,7 @@ impl Front {
                 let store = store.clone().continuing(true);
                 verify::verify(&store, self.policy(), account, login.source, answer, memory.as_ref())
             }
-            (verdict, _) => verdict.map_err(|door| beside(error, door)),
+            (verdict, _) => verdict.map_err(|door| beside(self.policy(), error, door)),
         }
     }
 }
@@ -303,7 +310,7 @@ impl Desk for Front {
             // What a program without root has proved it could not store: `pam-totp enroll` is for that.
             Preview::Enroll { account, .. } if self.is_for_owners() => Preview::Ask(Standing::Unenrolled(account)),
             // As everybody else whom it may not look up.
-            Preview::Ignore(Reason::NotEnrolled, None) if self.judge.is_some() => Preview::Ask(Standing::Unknown),
+            Preview::Ignore(Reason::NotEnrolled, None) if self.judges => Preview::Ask(Standing::Unknown),
             preview => preview,
         }
     }
@@ -311,10 +318,10 @@ impl Desk for Front {
     fn digits(&self, standing: &Standing) -> Digits {
         let Standing::Enrolled(account) = standing else { return Digits::SIX };
         let digits = match self.local.digits_of(account) {
-            Err(error) if self.asks(&error) => client::preview(&account.name).map_err(|door| beside(error, door)),
-            here => here,
+            Err(error) if self.asks(&error) && !self.hides(account) => client::preview(&account.name).ok(),
+            here => here.ok(),
         };
-        digits.ok().flatten().unwrap_or(Digits::SIX)
+        digits.flatten().unwrap_or(Digits::SIX)
     }
 
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
@@ -324,7 +331,7 @@ impl Desk for Front {
                 self.verify_at_door(error, account, login, answer)
             }
             // Nobody hears by the time whether there is such a user.
-            (Err(_), Standing::Unknown) if self.judge.is_some() => {
+            (Err(_), Standing::Unknown) if self.judges => {
                 let _ = client::verify(login.name.unwrap_or_default(), login, answer);
                 Ok(None)
             }
@@ -366,13 +373,15 @@ impl Desk for Front {
 const FIRST_USER: u32 = 1_000;
 
 /// Both are told: what this process could not do itself, and why nobody did it for it.
-fn beside(here: StoreError, door: DoorError) -> StoreError {
+fn beside(policy: &Policy, here: StoreError, door: DoorError) -> StoreError {
     if door != DoorError::NotForYou {
         return StoreError::Door(Box::new(here), door);
     }
     let uid = Uid::effective().as_raw();
     let own = account::by_uid(uid).ok().flatten();
-    StoreError::NoJudge { own: own.map_or_else(|| format!("uid {uid}"), |own| own.name), daemon: uid < FIRST_USER }
+    let own = own.map_or_else(|| format!("uid {uid}"), |own| own.name);
+    let judges = || policy.judges.iter().chain([&own]).cloned().collect::<Vec<_>>().join(",");
+    StoreError::NoJudge { judges: (uid < FIRST_USER).then(judges), own }
 }
 
 /// The account of this uid, if the policy's `[door] judges` names it. Root needs no leave.

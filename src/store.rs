@@ -69,8 +69,8 @@ pub enum StoreError {
     NoJudge {
         /// The account's name.
         own: String,
-        /// Is it one of a daemon?
-        daemon: bool,
+        /// If it is a daemon's: those that may, and it.
+        judges: Option<String>,
     },
     /// The files are out of this process's reach, and why; and why the door was no help.
     Door(Box<StoreError>, DoorError),
@@ -100,18 +100,12 @@ impl fmt::Display for StoreError {
             Self::NameTooLong => write!(f, "the user name is longer than {MAX_NAME} bytes and cannot enroll"),
             Self::NoAccounts => f.write_str("the account could not be looked up"),
             Self::TooLarge => f.write_str("the state record does not fit its slot"),
-            Self::NoJudge { own, daemon } => {
+            Self::NoJudge { own, judges } => {
                 let own = clean(own);
                 write!(f, "this program runs as {own} and may not have the codes of other users judged")?;
-                match daemon {
-                    true => {
-                        write!(
-                            f,
-                            ": `[door] judges = [\"{own}\"]` in {} lets it; see `pam-totp doctor`",
-                            crate::policy::PATH
-                        )
-                    }
-                    false => Ok(()),
+                match judges {
+                    Some(judges) => write!(f, ": `pam-totp policy set door.judges {}` lets it", clean(judges)),
+                    None => Ok(()),
                 }
             }
             Self::Door(here, door) => write!(f, "{here}; asked instead, {door}"),

@@ -201,9 +201,14 @@ fn where_it_may_not_the_log_says_so_and_what_helps() {
         system.policy("unenrolled = \"allow\"\n");
         assert_eq!(logs_in(system, "alice", &code(T)), AUTH_ERR);
         system.log.line(
-            "store error: this program runs as www-data and may not have the codes of other users judged: `[door] judges = \
-             [\"www-data\"]` in /etc/security/pam_totp.toml lets it; see `pam-totp doctor`",
+            "store error: this program runs as www-data and may not have the codes of other users judged: `pam-totp policy \
+             set door.judges www-data` lets it",
         );
+        system.policy("[door]\njudges = [\"games\"]\n");
+        assert_eq!(logs_in(system, "alice", &code(T)), AUTH_ERR);
+        system.log.line("`pam-totp policy set door.judges games,www-data` lets it");
+        system.runs(Command::new("pam-totp").args(["policy", "set", "door.judges", "games,www-data"]));
+        assert_eq!(logs_in(system, "alice", &code(T)), SUCCESS);
         assert_eq!(system.log.count("not authorized to modify"), 0);
         // No advice to let a user's programs ask about others.
         let carol = system.user("carol");

@@ -12,6 +12,7 @@ mod cockpit;
 mod confdir;
 mod corpora;
 mod counts;
+mod daemons;
 mod demo;
 mod devices;
 mod disks;
