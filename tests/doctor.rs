@@ -171,6 +171,31 @@ fn who_is_not_root_is_told_what_could_not_be_looked_at() {
     });
 }
 
+/// PostgreSQL and nginx, which run as postgres and www-data.
+#[test]
+fn a_daemon_whose_codes_nobody_judges_is_named() {
+    throw_away(|system| {
+        in_order(system);
+        let stack = include_str!("../pam.d/postgresql");
+        system.file("/etc/pam.d/postgresql", stack);
+        let closed = findings(system);
+        assert!(codes(&closed).contains(&"no_door"), "it needs the socket: {closed:#?}");
+        let _door = Door::open(now());
+        let no_judge = |found: &[Value]| found.iter().find(|finding| finding["code"] == "no_judge").cloned();
+        let told = no_judge(&findings(system)).expect("a finding");
+        assert!(told["message"].as_str().is_some_and(|text| text.contains("postgresql runs as postgres")), "{told}");
+        assert_eq!(told["fix"][0], "pam-totp policy set door.judges postgres", "{told}");
+        paste(system, &told);
+        assert_eq!(no_judge(&findings(system)), None);
+        // Whoever is there already stays there.
+        system.file("/etc/pam.d/nginx", stack);
+        let told = no_judge(&findings(system)).expect("a finding");
+        assert_eq!(told["fix"][0], "pam-totp policy set door.judges postgres,www-data", "{told}");
+        paste(system, &told);
+        assert_eq!(no_judge(&findings(system)), None);
+    });
+}
+
 #[test]
 fn the_door_is_knocked_at() {
     throw_away(|system| {

@@ -1,12 +1,14 @@
 //! `[remember]`: an address from which a code was given is not asked for another one for some hours.
 
+use crate::support::application::{self, SERVICE, SUCCESS, Said, application, at};
+use crate::support::codes::code_at;
 use crate::support::lanes;
 use crate::support::network::{
     ELSEWHERE, HOST, NEIGHBOR, OFFICE, answers_and_is_refused, gets_in, gets_in_by_code, gets_in_by_password, is_asked,
     ssh, start,
 };
 use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE, key_pair};
-use crate::support::system::{KEY, System, User, throw_away};
+use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use pam_totp::state::Record;
 use pam_totp::store::Store;
 use std::path::Path;
@@ -108,5 +110,32 @@ fn while_a_login_is_judged_the_address_stays_remembered() {
         judged.settle(None).expect("writes it");
         drop(judged);
         is_asked(OFFICE, &alice);
+    });
+}
+
+/// A mail program opens its connections all at once, with one password and one code.
+#[test]
+fn four_connections_with_one_code_get_in_where_the_address_is_remembered() {
+    const T: u64 = 1_800_000_000;
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        let one_field = "auth requisite pam_totp.so forward_pass\nauth requisite pam_unix.so use_first_pass nodelay\n\
+                         auth required pam_totp.so nodelay\n";
+        system.stack(SERVICE, one_field);
+        let connects = |time: u64, from: &str, code: &str| {
+            let rhost = format!("rhost={from}");
+            let mut four = application();
+            four.args(["-p", "4", "-i", "tty=", "-i", &rhost, SERVICE, "alice"]);
+            let output = system.reads(at(time, &mut four), &format!("{PASSWORD}{code}\n"));
+            Said::read(&output).count(SUCCESS)
+        };
+        assert_eq!(connects(T, OFFICE, &code_at(KEY, T)), 1, "a code for each");
+        system.policy(&POLICY.replace("sshd", SERVICE));
+        for (time, from) in [(T + 30, OFFICE), (T + 60, ELSEWHERE)] {
+            let code = code_at(KEY, time);
+            assert_eq!(connects(time, from, &code), 4, "the first one has the address remembered");
+            assert_eq!(connects(time, NEIGHBOR, &code), 0, "a used code from another address");
+        }
     });
 }

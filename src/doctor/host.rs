@@ -301,6 +301,19 @@ pub struct Door {
     pub needed_by: Vec<String>,
     /// The store's disk is read-only.
     pub read_only: bool,
+    /// Stacks of daemons with an account of their own.
+    pub daemons: Vec<Daemon>,
+    /// The accounts that the policy's `[door] judges` names.
+    pub judges: Vec<String>,
+}
+
+/// A daemon that runs PAM without root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Daemon {
+    /// Its service.
+    pub service: String,
+    /// Its account.
+    pub account: String,
 }
 
 /// Is the door there, whose is it, and does it answer?
@@ -322,15 +335,13 @@ pub fn door(door: &Door) -> Vec<Finding> {
     }
     if door.verify.is_none() && door.root.is_none() {
         let who = match () {
-            () if !door.needed_by.is_empty() => {
-                Some(format!("{} cannot open the files themselves", door.needed_by.join(", ")))
-            }
+            () if !door.needed_by.is_empty() => Some(format!("needed by {}", door.needed_by.join(", "))),
             () if door.read_only => Some("the disk with the keys is read-only".to_owned()),
             () => None,
         };
         findings.push(match who {
             Some(who) => {
-                Finding::warning(DOOR, "no_door", format!("closed, but {who}: they refuse everybody")).mended_by(ENABLE)
+                Finding::warning(DOOR, "no_door", format!("closed, but {who}: everybody is refused")).mended_by(ENABLE)
             }
             None => Finding::note(
                 DOOR,
@@ -340,6 +351,7 @@ pub fn door(door: &Door) -> Vec<Finding> {
             .mended_by(ENABLE),
         });
     }
+    findings.extend(no_judge(door));
     if let (Some(Err(error)), true) = (&door.answer, door.root.is_some()) {
         let fix = ["systemctl restart pam-totpd.socket pam-totpd-root.socket"];
         findings.push(Finding::fault(DOOR, "door_silent", error.to_string()).mended_by(fix));
@@ -348,6 +360,25 @@ pub fn door(door: &Door) -> Vec<Finding> {
         findings.push(Finding::fine(DOOR, "answers"));
     }
     findings
+}
+
+/// Daemons whose codes nobody judges.
+fn no_judge(door: &Door) -> Option<Finding> {
+    let missing: Vec<&Daemon> = door.daemons.iter().filter(|daemon| !door.judges.contains(&daemon.account)).collect();
+    let named: Vec<String> =
+        missing.iter().map(|daemon| format!("{} runs as {}", clean(&daemon.service), clean(&daemon.account))).collect();
+    let mut judges = door.judges.clone();
+    for daemon in &missing {
+        if !judges.contains(&daemon.account) {
+            judges.push(daemon.account.clone());
+        }
+    }
+    let what = format!(
+        "{}, which may not have codes judged for other users ([door] judges): it refuses everybody",
+        named.join(", ")
+    );
+    let fix = format!("pam-totp policy set door.judges {}", quoted(&judges.join(",")));
+    (!missing.is_empty()).then(|| Finding::warning(DOOR, "no_judge", what).mended_by([fix]))
 }
 
 #[cfg(test)]

@@ -75,6 +75,17 @@ const LOCKERS: [&str; 19] = [
     "physlock",
 ];
 
+/// Services of daemons that run PAM as an account of their own, and what that is called, by the distribution.
+const DAEMONS: [(&str, &[&str]); 7] = [
+    ("postgresql", &["postgres"]),
+    ("nginx", &["www-data", "nginx"]),
+    ("apache2", &["www-data", "apache", "wwwrun"]),
+    ("httpd", &["apache", "www-data"]),
+    ("radiusd", &["freerad", "radiusd"]),
+    ("freeradius", &["freerad", "radiusd"]),
+    ("squid", &["proxy", "squid"]),
+];
+
 /// Is this a module that knows who it is?
 pub fn is_credential(line: &Line) -> bool {
     is_password(line) || FACTORS.contains(&line.module_name())
@@ -106,6 +117,11 @@ pub fn beside(line: &Line) -> Answer {
             _ => Answer::Success,
         },
     }
+}
+
+/// The accounts as which this service may run, if it is a daemon's without root.
+pub fn daemon(service: &str) -> &'static [&'static str] {
+    DAEMONS.iter().find(|(name, _)| *name == service).map_or(&[], |(_, accounts)| accounts)
 }
 
 /// Does this service run as its user?

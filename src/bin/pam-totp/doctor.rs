@@ -43,7 +43,7 @@ pub fn doctor(config: Option<&Path>) -> Report {
     findings.extend(judge::judge(&files, &circumstances(&desk)));
     if !disk::is_entered() {
         findings.extend(servers(&desk, &files));
-        findings.extend(host::door(&gather::door(&files, &desk.policy().store)));
+        findings.extend(host::door(&gather::door(&files, desk.policy())));
     }
     findings.extend(unseen());
     report(&findings)

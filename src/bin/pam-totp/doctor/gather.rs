@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Uid;
 use pam_totp::account;
 use pam_totp::disk;
-use pam_totp::doctor::host::{Clock, Door, Module, ModuleFile, Socket, Stale, Sudo, is_old, unit, version_in};
-use pam_totp::doctor::modules::runs_without_root;
+use pam_totp::doctor::host::{Clock, Daemon, Door, Module, ModuleFile, Socket, Stale, Sudo, is_old, unit, version_in};
+use pam_totp::doctor::modules::{self, runs_without_root};
 use pam_totp::doctor::sshd::Sshd;
 use pam_totp::doctor::stacks::{Files, Kind, lines};
 use pam_totp::door::client;
+use pam_totp::policy::Policy;
 
 use super::ask::ask;
 
@@ -165,17 +166,25 @@ pub fn sudo(files: &Files) -> Sudo {
     }
 }
 
-pub fn door(files: &Files, store: &Path) -> Door {
+pub fn door(files: &Files, policy: &Policy) -> Door {
     let socket = |path| fs::symlink_metadata(path).ok().map(|m| Socket { uid: m.uid(), mode: m.mode() & 0o7777 });
     // From 127 on polkit's helper is root in a sandbox that sees the disk read-only.
     let sandboxed = |name: &str| name == "polkit-1" && Path::new(POLKIT_HELPER).exists();
     let mut needed_by: Vec<String> = files.naming_us().into_iter().map(|stack| stack.service).collect();
-    needed_by.retain(|name| runs_without_root(name) || sandboxed(name));
+    let daemons: Vec<Daemon> = needed_by.iter().filter_map(|service| running_as(service)).collect();
+    needed_by.retain(|name| runs_without_root(name) || sandboxed(name) || daemons.iter().any(|d| d.service == *name));
     let (verify, root) = (socket("/run/pam_totp/verify.sock"), socket("/run/pam_totp/root.sock"));
     let own = account::by_uid(Uid::effective().as_raw()).ok().flatten();
     let there = if Uid::effective().is_root() { root } else { verify };
     let answer = own.filter(|_| there.is_some()).map(|account| client::preview(&account.name).map(|_| ()));
-    Door { verify, root, answer, needed_by, read_only: is_read_only(store) }
+    let (read_only, judges) = (is_read_only(&policy.store), policy.judges.clone());
+    Door { verify, root, answer, needed_by, read_only, daemons, judges }
+}
+
+/// The account of a daemon that runs PAM without root.
+fn running_as(service: &str) -> Option<Daemon> {
+    let account = modules::daemon(service).iter().find(|name| matches!(account::by_name(name), Ok(Some(_))))?;
+    Some(Daemon { service: service.to_owned(), account: (*account).to_owned() })
 }
 
 /// The mount that a folder is in.
