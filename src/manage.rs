@@ -1,4 +1,4 @@
-//! The transactions that change a user's factor.
+//! The transactions that change a user's enrollment.
 //!
 //! Each commits in this order: the state that serves old and new, then the secret, then the state pruned. A crash
 //! anywhere leaves the old or the new secret and a state that fits both.
@@ -43,9 +43,9 @@ use upkeep::{forget_trusts, void_codes};
 pub enum ManageError {
     /// The store refuses.
     Store(StoreError),
-    /// There is a factor, and it was not said to replace it.
+    /// There is an enrollment, and it was not said to replace it.
     AlreadyEnrolled,
-    /// There is no factor.
+    /// There is no enrollment.
     NotEnrolled,
     /// There is a device of that name.
     DeviceExists,
@@ -55,7 +55,7 @@ pub enum ManageError {
     WhichDevice,
     /// More devices than a record holds.
     TooManyDevices,
-    /// The last device goes with the factor, and not by its name.
+    /// The last device goes with the enrollment, and not by its name.
     OnlyDevice,
     /// Codes of another length than those of the other devices.
     OtherDigits,
@@ -76,7 +76,7 @@ pub enum ManageError {
     },
     /// The code proves the key, but was used already.
     UsedCode,
-    /// A change by the user himself needs a code of the factor that he has.
+    /// A change by users themselves needs a code of what they have enrolled.
     CodeNeeded,
     /// That code is not right, or cannot be looked at now.
     CodeRefused {
@@ -122,27 +122,27 @@ impl fmt::Display for ManageError {
         match self {
             Self::Store(error) => error.fmt(f),
             Self::AlreadyEnrolled => f.write_str("already enrolled: --replace makes a new key and voids the old one"),
-            Self::DeviceExists => f.write_str("there is a device of that name: --replace voids its key"),
+            Self::DeviceExists => f.write_str("there is already a device of that name: --replace gives it a new key, another NAME adds a device"),
             Self::NoSuchDevice => f.write_str("there is no device of that name: `pam-totp status` shows them"),
             Self::WhichDevice => f.write_str("there are several devices: say which with --device NAME"),
-            Self::TooManyDevices => f.write_str("five devices are the most: remove one, or --replace it"),
+            Self::TooManyDevices => f.write_str("a user can have five devices: remove one, or --replace one"),
             Self::OnlyDevice => {
-                f.write_str("that is the only device: `remove` without --device takes off the factor and all")
+                f.write_str("that is the only device: use `remove` without --device")
             }
-            Self::OtherDigits => f.write_str("all devices of a user have codes of the same number of digits"),
-            Self::SameKey => f.write_str("a device of this user has this key already: make a new one"),
+            Self::OtherDigits => f.write_str("all devices of a user must have codes of the same number of digits: leave --digits out"),
+            Self::SameKey => f.write_str("a device of this user has this key already: use another key"),
             Self::NotConsecutive => f.write_str(
                 "these are not two codes in a row, or they are too far off: wait for the next two and type both",
             ),
             Self::NoCounter => {
-                f.write_str("the token's counter was lost: root sets it with `pam-totp resync USER --counter N`")
+                f.write_str("the device's counter was lost: root sets it with `pam-totp resync USER --counter N`")
             }
             Self::TooManyPairs => f.write_str("too many wrong codes were entered just now: try again in 10 s"),
-            Self::NotHotp => f.write_str("only a token of type hotp has a counter"),
+            Self::NotHotp => f.write_str("only a device of type hotp has a counter: leave --counter out"),
             Self::NotEnrolled => f.write_str("not enrolled"),
             Self::WrongCode { .. } => f.write_str("The security code is invalid."),
             Self::UsedCode => f.write_str("This code was already used. Take the next one."),
-            Self::CodeNeeded => f.write_str("this needs a code of the phone that is enrolled, or a backup code"),
+            Self::CodeNeeded => f.write_str("this needs a code of a device that is enrolled, or a backup code: type one at the prompt, or as the last line of stdin"),
             Self::CodeRefused { outcome, now } => {
                 let invalid = "The code of the device that is enrolled is invalid.";
                 f.write_str(user::refused(outcome, *now).as_deref().unwrap_or(invalid))
@@ -161,12 +161,12 @@ impl std::error::Error for ManageError {}
 pub enum By<'a> {
     /// Root's.
     Root,
-    /// The user's own. Whatever he has enrolled must be proved by a code in the same request, so that a stolen
-    /// session can neither add to, nor replace, nor remove the factor.
+    /// The user's own. What they have enrolled must be proved by a code in the same request, so that a stolen
+    /// session can neither add to, nor replace, nor remove it.
     Owner(Option<&'a Answer>),
 }
 
-/// A change of one user's factor.
+/// A change of one user's enrollment.
 #[derive(Clone)]
 pub enum Change<'a> {
     /// A new device.
@@ -190,9 +190,9 @@ pub enum Change<'a> {
         /// Seconds since 1970.
         until: u64,
     },
-    /// Take the factor off.
+    /// Remove the enrollment.
     Remove,
-    /// Take one device of several off.
+    /// Remove one device of several.
     RemoveDevice(String),
     /// Follow a device to where two consecutive codes show it: of this name, or whichever it is.
     Resync {
@@ -319,7 +319,7 @@ pub fn make_codes(count: u8) -> Result<(BackupCodes, Codes), ManageError> {
     BackupCodes::make(&random, count, clock::now()).ok_or(ManageError::NoRandom)
 }
 
-/// To an owner a first enrollment is another right than a further device, so he must say which it is.
+/// To owners a first enrollment is another right than a further device, so they must say which it is.
 fn may_set(by: By<'_>, place: &Place, enrolled: bool) -> Result<(), ManageError> {
     match (by, place) {
         (_, Place::First) if enrolled => Err(ManageError::AlreadyEnrolled),
@@ -388,7 +388,7 @@ impl Transaction<'_> {
         Ok(shown)
     }
 
-    /// What a new device finds. A file that cannot be used is replaced whole: that is how root mends it.
+    /// What a new device finds. A file that cannot be used is replaced whole: that is how root fixes it.
     fn old(&self, place: &Place) -> Result<Option<Enrollment>, ManageError> {
         match (self.locked.enrollment(self.account), place) {
             (Err(error @ (StoreError::Io(..) | StoreError::Newer(_))), _) => Err(error.into()),

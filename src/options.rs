@@ -43,7 +43,7 @@ pub struct BadOption(pub String);
 
 impl fmt::Display for BadOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "module argument {}: see pam_totp(8); refusing everybody until it is mended", self.0)
+        write!(f, "module argument {}: see pam_totp(8); refusing everybody until it is fixed", self.0)
     }
 }
 

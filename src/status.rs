@@ -1,4 +1,4 @@
-//! What can be told of a user's factor without telling a secret.
+//! What can be told of a user's enrollment without telling a secret.
 
 use crate::account::Account;
 use crate::backup::{TEMPORARY_BITS, Temporary};
@@ -7,7 +7,7 @@ use crate::state::{LaneKey, Proving, Record, Since};
 use crate::store::{Store, StoreError};
 use crate::throttle::{self, Level, Limits};
 
-/// A user's factor from outside.
+/// A user's enrollment from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// Whether there is one.
@@ -77,7 +77,7 @@ pub struct Wait {
 }
 
 impl Status {
-    /// Looks without the lock; makes nothing. As at a login, a factor that another uid than the account's enrolled
+    /// Looks without the lock; makes nothing. As at a login, an enrollment that another uid than the account's enrolled
     /// is an error; that of an account that is gone is not.
     pub fn of(
         store: &Store,

@@ -95,8 +95,8 @@ impl fmt::Display for StoreError {
             Self::Newer(p) => {
                 write!(f, "{} was written by a newer pam_totp: restart this service", p.display())
             }
-            Self::Broken(p, broken) => write!(f, "{} is damaged: {broken}: enroll again", p.display()),
-            Self::NotTheirs(p, what) => write!(f, "{} {what}: `pam-totp rename` or `remove` mends it", p.display()),
+            Self::Broken(p, broken) => write!(f, "{} is damaged: {broken}: enroll this user again", p.display()),
+            Self::NotTheirs(p, what) => write!(f, "{} {what}: fix it with `pam-totp rename` or `remove`", p.display()),
             Self::NameTooLong => write!(f, "the user name is longer than {MAX_NAME} bytes and cannot enroll"),
             Self::NoAccounts => f.write_str("the account could not be looked up"),
             Self::TooLarge => f.write_str("the state record does not fit its slot"),
@@ -168,7 +168,7 @@ impl Store {
             return fault("names another user");
         }
         if enrollment.uid != account.uid {
-            return fault("was enrolled by another uid (the account was made anew)");
+            return fault("was enrolled by another uid (the account was deleted and created again)");
         }
         Ok(Some(enrollment))
     }

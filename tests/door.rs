@@ -161,8 +161,8 @@ fn nothing_that_is_there_changes_without_a_code_of_it() {
         assert_eq!(asks(system, &alice, "preview\nuser alice"), "standing none");
         for line in [
             "made new backup codes for alice (asked by",
-            "enrolled anew alice (asked by",
-            "removed the factor of alice (asked by",
+            "replaced a device of alice (asked by",
+            "removed the enrollment of alice (asked by",
         ] {
             system.log.line(line);
         }

@@ -191,7 +191,7 @@ fn a_qr_code_goes_to_the_terminal_or_nowhere() {
         backup_code(&mut terminal);
         assert_eq!(terminal.ends().1, 0);
         let output = fs::read_to_string("/tmp/output").expect("text");
-        assert_eq!(output, "Your backup codes are on.\nbob\n");
+        assert_eq!(output, "Your backup codes are on. The next login needs the next code of the app.\nbob\n");
         assert!(is_enrolled("bob"));
     });
 }

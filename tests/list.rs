@@ -78,7 +78,7 @@ fn who_has_no_factor_and_who_must_have_one() {
         let (_, said, _) = program(system, &with_group(&["list", "--unenrolled"]), "");
         assert_eq!(said.split_whitespace().collect::<Vec<_>>(), ["bob", "not", "enrolled"]);
         let (exit, said, _) = program(system, &["list", "--orphans"], "");
-        assert_eq!((exit, said.as_str()), (0, "Every factor has its account.\n"));
+        assert_eq!((exit, said.as_str()), (0, "Every enrollment has its account.\n"));
         assert_eq!(error_code(system, &["list", "--group", "none-here"], ""), (2, "no_such_group".into()));
         assert_eq!(error_code(system, &["list", "--orphans", "--required"], ""), (2, "usage".into()));
     });
@@ -103,7 +103,7 @@ fn factors_without_an_owner_are_found_and_taken_off() {
         let modified = |users: &[&str]| json!({ "version": 1, "modified": users, "failed": {} });
         assert_eq!(object(system, &named, ""), (0, modified(&["bob"])));
         assert_eq!(object(system, &["remove", "--orphans", "--yes"], ""), (0, modified(&["alice"])));
-        system.log.line("removed the factor of alice (by root, uid 0)");
+        system.log.line("removed the enrollment of alice (by root, uid 0)");
         assert_eq!(kept("alice"), (false, false), "the next alice starts clean");
         assert_eq!(kept("bob"), (false, true), "there is a bob, whose used codes still count");
         assert_eq!(kept("carol"), (true, true), "a damaged file is its owner's all the same");
@@ -160,7 +160,7 @@ fn who_takes_the_factor_off_everybody_keeps_his_own() {
         let mut command = Command::new("pam-totp");
         command.args(["remove", "--all"]);
         let mut terminal = Terminal::run(command);
-        terminal.sees("Take the factor off 3 users?");
+        terminal.sees("Turn two-factor authentication off for 3 users?");
         terminal.answers("[y/N] ", "no");
         assert_eq!(terminal.ends().1, 1);
         assert_eq!(listed(system, &[]), ["alice", "bob", "carol"]);
@@ -179,7 +179,7 @@ fn who_takes_the_factor_off_everybody_keeps_his_own() {
         let answer: Value = serde_json::from_slice(&output.stdout).expect("one object");
         assert_eq!(answer["modified"], json!(["alice", "bob"]));
         assert_eq!(listed(system, &[]), ["carol"]);
-        system.log.line("removed the factor of bob (by carol, uid ");
+        system.log.line("removed the enrollment of bob (by carol, uid ");
     });
 }
 
@@ -193,7 +193,7 @@ fn with_its_account_a_factor_goes() {
         let output = system.runs(Command::new("userdel").arg("alice"));
         assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b""[..], &b""[..]));
         assert_eq!(kept("alice"), (false, false));
-        system.log.line("removed the factor of alice (by root, uid 0)");
+        system.log.line("removed the enrollment of alice (by root, uid 0)");
         assert_eq!(kept("bob"), (true, true));
         // Debian's deluser ends in the same place.
         system.runs(Command::new("/usr/sbin/deluser").arg("bob"));

@@ -104,7 +104,7 @@ fn a_user_enrolls_renews_replaces_and_removes_with_a_code_each_time() {
         assert!(!fs::exists(SECRET).expect("looks"));
         let (screen, exit) = on_terminal(&alice, &["remove"]).ends();
         assert_eq!((screen.as_str(), exit), ("pam-totp: alice: not enrolled\n", 1));
-        system.log.line("removed the factor of alice (asked by uid ");
+        system.log.line("removed the enrollment of alice (asked by uid ");
     });
 }
 

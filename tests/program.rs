@@ -108,7 +108,7 @@ fn a_panel_generates_sets_verifies_and_removes() {
 
         let (exit, removed) = object(system, &["remove", "bob"], "");
         assert_eq!((exit, removed), (0, json!({ "version": 1, "modified": ["bob"], "failed": {} })));
-        system.log.line("removed the factor of bob (by root, uid 0)");
+        system.log.line("removed the enrollment of bob (by root, uid 0)");
         // The state stays, so that a key which comes back does not bring its used codes back.
         let (_, _) = object(system, &["set", "bob", "--no-code"], key);
         assert_eq!(object(system, &["verify", "bob"], &code).1["reason"], "used");
@@ -185,7 +185,7 @@ fn what_cannot_be_moved_is_said_with_its_name() {
         system.enrolled("carol");
         let (bob, carol) = (files("bob"), files("carol"));
         let (exit, _, stderr) = program(system, &["rename", "bob", "carol"], "");
-        assert_eq!((exit, &*stderr), (1, "pam-totp: carol has a factor of its own: remove that one first\n"));
+        assert_eq!((exit, &*stderr), (1, "pam-totp: carol is enrolled already: remove that enrollment first\n"));
         assert_eq!((files("bob"), files("carol")), (bob, carol));
         assert_eq!(program(system, &["remove", "bob"], "").0, 0);
         let (exit, _, stderr) = program(system, &["rename", "bob", "carol"], "");
@@ -218,7 +218,7 @@ fn an_account_made_anew_does_not_inherit_a_factor_and_rename_mends_it() {
         assert_eq!(program(system, &["verify", "bob"], &bob.code()).0, 0);
         system.runs(Command::new("usermod").args(["--login", "robert", "bob"]));
         assert_eq!(object(system, &["rename", "bob", "robert"], "").1["renamed"], true);
-        system.log.line("moved the factor of bob to robert (by root, uid 0)");
+        system.log.line("moved the enrollment of bob to robert (by root, uid 0)");
         assert_eq!(
             object(system, &["verify", "robert"], &code_at(KEY, now())).1["reason"],
             "used",

@@ -105,7 +105,7 @@ fn every_change_is_made_there_and_none_here() {
         assert_eq!(here(), before, "something of this system changed");
         assert!(program(system, &["status", "alice"], "").1.contains("alice is enrolled."));
         system.log.line("--root /mnt: switched the policy off (by root, uid 0)");
-        system.log.line("--root /mnt: removed the factor of yann (by root, uid 0)");
+        system.log.line("--root /mnt: removed the enrollment of yann (by root, uid 0)");
     });
 }
 

@@ -138,7 +138,7 @@ fn the_service_does_its_work_in_its_sandbox() {
         let verify = format!("verify\nuser alice\ncode {}", codes[0]);
         assert!(asks(system, &alice, &verify).ends_with(" backup 1"));
         assert_eq!(asks(system, &alice, &format!("remove\nuser alice\ncurrent {}", codes[1])), "done");
-        system.log.line("removed the factor of alice (asked by");
+        system.log.line("removed the enrollment of alice (asked by");
 
         let calls = calls();
         assert!(

@@ -231,11 +231,11 @@ impl Clerk<'_> {
             Deed::Look | Deed::Judge => "looked at",
             Deed::Enroll(_) => "enrolled",
             Deed::Add(_) => "added a device for",
-            Deed::Replace(_) => "enrolled anew",
+            Deed::Replace(_) => "replaced a device of",
             Deed::Resync => "resynchronized a device of",
             Deed::BackupCodes => "made new backup codes for",
             Deed::RemoveDevice => "removed a device of",
-            Deed::Remove => "removed the factor of",
+            Deed::Remove => "removed the enrollment of",
         };
         self.log(&format!("{done} {}", clean(&account.name)));
         Ok(Reply::Done(codes))

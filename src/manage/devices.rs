@@ -8,7 +8,7 @@ use crate::enrollment::{Device, MAX_DEVICES};
 pub enum Place {
     /// The user has none yet.
     First,
-    /// Beside those that he has.
+    /// Beside those that they have.
     Beside,
     /// Instead of the one of this name, or of the only one, whose name it takes.
     InsteadOf(Option<String>),
@@ -38,7 +38,7 @@ pub fn placed(mut devices: Vec<Device>, mut device: Device, place: &Place) -> Re
     }
 }
 
-/// The devices without the named one, of which at least one must stay: who has none has no factor.
+/// The devices without the named one, of which at least one must stay: who has none has no enrollment.
 pub fn without(mut devices: Vec<Device>, name: &str) -> Result<Vec<Device>, ManageError> {
     named_mut(&mut devices, Some(name))?;
     devices.retain(|device| device.name != name);

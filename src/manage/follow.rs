@@ -74,7 +74,7 @@ impl Transaction<'_> {
     }
 }
 
-/// A factor and its record, as they stand under the lock.
+/// An enrollment and its record, as they stand under the lock.
 struct Healed {
     enrollment: Enrollment,
     record: Record,

@@ -1,4 +1,4 @@
-//! What root does to a factor without touching its keys: takes it off, clears waits, moves it, forgets it, adds the
+//! What root does to an enrollment without touching its keys: takes it off, clears waits, moves it, forgets it, adds the
 //! backup codes that its first login has shown.
 
 use super::ManageError;
@@ -12,7 +12,7 @@ use crate::state::{BackupState, Proving, Record};
 use crate::store::{Locked, Store, StoreError};
 use crate::throttle;
 
-/// Takes the factor off; works when the account is gone and when the file is unusable.
+/// Takes the enrollment off; works when the account is gone and when the file is unusable.
 pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {
     if !store.is_enrolled(name)? {
         return Err(ManageError::NotEnrolled);
@@ -25,7 +25,7 @@ pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {
 }
 
 /// Which codes of a set that is gone were used, nobody can tell any more: an import that brings them again must not take
-/// them for those that it left itself. The factor is off by now, whatever comes of this.
+/// them for those that it left itself. The enrollment is off by now, whatever comes of this.
 pub(super) fn void_codes(locked: &mut Locked<'_>) {
     let Ok(Some(mut record)) = locked.record() else { return };
     if let Some(state) = &mut record.backup {
@@ -131,7 +131,7 @@ pub fn add_codes(
     Ok(true)
 }
 
-/// Moves a factor to an account, or ties it to the account's present uid where the names are the same.
+/// Moves an enrollment to an account, or ties it to the account's present uid where the names are the same.
 pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError> {
     if !store.is_enrolled(old)? {
         return Err(ManageError::NotEnrolled);
@@ -157,7 +157,7 @@ pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError
     to.record()?;
     to.commit(&record.unwrap_or_default())?;
     // First it names the new account, so that it is the old one's no more, and only then it goes there: at no moment does
-    // one key serve two accounts. Whoever is killed in between finds it where it was, and the same command goes on.
+    // one key serve two accounts. Who is killed in between finds it where it was, and the same command goes on.
     let given = from.replace_secret(&moved(enrollment.clone())).and_then(|()| from.give_secret(&to));
     if given.is_err() && store.is_enrolled(old) == Ok(true) {
         let _ = from.replace_secret(&enrollment);

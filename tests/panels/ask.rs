@@ -41,7 +41,7 @@ fn the_log_says_who_in_the_panel_did_it() {
         assert_eq!(object(system, &["unlock", "bob", "--by", "reseller7"], "").0, 0);
         system.log.line("unlocked bob (by root, uid 0 for panel user reseller7)");
         assert_eq!(object(system, &["--by", "a b\nc)", "remove", "bob"], "").0, 0);
-        system.log.line("removed the factor of bob (by root, uid 0 for panel user a?b?c))");
+        system.log.line("removed the enrollment of bob (by root, uid 0 for panel user a?b?c))");
         assert_eq!(error_code(system, &["--by", "", "unlock", "bob"], ""), (2, "usage".into()));
         let output = system.tries(bob.command("pam-totp").args(["--by", "root", "status", "--json"]), "");
         assert_eq!(output.status.code(), Some(4), "{output:?}");

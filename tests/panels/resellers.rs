@@ -35,7 +35,7 @@ fn a_reseller_looks_after_his_own_users_and_nobody_else() {
         for arguments in [["status", "bob"], ["unlock", "bob"], ["remove", "bob"], ["status", "carol"]] {
             assert_eq!(runs(&arguments).0, Some(0), "{arguments:?}");
         }
-        system.log.line("removed the factor of bob (by ada, uid ");
+        system.log.line("removed the enrollment of bob (by ada, uid ");
         let mut command = ada.command("/usr/bin/sudo");
         command.args(["-n", PROGRAM, "enroll", "--replace", "carol"]);
         let mut terminal = Terminal::run(command);
@@ -43,7 +43,7 @@ fn a_reseller_looks_after_his_own_users_and_nobody_else() {
         let key = terminal.sees("\n").replace([' ', '\r'], "");
         terminal.answers("Verification code: ", &fresh_code(&key));
         assert_eq!(terminal.ends().1, 0);
-        system.log.line("enrolled anew carol, proved by a code (by ada, uid ");
+        system.log.line("replaced a device of carol, proved by a code (by ada, uid ");
 
         let kept = || fs::read_to_string("/var/lib/pam_totp/secrets/dave.toml").expect("dave's");
         let before = kept();

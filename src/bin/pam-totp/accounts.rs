@@ -63,7 +63,7 @@ pub fn named(name: &str, accounts: &BTreeMap<String, Line>) -> Result<Option<Acc
     }
 }
 
-/// Who is in a group, be it his own or one that lists him.
+/// Who is in a group, be it their own or one that lists them.
 pub struct Members(Group);
 
 impl Members {
@@ -85,7 +85,7 @@ impl Members {
     }
 }
 
-/// Why a factor has no owner.
+/// Why an enrollment has no owner.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Orphan {
     NoAccount,
@@ -114,7 +114,7 @@ impl Orphan {
     pub fn words(self) -> &'static str {
         match self {
             Self::NoAccount => "there is no such account",
-            Self::OtherUid => "enrolled by another uid (the account was made anew)",
+            Self::OtherUid => "enrolled by another uid (the account was deleted and created again)",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `remove`, `unlock`, `rename`: what administrators do to the factors of others.
+//! `remove`, `unlock`, `rename`: what administrators do to the enrollments of others.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -14,13 +14,13 @@ use serde_json::{Map, Value, json};
 use super::people::{by_name, desk, desk_anyway, log_change};
 use super::report::{Failure, PARTLY, Report, tell};
 
-/// Takes the factor off.
+/// Removes the enrollment.
 pub fn remove(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
     let desk = desk(config)?;
-    each(users, "removed the factor of", |user| manage::remove(desk.store()?, user))
+    each(users, "removed the enrollment of", |user| manage::remove(desk.store()?, user))
 }
 
-/// Takes one device of several off.
+/// Removes one device of several.
 pub fn remove_device(desk: &Front, users: &[String], device: &str) -> Result<Report, Failure> {
     each(users, &format!("removed the device {} of", clean(device)), |user| {
         let account = account::by_name(user).map_err(|_| StoreError::NoAccounts)?.ok_or(ManageError::NotEnrolled)?;
@@ -73,14 +73,14 @@ fn beside(user: &str, unlocked: &Unlocked) -> Vec<String> {
     lines
 }
 
-/// Moves a factor.
+/// Moves an enrollment.
 pub fn rename(config: Option<&Path>, old: &str, new: &str) -> Result<Report, Failure> {
     let desk: Local = desk(config)?;
     let account = by_name(new)?;
     manage::rename(desk.store()?, old, &account).map_err(|error| not_moved(old, &account.name, error))?;
-    log_change(&format!("moved the factor of {} to {}", clean(old), clean(&account.name)));
+    log_change(&format!("moved the enrollment of {} to {}", clean(old), clean(&account.name)));
     let (old, new) = (shown(old), shown(&account.name));
-    Ok(Report::new(format!("The factor of {old} belongs to {new} now."))
+    Ok(Report::new(format!("The enrollment of {old} belongs to {new} now."))
         .with("user", account.name)
         .with("renamed", true))
 }
@@ -89,14 +89,14 @@ pub fn rename(config: Option<&Path>, old: &str, new: &str) -> Result<Report, Fai
 fn not_moved(old: &str, new: &str, error: ManageError) -> Failure {
     let failure = for_user(old, error);
     let message = match failure.code {
-        "already_enrolled" => format!("{} has a factor of its own: remove that one first", shown(new)),
+        "already_enrolled" => format!("{} is enrolled already: remove that enrollment first", shown(new)),
         "not_enrolled" => format!("{} is not enrolled", shown(old)),
         _ => return failure,
     };
     Failure { message, ..failure }
 }
 
-/// Each user by himself: one who cannot be changed stops no other.
+/// Each user alone: one who cannot be changed stops no other.
 pub fn each(users: &[String], done: &str, change: impl Fn(&str) -> Result<(), ManageError>) -> Result<Report, Failure> {
     let (mut modified, mut failed, mut lines, mut exit) = (Vec::new(), Map::new(), Vec::new(), 0);
     for user in users {

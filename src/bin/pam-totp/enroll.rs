@@ -179,7 +179,7 @@ pub fn log_enrolled(desk: &Front, account: &Account, place: &Place, how: &str) {
     let word = match place {
         Place::First => "enrolled",
         Place::Beside => "added a device for",
-        Place::InsteadOf(_) => "enrolled anew",
+        Place::InsteadOf(_) => "replaced a device of",
     };
     log_if_root(desk, &format!("{word} {}, {how}", pam_totp::words::clean(&account.name)));
 }

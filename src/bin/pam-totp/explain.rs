@@ -32,7 +32,7 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
         nullok: stack.iter().flatten().any(|stack| stack.nullok),
         remembers: true,
     };
-    // Who may not look is told so; he has not asked what happens to a host that is broken.
+    // Who may not look is told so; they have not asked what happens to a host that is broken.
     if let (Preview::Ask(Standing::Faulty(error @ StoreError::Io(_, Errno::EACCES | Errno::EPERM))), _) =
         desk.explain(&login)
     {

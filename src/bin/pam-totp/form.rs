@@ -8,19 +8,19 @@ use super::report::Failure;
 
 #[derive(Args)]
 pub struct Form {
-    /// By the clock (RFC 6238), or by a counter, for tokens with a button (RFC 4226).
+    /// How codes are made: by the clock (RFC 6238), or by a counter, for tokens with a button (RFC 4226).
     #[arg(long = "type", value_enum, default_value = "totp")]
     kind: KindName,
     /// Digits of a code: 6 to 8 [default: those of the user's other devices, else 6].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(6..=8))]
     digits: Option<u8>,
-    /// The hash under the code.
+    /// The hash that codes are made with.
     #[arg(long, value_enum, ignore_case = true, default_value = "SHA1")]
     algorithm: Hash,
     /// Seconds that a code of type totp lasts: 15 to 120 [default: 30].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(15..=120))]
     period: Option<u32>,
-    /// The next counter of a token of type hotp [default: 0].
+    /// The next counter of a device of type hotp [default: 0].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MAX_COUNTER))]
     counter: Option<u64>,
 }

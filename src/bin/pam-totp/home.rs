@@ -1,5 +1,5 @@
-//! Reads a file under a user's home as that user: in a child that has become him, so that whatever he put there, a link, a
-//! FIFO, a mount that hangs, is his own trouble.
+//! Reads a file under a user's home as that user: in a child that has become them, so that what they put there, a link, a
+//! FIFO, a mount that hangs, is their own trouble.
 
 use std::ffi::{CString, OsString};
 use std::fs::File;
@@ -33,7 +33,7 @@ pub enum Unread {
     Absent,
     NotRegular,
     NotHis,
-    /// Others can write it, and whoever did so knows the key.
+    /// Others can write it, and who did so knows the key.
     Open,
     TooLong,
     NotReadable,
@@ -63,7 +63,7 @@ impl Unread {
             Self::NotHis => "it does not belong to the user",
             Self::Open => "others can write it: `chmod 600` it, once its owner knows what it holds",
             Self::TooLong => "it is longer than 64 KiB",
-            Self::NotReadable => "the user himself cannot read it",
+            Self::NotReadable => "the user cannot read it",
             Self::Hangs => "it did not come within 5 s: is its file system there?",
             Self::NoChild => "the program could not become the user",
         }
@@ -179,7 +179,7 @@ fn why(errno: Errno, path: &Path) -> Unread {
     match errno {
         Errno::ENOENT | Errno::ENOTDIR => Unread::Absent,
         Errno::ELOOP | Errno::EISDIR | Errno::ENXIO | Errno::ENODEV => Unread::NotRegular,
-        // A home that is closed to its own owner holds nothing of his.
+        // A home that is closed to its own owner holds nothing of theirs.
         Errno::EACCES if lstat(path).is_err() => Unread::Absent,
         _ => Unread::NotReadable,
     }

@@ -1,4 +1,4 @@
-//! `list`: everybody who has a factor, or should.
+//! `list`: everybody who has an enrollment, or should.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,19 +19,19 @@ use super::people::{by_name, desk_anyway, unavailable};
 use super::report::{Failure, PARTLY, Report};
 use super::rollout::Rollout;
 
-/// Without a filter: every user who has a factor. Several filters: who passes each of them.
+/// Without a filter: every user who is enrolled. With several filters: the users who pass each of them.
 #[derive(Args)]
 pub struct List {
     /// Only these users.
     #[arg(value_name = "USER")]
     users: Vec<String>,
-    /// Accounts with a login shell that have no factor.
+    /// Accounts with a login shell that are not enrolled.
     #[arg(long)]
     unenrolled: bool,
-    /// Accounts with a login shell that are refused without a factor.
+    /// Accounts with a login shell that are refused unless they are enrolled.
     #[arg(long)]
     required: bool,
-    /// Factors without an account, or enrolled by another uid.
+    /// Enrollments whose account is gone, or has another uid now.
     #[arg(long, conflicts_with_all = ["unenrolled", "required"])]
     orphans: bool,
     /// Members of this group.
@@ -117,7 +117,7 @@ impl List {
 
     fn nobody(&self) -> &'static str {
         match self {
-            Self { orphans: true, .. } => "Every factor has its account.",
+            Self { orphans: true, .. } => "Every enrollment has its account.",
             Self { unenrolled: false, required: false, group: None, .. } => "Nobody is enrolled.",
             _ => "There is nobody like that.",
         }
@@ -156,7 +156,7 @@ pub fn can_tell_orphans() -> Result<(), Failure> {
     if disk::is_entered() { Err(Failure::usage(why)) } else { Ok(()) }
 }
 
-/// Those of `names` whose factor has no owner.
+/// Those of `names` whose enrollment has no owner.
 pub fn orphans(
     store: &Store,
     names: Vec<String>,
@@ -181,7 +181,7 @@ pub fn orphans(
     Ok(found)
 }
 
-/// An account without a factor.
+/// An account that is not enrolled.
 fn is_without(store: &Store, name: &str, accounts: &BTreeMap<String, Line>) -> Result<bool, Failure> {
     let account = accounts::named(name, accounts).map_err(|_| unavailable())?;
     Ok(account.is_some() && !store.is_enrolled(name)?)

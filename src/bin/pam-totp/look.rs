@@ -97,7 +97,7 @@ fn judged(account: &Account, verdict: &Verdict) -> Report {
             answer(account, "wrong", 0, words::user::wrong_code(verdict.clock_off)).exiting(NO)
         }
     };
-    // Nearly always it is a clock, and whoever counts only wrong codes never finds out.
+    // Nearly always it is a clock, and a reader that counts only wrong codes never finds out.
     verdict.clock_off.into_iter().fold(report, |report, ahead| report.with("clock_off", ahead))
 }
 
@@ -119,14 +119,14 @@ pub fn status(config: Option<&Path>, user: Option<&str>) -> Result<Report, Failu
 fn any_status(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
     let store = desk.store()?;
     let name = match user {
-        // Of an account that is gone there may still be a factor to look at.
+        // Of an account that is gone there may still be an enrollment to look at.
         Some(name) if store.is_enrolled(name)? => name.to_owned(),
         other => whom(other, "status")?.name,
     };
     Ok(Standing::of(store, &desk.policy().throttle, &name, account::by_name(&name).ok().flatten())?.report())
 }
 
-/// A user and what he has.
+/// A user and what they have.
 pub struct Standing {
     user: String,
     status: Status,

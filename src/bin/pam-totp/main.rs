@@ -44,20 +44,20 @@ use form::Form;
 use pam_totp::backup::{MAX_CODES, MIN_CODES};
 use report::{Failure, Report};
 
-/// Enrolls users for codes after the password, and looks after what they enrolled.
+/// Two-factor authentication for logins: enrolls users, and looks after their devices.
 #[derive(Parser)]
 #[command(name = "pam-totp", version, max_term_width = 78)]
 struct Cli {
     /// Use this policy instead of /etc/security/pam_totp.toml.
     #[arg(long, global = true, value_name = "PATH")]
     config: Option<PathBuf>,
-    /// Work on the system whose disk is mounted there; --config is a path on it.
+    /// Work on the system whose disk is mounted there. --config is a path on that disk.
     #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
     /// For panels: who in the panel does this. The log says so. Root only.
     #[arg(long, global = true, value_name = "NAME")]
     by: Option<String>,
-    /// Print one JSON object, also for errors; never ask.
+    /// Print one JSON object, also for errors, and never prompt.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -66,49 +66,50 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a key, show it, and store it once a code proves that it is in the phone.
+    /// Turn two-factor authentication on for a user: show a new key and QR code, and store it after a right code.
     Enroll(Enroll),
     /// `enroll --replace`, as panels call it.
     #[command(hide = true)]
     Reconfigure(Enroll),
-    /// Print a new key and its URI; nothing is stored.
+    /// Print a new key and its URI. Stores nothing.
     Generate(Generate),
-    /// Store a key: the key is read from the first line of stdin, a code that proves it from the second.
+    /// Store a key that came from elsewhere: the key on the first line of stdin, a code of it on the second.
     Set(set::Set),
-    /// Make a new set of backup codes; the old one is void.
+    /// Make new backup codes. The old ones are void.
     BackupCodes(BackupCodes),
-    /// Check one code, read from stdin, exactly as a login would: it is used up, or counted.
+    /// Check a code from stdin as a login would: a right code is used up, a wrong one counted.
     Verify(Verify),
-    /// Run a PAM stack as a login would, prompt by prompt, and say what it answers; opens no session. A code is used
-    /// up, a wrong one counted.
+    /// Show the same prompts as a login, use up a code like one, and say whether the user would get in. Opens no
+    /// session.
     Try(try_stack::Try),
-    /// Show what a user has enrolled, when it was last used, and whether he has to wait.
+    /// Show a user's devices, when they were last used, backup codes, and wrong codes.
     Status {
-        /// Whose; without it your own.
+        /// Which user [default: you].
         user: Option<String>,
     },
-    /// Show every enrolled user, or those that a filter names.
+    /// List the users who are enrolled, or those that a filter names.
     List(list::List),
-    /// Take the factor off; works when the account is gone.
+    /// Turn two-factor authentication off for users: remove all of their devices, or one. The account may be gone.
     #[command(alias = "disable")]
     Remove(sweep::Remove),
-    /// Follow a device whose clock or counter has run away: two codes in a row, read from stdin, show where it is.
+    /// Accept a device again whose clock or counter is too far off. Needs two of its codes in a row, from stdin.
     Resync(resync::Resync),
-    /// Clear waits, and a state that lies in the future after a wrong clock.
+    /// Forget wrong codes, so that one code is enough again. Also fixes a state from the future, after a wrong clock.
     Unlock(Users),
-    /// Move a factor to a renamed account, or tie it to an account that was made anew.
+    /// Move an enrollment to a renamed account, or give it to an account that was deleted and created again.
     Rename {
-        /// The name it is under.
+        /// The name that the enrollment has.
         old: String,
-        /// The account that shall have it.
+        /// The new name; the same name again for an account that was created again.
         new: String,
     },
-    /// Take over what users have with another module: keys, counters, scratch codes, and which codes were used.
+    /// Import what users have with another module: keys, counters, scratch codes, and which codes were used.
     Import(import::Import),
-    /// Show, check and switch what this host asks of its users.
+    /// Show, check and change the policy: who needs a code on this host.
     #[command(subcommand)]
     Policy(policy::Command),
-    /// Look whether this host is in order, and say how to mend what is not; exit 1 on a fault.
+    /// Check the clock, files, policy, PAM stacks and sshd, and print the commands that fix what it finds. Exit 1 on
+    /// a fault.
     Doctor,
     /// Show or set the name that apps show beside the account.
     Issuer {
@@ -135,32 +136,32 @@ struct Label {
 
 #[derive(Args)]
 struct Enroll {
-    /// For whom; without it for yourself.
+    /// Which user [default: you].
     user: Option<String>,
     #[command(flatten)]
     label: Label,
     #[command(flatten)]
     form: Form,
-    /// What to call the phone or token: a further one where the user has others [default: phone].
+    /// What to call the device. A new name adds a device to those that the user has [default: phone].
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
     /// How to draw the QR code.
     #[arg(long, value_enum, default_value = "auto")]
     qr: Qr,
-    /// Draw it into a new file too: a .png or .svg.
+    /// Also write the QR code to a new file: a .png or .svg.
     #[arg(long, value_name = "FILE", value_parser = picture::NewFile::parse)]
     qr_file: Option<picture::NewFile>,
-    /// Void the key of --device, or of the only one, and the backup codes.
+    /// Replace the key of --device, or of the only device. The old key and the backup codes are void.
     #[arg(long)]
     replace: bool,
-    /// How many backup codes to make: 0, or 2 to 20 [default: 10; for a further device 0, and the codes stay].
+    /// How many backup codes to make: 0, or 2 to 20 [default: 10; for one more device 0: the old codes stay].
     #[arg(long, value_name = "N", value_parser = none_or_a_set)]
     backup_codes: Option<u8>,
 }
 
 #[derive(Args)]
 struct BackupCodes {
-    /// For whom; without it for yourself.
+    /// Which user [default: you].
     user: Option<String>,
     /// How many: 2 to 20, with --expires 1 to 12 [default: 10, with --expires 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MAX_CODES as i64))]
@@ -177,35 +178,35 @@ fn none_or_a_set(text: &str) -> Result<u8, String> {
 
 #[derive(Args)]
 struct Generate {
-    /// For whom; without it for yourself.
+    /// Which user [default: you].
     user: Option<String>,
     #[command(flatten)]
     label: Label,
     #[command(flatten)]
     form: Form,
-    /// Draw the QR code too.
+    /// Also draw the QR code.
     #[arg(long, value_enum, default_value = "none")]
     qr: picture::Drawing,
-    /// Draw it into a new file: a .png or .svg.
+    /// Write the QR code to a new file: a .png or .svg.
     #[arg(long, value_name = "FILE", value_parser = picture::NewFile::parse)]
     qr_file: Option<picture::NewFile>,
 }
 
 #[derive(Args)]
 struct Verify {
-    /// Whose code.
+    /// Whose code it is.
     user: String,
     /// The PAM service that the login is for.
     #[arg(long)]
     service: Option<String>,
-    /// The literal address that the login comes from [default: this host].
+    /// The IP address that the login comes from [default: this host].
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
 }
 
 #[derive(Args)]
 struct Users {
-    /// Whom.
+    /// Which users.
     #[arg(required = true)]
     users: Vec<String>,
 }

@@ -150,7 +150,7 @@ fn no_log() -> syslog::Error {
     std::io::Error::from(std::io::ErrorKind::NotFound).into()
 }
 
-/// Made anew for each line: the crate does not connect again after the daemon was restarted.
+/// A new one for each line: the crate does not connect again after the daemon was restarted.
 fn logger() -> Result<Log, syslog::Error> {
     syslog::unix(Formatter3164 {
         facility: Facility::LOG_AUTHPRIV,

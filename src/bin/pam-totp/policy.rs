@@ -29,36 +29,36 @@ const MAX_DRAFT: u64 = 16 << 20;
 pub enum Command {
     /// Show each key, the value in force, and whether it is the file's or the default.
     Show,
-    /// Say whether the policy can be read, else where it is wrong.
+    /// Check the policy, and say where it is wrong.
     Check {
         /// A draft, of which only the text matters [default: the policy in force, its owner and mode too].
         file: Option<PathBuf>,
     },
-    /// Ask for codes on this host; says first how many would be refused.
+    /// Switch two-factor authentication on for this host. Says first how many users would be refused.
     Enable {
-        /// Do it without asking.
+        /// Do not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
-    /// Ask nobody for a code; what users enrolled stays.
+    /// Switch two-factor authentication off for this host: nobody is asked for a code. Enrollments stay.
     Disable,
     /// Set keys of the policy, or remove them with --unset. Comments stay; a wrong value changes nothing.
     Set(policy_set::Set),
-    /// Say what a login of a user comes to, and by which rule.
+    /// Say what happens at a login of a user, and by which rule.
     Explain(Explain),
 }
 
 #[derive(Args)]
 pub struct Explain {
-    /// Whose login.
+    /// Who logs in.
     pub user: String,
-    /// The PAM service; its stack is looked at too.
+    /// The PAM service. Its PAM stack is looked at too.
     #[arg(long)]
     pub service: Option<String>,
-    /// The literal address that the login comes from [default: this host].
+    /// The IP address that the login comes from [default: this host].
     #[arg(long, value_name = "ADDRESS")]
     pub from: Option<String>,
-    /// How ssh knew the user before, as the first word of SSH_AUTH_INFO_0: publickey.
+    /// What ssh has accepted before, as in SSH_AUTH_INFO_0: publickey, for example.
     #[arg(long, value_name = "METHOD")]
     pub ssh_auth: Option<String>,
 }
@@ -203,7 +203,7 @@ fn enable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failur
     let count = rollout.count();
     let asks = !rollout.stacks.is_empty();
     if asks && !desk.policy().enabled && count.refused > 0 && !yes {
-        let question = format!("{count}\nAsk for codes from now on?");
+        let question = format!("{count}\nSwitch two-factor authentication on?");
         if !agrees(&question, json)? {
             return Ok(Report::new("Nothing was changed.".into()).with("enabled", false).exiting(NO));
         }
@@ -238,7 +238,7 @@ fn disable(config: Option<&Path>) -> Result<Report, Failure> {
         log_change("switched the policy off");
     }
     let state = if changed { "The policy is off" } else { "The policy was off already" };
-    Ok(Report::new(format!("{state}: nobody is asked for a code. What users enrolled stays."))
+    Ok(Report::new(format!("{state}: nobody is asked for a code. Enrollments stay."))
         .with("enabled", false)
         .with("changed", changed))
 }
@@ -300,5 +300,5 @@ fn set(
 pub fn source(from: Option<&str>) -> Result<Source, Failure> {
     let Some(text) = from else { return Ok(Source::Local) };
     Source::from_address(text)
-        .ok_or_else(|| Failure::usage(format!("--from needs a literal address, not {}", words::clean(text))))
+        .ok_or_else(|| Failure::usage(format!("--from needs an IP address, not {}", words::clean(text))))
 }

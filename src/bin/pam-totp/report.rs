@@ -200,7 +200,7 @@ impl From<&PolicyFault> for Failure {
     fn from(fault: &PolicyFault) -> Self {
         match fault {
             PolicyFault::File(error) => error.clone().into(),
-            _ => Self::new("policy", HOST, format!("{fault}: mend the policy first")),
+            _ => Self::new("policy", HOST, format!("{fault}: fix the policy first")),
         }
     }
 }

@@ -17,12 +17,12 @@ use pam_totp::words::enrolling::OTHER_DEVICE;
 
 #[derive(Args)]
 pub struct Resync {
-    /// Whose; without it your own.
+    /// Which user [default: you].
     user: Option<String>,
-    /// The device, where the codes of several could be meant.
+    /// Which device, if there are several.
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Asks for no codes and sets the next counter of a token of type hotp, never back. For root.
+    /// Instead of codes: the next counter of a device of type hotp. Never goes back. For root.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MAX_COUNTER))]
     counter: Option<u64>,
 }
@@ -41,14 +41,16 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
     };
     if let Some(counter) = arguments.counter {
         if desk.is_for_owners() {
-            return Err(Failure::not_permitted("only root may set a counter: type two codes in a row instead"));
+            return Err(Failure::not_permitted(
+                "only root may set a counter: leave --counter out, and type two codes in a row",
+            ));
         }
         desk.apply(&account, None, Change::Counter { device, counter })?;
-        return Ok(done("set the counter of a token").with("resynchronized", true));
+        return Ok(done("set the counter of a device").with("resynchronized", true));
     }
     let mut input = Input::new(json)?;
     desk.may(&account, Deed::Resync)?;
-    let first = input.code("A code of the device: ")?;
+    let first = input.code("Code on the device: ")?;
     let second = input.code("The next code that it shows: ")?;
     let current = desk
         .is_for_owners()

@@ -1,4 +1,4 @@
-//! Who has a factor, who lacks one, and whom that keeps out.
+//! Who has an enrollment, who lacks one, and whom that keeps out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,7 +17,7 @@ use super::stacks;
 /// What sshd may have seen succeed: nothing, or all there is.
 const SHOWN: [&str; 2] = ["", "publickey\npassword\nkeyboard-interactive\nhostbased\ngssapi-with-mic"];
 
-/// Accounts and factors side by side.
+/// Accounts and enrollments side by side.
 pub struct Rollout<'a> {
     accounts: &'a BTreeMap<String, Line>,
     pub enrolled: BTreeSet<String>,
@@ -47,7 +47,7 @@ impl<'a> Rollout<'a> {
         self.accounts.iter().filter(|(_, line)| line.has_login_shell()).map(|(name, _)| name.as_str())
     }
 
-    /// Is there a login that a factor is required for?
+    /// Is there a login for which they must be enrolled?
     pub fn is_required(&self, name: &str) -> bool {
         self.rulings(name).any(|ruling| match ruling {
             // A place that is not known may be in the rule's network.
@@ -56,7 +56,7 @@ impl<'a> Rollout<'a> {
         })
     }
 
-    /// What his logins may come to: in each stack of this host, from anywhere, however sshd knew him before. Before
+    /// What their logins may come to: in each stack of this host, from anywhere, however sshd knew them before. Before
     /// there is a stack, in sshd's, which is the first to have one, without `nullok`.
     fn rulings(&self, name: &str) -> impl Iterator<Item = Ruling> {
         let inside = |group: &(String, Option<Members>)| match &group.1 {
@@ -89,7 +89,7 @@ fn refuses(ruling: &Ruling) -> bool {
     matches!(ruling, Ruling::Ask { without: Unenrolled::Deny, .. })
 }
 
-/// Accounts with a login shell, those of them without a factor, and those of these who are refused.
+/// Accounts with a login shell, those of them that are not enrolled, and those of these that are refused.
 pub struct Count {
     pub accounts: usize,
     pub unenrolled: usize,

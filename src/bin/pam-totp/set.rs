@@ -18,17 +18,17 @@ use super::target::{Target, for_user};
 
 #[derive(Args)]
 pub struct Set {
-    /// For whom.
+    /// Which user.
     user: String,
     #[command(flatten)]
     form: Form,
-    /// What to call the phone or token: a further one where the user has others [default: phone].
+    /// What to call the device. A new name adds a device to those that the user has [default: phone].
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Store the key unproved.
+    /// Store the key without a code that proves it.
     #[arg(long)]
     no_code: bool,
-    /// Void the key of --device, or of the only one, and the backup codes.
+    /// Replace the key of --device, or of the only device. The old key and the backup codes are void.
     #[arg(long)]
     replace: bool,
     /// How many backup codes to make: 0, or 2 to 20.

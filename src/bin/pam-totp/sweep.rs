@@ -1,4 +1,4 @@
-//! `remove --orphans` and `--all`: many factors at once.
+//! `remove --orphans` and `--all`: many users at once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,6 +7,7 @@ use clap::Args;
 use pam_totp::desk::Local;
 use pam_totp::disk;
 use pam_totp::manage;
+use pam_totp::words::counted;
 
 use super::accounts::{self, Orphan};
 use super::enroll::valid_name;
@@ -17,12 +18,12 @@ use super::{change, list, own};
 
 #[derive(Args)]
 pub struct Remove {
-    /// Whom; without root yourself. With --orphans: only those of them whose account is gone or was made anew.
+    /// Which users [default: you, without root]. With --orphans: only those of them that are orphans.
     users: Vec<String>,
-    /// Only this device; the user keeps the others.
+    /// Only this device. The user keeps the others.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["orphans", "all"])]
     device: Option<String>,
-    /// Every factor without an account, or enrolled by another uid.
+    /// Every enrollment whose account is gone, or has another uid now.
     #[arg(long)]
     orphans: bool,
     /// Everybody's but your own.
@@ -31,12 +32,12 @@ pub struct Remove {
     /// With --all: not of this user; may be repeated.
     #[arg(long, value_name = "USER", conflicts_with_all = ["users", "orphans"])]
     except: Vec<String>,
-    /// Do it without asking.
+    /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
 }
 
-/// Takes factors off.
+/// Removes enrollments.
 pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<Report, Failure> {
     match arguments {
         Remove { all: true, except, yes, .. } => all(config, except, *yes, json),
@@ -66,19 +67,19 @@ fn all(config: Option<&Path>, except: &[String], yes: bool, json: bool) -> Resul
     }
     let stays = |name: &String| Some(name) == own.as_ref() || except.contains(name);
     let names: Vec<String> = names.into_iter().filter(|name| !stays(name)).collect();
-    let question = format!("Take the factor off {} users?", names.len());
+    let question = turn_off(names.len());
     if !names.is_empty() && !yes && !agrees(&question, json)? {
         return Ok(unchanged());
     }
     change::remove(config, &names)
 }
 
-/// Whose factor is kept; on another system's disk nobody's is one's own.
+/// Whose enrollment is kept; on another system's disk nobody's is one's own.
 fn own_name() -> Result<Option<String>, Failure> {
     if disk::is_entered() {
         return Ok(None);
     }
-    // A directory that does not answer would cost the person behind this his own factor.
+    // A directory that does not answer would cost the person behind this their own enrollment.
     let person = person();
     match person.account {
         Some(name) => Ok(Some(name)),
@@ -101,19 +102,24 @@ fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Re
     };
     if users.is_empty() && !found.is_empty() && !yes {
         let mut question: String = found.iter().map(|(name, orphan)| format!("{name}: {}\n", orphan.words())).collect();
-        question.push_str("Is every directory service up? Who is only missing there would lose his factor.\n");
-        question.push_str(&format!("Take the factor off {} users?", found.len()));
+        question
+            .push_str("Is every directory service up? Users who are only missing there would lose their enrollment.\n");
+        question.push_str(&turn_off(found.len()));
         if !agrees(&question, json)? {
             return Ok(unchanged());
         }
     }
     let orphans: BTreeMap<String, Orphan> = found.into_iter().collect();
     let names: Vec<String> = orphans.keys().cloned().collect();
-    change::each(&names, "removed the factor of", |name| match orphans.get(name) {
+    change::each(&names, "removed the enrollment of", |name| match orphans.get(name) {
         // Waits and counts go too: the next account of that name starts clean.
         Some(Orphan::NoAccount) => manage::forget(store, name),
         _ => manage::remove(store, name),
     })
+}
+
+fn turn_off(users: usize) -> String {
+    format!("Turn two-factor authentication off for {}?", counted(users, "user", "users"))
 }
 
 fn unchanged() -> Report {

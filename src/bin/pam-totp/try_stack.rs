@@ -19,14 +19,14 @@ use super::stacks;
 
 #[derive(Args)]
 pub struct Try {
-    /// The PAM service, as in /etc/pam.d.
+    /// The PAM service: the name of a file in /etc/pam.d.
     service: String,
-    /// Who logs in; without it yourself.
+    /// Who logs in [default: you].
     user: Option<String>,
-    /// The literal address that the login comes from [default: this host].
+    /// The IP address that the login comes from [default: this host].
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
-    /// How ssh knew the user before, as the first word of SSH_AUTH_INFO_0: publickey.
+    /// What ssh has accepted before, as in SSH_AUTH_INFO_0: publickey, for example.
     #[arg(long, value_name = "METHOD")]
     ssh_auth: Option<String>,
 }
@@ -75,7 +75,7 @@ fn service_name(name: &str) -> Result<String, Failure> {
     Ok(name.to_ascii_lowercase())
 }
 
-/// Whoever a stack is asked about may exist or not: programs at the network ask so, too.
+/// The user that a stack is asked about may exist or not: programs at the network ask so, too.
 fn user_name(name: Option<&str>, service: &str) -> Result<String, Failure> {
     match name {
         None => Ok(whom(None, &format!("try {service}"))?.name),
