@@ -1,5 +1,8 @@
 //! otpauth URIs as apps read them. Pure.
 
+#[cfg(feature = "cli")]
+pub mod parse;
+
 use std::fmt::Write;
 
 use zeroize::Zeroizing;

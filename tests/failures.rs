@@ -208,11 +208,10 @@ fn a_charge_that_cannot_be_written_judges_nothing() {
 fn whatever_call_fails_a_backup_code_gets_in_once_at_most() {
     throw_away(|system| {
         application::build(system);
-        system.user("alice");
+        system.enrolled("alice");
         let made = || {
-            let mut set = Command::new("pam-totp");
-            let set = set.args(["--json", "set", "--no-code", "--replace", "--backup-codes", "20", "alice"]);
-            let output = system.reads(set, &format!("{KEY}\n"));
+            let mut renew = Command::new("pam-totp");
+            let output = system.runs(renew.args(["--json", "backup-codes", "--count", "20", "alice"]));
             let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an object");
             let codes = object["backup_codes"].as_array().expect("codes").clone();
             codes.into_iter().map(|code| code.as_str().expect("a code").to_owned()).collect::<Vec<_>>()

@@ -60,6 +60,7 @@ mod rfc;
 mod rules;
 mod rules_at_work;
 mod secrets;
+mod set;
 mod sshd;
 mod su;
 mod sudo;

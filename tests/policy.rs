@@ -252,13 +252,14 @@ fn the_issuer_is_the_hosts_name_until_it_is_set() {
     throw_away(|system| {
         system.user("bob");
         system.policy(EXAMPLE);
-        let issuer = |issuer: &str| json!({ "version": 1, "issuer": issuer, "system_wide_issuer": issuer });
-        assert_eq!(object(system, &["issuer"], ""), (0, issuer("throwaway")));
-        assert_eq!(object(system, &["issuer", "ACME \"Inc\""], ""), (0, issuer("ACME \"Inc\"")));
+        let issuer = |issuer: &str, changed: bool| json!({ "version": 1, "issuer": issuer, "system_wide_issuer": issuer, "changed": changed });
+        assert_eq!(object(system, &["issuer"], ""), (0, issuer("throwaway", false)));
+        assert_eq!(object(system, &["issuer", "ACME \"Inc\""], ""), (0, issuer("ACME \"Inc\"", true)));
+        assert_eq!(object(system, &["issuer", "ACME \"Inc\""], ""), (0, issuer("ACME \"Inc\"", false)));
         system.log.line("set the issuer to ACME?\"Inc\" (by root, uid 0)");
         assert!(text().contains("\nissuer = 'ACME \"Inc\"'\n"), "{}", text());
         assert_eq!(object(system, &["generate", "bob"], "").1["issuer"], "ACME \"Inc\"");
-        assert_eq!(object(system, &["issuer", ""], ""), (0, issuer("throwaway")));
+        assert_eq!(object(system, &["issuer", ""], ""), (0, issuer("throwaway", true)));
         assert_eq!(program(system, &["issuer"], "").1, "throwaway\n");
         let before = text();
         for bad in ["a:b", "a\nb", &"x".repeat(129)] {

@@ -33,7 +33,7 @@ fn every_error_has_its_word_and_its_exit_code() {
             (&["set", "carol", "--no-code"], "A\n", 2, "bad_key"),
             (&["set", "carol", "--no-code"], "JBSWY3DPEHPK3PXP\n", 2, "bad_key"),
             (&["set", "carol", "--no-code", "--device", "a\tb"], KEY, 2, "bad_name"),
-            (&["set", "bob", "--no-code"], KEY, 1, "already_enrolled"),
+            (&["set", "bob", "--no-code"], OTHER_KEY, 1, "already_enrolled"),
             (&["generate", "nobody-here"], "", 3, "no_such_user"),
             (&["generate", "carol", "--issuer", "a:b"], "", 2, "bad_name"),
             (&["status", "nobody-here"], "", 3, "no_such_user"),
@@ -90,7 +90,7 @@ fn a_panel_generates_sets_verifies_and_removes() {
             (exit, set),
             (
                 0,
-                json!({ "version": 1, "user": "bob", "enrolled": true, "proved": true, "warnings": [],
+                json!({ "version": 1, "user": "bob", "enrolled": true, "changed": true, "proved": true, "warnings": [],
                                "backup_codes": [] })
             )
         );

@@ -20,8 +20,24 @@ const LONGEST_NAME: usize = 256;
 
 /// Every user of a file, in the file's order of names, and the lines that are no user's.
 pub fn parse(bytes: &[u8], host: &Host) -> Result<(Vec<Entry>, Vec<Remark>), Unusable> {
-    let mut users: BTreeMap<&str, Vec<(usize, Line<'_>)>> = BTreeMap::new();
-    let mut remarks = Vec::new();
+    let (users, remarks) = by_user(bytes);
+    let entry = |(user, lines): (&str, Vec<_>)| Entry { user: user.to_owned(), found: found(&lines, host) };
+    Ok((users.into_iter().map(entry).collect(), bounded(remarks)))
+}
+
+/// One user of a file, by the first of these names that stands in it. Nobody else's lines are looked at.
+pub fn of_user(bytes: &[u8], names: &[&str], host: &Host) -> Result<Found, Unusable> {
+    let (mut users, remarks) = by_user(bytes);
+    let lines =
+        names.iter().find_map(|name| users.remove(name)).ok_or(Unusable::at(0, "it has no line of the user"))?;
+    let mut found = found(&lines, host)?;
+    found.remarks.extend(bounded(remarks));
+    Ok(found)
+}
+
+/// The lines of each user, and what is to be said of the rest.
+fn by_user(bytes: &[u8]) -> (BTreeMap<&str, Numbered<'_>>, Vec<Remark>) {
+    let (mut users, mut remarks) = (BTreeMap::<_, Numbered<'_>>::new(), Vec::new());
     for (number, line) in super::lines(bytes) {
         match Line::read(line) {
             Some(line) if is_name(line.user) => users.entry(line.user).or_default().push((number, line)),
@@ -31,13 +47,15 @@ pub fn parse(bytes: &[u8], host: &Host) -> Result<(Vec<Entry>, Vec<Remark>), Unu
             None => remarks.push(Remark::UnknownLine(number)),
         }
     }
-    let entry = |(user, lines): (&str, Vec<_>)| Entry { user: user.to_owned(), found: found(&lines, host) };
-    Ok((users.into_iter().map(entry).collect(), bounded(remarks)))
+    (users, remarks)
 }
 
 fn is_name(user: &str) -> bool {
     user.len() <= LONGEST_NAME && user != NO_TEXT && !user.chars().any(char::is_control)
 }
+
+/// Lines of one user.
+type Numbered<'a> = Vec<(usize, Line<'a>)>;
 
 struct Line<'a> {
     /// Seconds; none for a counter.

@@ -126,6 +126,75 @@ fn a_file_of_many_users_is_roots() {
 }
 
 #[test]
+fn one_user_of_a_file_of_many_is_taken_alone() {
+    throw_away(|system| {
+        let (alice, _) = (system.user("alice"), system.user("bob"));
+        file(system, &format!("HOTP/T30 alice - {HEX}\nHOTP/T30 bob - {OTHER}\nHOTP/X alice - 00\n"));
+        let run = |arguments: &[&str]| imports(system, T, &[&["oath"], arguments].concat());
+        let before = store();
+        let (exit, said) = run(&[FILE, "--user", "bob", "--dry-run"]);
+        assert_eq!((exit, &said["modified"]), (0, &json!(["bob"])), "{said}");
+        assert_eq!(store(), before);
+        let (exit, said) = run(&[FILE, "--user", "bob"]);
+        assert_eq!((exit, &said["modified"], &said["failed"]), (0, &json!(["bob"]), &json!({})), "{said}");
+        assert_eq!(words(&said, "notes", "bob"), ["use_unrecorded", "unknown_line"], "{said}");
+        assert_eq!(run(&[FILE, "--user", "bob"]).1["already"], json!(["bob"]));
+        assert_eq!(object(system, &["status", "alice"], "").1["enrolled"], false);
+        let (exit, said) = run(&[FILE, "--user", "root"]);
+        assert_eq!(exit, 2, "{said}");
+        assert_eq!(said["failed"]["root"]["message"], json!("/etc/users.oath: it has no line of the user"));
+        for (arguments, exit, code) in [
+            (&[FILE, "--user", "nobody-here"][..], 3, "no_such_user"),
+            (&["--user", "bob"], 2, "usage"),
+            (&["--all", FILE], 2, "usage"),
+            (&["--all", "--user", "bob"], 2, "usage"),
+            (&["--all", "--file", "/etc/users.oath"], 2, "usage"),
+            (&["--all", "--file", "../bob/x"], 2, "usage"),
+            (&[], 2, "usage"),
+        ] {
+            let arguments = [&["import", "oath"], arguments].concat();
+            assert_eq!(error_code(system, &arguments, ""), (exit, code.into()), "{arguments:?}");
+        }
+        // The user's own file says nothing of others.
+        let own = keeps(&alice, "mine", format!("HOTP/T30 bob - {HEX}\nHOTP/T30 alice - {OTHER}\n"));
+        let own = own.to_str().expect("UTF-8");
+        assert_eq!(run(&[own, "--user", "bob", "--replace"]).1["failed"]["bob"]["code"], json!("bad_file"));
+        assert_eq!(run(&[own, "--user", "alice"]).1["modified"], json!(["alice"]));
+    });
+}
+
+/// `usersfile=${HOME}/...`: each file is read by its owner, and only its owner's lines count.
+#[test]
+fn files_in_homes_are_read_by_their_owners_and_say_nothing_of_others() {
+    throw_away(|system| {
+        application::build(system);
+        let users = ["alice", "bob", "carol", "dave"].map(|name| system.user(name));
+        let [alice, bob, carol, dave] = &users;
+        keeps(
+            alice,
+            ".oath",
+            format!("HOTP/T30 alice - {HEX}\nHOTP/T30 root - {HEX}\nHOTP/T30 carol - {HEX}\nB\u{fc}ro\n"),
+        );
+        keeps(bob, ".oath", format!("HOTP/T30 alice - {OTHER}\n"));
+        fs::create_dir("/home/carol/keys").expect("a folder");
+        keeps(carol, "keys/oath", format!("HOTP carol - {OTHER} 7\n"));
+        symlink("/home/alice/.oath", Path::new(&dave.home()).join(".oath")).expect("a link");
+        let (exit, said) = imports(system, T, &["oath", "--all"]);
+        assert_eq!((exit, &said["modified"]), (6, &json!(["alice"])), "{said}");
+        let failed = said["failed"].as_object().expect("an object");
+        assert_eq!(failed["bob"]["message"], json!("/home/bob/.oath: it has no line of the user"));
+        assert_eq!(failed["dave"]["message"], json!("/home/dave/.oath: it is not a regular file"));
+        assert_eq!(failed.len(), 2, "{said}");
+        assert_eq!(login_at(system, T + 180, "alice", &totp(HEX, T + 180)), SUCCESS);
+        let (exit, said) = imports(system, T, &["oath", "--all", "--file", "keys/oath"]);
+        assert_eq!((exit, &said["modified"]), (0, &json!(["carol"])), "{said}");
+        assert_eq!(login_at(system, T, "carol", &hotp(OTHER, 7)), SUCCESS);
+        assert_eq!(object(system, &["status", "root"], "").1["enrolled"], false);
+        assert_eq!(object(system, &["status", "bob"], "").1["enrolled"], false);
+    });
+}
+
+#[test]
 fn cpanels_keys_of_80_bits_come_with_a_warning() {
     throw_away(|system| {
         application::build(system);

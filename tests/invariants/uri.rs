@@ -24,7 +24,10 @@ pub fn hold(bytes: &[u8]) {
         created: 0,
     };
     let (issuer, account) = (pieces.text(), pieces.text());
-    check(&otpauth(&device, &issuer, &account), &device, &issuer, &account);
+    let uri = otpauth(&device, &issuer, &account);
+    check(&uri, &device, &issuer, &account);
+    #[cfg(feature = "cli")]
+    reading::hold(&uri, &device, bytes);
     assert_eq!(valid_label(&issuer), (1..=128).contains(&issuer.len()) && !issuer.chars().any(unfit));
 }
 
@@ -69,4 +72,51 @@ fn decoded(text: &str) -> String {
         bytes.extend_from_slice(&piece.as_bytes()[2..]);
     }
     String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// What programs read.
+#[cfg(feature = "cli")]
+mod reading {
+    use super::*;
+    use pam_totp::uri::parse::{Parsed, UriError, parse};
+
+    pub fn hold(uri: &str, device: &Device, bytes: &[u8]) {
+        read_back(uri, device);
+        // Bytes that nobody made a URI of, as they are and behind its beginning.
+        let text = String::from_utf8_lossy(bytes);
+        for text in
+            [text.clone().into_owned(), format!("otpauth://totp/a?{text}"), format!("otpauth://hotp/?secret={text}")]
+        {
+            if let Some(Ok(parsed)) = parse(&text) {
+                assert_eq!(
+                    (parsed.period.is_some() && parsed.counts, parsed.counter.is_some() && !parsed.counts),
+                    (false, false)
+                );
+            }
+        }
+    }
+
+    /// Our own reader finds what we wrote, or says what of it no device of ours can have.
+    fn read_back(uri: &str, device: &Device) {
+        let read = parse(uri).expect("a URI");
+        let secret = Secret::from_base32(&device.secret.to_base32());
+        let (counts, period, counter) = match device.kind {
+            Kind::Totp { period } => (false, Some(period), None),
+            Kind::Hotp { start } => (true, None, Some(start)),
+        };
+        let expected = match (secret, period, counter) {
+            (Err(error), ..) => Err(UriError::Key(error)),
+            (_, Some(period), _) if !(15..=120).contains(&period) => Err(UriError::Value("period")),
+            (_, _, Some(counter)) if counter >= 1 << 63 => Err(UriError::Value("counter")),
+            (Ok(secret), ..) => Ok(Parsed {
+                secret,
+                counts,
+                algorithm: Some(device.algorithm).filter(|algorithm| *algorithm != Algorithm::Sha1),
+                digits: Some(device.digits).filter(|digits| *digits != Digits::SIX),
+                period: period.filter(|period| *period != 30),
+                counter,
+            }),
+        };
+        assert_eq!(read, expected);
+    }
 }

@@ -100,8 +100,9 @@ fn places_and_names_are_said_as_people_say_them() {
         let alice = system.enrolled("alice");
         // From there somebody has logged in before, so it is counted by itself.
         for from in ["192.0.2.7", "2001:db8::5"] {
+            assert_eq!(object(system, &["remove", "alice"], "").0, 0);
             system.runs(Command::new("rm").args(["-f", "/var/lib/pam_totp/state/alice"]));
-            assert_eq!(object(system, &["set", "alice", "--no-code", "--replace"], KEY).0, 0);
+            assert_eq!(object(system, &["set", "alice", "--no-code"], KEY).0, 0);
             let verify = |code: &str| object(system, &["verify", "alice", "--from", from], code).0;
             assert_eq!(verify(&alice.code()), 0);
             (0..15).for_each(|_| assert_eq!(verify(&alice.wrong_code()), 1));

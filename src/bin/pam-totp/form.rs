@@ -3,20 +3,21 @@
 use clap::{Args, ValueEnum};
 use pam_totp::enrollment::{Device, Kind, MAX_COUNTER, PERIODS};
 use pam_totp::otp::{Algorithm, Digits};
+use pam_totp::uri::parse::Parsed;
 
 use super::report::Failure;
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Form {
-    /// How codes are made: by the clock (RFC 6238), or by a counter, for tokens with a button (RFC 4226).
-    #[arg(long = "type", value_enum, default_value = "totp")]
-    kind: KindName,
+    /// How codes are made: by the clock (RFC 6238), or by a counter, for tokens with a button (RFC 4226) [default: totp].
+    #[arg(long = "type", value_enum)]
+    kind: Option<KindName>,
     /// Digits of a code: 6 to 8 [default: those of the user's other devices, else 6].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(6..=8))]
     digits: Option<u8>,
-    /// The hash that codes are made with.
-    #[arg(long, value_enum, ignore_case = true, default_value = "SHA1")]
-    algorithm: Hash,
+    /// The hash that codes are made with [default: SHA1].
+    #[arg(long, value_enum, ignore_case = true)]
+    algorithm: Option<Hash>,
     /// Seconds that a code of type totp lasts: 15 to 120 [default: 30].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(15..=120))]
     period: Option<u32>,
@@ -43,17 +44,52 @@ enum Hash {
 
 const USUAL_PERIOD: u32 = 30;
 
+impl Hash {
+    fn of(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Sha1 => Self::Sha1,
+            Algorithm::Sha256 => Self::Sha256,
+            Algorithm::Sha512 => Self::Sha512,
+        }
+    }
+}
+
+/// What both say, or what one of them says.
+fn agreed<T: Copy + PartialEq>(option: &str, given: Option<T>, uri: Option<T>) -> Result<Option<T>, Failure> {
+    match (given, uri) {
+        (Some(given), Some(uri)) if given != uri => {
+            Err(Failure::usage(format!("{option} is not what the URI says: leave the option out")))
+        }
+        _ => Ok(uri.or(given)),
+    }
+}
+
 impl Form {
+    /// What a URI says, and the options where it says nothing. An app that reads it shows six digits then, whatever the
+    /// user's other devices have.
+    pub fn of_uri(&self, uri: &Parsed) -> Result<Self, Failure> {
+        let kind = if uri.counts { KindName::Hotp } else { KindName::Totp };
+        let digits = uri.digits.and_then(|digits| u8::try_from(digits.get()).ok());
+        let usual = u8::try_from(Digits::SIX.get()).ok();
+        Ok(Self {
+            kind: agreed("--type", self.kind, Some(kind))?,
+            digits: agreed("--digits", self.digits, digits)?.or(usual),
+            algorithm: agreed("--algorithm", self.algorithm, uri.algorithm.map(Hash::of))?,
+            period: agreed("--period", self.period, uri.period)?,
+            counter: agreed("--counter", self.counter, uri.counter)?,
+        })
+    }
+
     /// The device in this form; `digits`: those of the user's other devices.
     pub fn shape(&self, device: Device, digits: Option<Digits>) -> Result<Device, Failure> {
         debug_assert!(PERIODS.contains(&USUAL_PERIOD));
-        let kind = match (self.kind, self.period, self.counter) {
+        let kind = match (self.kind.unwrap_or(KindName::Totp), self.period, self.counter) {
             (KindName::Totp, period, None) => Kind::Totp { period: period.unwrap_or(USUAL_PERIOD) },
             (KindName::Totp, _, Some(_)) => return Err(Failure::usage("--counter is for --type hotp")),
             (KindName::Hotp, None, counter) => Kind::Hotp { start: counter.unwrap_or_default() },
             (KindName::Hotp, Some(_), _) => return Err(Failure::usage("--period is for --type totp")),
         };
-        let algorithm = match self.algorithm {
+        let algorithm = match self.algorithm.unwrap_or(Hash::Sha1) {
             Hash::Sha1 => Algorithm::Sha1,
             Hash::Sha256 => Algorithm::Sha256,
             Hash::Sha512 => Algorithm::Sha512,

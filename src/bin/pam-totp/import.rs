@@ -42,7 +42,7 @@ enum From {
     /// What pam_google_authenticator keeps in its users' homes.
     GoogleAuthenticator(Google),
     /// pam_oath's file of all users.
-    Oath(Many),
+    Oath(Oath),
     /// cPanel's tfa_userdata.json.
     Cpanel(Many),
 }
@@ -61,6 +61,24 @@ struct Google {
     /// Where it lies below a home, as their `secret=` says.
     #[arg(long, value_name = "PATH", default_value = ".google_authenticator")]
     file: PathBuf,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Args)]
+struct Oath {
+    /// The file, which must be root's; with --user, that user's or root's.
+    #[arg(required_unless_present = "all")]
+    file: Option<PathBuf>,
+    /// One user of it alone.
+    #[arg(long, requires = "file")]
+    user: Option<String>,
+    /// Every account that has such a file in its home; of each only its owner's lines.
+    #[arg(long, conflicts_with_all = ["file", "user"])]
+    all: bool,
+    /// Where it lies below a home, as their `usersfile=` says.
+    #[arg(long = "file", value_name = "PATH", default_value = ".oath", conflicts_with = "file")]
+    below: PathBuf,
     #[command(flatten)]
     how: How,
 }
@@ -92,13 +110,10 @@ pub fn import(config: Option<&Path>, arguments: &Import, json: bool) -> Result<R
     let host = Host { now: clock::now(), window: desk.policy().window };
     match &arguments.from {
         From::GoogleAuthenticator(google) => from_homes(&desk, google, &host, json),
-        From::Oath(many) => {
-            let (entries, remarks) = oath::parse(&read_roots(&many.file)?, &host).map_err(|e| bad(&many.file, &e))?;
-            from_file(&desk, ("pam_oath", "pam_oath.so"), many, entries, &remarks, json)
-        }
+        From::Oath(oath) => from_oath(&desk, oath, &host, json),
         From::Cpanel(many) => {
             let entries = cpanel::parse(&read_roots(&many.file)?).map_err(|e| bad(&many.file, &e))?;
-            from_file(&desk, ("cPanel", ""), many, entries, &[], json)
+            from_file(Run::new(&desk, ("cPanel", ""), &many.how), &many.file, entries, &[], json)
         }
     }
 }
@@ -106,12 +121,11 @@ pub fn import(config: Option<&Path>, arguments: &Import, json: bool) -> Result<R
 fn from_homes(desk: &Local, google: &Google, host: &Host, json: bool) -> Result<Report, Failure> {
     let mut run = Run::new(desk, ("google-authenticator", "pam_google_authenticator.so"), &google.how);
     let parse = |bytes: &[u8], path: &Path| google::parse(bytes, host).map_err(|error| bad(path, &error));
-    let below = google.file.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    below_a_home(&google.file)?;
     match (&google.what, &google.user) {
-        _ if !below => return Err(Failure::usage("--file is a path below the home, without `..`")),
         (Some(file), Some(user)) => {
             let (account, path) = (by_name(user)?, Path::new(file));
-            let found = read_one(path, &account).and_then(|bytes| parse(&bytes, path));
+            let found = read_one(path, &account, ONE).and_then(|bytes| parse(&bytes, path));
             run.user(&account.name, Ok(&account), found);
         }
         (Some(user), None) => {
@@ -120,37 +134,73 @@ fn from_homes(desk: &Local, google: &Google, host: &Host, json: bool) -> Result<
             let found = home::read(&account, &path).map_err(|unread| not_read(&path, unread));
             run.user(&account.name, Ok(&account), found.and_then(|bytes| parse(&bytes, &path)));
         }
-        (None, _) => {
-            let accounts = accounts::all()?;
-            run.shows_progress(accounts.len(), json);
-            for Line { account, home, .. } in accounts.values().filter(|line| line.home.is_absolute()) {
-                let path = home.join(&google.file);
-                match home::read(account, &path) {
-                    Err(Unread::Absent) => {}
-                    read => {
-                        let read = read.map_err(|unread| not_read(&path, unread));
-                        run.user(&account.name, Ok(account), read.and_then(|bytes| parse(&bytes, &path)));
-                    }
-                }
-                run.bar.inc(1);
+        (None, _) => of_everybody(&mut run, &google.file, json, |_, bytes, path| parse(bytes, path))?,
+    }
+    Ok(run.report(NOBODY))
+}
+
+const NOBODY: &str = "Nobody has such a file.";
+
+fn below_a_home(path: &Path) -> Result<(), Failure> {
+    let below = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if below { Ok(()) } else { Err(Failure::usage("--file is a path below the home, without `..`")) }
+}
+
+/// What lies in all homes, each read by its owner.
+fn of_everybody(
+    run: &mut Run<'_>,
+    below: &Path,
+    json: bool,
+    parse: impl Fn(&Account, &[u8], &Path) -> Result<Found, Failure>,
+) -> Result<(), Failure> {
+    let accounts = accounts::all()?;
+    run.shows_progress(accounts.len(), json);
+    for Line { account, home, .. } in accounts.values().filter(|line| line.home.is_absolute()) {
+        let path = home.join(below);
+        match home::read(account, &path) {
+            Err(Unread::Absent) => {}
+            read => {
+                let read = read.map_err(|unread| not_read(&path, unread));
+                run.user(&account.name, Ok(account), read.and_then(|bytes| parse(account, &bytes, &path)));
             }
         }
+        run.bar.inc(1);
     }
-    Ok(run.report("Nobody has such a file."))
+    Ok(())
+}
+
+/// A file in a home is its owner's alone: it says nothing of anybody else, whatever stands in it.
+fn from_oath(desk: &Local, oath: &Oath, host: &Host, json: bool) -> Result<Report, Failure> {
+    let mut run = Run::new(desk, ("pam_oath", "pam_oath.so"), &oath.how);
+    below_a_home(&oath.below)?;
+    let of = |names: &[&str], bytes: &[u8], path: &Path| oath::of_user(bytes, names, host).map_err(|e| bad(path, &e));
+    match (&oath.file, &oath.user) {
+        (Some(path), None) => {
+            let (entries, remarks) = oath::parse(&read_roots(path)?, host).map_err(|e| bad(path, &e))?;
+            return from_file(run, path, entries, &remarks, json);
+        }
+        (Some(path), Some(user)) => {
+            let account = by_name(user)?;
+            let found = read_one(path, &account, MANY).and_then(|bytes| of(&[user, &account.name], &bytes, path));
+            run.user(&account.name, Ok(&account), found);
+        }
+        (None, _) => {
+            of_everybody(&mut run, &oath.below, json, |account, bytes, path| of(&[&account.name], bytes, path))?
+        }
+    }
+    Ok(run.report(NOBODY))
 }
 
 fn from_file(
-    desk: &Local,
-    source: (&'static str, &'static str),
-    many: &Many,
+    mut run: Run<'_>,
+    path: &Path,
     entries: Vec<Entry>,
     remarks: &[Remark],
     json: bool,
 ) -> Result<Report, Failure> {
-    let mut run = Run::new(desk, source, &many.how);
     run.shows_progress(entries.len(), json);
     run.of_file = remarks.iter().map(|remark| object(*remark)).collect();
-    run.lines.extend(remarks.iter().map(|remark| told(&clean(&many.file.to_string_lossy()), *remark)));
+    run.lines.extend(remarks.iter().map(|remark| told(&clean(&path.to_string_lossy()), *remark)));
     // One look-up after the other takes time that grows with the square of the accounts.
     let accounts = if entries.len() > 1 { accounts::all()? } else { BTreeMap::new() };
     for Entry { user, found } in entries {
@@ -165,7 +215,7 @@ fn from_file(
             Ok(None) => Err(Failure::no_such_user(&user)),
             Err(_) => Err(no_accounts()),
         };
-        run.user(&user, account.as_ref(), found.map_err(|error| bad(&many.file, &error)));
+        run.user(&user, account.as_ref(), found.map_err(|error| bad(path, &error)));
         run.bar.inc(1);
     }
     Ok(run.report("There is nobody in that file."))
@@ -328,13 +378,13 @@ fn no_accounts() -> Failure {
 }
 
 /// A file that somebody named, of one user: his own, or root's. Under his home he reads it.
-fn read_one(path: &Path, account: &Account) -> Result<Zeroizing<Vec<u8>>, Failure> {
+fn read_one(path: &Path, account: &Account, longest: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let home = account::home(account).map_err(|_| no_accounts())?;
     let absolute = std::path::absolute(path).map_err(|e| bad(path, &e))?;
     if home.is_absolute() && absolute.starts_with(&home) {
         return home::read(account, &absolute).map_err(|unread| not_read(path, unread));
     }
-    read_here(path, ONE, &[0, account.uid])
+    read_here(path, longest, &[0, account.uid])
 }
 
 /// A file of many users is root's: whoever else owned it could give anybody a key that he knows.

@@ -15,6 +15,9 @@ use zeroize::Zeroizing;
 
 use super::report::{Failure, say, wrapped};
 
+/// Longer than any URI of a key.
+const MAX_KEY: usize = 4_096;
+
 /// Where answers come from.
 pub struct Input {
     stdin: File,
@@ -36,8 +39,17 @@ impl Input {
 
     /// A line that nobody may read over the shoulder.
     pub fn hidden(&mut self, prompt: &str, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        self.unseen(prompt, what, MAX_ANSWER)
+    }
+
+    /// A key or a URI of one.
+    pub fn key(&mut self, prompt: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        self.unseen(prompt, "key", MAX_KEY)
+    }
+
+    fn unseen(&mut self, prompt: &str, what: &str, longest: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
         if !self.asks {
-            return self.line(what);
+            return self.line(what, longest);
         }
         if disk::is_entered() {
             // There is no /dev/tty there, or one that is not what it seems.
@@ -70,17 +82,17 @@ impl Input {
     /// A line that may be seen.
     pub fn visible(&mut self, prompt: &str, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
         if !self.asks {
-            return self.line(what);
+            return self.line(what, MAX_ANSWER);
         }
         let mut out = io::stdout();
         let shown = out.write_all(prompt.as_bytes()).and_then(|()| out.flush());
         shown.map_err(|e| Failure::host(format!("stdout: {e}")))?;
-        self.line(what)
+        self.line(what, MAX_ANSWER)
     }
 
-    fn line(&mut self, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    fn line(&mut self, what: &str, longest: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
         // Reserved at once: a growing buffer would leave unwiped copies behind.
-        let mut line = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));
+        let mut line = Zeroizing::new(Vec::with_capacity(longest + 1));
         let mut byte = Zeroizing::new([0_u8; 1]);
         let interrupt = if self.asks { Some(Interrupt::hold()?) } else { None };
         loop {
@@ -94,7 +106,7 @@ impl Input {
                     }
                     return Ok(line);
                 }
-                Ok(_) if line.len() > MAX_ANSWER => return Err(Failure::usage(format!("the {what} is too long"))),
+                Ok(_) if line.len() > longest => return Err(Failure::usage(format!("the {what} is too long"))),
                 Ok(_) => line.push(byte[0]),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(Failure::host(format!("stdin: {e}"))),
@@ -152,6 +164,6 @@ pub fn agrees(question: &str, json: bool) -> Result<bool, Failure> {
     let mut input = Input::new(json)?;
     print!("{} [y/N] ", wrapped(question, &io::stdout()));
     io::stdout().flush().map_err(|e| Failure::host(format!("stdout: {e}")))?;
-    let answer = input.line("answer")?;
+    let answer = input.line("answer", MAX_ANSWER)?;
     Ok(answer.eq_ignore_ascii_case(b"y") || answer.eq_ignore_ascii_case(b"yes"))
 }

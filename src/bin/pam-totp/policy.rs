@@ -245,13 +245,15 @@ fn disable(config: Option<&Path>) -> Result<Report, Failure> {
 
 /// Shows or sets the name that apps show beside the account.
 pub fn issuer(config: Option<&Path>, name: Option<&str>) -> Result<Report, Failure> {
+    let mut changed = false;
     if let Some(name) = name {
         if !name.is_empty() && !uri::valid_label(name) {
             return Err(Failure::bad_input("bad_name", "an issuer has 1 to 128 printable characters and no colon"));
         }
         let issuer = Some(name.to_owned()).filter(|name| !name.is_empty());
         let value = issuer.clone().map(Into::into);
-        if set(config, "issuer", value, |policy| policy.issuer = issuer)? {
+        changed = set(config, "issuer", value, |policy| policy.issuer = issuer)?;
+        if changed {
             log_change(&match name {
                 "" => "reset the issuer".into(),
                 name => format!("set the issuer to {}", words::clean(name)),
@@ -261,7 +263,7 @@ pub fn issuer(config: Option<&Path>, name: Option<&str>) -> Result<Report, Failu
     let issuer = desk(config)?.policy().issuer.clone().or_else(hostname);
     let text = issuer.clone().unwrap_or("There is none, and this host has no name to show.".into());
     // Both names, because panels know an issuer of a reseller's beside the host's; here they are one.
-    Ok(Report::new(text).with("issuer", issuer.clone()).with("system_wide_issuer", issuer))
+    Ok(Report::new(text).with("issuer", issuer.clone()).with("system_wide_issuer", issuer).with("changed", changed))
 }
 
 /// Sets one key, or takes it away; false where that changes nothing.

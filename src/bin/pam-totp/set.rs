@@ -1,11 +1,16 @@
 //! `set`: a key that came from elsewhere is stored.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use clap::Args;
 use pam_totp::access::Deed;
-use pam_totp::manage::{Change, Proof};
+use pam_totp::account::Account;
+use pam_totp::desk::Front;
+use pam_totp::enrollment::Device;
+use pam_totp::manage::{Change, Codes, Proof};
 use pam_totp::secret::{KeyError, Secret};
+use pam_totp::uri::parse::parse;
 
 use super::enroll::{codes_text, enrolled_text, log_enrolled, new_device, warn, with_codes};
 use super::form::{self, Form};
@@ -14,7 +19,7 @@ use super::none_or_a_set;
 use super::own;
 use super::people::{by_name, front};
 use super::report::{Failure, Report};
-use super::target::{Target, for_user};
+use super::target::{Target, USUAL_NAME, for_user};
 
 #[derive(Args)]
 pub struct Set {
@@ -36,23 +41,23 @@ pub struct Set {
     backup_codes: u8,
 }
 
-/// Stores a key that came from elsewhere.
+/// Stores a key that came from elsewhere. One that is there already stays as it is, with its codes.
 pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report, Failure> {
     let desk = front(config)?;
     let account = by_name(&arguments.user)?;
     own::check(&desk, &account)?;
     let mut input = Input::new(json)?;
-    let key = input.hidden("Key: ", "key")?;
-    let no_text = |error: std::str::Utf8Error| KeyError::Letter(error.valid_up_to().saturating_add(1));
-    let key = std::str::from_utf8(&key).map_err(no_text).and_then(Secret::from_base32);
-    let key = key.and_then(|key| key.long_enough().map(|()| key));
-    let key = key.map_err(|error| Failure::bad_input("bad_key", error.to_string()))?;
+    let (key, form) = given(&input.key("Key or otpauth:// URI: ")?, &arguments.form)?;
+    if is_there(&desk, &account, arguments, &key, &form)? {
+        let text = format!("{} has this key already: nothing was changed.", account.name);
+        return Ok(answer(text, account.name, false, &Codes::new()).with("proved", false).with("warnings", [""; 0]));
+    }
     if arguments.device.is_none() && !arguments.replace {
         // Who may not enroll at all hears that first, whether or not there is a door.
         desk.may(&account, Deed::Enroll(&key))?;
     }
     let target = Target::of(&desk, &account, arguments.device.as_deref(), arguments.replace, &mut input)?;
-    let device = arguments.form.shape(new_device(key, &target.name)?, target.digits)?;
+    let device = form.shape(new_device(key, &target.name)?, target.digits)?;
     let key = device.secret.clone();
     desk.may(&account, Deed::set(&target.place, &key))?;
     let warnings = form::warnings(&device, !arguments.no_code);
@@ -66,6 +71,43 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     let codes = own::apply(&desk, &account, current, &change, &mut input).map_err(|error| for_user(&account, error))?;
     log_enrolled(&desk, &account, &target.place, if arguments.no_code { "not proved" } else { "proved by a code" });
     let text = format!("{}{}", enrolled_text(&desk, &account, &target, !arguments.no_code), *codes_text(&codes));
-    let report = Report::new(text).with("user", account.name).with("enrolled", true);
-    Ok(with_codes(report.with("proved", !arguments.no_code).with("warnings", warnings), &codes))
+    let report = answer(text, account.name, true, &codes);
+    Ok(report.with("proved", !arguments.no_code).with("warnings", warnings))
+}
+
+fn answer(text: String, user: String, changed: bool, codes: &Codes) -> Report {
+    with_codes(Report::new(text).with("user", user).with("enrolled", true).with("changed", changed), codes)
+}
+
+/// The key, and what kind of codes it is for: as the options say, or a URI.
+fn given(line: &[u8], form: &Form) -> Result<(Secret, Form), Failure> {
+    let bad = |error: &dyn Display| Failure::bad_input("bad_key", error.to_string());
+    let no_text = |error: std::str::Utf8Error| bad(&KeyError::Letter(error.valid_up_to().saturating_add(1)));
+    let text = std::str::from_utf8(line).map_err(no_text)?;
+    let (key, form) = match parse(text) {
+        Some(uri) => {
+            let uri = uri.map_err(|error| bad(&error))?;
+            let form = form.of_uri(&uri)?;
+            (uri.secret, form)
+        }
+        None => (Secret::from_base32(text).map_err(|error| bad(&error))?, form.clone()),
+    };
+    key.long_enough().map_err(|error| bad(&error))?;
+    Ok((key, form))
+}
+
+/// Has the user a device with this key in this form, and by this name, if one was said? Root alone is told: without root a
+/// change needs a code, and who has none learns nothing.
+fn is_there(desk: &Front, account: &Account, arguments: &Set, key: &Secret, form: &Form) -> Result<bool, Failure> {
+    if desk.is_for_owners() {
+        return Ok(false);
+    }
+    // What cannot be read is no key that is there; it is said where it is to be changed.
+    let Ok(Some(enrollment)) = desk.store()?.enrollment(account) else { return Ok(false) };
+    let others = (enrollment.devices.len() > 1).then(|| enrollment.digits());
+    let name = arguments.device.as_deref();
+    let wanted = form.shape(new_device(key.clone(), name.unwrap_or(USUAL_NAME))?, others)?;
+    let form = |device: &Device| (device.kind, device.algorithm, device.digits);
+    let is_it = |device: &Device| device.secret == wanted.secret && form(device) == form(&wanted);
+    Ok(enrollment.devices.iter().any(|device| is_it(device) && name.is_none_or(|name| name == device.name)))
 }
