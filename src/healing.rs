@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
-use crate::state::{BackupState, Barred, DeviceState, MAX_BARRED, MAX_DRIFT, Record};
+use crate::state::{BackupState, Barred, Came, DeviceState, How, MAX_BARRED, MAX_DRIFT, Record};
 
 /// Brings a record up to an enrollment: a device without its line, or all of them where the state was lost, is
 /// put beyond every code that may have been used. Never a lock-out, never a replay. Returns whether it had to. By a clock
@@ -121,4 +121,40 @@ pub fn clock_back(enrollment: &Enrollment, record: &Record, now: u64, window: u6
         last.checked_sub(furthest(device, now, window)?).filter(|s| *s > 0)?.checked_mul(u64::from(period))
     };
     enrollment.devices.iter().filter_map(back).max()
+}
+
+/// Was the file of this record put back from a copy? Then it was made after every login that it tells of, though no command
+/// of ours made it, and backup codes that were used since count again. A clock that is or was wrong says nothing.
+pub fn is_copy(record: &Record, born: u64, now: u64) -> bool {
+    let came = record.came.map_or(0, |came| came.at);
+    last_login(record).is_some_and(|last| last.max(came) < born) && born <= now && !clock::is_wrong(now)
+}
+
+/// The last login that a record tells of.
+fn last_login(record: &Record) -> Option<u64> {
+    let seen = record.lanes.iter().map(|lane| lane.seen).filter(|seen| *seen > 0);
+    record.devices.iter().filter_map(|line| line.at).chain(seen).max()
+}
+
+/// Notices a copy, once: in the record it stays noted until somebody made new backup codes. By a clock that is behind the
+/// file it is noted that the file is older than it seems: a login of now would tell of a time before it.
+pub fn notice_copy(record: &mut Record, born: Option<u64>, now: u64, has_backup_codes: bool) -> bool {
+    let Some(born) = born else { return false };
+    let is_copy = is_copy(record, born, now);
+    let noted = record.came.map_or(How::Moved, |came| came.how);
+    if is_copy {
+        let how = if has_backup_codes { How::Copied } else { noted };
+        record.came = Some(Came { at: now, how });
+    } else if born > now && record.came.is_none_or(|came| came.at < born) {
+        record.came = Some(Came { at: born, how: noted });
+    }
+    is_copy
+}
+
+/// Somebody has looked after what a copy brought back.
+pub fn forget_copy(record: &mut Record, born: Option<u64>, now: u64) {
+    notice_copy(record, born, now, false);
+    if let Some(came) = &mut record.came {
+        came.how = How::Moved;
+    }
 }

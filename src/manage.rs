@@ -381,6 +381,7 @@ impl Transaction<'_> {
         // A crash before this leaves codes that count as used, and that nobody was shown.
         if !keeps_codes {
             record.backup = unused;
+            healing::forget_copy(&mut record, self.locked.born(), clock::now());
         }
         // What was proved at a login is stored by this, or there is no need of it any more.
         record.proving = None;
@@ -407,6 +408,7 @@ impl Transaction<'_> {
         self.locked.replace_secret(&renewed)?;
         healing::heal(&renewed, &mut record, clock::now(), self.policy.window);
         record.backup = unused;
+        healing::forget_copy(&mut record, self.locked.born(), clock::now());
         self.locked.commit(&record)?;
         Ok(codes)
     }

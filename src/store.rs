@@ -6,16 +6,16 @@ mod files;
 mod policy;
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, OFlag};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::stat::{FileStat, lstat};
+use nix::sys::stat::lstat;
 
 use crate::account::Account;
 use crate::clock;
@@ -26,8 +26,8 @@ use crate::state::{self, Found, Place, Record, Writing};
 use crate::words::clean;
 
 use files::{
-    Writers, check_directories, check_directory, create, io_error, lock_file, lock_shared, open_checked, read_checked,
-    sync_directory, unlink,
+    Writers, born, check_directories, check_directory, create, io_error, lock_file, lock_shared, open_checked,
+    read_checked, sync_directory, unlink,
 };
 pub use policy::{edit_policy, read_policy};
 
@@ -241,6 +241,8 @@ impl Store {
             _ if read_only => return Err(StoreError::Io(path, Errno::EROFS)),
             _ => None,
         };
+        // What continues in `/run` is another file, made whenever the disk became read-only.
+        let born = disk.as_ref().filter(|_| run.is_none()).and_then(|(_, stat)| born(stat));
         let is_fresh = run.as_ref().or(disk.as_ref()).is_some_and(|(_, stat)| is_fresh(stat));
         Ok(Locked {
             store: self,
@@ -251,6 +253,7 @@ impl Store {
             run: run.map(|(file, _)| file),
             place: Place::default(),
             is_fresh,
+            born,
             charged: None,
             left_over: None,
         })
@@ -274,6 +277,8 @@ pub struct Locked<'a> {
     place: Place,
     /// What is to be written was written just now: perhaps by somebody who died before it was on the disk.
     is_fresh: bool,
+    /// When the file was made.
+    born: Option<u64>,
     /// What was written, and nobody has waited for.
     charged: Option<Writing>,
     /// The record that continued in `/run` while the disk was read-only, now that it no longer is.
@@ -310,6 +315,11 @@ impl Locked<'_> {
         let (record, place) = state::newest(own, other).ok_or_else(|| StoreError::Newer(self.path.clone()))?;
         self.place = place;
         Ok(record)
+    }
+
+    /// When the file of the record that was read was made, in seconds since 1970, where that is known.
+    pub fn born(&self) -> Option<u64> {
+        self.born.filter(|_| self.left_over.is_none())
     }
 
     /// Writes the record over the older slot: one pwrite, one fdatasync. Only then may anybody be answered.
@@ -464,15 +474,15 @@ fn user_name(file: &str) -> Option<String> {
     (file_name(&user).ok()? == file).then_some(user)
 }
 
-fn lock_run(run: &Path, file: &str, deadline: Option<Instant>) -> Result<(Flock<File>, FileStat), StoreError> {
+fn lock_run(run: &Path, file: &str, deadline: Option<Instant>) -> Result<(Flock<File>, Metadata), StoreError> {
     run.parent().map_or(Ok(()), |parent| check_directories(parent, Writers::Trusted))?;
     check_directory(run, Writers::OwnerAlone)?;
     lock_file(&run.join(file), OFlag::O_RDWR, Writers::OwnerAlone, deadline)
 }
 
 /// Not older than two minutes, however far ahead its time stands: the clock may have been set.
-fn is_fresh(stat: &FileStat) -> bool {
-    u64::try_from(stat.st_mtime).is_ok_and(|written| clock::now().saturating_sub(written) < WRITTEN_BACK)
+fn is_fresh(stat: &Metadata) -> bool {
+    u64::try_from(stat.mtime()).is_ok_and(|written| clock::now().saturating_sub(written) < WRITTEN_BACK)
 }
 
 /// Whoever starts sudo or su sets its limits. A record that is cut off at a place of his choice may be whole for a right

@@ -23,6 +23,8 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The state was lost and has been made anew.
     pub healed: bool,
+    /// The state was put back from a copy, and nobody has noticed before.
+    pub copied: bool,
     /// A token is out of service until root gives its counter.
     pub counter_lost: bool,
     /// A hundred wrong codes in a row: single codes are not looked at anywhere.
@@ -52,6 +54,7 @@ impl Verdict {
         Self {
             outcome,
             healed: false,
+            copied: false,
             counter_lost: false,
             closed: false,
             clock_back: None,
@@ -95,26 +98,29 @@ pub fn judge(
     let now = clock::now();
     let mut record = found.unwrap_or_default();
     let healed = healing::heal(enrollment, &mut record, now, policy.window);
+    let copied = healing::notice_copy(&mut record, locked.born(), now, enrollment.backup_codes.is_some());
     let counter_lost = enrollment.devices.iter().any(|device| healing::counter_lost(device, &record));
     let attempt =
         Attempt { enrollment, answer, stretched, source, now, window: policy.window, limits: policy.throttle };
     let told = Verdict {
         healed,
+        copied,
         counter_lost,
         closed: throttle::is_closed(&record),
         clock_back: healing::clock_back(enrollment, &record, now, policy.window),
         ..Verdict::told(Outcome::NotACode, now)
     };
+    let changed = healed || copied;
     match attempt::charge(&attempt, &record) {
         // A healed record is written whatever the outcome, or its distance from the clock would never be crossed.
         Charge::Told(decision) => {
             let Decision { outcome, write } = decision;
-            write.or(healed.then_some(record)).map_or(Ok(()), |record| locked.commit(&record))?;
+            write.or(changed.then_some(record)).map_or(Ok(()), |record| locked.commit(&record))?;
             Ok(told.with(outcome, None, &attempt))
         }
         Charge::Due(due) => {
             let closed = due.charged.as_ref().is_some_and(throttle::is_closed);
-            let (outcome, fault) = charged(locked, &attempt, &due, healed.then_some(record), memory)?;
+            let (outcome, fault) = charged(locked, &attempt, &due, changed.then_some(record), memory)?;
             Ok(Verdict { closed, ..told }.with(outcome, fault, &attempt))
         }
     }

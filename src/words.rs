@@ -319,6 +319,12 @@ pub mod log {
                  backup codes count as used"
             ));
         }
+        if verdict.copied {
+            notes.push(format!(
+                "state of {user} was put back from a copy: backup codes that were used since may count again: make new ones \
+                 with `pam-totp backup-codes {user}`; a device enrolled since is gone: see `pam-totp status {user}`"
+            ));
+        }
         if verdict.counter_lost {
             notes.push(format!(
                 "a token of {user} is out of service, as its counter was lost: `pam-totp resync {user} --counter N`"

@@ -20,6 +20,7 @@ mod backup;
 mod band;
 mod buckets;
 mod charge;
+mod copies;
 mod counter;
 mod history;
 mod jumps;

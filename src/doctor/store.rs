@@ -43,6 +43,19 @@ pub fn judge(flaw: &Flaw, store: &Path) -> Finding {
                 format!("# if it is {user}'s own: pam-totp rename {user} {user}"),
             ])
         }
+        FlawKind::Copied { codes } => {
+            let user = quoted(flaw.user.as_deref().unwrap_or_default());
+            let what = format!(
+                "{}: was put back from a copy: {}a device enrolled since is gone",
+                shown(&flaw.path),
+                if *codes { "backup codes that were used since may count again, and " } else { "" }
+            );
+            let done = if *codes { "backup-codes" } else { "unlock" };
+            Finding::warning(ABOUT, "copied", what).mended_by([
+                format!("pam-totp status {user}   # are these their devices?"),
+                format!("pam-totp {done} {user}"),
+            ])
+        }
         FlawKind::NotStored(proving) => {
             let user = flaw.user.as_deref().unwrap_or_default();
             let file = match proving.service.as_str() {

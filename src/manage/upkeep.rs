@@ -8,7 +8,7 @@ use crate::clock;
 use crate::enrollment::Enrollment;
 use crate::healing::{self, BroughtBack};
 use crate::policy::Policy;
-use crate::state::{BackupState, Proving, Record};
+use crate::state::{BackupState, Came, How, Proving, Record};
 use crate::store::{Locked, Store, StoreError};
 use crate::throttle;
 
@@ -77,6 +77,7 @@ pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<Unlocked, Ma
     throttle::refill(&mut record, now);
     record.trusts.clear();
     record.proving = None;
+    healing::forget_copy(&mut record, locked.born(), now);
     locked.commit(&record)?;
     Ok(Unlocked { brought_back, was_ahead, clock_is_wrong: clock::is_wrong(now) })
 }
@@ -153,9 +154,9 @@ pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError
         return Err(ManageError::AlreadyEnrolled);
     }
     let enrollment = from.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
-    let record = from.record()?;
-    to.record()?;
-    to.commit(&record.unwrap_or_default())?;
+    let record = from.record()?.unwrap_or_default();
+    let before = to.record()?.unwrap_or_default();
+    to.commit(&moved_record(record, before, from.born(), enrollment.backup_codes.is_some()))?;
     // First it names the new account, so that it is the old one's no more, and only then it goes there: at no moment does
     // one key serve two accounts. Who is killed in between finds it where it was, and the same command goes on.
     let given = from.replace_secret(&moved(enrollment.clone())).and_then(|()| from.give_secret(&to));
@@ -163,4 +164,22 @@ pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError
         let _ = from.replace_secret(&enrollment);
     }
     Ok(given?)
+}
+
+/// The record for another name, whose file may be newer than every login in it. What was used under that name before stays
+/// used: the same key may come back there.
+fn moved_record(mut record: Record, before: Record, born: Option<u64>, has_backup_codes: bool) -> Record {
+    let now = clock::now();
+    healing::notice_copy(&mut record, born, now, has_backup_codes);
+    let how = record.came.map_or(How::Moved, |came| came.how);
+    (record.came, record.proving) = (Some(Came { at: now, how }), None);
+    let own: Vec<String> = record.devices.iter().map(|line| line.id.clone()).collect();
+    for line in before.devices {
+        match record.devices.iter_mut().find(|own| own.id == line.id) {
+            Some(own) => own.last = own.last.max(line.last),
+            None => record.devices.push(line),
+        }
+    }
+    record.make_room(|id| own.iter().any(|own| own == id));
+    record
 }

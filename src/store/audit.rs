@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
-use super::files::{Writers, check_directories, check_directory, io_error, open_checked};
+use super::files::{Writers, born, check_directories, check_directory, io_error, open_checked};
 use super::{RUN, Store, StoreError, read_slots, user_name};
+use crate::clock;
 use crate::disk;
-use crate::state::{Found, Proving};
+use crate::healing;
+use crate::state::{Found, How, Proving, Record, Slot};
 
 /// What is not as it was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,11 @@ pub enum FlawKind {
     LeftOver,
     /// A key was proved at a login, and no account line has stored it.
     NotStored(Proving),
+    /// A record that was put back from a copy, of somebody who has backup codes or has none.
+    Copied {
+        /// Those that were used since may count again.
+        codes: bool,
+    },
     /// Nothing of ours.
     Foreign,
     /// The store's own folder, which versions before left open to everybody's eyes.
@@ -84,13 +91,13 @@ pub fn audit(root: &Path) -> Vec<Flaw> {
         folder(&mut flaws, run.parent().map_or(Ok(()), |run| check_directories(run, Writers::Trusted)), &run);
         states.push((run.clone(), check_directory(&run, Writers::OwnerAlone)));
     }
+    let store = Store { secrets: secrets.clone(), state, run: None, continues: false };
     if folder(&mut flaws, check_directory(&secrets, Writers::OwnerAlone), &secrets) {
-        let store = Store { secrets: secrets.clone(), state, run: None, continues: false };
         each(&mut flaws, &secrets, |path, file| secret(&store, path, file));
     }
     for (path, checked) in states {
         if folder(&mut flaws, checked, &path) {
-            each(&mut flaws, &path, record);
+            each(&mut flaws, &path, |path, file| record(&store, path, file));
         }
     }
     flaws
@@ -138,17 +145,38 @@ fn secret(store: &Store, path: &Path, file: &str) -> Option<Flaw> {
     Some(Flaw::new(path, Some(user), kind))
 }
 
-fn record(path: &Path, file: &str) -> Option<Flaw> {
+fn record(store: &Store, path: &Path, file: &str) -> Option<Flaw> {
     let Some(user) = user_name(file) else {
         return Some(Flaw::new(path, None, FlawKind::Foreign));
     };
+    let mut made = None;
     let found = open_checked(path, OFlag::O_RDONLY, Writers::OwnerAlone);
-    let found = found.and_then(|opened| opened.map_or(Ok(Found::Nothing), |(file, _)| read_slots(&file, path)));
+    let found = found.and_then(|opened| match opened {
+        Some((file, metadata)) => {
+            made = born(&metadata).filter(|_| path.starts_with(&store.state));
+            read_slots(&file, path)
+        }
+        None => Ok(Found::Nothing),
+    });
     let kind = match found {
-        Ok(Found::Valid(slot)) => FlawKind::NotStored(slot.record.proving?),
+        Ok(Found::Valid(Slot { record, .. })) => match copied(store, &user, &record, made) {
+            Some(copied) => copied,
+            None => FlawKind::NotStored(record.proving?),
+        },
         Ok(Found::Nothing) => FlawKind::Lost,
         Ok(Found::Newer) => FlawKind::Refused(StoreError::Newer(path.to_owned())),
         Err(error) => FlawKind::Refused(error),
     };
     Some(Flaw::new(path, Some(user), kind))
+}
+
+/// Put back, and no login has noticed yet; or noticed, and the backup codes are still the old ones.
+fn copied(store: &Store, user: &str, record: &Record, born: Option<u64>) -> Option<FlawKind> {
+    let unnoticed = born.is_some_and(|born| healing::is_copy(record, born, clock::now()));
+    let noticed = record.came.is_some_and(|came| came.how == How::Copied);
+    if !unnoticed && !noticed {
+        return None;
+    }
+    let codes = store.enrollment_of(user).ok()??.backup_codes.is_some();
+    (unnoticed || codes).then_some(FlawKind::Copied { codes })
 }

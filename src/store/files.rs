@@ -3,14 +3,15 @@
 //! Every directory up to `/` is checked from the top down. Once a directory is known to belong to root and not
 //! to be writable by others, only root can change what is in it, so the next check cannot be raced by a user.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag, open};
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, lstat};
+use nix::sys::stat::{Mode, SFlag, fchmod, lstat};
 use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
 use zeroize::Zeroizing;
 
@@ -53,30 +54,28 @@ pub(super) fn check_directory(path: &Path, writers: Writers) -> Result<(), Store
         other => other.map_err(|e| StoreError::Io(path.into(), e))?,
     };
     let fault = |what| Err(StoreError::Unsafe(path.into(), what));
-    match kind(&stat) {
+    match kind(stat.st_mode) {
         SFlag::S_IFDIR => {}
         SFlag::S_IFLNK => return fault("is a symbolic link (set `store` to the real path)"),
         _ => return fault("is not a directory"),
     }
-    check_writers(path, &stat, writers, stat.st_mode & 0o1000 != 0)
+    check_writers(path, (stat.st_uid, stat.st_mode), writers, stat.st_mode & 0o1000 != 0)
 }
 
-fn check_writers(path: &Path, stat: &FileStat, writers: Writers, sticky: bool) -> Result<(), StoreError> {
+fn check_writers(path: &Path, (owner, mode): (u32, u32), writers: Writers, sticky: bool) -> Result<(), StoreError> {
     let fault = |what| Err(StoreError::Unsafe(path.into(), what));
-    if !trusted(stat.st_uid) {
+    if !trusted(owner) {
         return fault("does not belong to root");
     }
     match writers {
-        Writers::Trusted if stat.st_mode & 0o022 != 0 && !sticky => fault("can be written by others"),
-        Writers::OwnerAlone if stat.st_mode & 0o077 != 0 => {
-            fault("is open to others (its mode has group or other bits)")
-        }
+        Writers::Trusted if mode & 0o022 != 0 && !sticky => fault("can be written by others"),
+        Writers::OwnerAlone if mode & 0o077 != 0 => fault("is open to others (its mode has group or other bits)"),
         _ => Ok(()),
     }
 }
 
-fn kind(stat: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits())
+fn kind(mode: u32) -> SFlag {
+    SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits())
 }
 
 /// Opens without following, blocking or inheriting, then looks at what was opened: a FIFO or a link must neither
@@ -85,12 +84,12 @@ pub(super) fn open_checked(
     path: &Path,
     access: OFlag,
     writers: Writers,
-) -> Result<Option<(File, FileStat)>, StoreError> {
+) -> Result<Option<(File, Metadata)>, StoreError> {
     for _ in 1..REPLACED {
         let Some(file) = open_unchecked(path, access)? else { return Ok(None) };
-        let stat = fstat(&file).map_err(|e| StoreError::Io(path.into(), e))?;
+        let stat = file.metadata().map_err(|e| io_error(path, &e))?;
         // No name at all: it was replaced in this moment, and the next one is there already.
-        if stat.st_nlink > 0 {
+        if stat.nlink() > 0 {
             check_stat(&stat, path, writers)?;
             return Ok(Some((file, stat)));
         }
@@ -101,7 +100,9 @@ pub(super) fn open_checked(
 pub(super) fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>, StoreError> {
     let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     // What lies on another system's disk nobody knows, and some devices do something when they are opened.
-    if disk::is_entered() && lstat(path).is_ok_and(|stat| ![SFlag::S_IFREG, SFlag::S_IFLNK].contains(&kind(&stat))) {
+    if disk::is_entered()
+        && lstat(path).is_ok_and(|stat| ![SFlag::S_IFREG, SFlag::S_IFLNK].contains(&kind(stat.st_mode)))
+    {
         return Err(StoreError::Unsafe(path.into(), "is not a regular file"));
     }
     match open(path, flags, Mode::empty()) {
@@ -113,25 +114,25 @@ pub(super) fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>,
     }
 }
 
-pub(super) fn check_stat(stat: &FileStat, path: &Path, writers: Writers) -> Result<(), StoreError> {
+pub(super) fn check_stat(stat: &Metadata, path: &Path, writers: Writers) -> Result<(), StoreError> {
     let fault = |what| Err(StoreError::Unsafe(path.into(), what));
-    if kind(stat) != SFlag::S_IFREG {
+    if !stat.is_file() {
         return fault("is not a regular file");
     }
-    if stat.st_nlink != 1 {
+    if stat.nlink() != 1 {
         return fault("has another name (its link count is not 1)");
     }
-    if u64::try_from(stat.st_size).map_or(true, |size| size > MAX_FILE) {
+    if stat.len() > MAX_FILE {
         return fault("is longer than 64 KiB");
     }
-    check_writers(path, stat, writers, false)
+    check_writers(path, (stat.uid(), stat.mode()), writers, false)
 }
 
 pub(super) fn read_checked(path: &Path, writers: Writers) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
     let Some((mut file, stat)) = open_checked(path, OFlag::O_RDONLY, writers)? else { return Ok(None) };
     // Exactly as long as it was: our files are replaced, never extended, and a growing buffer would leave unwiped
     // copies of the keys behind.
-    let length = usize::try_from(stat.st_size).unwrap_or_default();
+    let length = usize::try_from(stat.len()).unwrap_or_default();
     let zeros = memory::room(length.saturating_mul(PARSED)).and_then(|()| memory::zeros(length));
     let mut bytes = Zeroizing::new(zeros.map_err(|memory::NoMemory| StoreError::Io(path.into(), Errno::ENOMEM))?);
     file.read_exact(&mut bytes).map_err(|e| io_error(path, &e))?;
@@ -144,7 +145,7 @@ pub(super) fn lock_file(
     access: OFlag,
     writers: Writers,
     deadline: Option<Instant>,
-) -> Result<(Flock<File>, FileStat), StoreError> {
+) -> Result<(Flock<File>, Metadata), StoreError> {
     loop {
         let file = match open_unchecked(path, access)? {
             Some(file) => file,
@@ -159,8 +160,8 @@ pub(super) fn lock_file(
         };
         let Some(locked) = try_lock(file, path, deadline)? else { return Err(StoreError::Busy) };
         // Between opening and locking the file may have been replaced; then the lock is on the wrong one.
-        let held = fstat(&*locked).map_err(|e| StoreError::Io(path.into(), e))?;
-        if lstat(path).is_ok_and(|named| (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)) {
+        let held = locked.metadata().map_err(|e| io_error(path, &e))?;
+        if lstat(path).is_ok_and(|named| (held.dev(), held.ino()) == (named.st_dev, named.st_ino)) {
             check_stat(&held, path, writers)?;
             return Ok((locked, held));
         }
@@ -224,4 +225,10 @@ pub(super) fn sync_directory(path: &Path) -> Result<(), StoreError> {
 
 pub(super) fn io_error(path: &Path, error: &std::io::Error) -> StoreError {
     StoreError::Io(path.into(), error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+}
+
+/// When a file was made, in seconds since 1970, where the file system says so. It comes with the same look.
+pub(super) fn born(metadata: &Metadata) -> Option<u64> {
+    let born = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(born.as_secs()).filter(|born| *born > 0)
 }
