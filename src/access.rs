@@ -27,6 +27,8 @@ pub enum Deed<'a> {
     Resync,
     /// A new set of backup codes.
     BackupCodes,
+    /// To end remembered addresses: it only makes logins stricter.
+    Forget,
     /// To take one device of several off.
     RemoveDevice,
     /// To take the factor off.
@@ -110,7 +112,7 @@ pub fn may(caller: Caller, subject: Subject<'_>, deed: Deed<'_>, policy: &Policy
         _ => unless(own, Denied::NotYours)?,
     }
     match deed {
-        Deed::Look | Deed::Judge => Ok(()),
+        Deed::Look | Deed::Judge | Deed::Forget => Ok(()),
         Deed::BackupCodes => unless(rights.backup_codes, Denied::NotSelf),
         Deed::RemoveDevice => unless(rights.remove, Denied::NotSelf),
         Deed::Resync => unless(rights.replace, Denied::NotSelf),
@@ -146,6 +148,15 @@ mod tests {
         assert_eq!(Denied::ShortKey.to_string(), "the key is too short: 128 bits (26 characters) at least");
     }
 
+    /// Whatever the policy says, everybody ends what is remembered of themselves, and of nobody else.
+    fn is_harmless(alice: &Account, bob: &Account) {
+        for policy in [Policy::default(), Policy::strictest(b""), Policy { enabled: false, ..Policy::default() }] {
+            let caller = Caller { uid: ALICE, judges: false };
+            let may = |account| may(caller, Subject { account, logs_in: false, required: true }, Deed::Forget, &policy);
+            assert_eq!((may(alice), may(bob)), (Ok(()), Err(Denied::NotYours)));
+        }
+    }
+
     #[test]
     fn one_table_of_who_may_what() {
         let account = |name: &str, uid| Account { name: name.into(), uid, gid: uid };
@@ -155,6 +166,7 @@ mod tests {
         let (long, short) = (Secret::from_bytes(vec![7; 16].into()), Secret::from_bytes(vec![7; 15].into()));
         let (enroll, replace) = (Deed::Enroll(&long), Deed::Replace(&long));
         let own = [enroll, replace, Deed::BackupCodes, Deed::Remove];
+        is_harmless(&alice, &bob);
         let (add, further) = (Deed::Add(&long), [Deed::Add(&long), Deed::Resync, Deed::RemoveDevice]);
 
         let usual = Policy { unenrolled: Some(Unenrolled::Allow), ..Policy::default() };

@@ -194,6 +194,8 @@ pub enum Change<'a> {
     Remove,
     /// Remove one device of several.
     RemoveDevice(String),
+    /// End the remembered addresses. Needs no code: it takes nothing away but a login without one.
+    Forget,
     /// Follow a device to where two consecutive codes show it: of this name, or whichever it is.
     Resync {
         /// The device.
@@ -299,6 +301,7 @@ pub fn apply(
         Change::TemporaryCodes { count, until } => transaction.add_temporary(count, until),
         Change::Remove => transaction.remove(),
         Change::RemoveDevice(name) => transaction.remove_device(&name),
+        Change::Forget => transaction.forget(),
         Change::Resync { device, first, second } => transaction.resync(device.as_deref(), first, second),
         Change::Counter { device, counter } => transaction.set_counter(device.as_deref(), counter),
     }
@@ -442,6 +445,11 @@ impl Transaction<'_> {
         forget_trusts(&mut self.locked)?;
         self.locked.remove_secret()?;
         void_codes(&mut self.locked);
+        Ok(Codes::new())
+    }
+
+    fn forget(mut self) -> Result<Codes, ManageError> {
+        forget_trusts(&mut self.locked)?;
         Ok(Codes::new())
     }
 

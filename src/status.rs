@@ -1,5 +1,7 @@
 //! What can be told of a user's enrollment without telling a secret.
 
+use std::net::IpAddr;
+
 use crate::account::Account;
 use crate::backup::{TEMPORARY_BITS, Temporary};
 use crate::enrollment::{Enrollment, Kind};
@@ -24,6 +26,8 @@ pub struct Status {
     pub row: u32,
     /// Lanes that wait.
     pub waits: Vec<Wait>,
+    /// Addresses from which no code is asked for.
+    pub remembered: Vec<Remembered>,
     /// A key that was proved at a login and not stored.
     pub proving: Option<Proving>,
 }
@@ -76,6 +80,15 @@ pub struct Wait {
     pub until: u64,
 }
 
+/// An address that is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// Versions before did not note it.
+    pub address: Option<IpAddr>,
+    /// Seconds since 1970.
+    pub until: u64,
+}
+
 impl Status {
     /// Looks without the lock; makes nothing. As at a login, an enrollment that another uid than the account's enrolled
     /// is an error; that of an account that is gone is not.
@@ -124,6 +137,8 @@ impl Status {
         });
         let waits = throttle::levels(record, limits, now).into_iter().filter(|level| level.opens > now);
         let wait = |level: Level| Wait { lane: level.lane, failures: level.missing, until: level.opens };
+        let remembered = record.trusts.iter().filter(|trust| trust.until > now);
+        let remembered = remembered.map(|trust| Remembered { address: trust.address, until: trust.until });
         Self {
             enrolled: true,
             devices: devices.collect(),
@@ -132,6 +147,7 @@ impl Status {
             failures: record.since.clone(),
             row: record.row,
             waits: waits.map(wait).collect(),
+            remembered: remembered.collect(),
             proving: record.proving.clone(),
         }
     }

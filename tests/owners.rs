@@ -5,6 +5,7 @@ use crate::support::door::Door;
 use crate::support::lanes;
 use crate::support::system::{KEY, System, User, throw_away};
 use crate::support::terminal::Terminal;
+use pam_totp::state::Trust;
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -307,5 +308,42 @@ fn a_panel_of_the_users_hears_how_many_codes_are_wanted() {
         let all = format!("{one} {two} {three}");
         let (exit, codes) = object(system, &alice, &["backup-codes", "--count", "3"], &all);
         assert_eq!((exit, codes["backup_codes"].as_array().map(Vec::len)), (0, Some(3)), "{codes}");
+    });
+}
+
+/// It takes nothing away but a login without a code: no phone is needed for it, and it is nobody else's.
+#[test]
+fn a_user_sees_and_ends_what_is_remembered_of_them() {
+    throw_away(|system| {
+        let _door = Door::open(T);
+        let (alice, bob) = (system.enrolled("alice"), system.enrolled("bob"));
+        system.policy("unenrolled = \"deny\"\nself_service = []\n");
+        let trust = |hash: &str, until, address: Option<&str>| Trust {
+            hash: hash.into(),
+            until,
+            address: address.map(|address| address.parse().expect("an address")),
+        };
+        lanes::changes("alice", |record| {
+            record.trusts =
+                vec![trust("a", T + 60, Some("192.0.2.4")), trust("b", T + 90, None), trust("c", T, Some("192.0.2.9"))];
+        });
+        let remembered = || object(system, &alice, &["status"], "").1["remembered"].clone();
+        let known = json!([{ "address": "192.0.2.4", "until_at": T + 60 }, { "address": null, "until_at": T + 90 }]);
+        assert_eq!(remembered(), known);
+        let screen = ends_well(on_terminal(&alice, &["status"]));
+        let until = "  remembered until 2027-01-15 08:01 UTC: ";
+        assert!(screen.contains(&format!("{until}192.0.2.4\n")), "{screen}");
+        assert!(screen.contains(&format!("{until}an address of an earlier version\n")), "{screen}");
+
+        assert_eq!(fails(system, &bob, &["forget", "alice"], ""), (4, "not_permitted".into()));
+        assert_eq!(fails(system, &alice, &["forget", "alice", "bob"], ""), (2, "usage".into()));
+        assert_eq!(remembered(), known);
+        let (exit, object) = object(system, &alice, &["forget"], "");
+        assert_eq!((exit, &object["modified"]), (0, &json!(["alice"])), "{object}");
+        assert_eq!(remembered(), json!([]));
+        let logged = system.log.line("ended the remembered addresses of alice");
+        assert!(logged.contains("pam-totpd"), "{logged}");
+        let carol = system.user("carol");
+        assert_eq!(fails(system, &carol, &["forget"], ""), (1, "not_enrolled".into()));
     });
 }

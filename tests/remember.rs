@@ -7,10 +7,12 @@ use crate::support::network::{
     ELSEWHERE, HOST, NEIGHBOR, OFFICE, answers_and_is_refused, gets_in, gets_in_by_code, gets_in_by_password, is_asked,
     ssh, start,
 };
+use crate::support::program::{object, program};
 use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE, key_pair};
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use pam_totp::state::Record;
 use pam_totp::store::Store;
+use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
@@ -27,7 +29,7 @@ fn prepare(system: &System, stack: &str) {
 fn an_address_is_remembered_until_a_failure_there_or_a_change() {
     throw_away(|system| {
         prepare(system, include_str!("../pam.d/sshd"));
-        let users = ["alice", "bob", "carol", "dave"].map(|name| system.enrolled(name));
+        let users = ["alice", "bob", "carol", "dave", "erin"].map(|name| system.enrolled(name));
         let _server = start(system, KEYBOARD_INTERACTIVE);
         for user in &users {
             is_asked(OFFICE, user);
@@ -35,7 +37,16 @@ fn an_address_is_remembered_until_a_failure_there_or_a_change() {
             gets_in_by_password(OFFICE, user);
         }
         system.log.line(REMEMBERED);
-        let [alice, bob, carol, dave] = &users;
+        let [alice, bob, carol, dave, erin] = &users;
+        let status = |user| object(system, &["status", user], "").1["remembered"].clone();
+        let until = lanes::record("erin").trusts[0].until;
+        assert_eq!(status("erin"), json!([{ "address": OFFICE, "until_at": until }]));
+        let (exit, said, _) = program(system, &["status", "erin"], "");
+        let line = said.lines().find(|line| line.starts_with("  remembered until ")).expect("a line");
+        assert!(exit == 0 && line.ends_with(&format!(" UTC: {OFFICE}")), "{said}");
+        system.runs(Command::new("pam-totp").args(["forget", "erin"]));
+        assert_eq!(status("erin"), json!([]));
+        is_asked(OFFICE, erin);
         is_asked(NEIGHBOR, alice);
         is_asked(ELSEWHERE, alice);
         answers_and_is_refused(ELSEWHERE, alice, &alice.wrong_code());

@@ -10,12 +10,13 @@ use pam_totp::manage::{ManageError, Place};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::{Network, Source};
-use pam_totp::state::{LaneKey, MAX_LANES, Proving, RANGES, Since};
-use pam_totp::status::{BackupStatus, DeviceStatus, Status, TemporaryStatus, Wait};
+use pam_totp::state::{LaneKey, MAX_LANES, MAX_TRUSTS, Proving, RANGES, Since};
+use pam_totp::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 use pam_totp::store::StoreError;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use std::net::IpAddr;
 
 fn source() -> impl Strategy<Value = Source> {
     prop_oneof![
@@ -85,6 +86,7 @@ fn request() -> impl Strategy<Value = Request> {
         (option::of(name()), code(), code(), option::of(code()))
             .prop_map(|(device, first, second, current)| Ask::Resync { device, first, second, current }),
         (count(), option::of(code())).prop_map(|(count, current)| Ask::BackupCodes { count, current }),
+        Just(()).prop_map(|()| Ask::Forget),
         (option::of(name()), option::of(code())).prop_map(|(device, current)| Ask::Remove { device, current }),
     ];
     ("\\PC{0,64}|[\\x00-\\x7f]{0,255}", ask).prop_map(|(user, ask)| Request { user, ask })
@@ -126,9 +128,11 @@ fn status() -> impl Strategy<Value = Status> {
     let backup = (option::of(backup), option::of(temporary));
     let counted = (option::of(since()), any::<u32>());
     let proving = ("[!-~]{0,70}", any::<u64>()).prop_map(|(service, at)| Proving::at(&service, at, None));
-    let rest = (vec(wait, 0..=MAX_LANES), option::of(proving));
+    let remembered = (option::of(any::<IpAddr>()), any::<u64>())
+        .prop_map(|(address, until)| Remembered { address: address.map(|ip| ip.to_canonical()), until });
+    let rest = (vec(wait, 0..=MAX_LANES), vec(remembered, 0..=MAX_TRUSTS), option::of(proving));
     (any::<bool>(), vec(device, 0..=5), backup, counted, rest).prop_map(
-        |(enrolled, devices, (backup_codes, temporary_codes), (failures, row), (waits, proving))| Status {
+        |(enrolled, devices, (backup_codes, temporary_codes), (failures, row), (waits, remembered, proving))| Status {
             enrolled,
             devices,
             backup_codes,
@@ -136,6 +140,7 @@ fn status() -> impl Strategy<Value = Status> {
             failures,
             row,
             waits,
+            remembered,
             proving,
         },
     )

@@ -79,6 +79,7 @@ pub fn apply(account: &Account, current: Option<&Answer>, change: Change<'_>) ->
             return Err(Denied::NotSelf.into());
         }
         Change::BackupCodes(count) => Ask::BackupCodes { count, current },
+        Change::Forget => Ask::Forget,
         Change::Remove => Ask::Remove { device: None, current },
         Change::RemoveDevice(name) => Ask::Remove { device: Some(name), current },
         Change::Resync { device, first, second } => {

@@ -84,6 +84,7 @@ impl Clerk<'_> {
             Ask::BackupCodes { count, current } => {
                 self.change(&account, Deed::BackupCodes, Change::BackupCodes(count), current.as_ref())
             }
+            Ask::Forget => self.change(&account, Deed::Forget, Change::Forget, None),
             Ask::Remove { device: None, current } => {
                 self.change(&account, Deed::Remove, Change::Remove, current.as_ref())
             }
@@ -232,6 +233,7 @@ impl Clerk<'_> {
             Deed::Enroll(_) => "enrolled",
             Deed::Add(_) => "added a device for",
             Deed::Replace(_) => "replaced a device of",
+            Deed::Forget => "ended the remembered addresses of",
             Deed::Resync => "resynchronized a device of",
             Deed::BackupCodes => "made new backup codes for",
             Deed::RemoveDevice => "removed a device of",

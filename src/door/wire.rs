@@ -13,9 +13,10 @@ use crate::enrollment::{Kind, PERIODS, valid_device_name};
 use crate::manage::{Codes, ManageError, Place};
 use crate::otp::{Algorithm, Digits};
 use crate::secret::{Answer, Secret};
+use crate::source;
 use crate::source::Source;
-use crate::state::{MAX_LANES, Proving, Since};
-use crate::status::{BackupStatus, DeviceStatus, Status, TemporaryStatus, Wait};
+use crate::state::{MAX_LANES, MAX_TRUSTS, Proving, Since};
+use crate::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 
 /// Bytes of a code; what is longer is no code, and goes as an empty one.
 pub const MAX_CODE: usize = 64;
@@ -66,6 +67,8 @@ pub enum Ask {
         /// A code of the present device.
         current: Option<Answer>,
     },
+    /// End the remembered addresses.
+    Forget,
     /// Take the factor off, or one device of several.
     Remove {
         /// The device's name.
@@ -148,6 +151,7 @@ impl Request {
             "backup-codes" => {
                 Ask::BackupCodes { count: fields.count()?.ok_or(Malformed)?, current: fields.code("current")? }
             }
+            "forget" => Ask::Forget,
             "remove" => Ask::Remove { device: fields.name("of")?, current: fields.code("current")? },
             "resync" => Ask::Resync {
                 device: fields.name("of")?,
@@ -169,13 +173,14 @@ impl Request {
             Ask::Status => "status",
             Ask::Set { .. } => "set",
             Ask::BackupCodes { .. } => "backup-codes",
+            Ask::Forget => "forget",
             Ask::Remove { .. } => "remove",
             Ask::Resync { .. } => "resync",
         };
         let mut out = Message::new(verb);
         out.field("user", &[&encoded(self.user.as_bytes())]);
         match &self.ask {
-            Ask::Preview | Ask::Status => {}
+            Ask::Preview | Ask::Status | Ask::Forget => {}
             Ask::Verify { code, from, service } => {
                 out.code("code", Some(code));
                 out.field("from", &[&from.to_string()]);
@@ -377,6 +382,9 @@ fn status_message(status: &Status) -> Message {
     for Wait { lane, failures, until } in &status.waits {
         out.field("wait", &[&lane.to_string(), &failures.to_string(), &until.to_string()]);
     }
+    for Remembered { address, until } in &status.remembered {
+        out.field("remembered", &[&until.to_string(), &or_none(*address)]);
+    }
     if let Some(Proving { service, at }) = &status.proving {
         out.field("proving", &[service, &at.to_string()]);
     }
@@ -484,6 +492,10 @@ impl Fields<'_> {
         let wait = |[lane, failures, until]: [&str; 3]| {
             Ok(Wait { lane: parsed(lane)?, failures: parsed(failures)?, until: parsed(until)? })
         };
+        let remembered = |[until, address]: [&str; 2]| {
+            let address = if address == "none" { None } else { Some(source::literal(address).ok_or(Malformed)?) };
+            Ok(Remembered { address, until: parsed(until)? })
+        };
         let backup_codes = match self.take("backup")? {
             Some([left, of]) => Some(BackupStatus { left: parsed(left)?, of: parsed(of)? }),
             None => None,
@@ -500,6 +512,7 @@ impl Fields<'_> {
             failures: self.since()?,
             row: self.take("row")?.map_or(Ok(0), |[count]| parsed(count))?,
             waits: self.all("wait", MAX_LANES, wait)?,
+            remembered: self.all("remembered", MAX_TRUSTS, remembered)?,
             proving: self.proving()?,
         })
     }

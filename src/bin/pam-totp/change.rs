@@ -11,7 +11,8 @@ use pam_totp::store::StoreError;
 use pam_totp::words::{self, clean, shown};
 use serde_json::{Map, Value, json};
 
-use super::people::{by_name, desk, desk_anyway, log_change};
+use super::own;
+use super::people::{by_name, desk, desk_anyway, front, log_change, whom};
 use super::report::{Failure, PARTLY, Report, tell};
 
 /// Removes the enrollment.
@@ -25,6 +26,19 @@ pub fn remove_device(desk: &Front, users: &[String], device: &str) -> Result<Rep
     each(users, &format!("removed the device {} of", clean(device)), |user| {
         let account = account::by_name(user).map_err(|_| StoreError::NoAccounts)?.ok_or(ManageError::NotEnrolled)?;
         desk.apply(&account, None, Change::RemoveDevice(device.to_owned())).map(|_| ())
+    })
+}
+
+/// Ends remembered addresses.
+pub fn forget(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
+    let desk = front(config)?;
+    if desk.is_for_owners() {
+        return own::forget(&desk, users);
+    }
+    let own = if users.is_empty() { vec![whom(None, "forget")?.name] } else { Vec::new() };
+    each(if users.is_empty() { &own } else { users }, "ended the remembered addresses of", |user| {
+        let account = account::by_name(user).map_err(|_| StoreError::NoAccounts)?.ok_or(ManageError::NotEnrolled)?;
+        desk.apply(&account, None, Change::Forget).map(drop)
     })
 }
 

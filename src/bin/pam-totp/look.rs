@@ -9,7 +9,7 @@ use pam_totp::desk::{Desk, Front};
 use pam_totp::enrollment::Kind;
 use pam_totp::hostname::hostname;
 use pam_totp::preview::{self, Login};
-use pam_totp::status::{DeviceStatus, Status};
+use pam_totp::status::{DeviceStatus, Remembered, Status};
 use pam_totp::store::{Store, StoreError};
 use pam_totp::throttle::{Limits, ROW as CLOSED};
 use pam_totp::verify::{self, Verdict};
@@ -153,6 +153,8 @@ impl Standing {
             waits.map(|w| json!({ "lane": w.lane.to_string(), "place": words::place(w.lane), "failures": w.failures, "until_at": w.until })).collect();
         let failures = status.failures.as_ref();
         let failures = failures.map(|s| json!({ "count": s.count, "last_at": s.at, "from": s.from.to_string() }));
+        let remembered = status.remembered.iter();
+        let remembered: Vec<Value> = remembered.map(|r| json!({ "address": r.address, "until_at": r.until })).collect();
         let proving = status.proving.as_ref().map(|p| json!({ "service": p.service, "proved_at": p.at }));
         let backup_codes = status.backup_codes.map(|b| json!({ "left": b.left, "of": b.of }));
         let temporary = status.temporary_codes.map(|t| json!({ "left": t.left, "until_at": t.until }));
@@ -165,6 +167,7 @@ impl Standing {
             ("failures", failures.unwrap_or(Value::Null)),
             ("wrong_in_a_row", status.row.into()),
             ("waits", waits.into()),
+            ("remembered", remembered.into()),
             ("proving", proving.unwrap_or(Value::Null)),
         ]
     }
@@ -214,6 +217,10 @@ impl Standing {
             let left = duration(wait.until.saturating_sub(self.now));
             let place = words::place(wait.lane);
             lines.push(format!("  too many wrong codes from {place}: two codes in a row, or one in {left}"));
+        }
+        for Remembered { address, until } in &self.status.remembered {
+            let address = address.map_or("an address of an earlier version".into(), |address| address.to_string());
+            lines.push(format!("  remembered until {}: {address}", moment(*until)));
         }
         lines.join("\n")
     }

@@ -96,6 +96,11 @@ enum Command {
     Resync(resync::Resync),
     /// Forget wrong codes, so that one code is enough again. Also fixes a state from the future, after a wrong clock.
     Unlock(Users),
+    /// End remembered addresses: the next login from there asks for a code again. Needs no code.
+    Forget {
+        /// Whose; without it your own.
+        users: Vec<String>,
+    },
     /// Move an enrollment to a renamed account, or give it to an account that was deleted and created again.
     Rename {
         /// The name that the enrollment has.
@@ -270,6 +275,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Remove(arguments) => sweep::remove(config, &arguments, cli.json),
         Command::Resync(arguments) => resync::resync(config, &arguments, cli.json),
         Command::Unlock(users) => change::unlock(config, &users.users),
+        Command::Forget { users } => change::forget(config, &users),
         Command::Rename { old, new } => change::rename(config, &old, &new),
         Command::Import(arguments) => import::import(config, &arguments, cli.json),
         Command::Policy(command) => policy::run(config, command, cli.json),

@@ -125,6 +125,19 @@ pub fn remove(desk: &Front, users: &[String], device: Option<&str>, json: bool) 
     }
 }
 
+/// Ends what is remembered of them. It takes nothing away but a login without a code, so it needs none.
+pub fn forget(desk: &Front, users: &[String]) -> Result<Report, Failure> {
+    let account = match users {
+        [] => whom(None, "forget")?,
+        [name] => by_name(name)?,
+        _ => return Err(Failure::usage("without root you look after your own enrollment alone")),
+    };
+    check(desk, &account)?;
+    desk.apply(&account, None, Change::Forget)?;
+    let text = format!("{}: done", shown(&account.name));
+    Ok(Report::new(text).with("modified", vec![account.name]).with("failed", Map::new()))
+}
+
 fn take_off(desk: &Front, name: &str, device: Option<&str>, json: bool) -> Result<(), Failure> {
     let account = by_name(name)?;
     check(desk, &account)?;
