@@ -60,7 +60,7 @@ fn it_is_noticed_once_and_stays_noted_while_old_backup_codes_count() {
         healing::forget_copy(&mut user, Some(NOW + 2), NOW + 3);
         assert_eq!(user.came, came(NOW + 2, How::Moved));
     }
-    // Whoever makes new codes before any login noticed it is done with it.
+    // New codes before any login noticed it: done with.
     let mut user = record(NOW - DAY, None);
     healing::forget_copy(&mut user, Some(NOW - 1), NOW);
     assert_eq!(user.came, came(NOW, How::Moved));
