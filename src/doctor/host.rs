@@ -3,7 +3,7 @@
 use super::store::INSTALL;
 use super::{Finding, quoted};
 use crate::door::DoorError;
-use crate::words::clean;
+use crate::words::{clean, counted};
 
 const CLOCK: &str = "clock";
 const MODULE: &str = "module";
@@ -67,9 +67,9 @@ pub fn ahead(names: &[String], clock_is_wrong: bool) -> Option<Finding> {
     let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
     let more = if names.len() > some.len() { ", ..." } else { "" };
     let what = format!(
-        "behind the last codes of {} users ({}{more}): it went back, or was wrong before; their codes are refused until it \
+        "behind the last codes of {} ({}{more}): it went back, or was wrong before; their codes are refused until it \
          is right again. Set the clock first. Only if it is right now, unlock them",
-        names.len(),
+        counted(names.len(), "user", "users"),
         some.join(", ")
     );
     let all: String = names.iter().map(|name| format!(" {}", quoted(name))).collect();

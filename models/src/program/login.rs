@@ -31,7 +31,7 @@ impl Verdict {
             Outcome::Used { .. } | Outcome::Later { .. } => Said::Used,
             Outcome::Wrong { .. } => Said::Wrong,
             Outcome::Waiting { .. } => Said::Waiting,
-            Outcome::Twice { .. } | Outcome::NotACode => Said::Refused,
+            Outcome::Twice { .. } | Outcome::NotACode | Outcome::Untold => Said::Refused,
         };
         Self { said, charge, write }
     }

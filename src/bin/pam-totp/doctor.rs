@@ -17,7 +17,7 @@ use pam_totp::healing;
 use pam_totp::policy::PATH;
 use pam_totp::store::audit::{Flaw, FlawKind, audit};
 use pam_totp::store::{Store, StoreError, read_policy};
-use pam_totp::words::clean;
+use pam_totp::words::{clean, counted};
 use serde_json::{Value, json};
 
 use super::accounts::{self, Orphan};
@@ -100,7 +100,8 @@ fn orphans(store: &Store) -> Option<Finding> {
     let gone = found.into_iter().filter(|(_, orphan)| *orphan == Orphan::NoAccount);
     let names: Vec<String> = gone.map(|(name, _)| name).collect();
     let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
-    let what = format!("{} factors are of accounts that do not exist ({})", names.len(), some.join(", "));
+    let enrolled = counted(names.len(), "user is", "users are");
+    let what = format!("{enrolled} enrolled and no account of this host ({})", some.join(", "));
     // It looks again, and asks.
     (!names.is_empty()).then(|| Finding::warning("store", "orphans", what).mended_by(["pam-totp remove --orphans"]))
 }

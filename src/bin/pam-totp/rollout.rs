@@ -9,6 +9,7 @@ use pam_totp::policy::{Policy, Unenrolled};
 use pam_totp::rules::{By, Facts, Ruling, decide};
 use pam_totp::source::Source;
 use pam_totp::store::Store;
+use pam_totp::words::counted;
 
 use super::accounts::{Line, Members};
 use super::report::Failure;
@@ -99,10 +100,13 @@ pub struct Count {
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { accounts, unenrolled, refused } = self;
-        write!(f, "{unenrolled} of {accounts} accounts with a shell are not enrolled")?;
+        let accounts = counted(*accounts, "account", "accounts");
+        let are = if *unenrolled == 1 { "is" } else { "are" };
+        write!(f, "{unenrolled} of {accounts} with a shell {are} not enrolled")?;
         match *refused {
             0 => f.write_str("; nobody is refused for that."),
-            all if all == *unenrolled => f.write_str(" and are refused: see `pam-totp list --unenrolled`."),
+            all if all == *unenrolled => write!(f, " and {are} refused: see `pam-totp list --unenrolled`."),
+            1 => f.write_str("; 1 of them is refused: see `pam-totp list --required --unenrolled`."),
             some => write!(f, "; {some} of them are refused: see `pam-totp list --required --unenrolled`."),
         }
     }
