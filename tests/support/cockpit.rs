@@ -4,6 +4,7 @@ use super::server::Server;
 use super::until;
 use std::fs::{self, File};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -12,8 +13,14 @@ const ERRORS: &str = "/tmp/cockpit.err";
 
 pub const URL: &str = "http://127.0.0.1:9090/";
 
+/// The account of the web server in Debian 12, which a set-uid cockpit-session serves.
+const ACCOUNT: &str = "cockpit-wsinstance";
+/// Later ones run it under an account that systemd makes, and have cockpit-session started behind this socket.
+const SESSIONS: &str = "/run/cockpit/session";
+
 pub struct Cockpit {
     _bus: Server,
+    _sessions: Option<Server>,
     _web: Server,
 }
 
@@ -23,17 +30,36 @@ impl Cockpit {
         fs::create_dir_all("/run/dbus").expect("/run/dbus");
         let bus = Server::start(Command::new("dbus-daemon").args(["--system", "--nofork", "--nopidfile"]));
         until("D-Bus listens", || Path::new("/run/dbus/system_bus_socket").exists());
-        let user = ["--reuid", "cockpit-wsinstance", "--regid", "cockpit-wsinstance", "--clear-groups"];
+        let sessions = if has_account() { None } else { Some(serve_sessions()) };
+        let user = ["--reuid", ACCOUNT, "--regid", ACCOUNT, "--clear-groups"];
         let web = ["/usr/lib/cockpit/cockpit-ws", "--no-tls", "--address", "127.0.0.1", "--port", "9090"];
         let errors = File::create(ERRORS).expect("a file");
         let (out, errors) = (errors.try_clone().expect("a file"), errors);
         let web = Server::start(Command::new("setpriv").args(user).args(web).stdout(out).stderr(errors));
         until("Cockpit listens", || TcpStream::connect("127.0.0.1:9090").is_ok());
-        Self { _bus: bus, _web: web }
+        Self { _bus: bus, _sessions: sessions, _web: web }
     }
 
     /// What it and the sessions that it started have written so far.
     pub fn errors(&self) -> String {
         fs::read_to_string(ERRORS).expect("text")
     }
+}
+
+fn has_account() -> bool {
+    let passwd = fs::read_to_string("/etc/passwd").expect("text");
+    passwd.lines().any(|line| line.starts_with(&format!("{ACCOUNT}:")))
+}
+
+/// What systemd does there.
+fn serve_sessions() -> Server {
+    let made = Command::new("useradd").args(["--system", "--user-group", ACCOUNT]).status();
+    assert!(made.expect("useradd starts").success());
+    fs::create_dir_all("/run/cockpit").expect("a folder");
+    let listen = format!("--listen={SESSIONS}");
+    let arguments = ["--accept", "--inetd", &listen, "/usr/lib/cockpit/cockpit-session"];
+    let server = Server::start(Command::new("systemd-socket-activate").args(arguments));
+    until("cockpit-session is waited for", || Path::new(SESSIONS).exists());
+    fs::set_permissions(SESSIONS, fs::Permissions::from_mode(0o666)).expect("sets a mode");
+    server
 }
