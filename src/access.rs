@@ -93,7 +93,7 @@ impl fmt::Display for Denied {
             Self::PolicyOff => "this host has codes switched off: nobody can enroll",
             Self::NotSelf => "this host's policy (self_service) leaves that to its administrator",
             Self::NoLogin => "an account that is root's or has no login shell is enrolled by root",
-            Self::Required => "this host requires you to have a factor: replace it instead (`enroll --replace`)",
+            Self::Required => "this host requires two-factor authentication of you: you can replace it (`enroll --replace`), not remove it",
             Self::ShortKey => "the key is too short: 128 bits (26 characters) at least",
         })
     }

@@ -315,7 +315,7 @@ pub mod log {
         let mut notes = Vec::new();
         if verdict.healed {
             notes.push(format!(
-                "state of {user} was lost and is made anew: codes of the next three minutes are refused, \
+                "state of {user} was lost and is made again: codes of the next three minutes are refused, \
                  backup codes count as used"
             ));
         }

@@ -82,7 +82,7 @@ fn a_lost_record_heals_on_a_read_only_disk_too() {
         fs::remove_file("/var/lib/pam_totp/state/alice").expect("removes the record");
         remount(system, "ro");
         assert_eq!(login_at(system, T, "alice", &code(T)), AUTH_ERR);
-        system.log.line("state of alice was lost and is made anew");
+        system.log.line("state of alice was lost and is made again");
         assert_eq!(login_at(system, T + 180, "alice", &code(T + 180)), SUCCESS);
         remount(system, "rw");
         assert_eq!(login_at(system, T + 180, "alice", &code(T + 180)), AUTH_ERR);
@@ -104,7 +104,7 @@ fn a_record_from_a_read_only_time_does_not_stand_in_for_one_lost_later() {
         }
         fs::remove_file("/var/lib/pam_totp/state/alice").expect("removes the record");
         assert_eq!(login_at(system, T + 60, "alice", &code(T + 60)), AUTH_ERR, "used, though its record is lost");
-        system.log.line("state of alice was lost and is made anew");
+        system.log.line("state of alice was lost and is made again");
     });
 }
 

@@ -104,7 +104,7 @@ fn whoever_needs_no_factor_types_the_password_alone() {
         let bob = system.user("bob");
         let _server = start(system);
         is_refused(system, &bob, PASSWORD);
-        system.log.line("no enrollment: bob from 127.0.0.1 has no factor, and the policy refuses those");
+        system.log.line("no enrollment: bob from 127.0.0.1 is not enrolled, and the policy refuses those");
         system.policy("unenrolled = \"allow\"\n");
         is_refused(system, &bob, "wrong password");
         gets_in(system, &bob, PASSWORD);

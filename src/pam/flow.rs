@@ -329,7 +329,7 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
             }
             _ => {
                 let who = user.map_or("a user".into(), words::clean);
-                let text = format!("no enrollment: {who} from {source} has no factor, and the policy refuses those");
+                let text = format!("no enrollment: {who} from {source} is not enrolled, and the policy refuses those");
                 self.host.log(Level::Notice, &text);
             }
         }

@@ -117,7 +117,11 @@ pub const NEW_PHONE: &str = "Code on the NEW phone: ";
 /// And for the other one.
 pub const OLD_PHONE: &str = "Code on the OLD phone, or a backup code: ";
 /// Where the other devices stay.
-pub const OTHER_DEVICE: &str = "Code on a device that you have, or a backup code: ";
+pub const OWN_DEVICE: &str = "Code on a device that you have, or a backup code: ";
+/// Where it is one device whose codes are not accepted.
+pub const OTHER_DEVICE: &str = "Code on another device, or a backup code: ";
+/// Behind an enrollment on a host on which nothing would ask for its codes.
+pub const NO_STACK: &str = "No PAM stack on this host asks for codes yet: `pam-totp doctor` says what to do.";
 
 /// What is wrong with the shape of an answer, if anything: no code was judged, so nothing is used up or counted.
 pub fn slip(answer: &Answer, digits: usize, backup_code_too: bool) -> Option<String> {

@@ -340,7 +340,7 @@ fn one_field_for_both_shows_no_key() {
     // The line that checks what the first one split off asks nothing, and refuses like anybody without a factor.
     line.options = Options::parse(&[]).unwrap();
     line.clerk.verdict = Ok(None);
-    let why = "no enrollment: alice from 192.0.2.4 has no factor, and the policy refuses those";
+    let why = "no enrollment: alice from 192.0.2.4 is not enrolled, and the policy refuses those";
     assert_eq!(line.runs_again(&[notes(FAILURE), notes(why)]), Exit::Refuse);
     assert_eq!(line.answers(), ["123456"]);
 }
@@ -349,7 +349,7 @@ fn one_field_for_both_shows_no_key() {
 fn where_nothing_is_asked_nobody_enrolls() {
     let mut line = first(&[c"use_first_pass"]).with(|line| line.script.password = Some(b"123456".to_vec()));
     line.clerk.verdict = Ok(None);
-    let why = "no enrollment: alice from 192.0.2.4 has no factor, and the policy refuses those";
+    let why = "no enrollment: alice from 192.0.2.4 is not enrolled, and the policy refuses those";
     assert_eq!(line.runs(&[notes(FAILURE), notes(why)]), Exit::Refuse);
     assert_eq!(line.answers(), ["123456"]);
 }

@@ -142,7 +142,7 @@ type WithoutVerdict = (Standing, Result<Option<Verdict>, StoreError>, &'static s
 /// Who has no verdict, the line for fail2ban and the one for people.
 fn without_verdict() -> Vec<WithoutVerdict> {
     let missing = || StoreError::Missing("/var/lib/pam_totp".into());
-    let gone = "no enrollment: alice from 192.0.2.4 has no factor, and the policy refuses those";
+    let gone = "no enrollment: alice from 192.0.2.4 is not enrolled, and the policy refuses those";
     let unknown = "no enrollment: unknown user from 192.0.2.4";
     let disk = "/var/lib/pam_totp is missing: mount it or install pam_totp again";
     let busy = "store error for alice: another login of this user holds the lock: try again; should it last, `lslocks` \
@@ -187,7 +187,7 @@ fn the_log_alone_learns_of_losses_and_clocks() {
     };
     told(
         &|verdict| verdict.healed = true,
-        "state of alice was lost and is made anew: codes of the next three minutes are refused, \
+        "state of alice was lost and is made again: codes of the next three minutes are refused, \
          backup codes count as used",
     );
     told(

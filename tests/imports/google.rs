@@ -52,7 +52,7 @@ fn a_code_used_just_before_the_move_stays_used_and_the_next_one_gets_in() {
         let told = "bob: note: Codes count again from 08:03 UTC (in 3 minutes).";
         let text = String::from_utf8(again.stdout).expect("UTF-8");
         assert!(text.lines().any(|line| line == told), "{text}");
-        system.log.line("imported the factor of alice from google-authenticator (by ");
+        system.log.line("imported the enrollment of alice from google-authenticator (by ");
 
         assert_eq!(login_at(system, T, "alice", &code_at(&key, T)), AUTH_ERR, "used there");
         assert_eq!(login_at(system, T, "alice", &scratch[0]), AUTH_ERR, "used there");

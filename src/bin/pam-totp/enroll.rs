@@ -25,6 +25,7 @@ use super::own::{self, CURRENT, current_code, log_if_root};
 use super::people::{front, whom};
 use super::picture::Picture;
 use super::report::{Failure, Report, tell, wrapped};
+use super::stacks;
 use super::target::{Target, USUAL_NAME, digits_of, for_user};
 use super::{BackupCodes, Enroll, Generate, Label, Qr};
 
@@ -63,7 +64,12 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
     })?;
     picture.map(Picture::keep);
     log_enrolled(&desk, &account, &target.place, "proved by a code");
-    Ok(Report::new(format!("{}{}", enrolled_text(&desk, &account, &target, true), *codes_text(&codes))))
+    let mut text = enrolled_text(&desk, &account, &target, true);
+    if desk.policy().enabled && stacks::files().naming_us().is_empty() {
+        text.push('\n');
+        text.push_str(words::NO_STACK);
+    }
+    Ok(Report::new(text + codes_text(&codes).as_str()))
 }
 
 /// Asks for codes until one proves the key, and stores it.

@@ -255,7 +255,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// One user; whatever comes of him stops no other.
+    /// One user; what comes of them stops no other.
     fn user(&mut self, name: &str, account: Result<&Account, &Failure>, found: Result<Found, Failure>) {
         let outcome = match (account, found) {
             (Err(failure), _) => Err(Failure { message: failure.message.clone(), ..*failure }),
@@ -292,7 +292,7 @@ impl<'a> Run<'a> {
         let (shown, from) = (clean(name), self.source.0);
         let (words, log) = match imported {
             Imported::New { .. } if self.how.dry_run => ("would be imported", None),
-            Imported::New { .. } => ("imported", Some(format!("imported the factor of {shown} from {from}"))),
+            Imported::New { .. } => ("imported", Some(format!("imported the enrollment of {shown} from {from}"))),
             Imported::CaughtUp { .. } => (
                 "already imported; what was used there since counts as used",
                 Some(format!("took over what {shown} used with {from} since the import")),
@@ -377,7 +377,7 @@ fn no_accounts() -> Failure {
     Failure::host("the accounts could not be looked up")
 }
 
-/// A file that somebody named, of one user: his own, or root's. Under his home he reads it.
+/// A file that somebody named, of one user: their own, or root's. Under their home they read it.
 fn read_one(path: &Path, account: &Account, longest: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let home = account::home(account).map_err(|_| no_accounts())?;
     let absolute = std::path::absolute(path).map_err(|e| bad(path, &e))?;
@@ -387,7 +387,7 @@ fn read_one(path: &Path, account: &Account, longest: u64) -> Result<Zeroizing<Ve
     read_here(path, longest, &[0, account.uid])
 }
 
-/// A file of many users is root's: whoever else owned it could give anybody a key that he knows.
+/// A file of many users is root's: another owner could give anybody a key that they know.
 fn read_roots(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     read_here(path, MANY, &[0])
 }

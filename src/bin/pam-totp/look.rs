@@ -195,9 +195,9 @@ impl Standing {
             lines.push(format!("  proved a key at {service} at {at} that was not stored: see `pam-totp doctor`"));
         }
         for device in &self.status.devices {
-            let used = device.last_used.map_or("never".into(), moment);
+            let used = device.last_used.map_or("never used".into(), |at| format!("last used {}", moment(at)));
             let (form, since) = (form(device), moment(device.created));
-            lines.push(format!("  {}: since {since}, last used {used}{form}", device.name));
+            lines.push(format!("  {}: since {since}, {used}{form}", device.name));
         }
         if let Some(codes) = self.status.backup_codes {
             lines.push(format!("  backup codes: {} of {} left", codes.left, codes.of));

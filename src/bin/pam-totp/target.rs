@@ -9,7 +9,7 @@ use pam_totp::manage::{ManageError, Place};
 use pam_totp::otp::Digits;
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::status::Status;
-use pam_totp::words::enrolling::{NEW_PHONE, OLD_PHONE, OTHER_DEVICE, Purpose};
+use pam_totp::words::enrolling::{NEW_PHONE, OLD_PHONE, OWN_DEVICE, Purpose};
 
 use super::input::Input;
 use super::own::current_code;
@@ -95,7 +95,7 @@ impl Target {
         key: &Secret,
         input: &mut Input,
     ) -> Result<Option<Answer>, Failure> {
-        let prompt = if self.place == Place::Beside { OTHER_DEVICE } else { OLD_PHONE };
+        let prompt = if self.place == Place::Beside { OWN_DEVICE } else { OLD_PHONE };
         let asks = self.asks_for_current(desk);
         asks.then(|| current_code(desk, account, Deed::set(&self.place, key), prompt, input)).transpose()
     }
