@@ -12,6 +12,7 @@ use crate::clock;
 use crate::disk;
 use crate::door::{DoorError, client};
 use crate::manage::{self, By, Change, Codes, ManageError, Pending, Place, Proof};
+use crate::notify::Event;
 use crate::otp::Digits;
 use crate::policy::{BadPolicy, PATH, Policy, Unenrolled};
 use crate::preview::{self, Login, Preview, Reason, Standing};
@@ -19,7 +20,7 @@ use crate::rules::Ruling;
 use crate::secret::Answer;
 use crate::state::Proving;
 use crate::status::Status;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Store, StoreError, spool};
 use crate::verify::{self, Verdict};
 
 /// What a login needs.
@@ -42,6 +43,10 @@ pub trait Desk {
     fn mark_proving(&self, account: &Account, service: &str) -> Result<(), StoreError>;
     /// That line has run: takes the mark away.
     fn end_proving(&self, account: &Account) -> Result<bool, StoreError>;
+    /// Leaves a change for the policy's program, if there is one.
+    fn tell(&self, _: &Event<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// A set of backup codes to be shown; it is nobody's yet.
     fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError>;
     /// Gives that set to the account which has just enrolled this device; `false`: that enrollment is no more.
@@ -125,6 +130,10 @@ fn read_policy(config: Option<&Path>) -> (Policy, Option<PolicyFault>) {
 impl Desk for Local {
     fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    fn tell(&self, event: &Event<'_>) -> Result<(), StoreError> {
+        if self.policy.notify.is_none() { Ok(()) } else { spool::leave(&event.to_string()) }
     }
 
     fn policy_fault(&self) -> Option<String> {
@@ -299,6 +308,11 @@ impl Front {
 impl Desk for Front {
     fn policy(&self) -> &Policy {
         self.local.policy()
+    }
+
+    /// What waits is told by the installation's own policy, so another one's changes are not left there.
+    fn tell(&self, event: &Event<'_>) -> Result<(), StoreError> {
+        if self.has_door { self.local.tell(event) } else { Ok(()) }
     }
 
     fn policy_fault(&self) -> Option<String> {

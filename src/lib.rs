@@ -62,6 +62,7 @@ pub mod date;
 pub mod enrollment;
 #[cfg(feature = "cli")]
 pub mod import;
+pub mod notify;
 pub mod options;
 pub mod otp;
 pub mod policy;

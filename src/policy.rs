@@ -74,6 +74,8 @@ pub struct Policy {
     pub rules: Rules,
     /// `None`: a code is asked for at every login.
     pub remember: Option<Remember>,
+    /// A program that is told of each change.
+    pub notify: Option<PathBuf>,
     /// `[door] judges`: accounts of daemons that may have codes of others judged, and no more.
     pub judges: Vec<String>,
 }
@@ -104,6 +106,7 @@ impl Default for Policy {
             self_service: None,
             rules: Rules::default(),
             remember: None,
+            notify: None,
             judges: Vec::new(),
         }
     }
@@ -137,6 +140,7 @@ struct File {
     store: Option<toml::Spanned<PathBuf>>,
     prompt: Option<toml::Spanned<String>>,
     support: Option<toml::Spanned<String>>,
+    notify: Option<toml::Spanned<PathBuf>>,
     enroll_by: Option<toml::Spanned<Datetime>>,
     self_service: Option<Vec<Right>>,
     #[serde(default)]
@@ -233,6 +237,7 @@ impl Policy {
             self_service: file.self_service.as_deref().map(rights),
             rules: Rules { require: check.rules(file.require)?, exempt: check.rules(file.exempt)? },
             remember: file.remember.map(|table| check.remember(table)).transpose()?,
+            notify: check.program(file.notify)?,
             judges: file.door.judges.map(|list| check.words(list)).transpose()?.unwrap_or_default(),
         })
     }
@@ -349,6 +354,17 @@ impl Check<'_> {
         Ok(Some(value.into_inner()))
     }
 
+    /// Whose it is, is looked at when it is run.
+    fn program(&self, value: Option<toml::Spanned<PathBuf>>) -> Result<Option<PathBuf>, BadPolicy> {
+        let Some(value) = value else { return Ok(None) };
+        let text = value.get_ref().to_string_lossy();
+        if !value.get_ref().is_absolute() || value.get_ref().file_name().is_none() || text.chars().any(char::is_control)
+        {
+            return Err(self.fault(&value, "notify must be the absolute path of a program".into()));
+        }
+        Ok(Some(value.into_inner()))
+    }
+
     /// A day without a time lasts until its end in UTC.
     fn end_of_day(&self, value: Option<toml::Spanned<Datetime>>) -> Result<Option<u64>, BadPolicy> {
         let Some(value) = value else { return Ok(None) };
@@ -401,7 +417,7 @@ mod tests {
     fn an_absent_key_is_its_default() {
         assert_eq!(Policy::parse(b"").unwrap(), Policy::default());
         let all = "enabled = false\nissuer = \"ACME\"\nunenrolled = \"allow\"\nwindow = 3\nstore = \"/srv/x\"\n\
-                   prompt = \"Code: \"\nsupport = \"Call 42.\"\nenroll_by = 2027-01-31\nself_service = [\"remove\"]\n\
+                   prompt = \"Code: \"\nsupport = \"Call 42.\"\nnotify = \"/usr/sbin/x\"\nenroll_by = 2027-01-31\nself_service = [\"remove\"]\n\
                    [throttle]\nfree = 3\nevery = 21600\nfirst_wait = 60\nlongest_wait = 600\n[remember]\nhours = 720\n\
                    services = [\"sshd\"]\n[door]\njudges = [\"postgres\"]\n[[exempt]]\nusers = [\"backup\"]\ngroups = [\"robots\"]\n\
                    services = [\"cron\"]\nnetworks = [\"192.0.2.0/24\"]\nssh_auth = [\"publickey\"]\n";
@@ -429,6 +445,7 @@ mod tests {
                 }],
             },
             remember: Some(Remember { hours: 720, services: vec!["sshd".into()] }),
+            notify: Some("/usr/sbin/x".into()),
             judges: vec!["postgres".into()],
         };
         assert_eq!(policy, expected);

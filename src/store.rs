@@ -4,6 +4,7 @@
 pub mod audit;
 mod files;
 mod policy;
+pub mod spool;
 
 use std::fmt;
 use std::fs::{File, Metadata};

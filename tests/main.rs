@@ -43,6 +43,7 @@ mod login;
 mod memory;
 mod mistakes;
 mod names;
+mod notify;
 mod origin;
 mod owners;
 mod panels;

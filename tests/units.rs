@@ -48,6 +48,10 @@ fn systemd_understands_every_line() {
         let units = SOCKETS.map(|(name, _)| [format!("{FOLDER}/{name}.socket"), format!("{FOLDER}/{name}@.service")]);
         let mut arguments = vec!["verify", "--man=no"];
         arguments.extend(units.iter().flatten().map(String::as_str));
+        let notify = ["path", "service"].map(|kind| format!("{FOLDER}/pam-totp-notify.{kind}"));
+        system.file(&notify[0], include_str!("../packaging/systemd/pam-totp-notify.path"));
+        system.file(&notify[1], include_str!("../packaging/systemd/pam-totp-notify.service"));
+        arguments.extend(notify.iter().map(String::as_str));
         analyze(system, &arguments);
         // In tenths: what is left is that it sees who is who, and what time it is.
         analyze(system, &["security", "--offline=true", "--threshold=12", &units[0][1]]);

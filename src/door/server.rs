@@ -20,6 +20,7 @@ use crate::clock;
 use crate::desk::{self, Desk, Local};
 use crate::enrollment::Device;
 use crate::manage::{self, By, Change, ManageError, Place, Proof};
+use crate::notify::Event;
 use crate::preview::{Login, Standing};
 use crate::secret::Answer;
 use crate::source::Source;
@@ -240,7 +241,27 @@ impl Clerk<'_> {
             Deed::Remove => "removed the enrollment of",
         };
         self.log(&format!("{done} {}", clean(&account.name)));
+        self.tell(account, deed);
         Ok(Reply::Done(codes))
+    }
+
+    /// The change was made, whatever comes of this.
+    fn tell(&mut self, account: &Account, deed: Deed<'_>) {
+        let event = match deed {
+            Deed::Look | Deed::Judge => return,
+            Deed::Enroll(_) => "enrolled",
+            Deed::Add(_) => "device_added",
+            Deed::Replace(_) => "replaced",
+            Deed::Resync => "resynced",
+            Deed::BackupCodes => "backup_codes",
+            Deed::RemoveDevice => "device_removed",
+            Deed::Remove => "removed",
+            Deed::Forget => "addresses_forgotten",
+        };
+        let user = Some(account.name.as_str());
+        if let Err(error) = self.desk.tell(&Event { event, user, by: user, at: clock::now(), ..Event::default() }) {
+            self.log(&format!("notify: {error}"));
+        }
     }
 
     fn refuse(&mut self, name: &str, error: ManageError) -> Reply {

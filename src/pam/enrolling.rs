@@ -12,6 +12,7 @@ use crate::desk::Desk;
 use crate::enrollment::Device;
 use crate::hostname::hostname;
 use crate::manage::{self, Codes, ManageError, Pending};
+use crate::notify::Event;
 use crate::qr::{self, QrError, Size, Style};
 use crate::uri;
 use crate::words::{self, enrolling as say};
@@ -131,6 +132,7 @@ pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
     match desk.enroll(pending) {
         Ok(()) => {
             host.log(Level::Notice, &format!("enrolled {user} at a login, proved by a code"));
+            tell(host, desk, "enrolled", &account);
             offer_codes(host, desk, &account, &device);
             // Only the stack decides whether the account is in order.
             Exit::Ignore
@@ -141,6 +143,18 @@ pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
             host.say(Tone::Error, say::NOT_STORED);
             Exit::Refuse
         }
+    }
+}
+
+/// No login fails by it.
+fn tell(host: &mut impl Host, desk: &impl Desk, event: &str, account: &Account) {
+    let items = host.items();
+    let user = Some(account.name.as_str());
+    let from = Some(items.rhost.as_str()).filter(|from| !from.is_empty());
+    let told =
+        Event { event, user, by: user, service: Some(&items.service), from, at: clock::now(), ..Event::default() };
+    if let Err(error) = desk.tell(&told) {
+        host.log(Level::Error, &format!("notify: {error}"));
     }
 }
 
@@ -160,6 +174,9 @@ fn offer_codes(host: &mut impl Host, desk: &impl Desk, account: &Account, device
         Err(error) => (Level::Error, format!("the backup codes of {user} are not stored: {error}")),
     };
     host.log(level, &logged);
+    if matches!(kept, Ok(Some(true))) {
+        tell(host, desk, "backup_codes", account);
+    }
     let said = if matches!(kept, Ok(Some(true))) { say::BACKUP_CODES_ON } else { say::NO_BACKUP_CODES };
     host.say(Tone::Info, said);
 }

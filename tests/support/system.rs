@@ -72,6 +72,7 @@ impl System {
         folder("/var/lib/pam_totp", 0o700);
         folder("/var/lib/pam_totp/secrets", 0o700);
         folder("/var/lib/pam_totp/state", 0o700);
+        folder("/var/spool/pam_totp", 0o700);
         folder("/run/pam_totp", 0o755);
         folder("/run/pam_totp/state", 0o700);
         system

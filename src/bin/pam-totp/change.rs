@@ -7,10 +7,12 @@ use pam_totp::account;
 use pam_totp::clock::now;
 use pam_totp::desk::{Desk, Front, Local};
 use pam_totp::manage::{self, Change, ManageError, Unlocked};
+use pam_totp::notify::Event;
 use pam_totp::store::StoreError;
 use pam_totp::words::{self, clean, shown};
 use serde_json::{Map, Value, json};
 
+use super::notify;
 use super::own;
 use super::people::{by_name, desk, desk_anyway, front, log_change, whom};
 use super::report::{Failure, PARTLY, Report, tell};
@@ -18,12 +20,12 @@ use super::report::{Failure, PARTLY, Report, tell};
 /// Removes the enrollment.
 pub fn remove(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
     let desk = desk(config)?;
-    each(users, "removed the enrollment of", |user| manage::remove(desk.store()?, user))
+    each(users, "removed", "removed the enrollment of", |user| manage::remove(desk.store()?, user))
 }
 
 /// Removes one device of several.
 pub fn remove_device(desk: &Front, users: &[String], device: &str) -> Result<Report, Failure> {
-    each(users, &format!("removed the device {} of", clean(device)), |user| {
+    each(users, "device_removed", &format!("removed the device {} of", clean(device)), |user| {
         let account = account::by_name(user).map_err(|_| StoreError::NoAccounts)?.ok_or(ManageError::NotEnrolled)?;
         desk.apply(&account, None, Change::RemoveDevice(device.to_owned())).map(|_| ())
     })
@@ -36,17 +38,23 @@ pub fn forget(config: Option<&Path>, users: &[String]) -> Result<Report, Failure
         return own::forget(&desk, users);
     }
     let own = if users.is_empty() { vec![whom(None, "forget")?.name] } else { Vec::new() };
-    each(if users.is_empty() { &own } else { users }, "ended the remembered addresses of", |user| {
-        let account = account::by_name(user).map_err(|_| StoreError::NoAccounts)?.ok_or(ManageError::NotEnrolled)?;
-        desk.apply(&account, None, Change::Forget).map(drop)
-    })
+    each(
+        if users.is_empty() { &own } else { users },
+        "addresses_forgotten",
+        "ended the remembered addresses of",
+        |user| {
+            let account =
+                account::by_name(user).map_err(|_| StoreError::NoAccounts)?.ok_or(ManageError::NotEnrolled)?;
+            desk.apply(&account, None, Change::Forget).map(drop)
+        },
+    )
 }
 
 /// Clears waits and a future state.
 pub fn unlock(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
     let (desk, warnings) = desk_anyway(config)?;
     let told = RefCell::new(Vec::new());
-    let report = each(users, "unlocked", |user| {
+    let report = each(users, "unlocked", "unlocked", |user| {
         let unlocked = manage::unlock(desk.store()?, desk.policy(), user)?;
         told.borrow_mut().extend(beside(user, &unlocked));
         Ok(())
@@ -93,6 +101,8 @@ pub fn rename(config: Option<&Path>, old: &str, new: &str) -> Result<Report, Fai
     let account = by_name(new)?;
     manage::rename(desk.store()?, old, &account).map_err(|error| not_moved(old, &account.name, error))?;
     log_change(&format!("moved the enrollment of {} to {}", clean(old), clean(&account.name)));
+    let renamed = Event { event: "renamed", user: Some(&account.name), old_user: Some(old), ..Event::default() };
+    notify::tell(&renamed);
     let (old, new) = (shown(old), shown(&account.name));
     Ok(Report::new(format!("The enrollment of {old} belongs to {new} now."))
         .with("user", account.name)
@@ -111,12 +121,18 @@ fn not_moved(old: &str, new: &str, error: ManageError) -> Failure {
 }
 
 /// Each user alone: one who cannot be changed stops no other.
-pub fn each(users: &[String], done: &str, change: impl Fn(&str) -> Result<(), ManageError>) -> Result<Report, Failure> {
+pub fn each(
+    users: &[String],
+    event: &str,
+    done: &str,
+    change: impl Fn(&str) -> Result<(), ManageError>,
+) -> Result<Report, Failure> {
     let (mut modified, mut failed, mut lines, mut exit) = (Vec::new(), Map::new(), Vec::new(), 0);
     for user in users {
         match change(user) {
             Ok(()) => {
                 log_change(&format!("{done} {}", clean(user)));
+                notify::tell(&Event { event, user: Some(user), ..Event::default() });
                 lines.push(format!("{}: done", shown(user)));
                 modified.push(Value::from(user.clone()));
             }

@@ -12,6 +12,7 @@ use pam_totp::desk::{Desk, Front};
 use pam_totp::enrollment::{Device, valid_device_name};
 use pam_totp::hostname::hostname;
 use pam_totp::manage::{self, Change, Codes, ManageError, Place, Proof};
+use pam_totp::notify::Event;
 use pam_totp::qr::{self, Size, Style};
 use pam_totp::random;
 use pam_totp::secret::{GENERATED_BYTES, Secret};
@@ -21,7 +22,7 @@ use zeroize::Zeroizing;
 
 use super::form;
 use super::input::Input;
-use super::own::{self, CURRENT, current_code, log_if_root};
+use super::own::{self, CURRENT, current_code, log_if_root, tell_if_root};
 use super::people::{front, whom};
 use super::picture::Picture;
 use super::report::{Failure, Report, tell, wrapped};
@@ -127,6 +128,7 @@ pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) 
     };
     let codes = codes.map_err(|error| for_user(&account, error))?;
     log_if_root(&desk, &format!("made new backup codes for {}", pam_totp::words::clean(&account.name)));
+    tell_if_root(&desk, &Event { event: "backup_codes", user: Some(&account.name), ..Event::default() });
     let text = format!("{} has new backup codes; the old ones are void.{}", account.name, *codes_text(&codes));
     Ok(with_codes(Report::new(text).with("user", account.name), &codes))
 }
@@ -188,6 +190,12 @@ pub fn log_enrolled(desk: &Front, account: &Account, place: &Place, how: &str) {
         Place::InsteadOf(_) => "replaced a device of",
     };
     log_if_root(desk, &format!("{word} {}, {how}", pam_totp::words::clean(&account.name)));
+    let (event, device) = match place {
+        Place::First => ("enrolled", None),
+        Place::Beside => ("device_added", None),
+        Place::InsteadOf(device) => ("replaced", device.as_deref()),
+    };
+    tell_if_root(desk, &Event { event, user: Some(&account.name), device, ..Event::default() });
 }
 
 pub fn enrolled_text(desk: &Front, account: &Account, target: &Target, proved: bool) -> String {

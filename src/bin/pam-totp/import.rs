@@ -15,6 +15,7 @@ use pam_totp::disk::{self, NotRead};
 use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
 use pam_totp::manage::ManageError;
 use pam_totp::manage::import::{Imported, import as store_found, would_import};
+use pam_totp::notify::Event;
 use pam_totp::words::{clean, user};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 use super::accounts::{self, Line};
 use super::change::{for_user, said};
 use super::home::{self, Unread};
+use super::notify;
 use super::people::{by_name, desk, log_change};
 use super::report::{Failure, PARTLY, Report};
 use super::stacks;
@@ -299,7 +301,10 @@ impl<'a> Run<'a> {
             ),
             Imported::Already => ("already imported", None),
         };
-        log.filter(|_| !self.how.dry_run).iter().for_each(|line| self.bar.suspend(|| log_change(line)));
+        log.filter(|_| !self.how.dry_run).iter().for_each(|line| {
+            self.bar.suspend(|| log_change(line));
+            notify::tell(&Event { event: "imported", user: Some(name), ..Event::default() });
+        });
         self.lines.push(format!("{shown}: {words}"));
         let is_new = matches!(imported, Imported::New { .. });
         let list = if is_new { &mut self.modified } else { &mut self.already };

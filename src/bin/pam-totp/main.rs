@@ -16,6 +16,7 @@ mod import;
 mod input;
 mod list;
 mod look;
+mod notify;
 mod own;
 mod pam_app;
 mod people;
@@ -121,6 +122,8 @@ enum Command {
         /// The new one; "" for the hostname.
         name: Option<String>,
     },
+    /// Tell the policy's `notify` program what logins and pam-totpd have changed; systemd calls this.
+    Notify,
     /// Print the completions for a shell.
     #[command(hide = true)]
     Completions {
@@ -281,6 +284,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Policy(command) => policy::run(config, command, cli.json),
         Command::Doctor => Ok(doctor::doctor(config).unwrapped()),
         Command::Issuer { name } => policy::issuer(config, name.as_deref()),
+        Command::Notify => notify::notify(),
         Command::Completions { shell } => Ok(completions(shell)),
     }
 }

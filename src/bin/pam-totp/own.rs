@@ -6,6 +6,7 @@ use pam_totp::account::Account;
 use pam_totp::attempt::Outcome;
 use pam_totp::desk::{Desk, Front};
 use pam_totp::manage::{Change, Codes, ManageError};
+use pam_totp::notify::Event;
 use pam_totp::preview::Standing;
 use pam_totp::secret::Answer;
 use pam_totp::words::{shown, user};
@@ -14,6 +15,7 @@ use serde_json::Map;
 use super::change;
 use super::input::Input;
 use super::look;
+use super::notify;
 use super::people::{by_name, log_change, whom};
 use super::report::{Failure, Report, USAGE};
 
@@ -88,6 +90,13 @@ fn question(digits: usize, typed: &Answer, error: &ManageError) -> Option<String
 pub fn log_if_root(desk: &Front, what: &str) {
     if !desk.is_for_owners() {
         log_change(what);
+    }
+}
+
+/// Likewise tells the policy's program: what users did is told by pam-totpd.
+pub fn tell_if_root(desk: &Front, event: &Event<'_>) {
+    if !desk.is_for_owners() {
+        notify::tell(event);
     }
 }
 

@@ -6,17 +6,19 @@ use std::sync::{Mutex, OnceLock};
 
 use nix::unistd::Uid;
 use pam_totp::account::{self, Account};
-use pam_totp::desk::{Front, Local, PolicyFault};
+use pam_totp::desk::{Desk, Front, Local, PolicyFault};
 use pam_totp::disk;
 use pam_totp::store::StoreError;
 use pam_totp::words::{clean, plain};
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
+use super::notify;
 use super::report::{Failure, Report};
 
 /// The policy and the store, or why there is no working with them.
 pub fn desk(config: Option<&Path>) -> Result<Local, Failure> {
     let desk = Local::open(config);
+    notify::learn(desk.policy());
     match desk.fault() {
         Some(fault) => Err(fault.into()),
         None => Ok(desk),
@@ -27,6 +29,7 @@ pub fn desk(config: Option<&Path>) -> Result<Local, Failure> {
 /// what logins go on with, and says so.
 pub fn desk_anyway(config: Option<&Path>) -> Result<(Local, Warnings), Failure> {
     let desk = Local::open(config);
+    notify::learn(desk.policy());
     let warnings = Warnings::of(desk.fault())?;
     Ok((desk, warnings))
 }
@@ -34,6 +37,7 @@ pub fn desk_anyway(config: Option<&Path>) -> Result<(Local, Warnings), Failure> 
 /// Likewise, without root at the door.
 pub fn front_anyway(config: Option<&Path>) -> Result<(Front, Warnings), Failure> {
     let desk = Front::open(config);
+    notify::learn(desk.policy());
     let warnings = Warnings::of(desk.fault())?;
     Ok((desk, warnings))
 }
@@ -64,6 +68,7 @@ impl Warnings {
 /// The same for what users may do themselves: without root they ask at the door.
 pub fn front(config: Option<&Path>) -> Result<Front, Failure> {
     let desk = Front::open(config);
+    notify::learn(desk.policy());
     match desk.fault() {
         Some(fault) => Err(fault.into()),
         None => Ok(desk),
@@ -129,6 +134,12 @@ pub fn on_behalf_of(name: &str) -> Result<(), Failure> {
     }
     PANEL_USER.get_or_init(|| name.to_owned());
     Ok(())
+}
+
+/// Who is behind a change, in one name: the panel's user, else the person.
+pub fn behind() -> String {
+    let person = || person().account.unwrap_or_else(|| "unknown".into());
+    PANEL_USER.get().cloned().unwrap_or_else(person)
 }
 
 static PANEL_USER: OnceLock<String> = OnceLock::new();

@@ -10,6 +10,7 @@ use pam_totp::date::Utc;
 use pam_totp::desk::{Desk, PolicyFault};
 use pam_totp::disk::{self, NotRead};
 use pam_totp::hostname::hostname;
+use pam_totp::notify::Event;
 use pam_totp::policy::{PATH, Policy, SelfService, Unenrolled};
 use pam_totp::source::Source;
 use pam_totp::{store, uri, words};
@@ -20,8 +21,19 @@ use super::input::agrees;
 use super::people::{desk, log_change};
 use super::report::{Failure, NO, Report};
 use super::rollout::Rollout;
-use super::{accounts, explain, policy_set};
+use super::{accounts, explain, notify, policy_set};
 
+/// For panels.
+pub const POLICY_CHANGED: Event<'static> = Event {
+    event: "policy_changed",
+    user: None,
+    device: None,
+    old_user: None,
+    by: None,
+    service: None,
+    from: None,
+    at: 0,
+};
 /// No policy is longer, by far.
 const MAX_DRAFT: u64 = 16 << 20;
 
@@ -128,6 +140,7 @@ fn in_force(policy: &Policy, file: &Map<String, Value>) -> Vec<(String, Value)> 
         rules: _,
         remember: _,
         judges,
+        notify,
         without_effect: _,
     } = policy;
     let day = enroll_by.map(|end| {
@@ -150,6 +163,7 @@ fn in_force(policy: &Policy, file: &Map<String, Value>) -> Vec<(String, Value)> 
         ("require", file.get("require").cloned().unwrap_or(json!([]))),
         ("exempt", file.get("exempt").cloned().unwrap_or(json!([]))),
         ("remember", file.get("remember").cloned().unwrap_or_default()),
+        ("notify", json!(notify)),
         ("door", json!({ "judges": judges })),
     ];
     values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
@@ -211,6 +225,7 @@ fn enable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failur
     let changed = set(config, "enabled", Some(true.into()), |policy| policy.enabled = true)?;
     if changed {
         log_change("switched the policy on");
+        notify::tell(&POLICY_CHANGED);
     }
     let services: Vec<&str> = rollout.stacks.iter().map(|stack| stack.service.as_str()).collect();
     let effect = if asks {
@@ -236,6 +251,7 @@ fn disable(config: Option<&Path>) -> Result<Report, Failure> {
     let changed = set(config, "enabled", Some(false.into()), |policy| policy.enabled = false)?;
     if changed {
         log_change("switched the policy off");
+        notify::tell(&POLICY_CHANGED);
     }
     let state = if changed { "The policy is off" } else { "The policy was off already" };
     Ok(Report::new(format!("{state}: nobody is asked for a code. Enrollments stay."))
@@ -258,6 +274,8 @@ pub fn issuer(config: Option<&Path>, name: Option<&str>) -> Result<Report, Failu
                 "" => "reset the issuer".into(),
                 name => format!("set the issuer to {}", words::clean(name)),
             });
+            notify::learn(desk(config)?.policy());
+            notify::tell(&POLICY_CHANGED);
         }
     }
     let issuer = desk(config)?.policy().issuer.clone().or_else(hostname);

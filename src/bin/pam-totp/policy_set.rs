@@ -14,8 +14,9 @@ use toml_edit::{Array, Datetime, Value};
 use super::accounts;
 use super::edit::{self, Key};
 use super::input::agrees;
+use super::notify;
 use super::people::log_change;
-use super::policy::path;
+use super::policy::{POLICY_CHANGED, path};
 use super::report::{Failure, NO, Report};
 use super::rollout::{Count, Rollout};
 
@@ -47,12 +48,13 @@ enum Shape {
 /// A key, its kind of value, and what that must be.
 struct Known(&'static str, Shape, &'static str);
 
-const KEYS: [Known; 13] = [
+const KEYS: [Known; 14] = [
     Known("enabled", Shape::Flag, "true or false"),
     Known("issuer", Shape::Text, "one line of 1 to 128 bytes without a colon"),
     Known("unenrolled", Shape::Text, "deny, allow or enroll"),
     Known("enroll_by", Shape::Day, "a day like 2027-01-31"),
     Known("self_service", Shape::List, "a list of enroll, replace, remove and backup-codes, like replace,remove"),
+    Known("notify", Shape::Text, "the absolute path of a program"),
     Known("window", Shape::Number, "0 to 3"),
     Known("prompt", Shape::Text, "one line of 1 to 128 bytes"),
     Known("support", Shape::Text, "one line of 1 to 256 bytes"),
@@ -111,6 +113,8 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     let note = if written.is_empty() { "That is what the policy says already." } else { "" };
     if !written.is_empty() {
         steps.iter().for_each(|step| log_change(&step.done()));
+        notify::learn(&first.after);
+        notify::tell(&POLICY_CHANGED);
     }
     Ok(report(file, &written, &steps, note))
 }
@@ -360,6 +364,7 @@ mod tests {
             "enroll",
             "2027-01-31",
             "replace,remove",
+            "/usr/sbin/x",
             "3",
             "Code: ",
             "Call 42.",
@@ -411,7 +416,7 @@ mod tests {
 
     #[test]
     fn what_a_key_must_be_is_what_the_policy_says() {
-        let values = ["maybe", "a:b", "ask", "tomorrow", "all", "4", "", "", "0", "599", "721", "", ""];
+        let values = ["maybe", "a:b", "ask", "tomorrow", "all", "x", "4", "", "", "0", "599", "721", "", ""];
         for (Known(key, _, must), value) in KEYS.iter().zip(values) {
             let text = "[remember]\nhours = 12\nservices = [\"sshd\"]\n";
             let failure = after(text, &[(key, Some(value))]).err().unwrap_or_else(|| panic!("{key} takes {value}"));

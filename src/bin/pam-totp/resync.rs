@@ -6,11 +6,12 @@ use clap::Args;
 use pam_totp::access::Deed;
 use pam_totp::enrollment::MAX_COUNTER;
 use pam_totp::manage::Change;
+use pam_totp::notify::Event;
 use pam_totp::words::clean;
 
 use super::enroll::valid_name;
 use super::input::Input;
-use super::own::{self, current_code, log_if_root};
+use super::own::{self, current_code, log_if_root, tell_if_root};
 use super::people::{front, whom};
 use super::report::{Failure, Report};
 use pam_totp::words::enrolling::OTHER_DEVICE;
@@ -37,6 +38,7 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
     let done = |what: &str| {
         let name = clean(&account.name);
         log_if_root(&desk, &format!("{what} of {name}"));
+        tell_if_root(&desk, &Event { event: "resynced", user: Some(&account.name), ..Event::default() });
         Report::new(format!("{name} can log in with the next code.")).with("user", account.name.clone())
     };
     if let Some(counter) = arguments.counter {

@@ -111,7 +111,7 @@ fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Re
     }
     let orphans: BTreeMap<String, Orphan> = found.into_iter().collect();
     let names: Vec<String> = orphans.keys().cloned().collect();
-    change::each(&names, "removed the enrollment of", |name| match orphans.get(name) {
+    change::each(&names, "removed", "removed the enrollment of", |name| match orphans.get(name) {
         // Waits and counts go too: the next account of that name starts clean.
         Some(Orphan::NoAccount) => manage::forget(store, name),
         _ => manage::remove(store, name),

@@ -6,9 +6,11 @@ use pam_totp::backup::{LONGEST_LIFE, MAX_TEMPORARY};
 use pam_totp::clock::{self, now};
 use pam_totp::desk::Front;
 use pam_totp::manage::Change;
+use pam_totp::notify::Event;
 use pam_totp::words::{clean, counted, moment, shown};
 
 use super::enroll::with_codes;
+use super::notify;
 use super::people::{front, log_change, whom};
 use super::report::{Failure, Report};
 use super::target::for_user;
@@ -53,6 +55,7 @@ pub fn backup_codes(
     let codes = codes.map_err(|error| for_user(&account, error))?;
     let codes_word = counted(u64::from(count), "temporary backup code", "temporary backup codes");
     log_change(&format!("made {codes_word} for {}, until {}", clean(&account.name), moment(until).replace(' ', "T")));
+    notify::tell(&Event { event: "temporary_backup_codes", user: Some(&account.name), ..Event::default() });
     let mut text = zeroize::Zeroizing::new(String::with_capacity(1_024));
     text.push_str(&format!(
         "{codes_word} for {}, each good for one login until {}.\nThe user's own backup codes stay. Earlier temporary ones are void.",

@@ -1,0 +1,192 @@
+//! The policy's `notify` program: told of each change here, and by `pam-totp notify` of those that were left in the spool.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, Uid};
+use pam_totp::clock::now;
+use pam_totp::desk::{Desk, Local};
+use pam_totp::disk;
+use pam_totp::notify::Event;
+use pam_totp::policy::Policy;
+use pam_totp::store::spool;
+use pam_totp::words::clean;
+
+use super::people::{self, log};
+use super::report::{Failure, Report};
+
+/// It may mail; it may not keep anybody waiting.
+const BOUND: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The program, as the policy of this call names it.
+static PROGRAM: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Remembers whom to tell. Never of another system's disk: nothing of that is run.
+pub fn learn(policy: &Policy) {
+    if let Ok(mut program) = PROGRAM.lock() {
+        program.clone_from(&policy.notify);
+    }
+}
+
+/// Tells of a change that was made.
+pub fn tell(event: &Event<'_>) {
+    let Ok(mut program) = PROGRAM.lock() else { return };
+    let Some(path) = program.as_deref().filter(|_| !disk::is_entered()) else { return };
+    let by = people::behind();
+    let line = Event { by: Some(&by), at: now(), ..event.clone() }.to_string();
+    if said(path, &run(path, &line, BOUND)) {
+        // It hangs: with a thousand changes nobody waits for it a thousand times.
+        *program = None;
+    }
+}
+
+/// Tells what module and pam-totpd have left, each line until it was told once.
+pub fn notify() -> Result<Report, Failure> {
+    if !Uid::effective().is_root() {
+        return Err(Failure::only_root());
+    }
+    if disk::is_entered() {
+        return Err(Failure::usage("`notify` runs a program of this system: not with --root"));
+    }
+    let _turn = spool::lock()?;
+    let desk = Local::open(None);
+    let mut told = 0_u64;
+    for path in spool::waiting()? {
+        let line = match (spool::read(&path), desk.policy().notify.as_deref()) {
+            (Ok(Some(line)), Some(program)) => Some((line, program)),
+            (Err(error), _) => {
+                let _ = log(&format!("notify: {error}"));
+                None
+            }
+            _ => None,
+        };
+        if let Some((line, program)) = line {
+            said(program, &run(program, &line, BOUND));
+            told = told.saturating_add(1);
+        }
+        // Only now: killed before, the line is told again.
+        spool::take(&path)?;
+    }
+    Ok(Report::new(String::new()).with("told", told))
+}
+
+/// What came of it.
+enum Run {
+    Ended(ExitStatus),
+    Hung,
+    Refused(String),
+}
+
+/// Logs what did not go well; whether it hung.
+fn said(program: &Path, run: &Run) -> bool {
+    let program = clean(&program.to_string_lossy());
+    let what = match run {
+        Run::Ended(status) if status.success() => return false,
+        Run::Ended(status) => format!("{program} ended with {status}"),
+        Run::Hung => format!("{program} took longer than {} s and was killed", BOUND.as_secs()),
+        Run::Refused(why) => format!("{program} was not run: {why}"),
+    };
+    let _ = log(&format!("notify: {what}"));
+    matches!(run, Run::Hung)
+}
+
+/// Runs it with one line on its stdin, alone: no environment, no output, no folder of the caller's.
+fn run(program: &Path, line: &str, bound: Duration) -> Run {
+    let real = match checked(program) {
+        Ok(real) => real,
+        Err(why) => return Run::Refused(why),
+    };
+    let mut command = Command::new(real);
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir("/").process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Run::Refused(error.to_string()),
+    };
+    // Shorter than a pipe, so nobody waits here; who does not read it needs none.
+    if let Some(mut stdin) = child.stdin.take() {
+        let _ = writeln!(stdin, "{line}");
+    }
+    wait(&mut child, bound)
+}
+
+fn wait(child: &mut Child, bound: Duration) -> Run {
+    let begin = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Run::Ended(status),
+            Ok(None) if begin.elapsed() < bound => thread::sleep(PAUSE),
+            Ok(None) => break,
+            Err(error) => return Run::Refused(error.to_string()),
+        }
+    }
+    // With all that it has started.
+    if let Ok(pid) = i32::try_from(child.id()) {
+        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+    let _ = child.wait();
+    Run::Hung
+}
+
+/// Where it really is, if root alone can have written it. What others can write would be root for them.
+fn checked(program: &Path) -> Result<PathBuf, String> {
+    if !program.is_absolute() {
+        return Err("its path is not absolute".into());
+    }
+    let real = fs::canonicalize(program).map_err(|error| error.to_string())?;
+    for path in real.ancestors() {
+        let look = fs::symlink_metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let sticky = look.is_dir() && look.mode() & 0o1000 != 0;
+        if look.uid() != 0 {
+            return Err(format!("{} does not belong to root", path.display()));
+        }
+        if look.mode() & 0o022 != 0 && !sticky {
+            return Err(format!("{} can be written by others", path.display()));
+        }
+    }
+    let look = fs::metadata(&real).map_err(|error| error.to_string())?;
+    let runs = look.is_file() && look.permissions().mode() & 0o111 != 0;
+    if runs { Ok(real) } else { Err("it is no program".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_hangs_is_killed_with_all_that_it_started() {
+        let folder = tempfile::tempdir_in("/root").expect("a folder of root's");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("a mode");
+        let program = folder.path().join("hangs");
+        fs::write(
+            &program,
+            "#!/bin/sh\nread line\necho \"$line\" >\"${0%/*}/said\"\nsleep 1000 & echo $! >\"${0%/*}/pid\"\nwait\n",
+        )
+        .expect("a program");
+        let mode = |mode| fs::set_permissions(&program, fs::Permissions::from_mode(mode)).expect("a mode");
+        mode(0o700);
+        assert!(matches!(run(&program, "{}", Duration::from_millis(1_500)), Run::Hung));
+        assert_eq!(fs::read_to_string(folder.path().join("said")).expect("it read the line"), "{}\n");
+        let pid = fs::read_to_string(folder.path().join("pid")).expect("it started one more");
+        let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        assert!(state.is_empty() || state.contains(") Z "), "{state}");
+
+        for (bits, why) in [(0o722, "can be written by others"), (0o600, "no program")] {
+            mode(bits);
+            let Run::Refused(told) = run(&program, "{}", BOUND) else { panic!("{bits:o} was run") };
+            assert!(told.contains(why), "{told}");
+        }
+        mode(0o700);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("a mode");
+        assert!(matches!(run(&program, "{}", BOUND), Run::Refused(_)), "who can replace it can write it");
+    }
+}
