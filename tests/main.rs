@@ -75,3 +75,4 @@ mod uncounted;
 mod units;
 mod vsftpd;
 mod wire;
+mod words;

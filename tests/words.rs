@@ -1,0 +1,108 @@
+//! The words that people read: each thing has one, and they are everybody's.
+
+use crate::support::artifacts;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Words that nobody needs to read twice, or that leave somebody out, and what is said instead.
+const INSTEAD: [(&str, &str); 12] = [
+    ("he", "they"),
+    ("his", "their"),
+    ("him", "them"),
+    ("himself", "themselves"),
+    ("whoever", "users who"),
+    ("anew", "again"),
+    ("mend", "fix"),
+    ("mends", "fixes"),
+    ("mended", "fixed"),
+    ("factor", "device, enrollment, two-factor authentication"),
+    ("factors", "devices, enrollments"),
+    ("oneself", "you"),
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs"));
+    files.chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+}
+
+/// What somebody may read of a source: its string literals, each with its line, and in the program what --help is made of.
+fn readable(source: &str, help: bool) -> Vec<(usize, String)> {
+    let code = source.split("\n#[cfg(test)]\nmod tests").next().expect("a first part");
+    let mut read = Vec::new();
+    let mut letters = code.char_indices().peekable();
+    let line = |at: usize| code[..at].matches('\n').count() + 1;
+    while let Some((at, letter)) = letters.next() {
+        let rest = &code[at..];
+        if rest.starts_with("//") {
+            let comment = rest.split('\n').next().expect("a first line");
+            if help && comment.starts_with("///") {
+                read.push((line(at), comment.to_owned()));
+            }
+            while letters.peek().is_some_and(|(_, letter)| *letter != '\n') {
+                letters.next();
+            }
+        } else if letter == '\'' && (rest.starts_with("'\"'") || rest.starts_with("'\\''")) {
+            letters.nth(1);
+        } else if letter == '"' {
+            let mut text = String::new();
+            while let Some((_, letter)) = letters.next().filter(|(_, letter)| *letter != '"') {
+                text.push(letter);
+                if letter == '\\' {
+                    text.extend(letters.next().map(|(_, letter)| letter));
+                }
+            }
+            read.push((line(at), text));
+        }
+    }
+    read
+}
+
+#[test]
+fn what_people_read_says_they_and_each_thing_by_its_one_word() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut texts = 0;
+    for path in sources(&root).into_iter().filter(|path| !path.to_string_lossy().contains("doctor")) {
+        let source = fs::read_to_string(&path).expect("a source is text");
+        for (line, text) in readable(&source, path.starts_with(root.join("bin/pam-totp"))) {
+            texts += 1;
+            // "Two-factor" is one word.
+            let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '-' && letter != '_');
+            for (_, instead) in words.filter_map(|word| INSTEAD.iter().find(|(no, _)| word.eq_ignore_ascii_case(no))) {
+                found.push(format!("{}:{line}: say {instead}: {text}", path.display()));
+            }
+        }
+    }
+    assert!(texts > 1_000, "only {texts} texts were found");
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn strings_and_help_are_found_and_nothing_else() {
+    let source = "/// Help.\n// his\nlet quote = '\"'; let text = \"one \\\"two\\\" \\\n  he\"; // \"him\"\n\
+                  \n#[cfg(test)]\nmod tests { \"his\" }\n";
+    let texts =
+        |help| readable(source, help).into_iter().map(|(line, text)| format!("{line} {text}")).collect::<Vec<_>>();
+    assert_eq!(texts(false), ["3 one \\\"two\\\" \\\n  he"]);
+    assert_eq!(texts(true), ["1 /// Help.", "3 one \\\"two\\\" \\\n  he"]);
+}
+
+/// A terminal of 80 columns breaks none of its lines.
+#[test]
+fn no_page_of_help_is_wider_than_a_terminal() {
+    let help = |command: &[&str]| {
+        let output = Command::new(artifacts::program()).arg("help").args(command).output().expect("it starts");
+        String::from_utf8(output.stdout).expect("help is text")
+    };
+    let top = help(&[]);
+    let commands = top.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("commands");
+    let names = commands.lines().filter(|line| !line.starts_with("   ")).filter_map(|l| l.split_whitespace().next());
+    let pages: Vec<String> = names.map(|name| help(&[name])).chain([top.clone()]).collect();
+    assert!(pages.len() > 15, "{}", pages.len());
+    for line in pages.iter().flat_map(|page| page.lines()) {
+        assert!(line.chars().count() <= 78, "{line}");
+    }
+}
