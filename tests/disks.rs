@@ -52,7 +52,7 @@ fn on_a_read_only_disk_users_get_in_and_no_code_counts_twice() {
             assert_eq!(logs_in(T + 30, &code(used)), AUTH_ERR);
         }
         assert_eq!(logs_in(T + 60, &code(T + 6000)), AUTH_ERR);
-        system.log.line("wrong code: alice from local, 1 since");
+        system.log.line("wrong code: alice from local, 1 wrong code in all since");
         let before = fs::read(SECRET).expect("the secret");
         assert_eq!(sets(system, &["--replace", "alice"]), Some(5));
         assert_eq!(fs::read(SECRET).expect("the secret"), before);
