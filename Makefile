@@ -24,7 +24,7 @@ CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils e2fsprogs libfaketime libpam-module
 # Where people come from.
 CHECK_NEEDS += libpam-google-authenticator libpam-oath
 # Applications that log in by PAM, and who logs into them.
-CHECK_NEEDS += chromium cockpit-bridge cockpit-system cockpit-ws curl dbus-daemon polkitd rsync vsftpd
+CHECK_NEEDS += chromium cockpit-bridge cockpit-system cockpit-ws curl dbus-daemon polkitd rsync sasl2-bin vsftpd
 # Daemons that run PAM without root.
 CHECK_NEEDS += libnginx-mod-http-auth-pam nginx openssl postgresql
 

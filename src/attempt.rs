@@ -14,7 +14,7 @@ use subtle::Choice;
 use crate::backup::{self, BackupCodes, Form, Stretched};
 use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
-use crate::healing::counts_from;
+use crate::healing::{counts_from, reach};
 use crate::otp::{hotp, step};
 use crate::secret::{Answer, Codes};
 use crate::source::Source;
@@ -438,7 +438,7 @@ pub fn weight(enrollment: &Enrollment, record: &Record, now: u64, window: u64) -
 
 /// The steps of a clock's device in which so many codes in a row are looked for.
 fn steps(line: &DeviceState, clock: u64, count: usize, window: u64) -> RangeInclusive<u64> {
-    let widest = window.saturating_add_signed(MAX_DRIFT.into());
+    let widest = reach(window);
     match (line.drift, count) {
         // The clock itself always counts: drift also follows who types late, or a host whose clock was wrong, and would
         // leave behind a phone that is right. Of one that is four steps off, six codes are right instead of three.

@@ -59,7 +59,7 @@ pub fn bring_back(enrollment: &Enrollment, record: &mut Record, now: u64, window
         let Some(furthest) = furthest(device, now, window) else { continue };
         let ahead = record.device(&device.id).and_then(|line| line.last).filter(|last| *last > furthest);
         if let Some(last) = ahead {
-            let wide = window.saturating_add_signed(MAX_DRIFT.into()).saturating_mul(2).saturating_add(1);
+            let wide = reach(window).saturating_mul(2).saturating_add(1);
             let from = last.saturating_sub(wide).max(furthest.saturating_add(1));
             record.barred.retain(|barred| barred.id != device.id || barred.to > furthest);
             if !bar(record, &device.id, from..=last) {
@@ -99,7 +99,12 @@ fn bar(record: &mut Record, id: &str, steps: RangeInclusive<u64>) -> bool {
 /// The highest step that can have been accepted until now, be it around the centre or at the clock; a counter cannot be
 /// known.
 pub fn furthest(device: &Device, now: u64, window: u64) -> Option<u64> {
-    Some(device.step(now)?.saturating_add_signed(MAX_DRIFT.into()).saturating_add(window))
+    Some(device.step(now)?.saturating_add(reach(window)))
+}
+
+/// How many steps from what a device's clock should show a code of it can be accepted, each way.
+pub fn reach(window: u64) -> u64 {
+    window.saturating_add_signed(MAX_DRIFT.into())
 }
 
 /// When the first step of a clock's device begins that counts again: one beyond the last that is not barred.

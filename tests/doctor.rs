@@ -1,8 +1,12 @@
 //! `pam-totp doctor` finds what is broken, says nothing of what is not, and what it says to paste mends it.
 
+mod accounts;
 mod broken;
+mod doors;
 mod harm;
 mod libpam;
+mod programs;
+mod room;
 mod strangers;
 
 use crate::support::application::at;
@@ -35,6 +39,12 @@ fn in_order(system: &System) {
     system.enrolled("alice");
     system.stack("sshd", include_str!("../pam.d/sshd"));
     system.stack("sudo", include_str!("../pam.d/sudo"));
+    system.stack("sudo-i", include_str!("../pam.d/sudo-i"));
+    // Further ways in, which tests of their own are about.
+    shell(
+        system,
+        "rm -rf /usr/lib/cockpit /usr/libexec/cockpit* /usr/bin/pkexec /usr/lib/polkit-1 /usr/libexec/polkit*",
+    );
 }
 
 /// The findings, which the exit code goes with.
@@ -106,7 +116,7 @@ fn a_host_in_order_has_nothing_to_mend() {
         assert_eq!(exit, 0);
         for line in [
             "  fine     synchronized, by nothing that runs here",
-            "  fine     these ask for a code: sshd, sudo",
+            "  fine     these ask for a code: sshd, sudo, sudo-i",
             "  fine     asks PAM as its stack needs it",
             "  note     asks nobody again for 15.0 minutes after a code",
             "This host is in order.",
@@ -123,12 +133,16 @@ fn no_example_of_ours_and_nothing_of_debians_is_called_broken() {
     throw_away(|system| {
         in_order(system);
         system.runs(Command::new("cp").args(["-a", "/etc/pam.d", "/root/stock"]));
+        // As Debian ships it, it remembers what was right.
+        shell(system, "rm /usr/sbin/saslauthd");
         let examples = [
             ("sshd", include_str!("../pam.d/sshd"), KEYBOARD_INTERACTIVE),
             ("sshd", include_str!("../pam.d/sshd-one-field"), "PasswordAuthentication yes\n"),
             ("sshd", include_str!("../pam.d/sshd-publickey"), KEY_AND_CODE),
             ("sudo", include_str!("../pam.d/sudo"), KEYBOARD_INTERACTIVE),
+            ("sudo-i", include_str!("../pam.d/sudo-i"), KEYBOARD_INTERACTIVE),
             ("su", include_str!("../pam.d/su"), KEYBOARD_INTERACTIVE),
+            ("su-l", include_str!("../pam.d/su-l"), KEYBOARD_INTERACTIVE),
             ("login", include_str!("../pam.d/login"), KEYBOARD_INTERACTIVE),
             ("cockpit", include_str!("../pam.d/cockpit"), KEYBOARD_INTERACTIVE),
             ("polkit-1", include_str!("../pam.d/polkit-1"), KEYBOARD_INTERACTIVE),
@@ -139,6 +153,8 @@ fn no_example_of_ours_and_nothing_of_debians_is_called_broken() {
             for (service, stack, sshd) in examples {
                 shell(system, "rm -r /etc/pam.d; cp -a /root/stock /etc/pam.d");
                 system.stack("sshd", include_str!("../pam.d/sshd"));
+                system.stack("sudo", include_str!("../pam.d/sudo"));
+                system.stack("sudo-i", include_str!("../pam.d/sudo-i"));
                 system.stack(service, stack);
                 system.file("/etc/ssh/sshd_config.d/00-pam_totp.conf", sshd);
                 let found = findings(system);
@@ -150,6 +166,11 @@ fn no_example_of_ours_and_nothing_of_debians_is_called_broken() {
             shell(system, "echo 'auth requisite pam_totp.so explain' >>/etc/pam.d/common-auth");
             shell(system, "echo 'account required pam_totp.so' >>/etc/pam.d/common-account");
             system.file("/etc/ssh/sshd_config.d/00-pam_totp.conf", KEYBOARD_INTERACTIVE);
+            // Programs with one field are named, and then take both there.
+            let found = findings(system);
+            let one_field = found.iter().filter(|finding| finding["code"] == "one_field");
+            assert!(one_field.clone().any(|finding| text(finding, "message").contains("vsftpd")), "{found:#?}");
+            one_field.for_each(|finding| drop(paste(system, finding)));
             let found = findings(system);
             assert_eq!([of_level(&found, "fault"), of_level(&found, "warning")].concat(), [""; 0], "{policy}");
         }

@@ -48,3 +48,23 @@ fn root_needs_neither() {
         assert_eq!(output.stdout, b"bob\n");
     });
 }
+
+#[test]
+fn a_login_shell_asks_the_same() {
+    throw_away(|system: &System| {
+        system.stack("su", STACK);
+        system.stack("su-l", include_str!("../pam.d/su-l"));
+        let (alice, bob) = (system.user("alice"), system.enrolled("bob"));
+        for (code, status) in [(bob.wrong_code(), 1), (bob.code(), 0)] {
+            let mut command = alice.command("/bin/su");
+            command.args(["-l", "bob", "-c", "echo in as $(id -un)"]);
+            let mut terminal = Terminal::run(command);
+            terminal.answers("Password: ", PASSWORD);
+            terminal.answers("Verification code: ", &code);
+            let (screen, ended) = terminal.ends();
+            assert_eq!(ended, status, "{screen}");
+            assert_eq!(screen.contains("in as bob"), status == 0, "{screen}");
+        }
+        system.log.line("pam_totp(su-l:auth): authentication failure; ");
+    });
+}

@@ -82,3 +82,19 @@ fn control_c_at_the_prompt_ends_it_and_spends_nothing() {
         assert_eq!(terminal.ends().1, 0);
     });
 }
+
+/// Debian's sudo asks another service there.
+#[test]
+fn a_login_shell_asks_as_its_own_stack_says() {
+    throw_away(|system| {
+        prepare(system);
+        system.stack("sudo-i", include_str!("../pam.d/sudo-i"));
+        let alice = system.enrolled("alice");
+        let mut terminal = on_terminal(&alice, "sudo -i id -un");
+        answer(&mut terminal, &alice, &alice.wrong_code());
+        answer(&mut terminal, &alice, &alice.code());
+        terminal.sees("root");
+        assert_eq!(terminal.ends().1, 0);
+        system.log.line("pam_totp(sudo-i:auth): authentication failure; ");
+    });
+}

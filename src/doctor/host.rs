@@ -40,11 +40,11 @@ pub fn clock(clock: &Clock) -> Finding {
         Some(true) => Finding::fine(CLOCK, format!("synchronized, {by}")),
         Some(false) => {
             let what = format!("not synchronized, {by}: once it is a minute off, every code is refused");
-            Finding::fault(CLOCK, "not_synchronized", what).mended_by(mend)
+            Finding::fault(CLOCK, "not_synchronized", what).fixed_by(mend)
         }
         None => {
             let what = format!("whether it is synchronized cannot be known here ({by}): compare it with a phone's");
-            Finding::warning(CLOCK, "unknown_clock", what).mended_by(["date -u"])
+            Finding::warning(CLOCK, "unknown_clock", what).fixed_by(["date -u"])
         }
     }
 }
@@ -77,7 +77,7 @@ pub fn ahead(names: &[String], clock_is_wrong: bool) -> Option<Finding> {
     let mark = if clock_is_wrong { "# " } else { "" };
     (!names.is_empty()).then(|| {
         let unlock = format!("{mark}pam-totp unlock{all}");
-        Finding::fault(CLOCK, "records_ahead", what).mended_by(["timedatectl".to_owned(), unlock])
+        Finding::fault(CLOCK, "records_ahead", what).fixed_by(["timedatectl".to_owned(), unlock])
     })
 }
 
@@ -122,7 +122,7 @@ pub struct Module {
 pub fn module(module: &Module, own: &str) -> Vec<Finding> {
     let Some(folder) = &module.folder else {
         let what = "no folder here holds pam_unix.so: where libpam looks for modules is not known";
-        return vec![Finding::warning(MODULE, "no_folder", what).mended_by(INSTALL)];
+        return vec![Finding::warning(MODULE, "no_folder", what).fixed_by(INSTALL)];
     };
     let path = format!("{folder}/pam_totp.so");
     let mut findings = match &module.file {
@@ -140,8 +140,8 @@ fn absent(path: &str, elsewhere: &[String]) -> Finding {
     let finding =
         Finding::fault(MODULE, "no_module", format!("{path} is missing: a stack that names it refuses everybody"));
     match elsewhere.first() {
-        Some(other) => finding.mended_by([format!("install -m 644 {} {}", quoted(other), quoted(path))]),
-        None => finding.mended_by(INSTALL),
+        Some(other) => finding.fixed_by([format!("install -m 644 {} {}", quoted(other), quoted(path))]),
+        None => finding.fixed_by(INSTALL),
     }
 }
 
@@ -150,20 +150,20 @@ fn of_file(path: &str, file: &ModuleFile, own: &str) -> Vec<Finding> {
     if file.uid != 0 || file.mode & 0o022 != 0 {
         let what = format!("{path} can be changed by others than root: whoever changes it is root at the next login");
         let fix = [format!("chown root:root {}", quoted(path)), format!("chmod 644 {}", quoted(path))];
-        findings.push(Finding::fault(MODULE, "module_writable", what).mended_by(fix));
+        findings.push(Finding::fault(MODULE, "module_writable", what).fixed_by(fix));
     } else if file.mode & 0o444 != 0o444 {
         let what = format!("{path} cannot be read by everybody: programs that run without root refuse everybody");
         findings
-            .push(Finding::fault(MODULE, "module_unreadable", what).mended_by([format!("chmod 644 {}", quoted(path))]));
+            .push(Finding::fault(MODULE, "module_unreadable", what).fixed_by([format!("chmod 644 {}", quoted(path))]));
     }
     if let Some(Err(why)) = &file.loads {
         let what = format!("{path} cannot be loaded, so everybody is refused: {why}");
-        findings.push(Finding::fault(MODULE, "not_loadable", what).mended_by(INSTALL));
+        findings.push(Finding::fault(MODULE, "not_loadable", what).fixed_by(INSTALL));
     }
     if file.version.as_deref() != Some(own) {
         let theirs = file.version.as_deref().map_or("another one".into(), clean);
         let what = format!("{path} is version {theirs}, this program is {own}: one of them was not installed anew");
-        findings.push(Finding::fault(MODULE, "other_version", what).mended_by(INSTALL));
+        findings.push(Finding::fault(MODULE, "other_version", what).fixed_by(INSTALL));
     }
     findings
 }
@@ -196,7 +196,7 @@ fn stale(processes: &[Stale]) -> Option<Finding> {
     if !pids.is_empty() {
         units.push(format!("ps -o pid,user,args -p {}   # end these when they can be spared", pids.join(",")));
     }
-    (!processes.is_empty()).then(|| Finding::warning(MODULE, "old_module", what).mended_by(units))
+    (!processes.is_empty()).then(|| Finding::warning(MODULE, "old_module", what).fixed_by(units))
 }
 
 /// The version in a module's file: it is found without running anything of it.
@@ -224,7 +224,7 @@ pub fn labels(stat: &str) -> Finding {
         (kind != wanted).then(|| format!("{} is {}, not {wanted}", clean(path), clean(kind)))
     });
     let Some(wrong) = wrong else { return Finding::fine(LABELS, "as SELinux needs them") };
-    Finding::fault(LABELS, "label", format!("{wrong}: SELinux keeps login programs from it")).mended_by([
+    Finding::fault(LABELS, "label", format!("{wrong}: SELinux keeps login programs from it")).fixed_by([
         "semanage fcontext -a -t var_auth_t '/var/lib/pam_totp/secrets(/.*)?'",
         "semanage fcontext -a -t faillog_t '/var/lib/pam_totp/state(/.*)?'",
         "semanage fcontext -a -t faillog_t '/run/pam_totp/state(/.*)?'",
@@ -251,20 +251,20 @@ pub fn sudo(sudo: &Sudo) -> Vec<Finding> {
         Some("0.0 minutes" | "0 minutes") => findings.push(Finding::fine(SUDO, "asks each time")),
         Some(time) => {
             let what = format!("asks nobody again for {} after a code", clean(time).replace('?', " "));
-            findings.push(Finding::note(SUDO, "sudo_ticket", what).mended_by([
+            findings.push(Finding::note(SUDO, "sudo_ticket", what).fixed_by([
                 "echo 'Defaults timestamp_timeout=0' >/etc/sudoers.d/pam_totp",
                 "chmod 440 /etc/sudoers.d/pam_totp && visudo -c",
             ]));
         }
         None => findings.push(
             Finding::warning(SUDO, "sudo_unread", "`sudo -V` does not say how long a ticket lasts")
-                .mended_by(["sudo -V"]),
+                .fixed_by(["sudo -V"]),
         ),
     }
     if let Some(first) = sudo.nopasswd.first() {
         let what = format!("under NOPASSWD ({}) it never asks, neither for a password nor for a code", clean(first));
         let look = ["grep -rn NOPASSWD /etc/sudoers /etc/sudoers.d"];
-        findings.push(Finding::note(SUDO, "nopasswd", what).mended_by(look));
+        findings.push(Finding::note(SUDO, "nopasswd", what).fixed_by(look));
     }
     if sudo.explains && said("Sudo version").is_some_and(|version| !shows_messages(version)) {
         let what = "this version shows users nothing of what `explain` tells; that begins with 1.9.16";
@@ -330,7 +330,7 @@ pub fn door(door: &Door) -> Vec<Finding> {
                 found.uid
             );
             let fix = [format!("chown root:root {path}"), format!("chmod {mode:o} {path}")];
-            findings.push(Finding::fault(DOOR, "socket_mode", what).mended_by(fix));
+            findings.push(Finding::fault(DOOR, "socket_mode", what).fixed_by(fix));
         }
     }
     if door.verify.is_none() && door.root.is_none() {
@@ -341,20 +341,20 @@ pub fn door(door: &Door) -> Vec<Finding> {
         };
         findings.push(match who {
             Some(who) => {
-                Finding::warning(DOOR, "no_door", format!("closed, but {who}: everybody is refused")).mended_by(ENABLE)
+                Finding::warning(DOOR, "no_door", format!("closed, but {who}: everybody is refused")).fixed_by(ENABLE)
             }
             None => Finding::note(
                 DOOR,
                 "door_closed",
                 "closed: programs without root refuse everybody, and users do nothing by themselves",
             )
-            .mended_by(ENABLE),
+            .fixed_by(ENABLE),
         });
     }
     findings.extend(no_judge(door));
     if let (Some(Err(error)), true) = (&door.answer, door.root.is_some()) {
         let fix = ["systemctl restart pam-totpd.socket pam-totpd-root.socket"];
-        findings.push(Finding::fault(DOOR, "door_silent", error.to_string()).mended_by(fix));
+        findings.push(Finding::fault(DOOR, "door_silent", error.to_string()).fixed_by(fix));
     }
     if findings.is_empty() {
         findings.push(Finding::fine(DOOR, "answers"));
@@ -378,7 +378,7 @@ fn no_judge(door: &Door) -> Option<Finding> {
         named.join(", ")
     );
     let fix = format!("pam-totp policy set door.judges {}", quoted(&judges.join(",")));
-    (!missing.is_empty()).then(|| Finding::warning(DOOR, "no_judge", what).mended_by([fix]))
+    (!missing.is_empty()).then(|| Finding::warning(DOOR, "no_judge", what).fixed_by([fix]))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::modules::{FACTORS, SILENT, beside, is_credential, is_password, is_plain, runs_without_root};
 use super::run::{Answer, Run, run};
 use super::stacks::{Action, Files, Kind, Line, Step, What};
-use super::{Finding, Level, mend};
+use super::{Finding, Level, fix};
 use crate::options::Options;
 use crate::policy::{PATH, Unenrolled};
 use crate::words::clean;
@@ -108,9 +108,9 @@ pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
             Level::Warning if ["strangers", "explain"].contains(&code) && services.iter().any(has_fault) => {
                 vec!["# first fix what else is wrong with this stack, then look again: pam-totp doctor".into()]
             }
-            _ => mend::mend(files, service, code, circumstances),
+            _ => fix::fix(files, service, code, circumstances),
         };
-        findings.push(Finding::new(level, ABOUT, code, message).mended_by(lines));
+        findings.push(Finding::new(level, ABOUT, code, message).fixed_by(lines));
     }
     findings
 }
@@ -125,17 +125,17 @@ fn nothing_asks(circumstances: &Circumstances) -> Finding {
     let Circumstances { refuses, requires, unenrolled, .. } = circumstances;
     // A directory need not list its accounts: that nobody who is listed would be refused is not enough.
     if matches!(unenrolled, Some(Unenrolled::Allow | Unenrolled::Enroll)) && !requires {
-        return finding.mended_by([format!("{KEEP} && {LINES}")]);
+        return finding.fixed_by([format!("{KEEP} && {LINES}")]);
     }
     if unenrolled.is_none() && *refuses && !requires {
         // sed puts no line before the first one of an empty file.
         let allow = format!("{{ [ -s {PATH} ] || echo >>{PATH}; }} && sed -i '1i unenrolled = \"allow\"' {PATH}");
-        return finding.mended_by([
+        return finding.fixed_by([
             "# whoever has not enrolled is let in until the policy says otherwise: pam-totp enroll NAME".into(),
             format!("{KEEP} && {allow} && {LINES}"),
         ]);
     }
-    finding.mended_by([
+    finding.fixed_by([
         "pam-totp list --required --unenrolled   # they would be refused: pam-totp enroll NAME, yourself first".into(),
         format!("# then: {KEEP} && {LINES}"),
     ])

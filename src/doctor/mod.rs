@@ -1,14 +1,22 @@
-//! Is this host in order? Texts and facts in, findings out, each with the lines that mend it. Pure: what is to be looked
+//! Is this host in order? Texts and facts in, findings out, each with the commands that fix it. Pure: what is to be looked
 //! at is gathered by the program.
 
+pub mod asking;
+pub mod fix;
 pub mod host;
 pub mod judge;
-pub mod mend;
 pub mod modules;
+pub mod names;
+pub mod one_field;
+pub mod pairs;
+pub mod programs;
+pub mod remember;
+pub mod room;
 pub mod run;
 pub mod sshd;
 pub mod stacks;
 pub mod store;
+pub mod texts;
 
 use crate::words::deceives;
 
@@ -77,8 +85,8 @@ impl Finding {
         Self::new(Level::Fault, about, code, message)
     }
 
-    /// With the lines that mend it.
-    pub fn mended_by<T: Into<String>>(mut self, lines: impl IntoIterator<Item = T>) -> Self {
+    /// With the commands that fix it.
+    pub fn fixed_by<T: Into<String>>(mut self, lines: impl IntoIterator<Item = T>) -> Self {
         self.fix.extend(lines.into_iter().map(Into::into));
         self
     }

@@ -38,7 +38,7 @@ pub fn judge(sshd: &Sshd, shape: Shape) -> Vec<Finding> {
     };
     let is = |key: &str, wanted: &str| value(settings, key).is_some_and(|value| value.eq_ignore_ascii_case(wanted));
     let mut findings = Vec::new();
-    let mut add = |finding: Finding| findings.push(finding.mended_by(drop_in(sshd, settings, shape)));
+    let mut add = |finding: Finding| findings.push(finding.fixed_by(drop_in(sshd, settings, shape)));
     let (questions, password) = (is("kbdinteractiveauthentication", "yes"), is("passwordauthentication", "yes"));
     if !is("usepam", "yes") {
         add(Finding::fault(ABOUT, "use_pam", "UsePAM is no: sshd does not ask PAM, so nobody is asked for a code"));
@@ -101,7 +101,7 @@ fn notes(sshd: &Sshd, settings: &str, shape: Shape) -> Vec<Finding> {
     if let Some(first) = sshd.matches.first() {
         let what = format!("behind `Match` ({}) other values may hold than those that were looked at", clean(first));
         let look = "sshd -T -C user=alice,host=localhost,addr=192.0.2.4 | grep -iE 'usepam|kbdinter|passwordauth|authenticationm'";
-        notes.push(Finding::note(ABOUT, "match", what).mended_by([look]));
+        notes.push(Finding::note(ABOUT, "match", what).fixed_by([look]));
     }
     notes
 }
@@ -111,9 +111,9 @@ fn unread(why: &str) -> Finding {
         why.chars().map(|letter| if crate::words::deceives(letter) { '?' } else { letter }).take(200).collect();
     let finding = Finding::warning(ABOUT, "sshd_unread", format!("`sshd -T` says nothing of its settings: {said}"));
     match () {
-        () if why.contains("privilege separation") => finding.mended_by(["install -d -m 755 /run/sshd"]),
-        () if why.contains("hostkeys") => finding.mended_by(["ssh-keygen -A"]),
-        () => finding.mended_by(["sshd -t"]),
+        () if why.contains("privilege separation") => finding.fixed_by(["install -d -m 755 /run/sshd"]),
+        () if why.contains("hostkeys") => finding.fixed_by(["ssh-keygen -A"]),
+        () => finding.fixed_by(["sshd -t"]),
     }
 }
 

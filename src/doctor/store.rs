@@ -21,24 +21,24 @@ pub fn judge(flaw: &Flaw, store: &Path) -> Finding {
     match &flaw.kind {
         FlawKind::LeftOver => {
             let what = format!("{}: a change was killed and left this behind; it may hold a key", shown(&flaw.path));
-            Finding::warning(ABOUT, "left_over", what).mended_by([format!("rm {path}")])
+            Finding::warning(ABOUT, "left_over", what).fixed_by([format!("rm {path}")])
         }
         FlawKind::Foreign => {
             let what = format!("{}: nothing of pam_totp has such a name: see who put it there", shown(&flaw.path));
-            Finding::warning(ABOUT, "foreign", what).mended_by(aside(&path))
+            Finding::warning(ABOUT, "foreign", what).fixed_by(aside(&path))
         }
         FlawKind::Lost => {
             let what = format!(
                 "{}: no valid record: the next login makes it anew, up to three minutes late",
                 shown(&flaw.path)
             );
-            Finding::warning(ABOUT, "lost_record", what).mended_by(aside(&path))
+            Finding::warning(ABOUT, "lost_record", what).fixed_by(aside(&path))
         }
         FlawKind::Named(other) => {
             let user = flaw.user.as_deref().unwrap_or_default();
             let what = format!("{} names {}: nobody gets in by it", shown(&flaw.path), clean(other));
             let (user, other) = (quoted(user), quoted(other));
-            Finding::fault(ABOUT, "named_otherwise", what).mended_by([
+            Finding::fault(ABOUT, "named_otherwise", what).fixed_by([
                 format!("# if its move to {other} was ended halfway: pam-totp rename {user} {other}"),
                 format!("# if it is {user}'s own: pam-totp rename {user} {user}"),
             ])
@@ -51,7 +51,7 @@ pub fn judge(flaw: &Flaw, store: &Path) -> Finding {
                 if *codes { "backup codes that were used since may count again, and " } else { "" }
             );
             let done = if *codes { "backup-codes" } else { "unlock" };
-            Finding::warning(ABOUT, "copied", what).mended_by([
+            Finding::warning(ABOUT, "copied", what).fixed_by([
                 format!("pam-totp status {user}   # are these their devices?"),
                 format!("pam-totp {done} {user}"),
             ])
@@ -62,14 +62,14 @@ pub fn judge(flaw: &Flaw, store: &Path) -> Finding {
                 Proving::SEVERAL => "the files of /etc/pam.d that ask for codes".to_owned(),
                 service => format!("/etc/pam.d/{}", clean(service)),
             };
-            Finding::fault(ABOUT, "not_stored", log::not_stored(user, proving)).mended_by([
+            Finding::fault(ABOUT, "not_stored", log::not_stored(user, proving)).fixed_by([
                 format!("# first put \"account required pam_totp.so\" before the other account lines of {file}"),
                 format!("pam-totp unlock {}", quoted(user)),
             ])
         }
         FlawKind::Watched => {
             let what = format!("{}: whoever looks into it sees when somebody enrolls", shown(&flaw.path));
-            Finding::warning(ABOUT, "watched", what).mended_by([format!("chmod 700 {path}")])
+            Finding::warning(ABOUT, "watched", what).fixed_by([format!("chmod 700 {path}")])
         }
         FlawKind::Refused(error) => refused(flaw, error, &path, store),
     }
@@ -82,12 +82,12 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str, store: &Path) -> Finding
             Finding::warning(ABOUT, "needs_root", format!("{}: only root can look at this", shown(&flaw.path)))
         }
         (StoreError::Missing(_), _) => missing(flaw, error, path, store),
-        (StoreError::Newer(_), _) => fault("newer").mended_by(INSTALL),
+        (StoreError::Newer(_), _) => fault("newer").fixed_by(INSTALL),
         (StoreError::NotTheirs(..), Some(user)) => {
-            fault("not_theirs").mended_by([format!("pam-totp rename {0} {0}", quoted(user))])
+            fault("not_theirs").fixed_by([format!("pam-totp rename {0} {0}", quoted(user))])
         }
-        (StoreError::Broken(..), Some(user)) => fault("damaged").mended_by(again(user)),
-        (StoreError::Unsafe(_, what), user) => fault("unsafe").mended_by(match (flaw.form, user) {
+        (StoreError::Broken(..), Some(user)) => fault("damaged").fixed_by(again(user)),
+        (StoreError::Unsafe(_, what), user) => fault("unsafe").fixed_by(match (flaw.form, user) {
             (Some(Form::Folder), None) => owned_folder(&flaw.path, path, store),
             (_, None) => elsewhere(what, path),
             (Some(Form::File), _) => vec![format!("chown root:root {path}"), format!("chmod 600 {path}")],
@@ -101,7 +101,7 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str, store: &Path) -> Finding
             (_, Some(user)) if is_key(&flaw.path) => again(user),
             (_, Some(_)) => aside(path).into(),
         }),
-        _ => fault("refused").mended_by([format!("ls -ld {path}; dmesg | tail")]),
+        _ => fault("refused").fixed_by([format!("ls -ld {path}; dmesg | tail")]),
     }
 }
 
@@ -123,10 +123,10 @@ fn missing(flaw: &Flaw, error: &StoreError, path: &str, store: &Path) -> Finding
     let make = format!("install -d -o root -g root -m {mode} {path}");
     // No disk belongs under /run, and it is needed only while the one with the keys is read-only.
     if flaw.path.starts_with("/run") {
-        return Finding::warning(ABOUT, "missing", error.to_string()).mended_by([make]);
+        return Finding::warning(ABOUT, "missing", error.to_string()).fixed_by([make]);
     }
     let above = quoted(&flaw.path.parent().unwrap_or(Path::new("/")).display().to_string());
-    Finding::fault(ABOUT, "missing", error.to_string()).mended_by([
+    Finding::fault(ABOUT, "missing", error.to_string()).fixed_by([
         "mount -a".to_owned(),
         format!("findmnt -T {above}; grep -v '^#' /etc/fstab   # is the disk there that belongs there?"),
         format!("# only if no disk of its own belongs there: {make}"),
@@ -175,14 +175,14 @@ pub fn policy(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFa
             let what =
                 format!("{}: {bad}: until it is mended all is on, and those without a factor are refused", shown(path));
             let line = bad.at.map_or(1, |at| at.0);
-            vec![Finding::fault(POLICY, "policy_text", what).mended_by(mended(text, line, &file))]
+            vec![Finding::fault(POLICY, "policy_text", what).fixed_by(mended(text, line, &file))]
         }
         Some(PolicyFault::File(error)) => {
             // Who could write to it may have: it is read before it counts.
             let fix = [format!("\"${{EDITOR:-vi}}\" {file} && chown root:root {file} && chmod 644 {file}")];
             vec![
                 Finding::fault(POLICY, "policy_file", format!("{error}: the strictest policy is in force"))
-                    .mended_by(fix),
+                    .fixed_by(fix),
             ]
         }
         Some(fault) => {
@@ -192,7 +192,7 @@ pub fn policy(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFa
             )];
             vec![
                 Finding::fault(POLICY, "policy_absent", format!("{fault}: the strictest policy is in force"))
-                    .mended_by(fix),
+                    .fixed_by(fix),
             ]
         }
         None => in_force(path, policy, &file),
@@ -224,7 +224,7 @@ fn in_force(path: &Path, policy: &Policy, file: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !policy.enabled {
         let what = format!("{}: enabled = false: nobody is asked for a code", shown(path));
-        findings.push(Finding::warning(POLICY, "policy_off", what).mended_by(["pam-totp policy enable"]));
+        findings.push(Finding::warning(POLICY, "policy_off", what).fixed_by(["pam-totp policy enable"]));
     }
     if !policy.has_default_store() {
         let (store, shown) = (quoted(&policy.store.display().to_string()), shown(&policy.store));
@@ -234,7 +234,7 @@ fn in_force(path: &Path, policy: &Policy, file: &str) -> Vec<Finding> {
         let line = format!(
             "cp -a {store}/secrets {store}/state {STORE}/ && sed -i 's/^[[:blank:]]*store[[:blank:]]*=/#&/' {file}"
         );
-        findings.push(Finding::warning(POLICY, "other_store", what).mended_by([line]));
+        findings.push(Finding::warning(POLICY, "other_store", what).fixed_by([line]));
     }
     if !policy.without_effect.is_empty() {
         let keys = policy.without_effect.join(" and ");
@@ -244,7 +244,7 @@ fn in_force(path: &Path, policy: &Policy, file: &str) -> Vec<Finding> {
         );
         let lines =
             policy.without_effect.iter().map(|key| format!("sed -i 's/^[[:blank:]]*{key}[[:blank:]]*=/#&/' {file}"));
-        findings.push(Finding::warning(POLICY, "throttle_keys", what).mended_by(lines));
+        findings.push(Finding::warning(POLICY, "throttle_keys", what).fixed_by(lines));
     }
     if findings.is_empty() {
         findings.push(Finding::fine(POLICY, "can be read, and is on"));

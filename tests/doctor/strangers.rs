@@ -34,7 +34,7 @@ fn every_stack_that_asks_strangers_is_named_with_what_to_do() {
     let include = "Use `include` instead of `substack`, so that a wrong password ends the stack";
     let requisite = "Use `requisite` for the password, so that a wrong one ends the stack";
     let explain = "auth requisite pam_totp.so explain\n";
-    let by_hand = "# no change is known that mends this without harm: compare it with \
+    let by_hand = "# no change is known that fixes this without harm: compare it with \
                    /usr/local/share/doc/pam_totp/examples/pam.d";
     let sed = |command: &str| format!("sed -i -e {command} /etc/pam.d/x");
     let cases = [

@@ -15,6 +15,7 @@ pub mod host;
 pub mod lanes;
 pub mod needles;
 pub mod network;
+pub mod packages;
 pub mod program;
 pub mod record;
 pub mod server;

@@ -1,4 +1,4 @@
-//! `doctor`: is this host in order, and which lines mend what is not.
+//! `doctor`: is this host in order, and which commands fix what is not.
 
 mod ask;
 mod gather;
@@ -12,7 +12,7 @@ use pam_totp::desk::{Desk, Local};
 use pam_totp::disk::{self, NotRead};
 use pam_totp::doctor::judge::{self, Circumstances};
 use pam_totp::doctor::stacks::{Files, Kind, Line, lines};
-use pam_totp::doctor::{Finding, Level, host, quoted, sshd, store};
+use pam_totp::doctor::{Finding, Level, host, one_field, pairs, programs, quoted, remember, room, sshd, store};
 use pam_totp::healing;
 use pam_totp::policy::PATH;
 use pam_totp::store::audit::{Flaw, FlawKind, audit};
@@ -20,27 +20,31 @@ use pam_totp::store::{Store, StoreError, read_policy};
 use pam_totp::words::{clean, counted};
 use serde_json::{Value, json};
 
-use super::accounts::{self, Orphan};
-use super::list;
+use super::accounts::{self, Accounts, Orphan};
 use super::report::{NO, Report};
 use super::rollout::Rollout;
-use super::stacks;
+use super::{list, names, stacks};
 
 pub fn doctor(config: Option<&Path>) -> Report {
     let (desk, files) = (Local::open(config), stacks::files());
+    // Once: to look one up after the other takes time that grows with the square of the accounts.
+    let accounts = accounts::all().ok();
     let mut findings = Vec::new();
     if !disk::is_entered() {
         findings.push(host::clock(&gather::clock()));
         let Ahead { names, clock_is_wrong } = Ahead::of(&desk);
         findings.extend(host::ahead(&names, clock_is_wrong));
     }
-    findings.extend(kept(&desk));
+    findings.extend(kept(&desk, accounts.as_ref()));
     findings.extend(gather::labels().map(|stat| host::labels(&stat)));
     findings.extend(policies(config, &desk, &files));
+    findings.extend(unknown_names(config, &desk, accounts.as_ref()));
     findings.extend(host::module(&gather::module(), pam_totp::VERSION));
     findings.extend(no_such_module(&files));
     findings.extend(stacks::left_out().iter().map(|(path, why)| left_out(path, *why)));
-    findings.extend(judge::judge(&files, &circumstances(&desk)));
+    findings.extend(judge::judge(&files, &circumstances(&desk, accounts.as_ref())));
+    findings.extend(pairs::judge(&files, |way| gather::is_there(&files, way)));
+    findings.extend(others(&desk, &files));
     if !disk::is_entered() {
         findings.extend(servers(&desk, &files));
         findings.extend(host::door(&gather::door(&files, desk.policy())));
@@ -55,27 +59,27 @@ fn unseen() -> Option<Finding> {
         () if disk::is_entered() => {
             let what = "only files were looked at: not the clock, sshd, sudo and the door, which run with that system";
             Some(
-                Finding::warning("doctor", "files_alone", what)
-                    .mended_by(["pam-totp doctor   # once that system runs"]),
+                Finding::warning("doctor", "files_alone", what).fixed_by(["pam-totp doctor   # once that system runs"]),
             )
         }
         () if !Uid::effective().is_root() => {
             let what = "without root keys, records, sshd's settings and the processes of others could not be looked at";
-            Some(Finding::warning("doctor", "needs_root", what).mended_by(["sudo pam-totp doctor"]))
+            Some(Finding::warning("doctor", "needs_root", what).fixed_by(["sudo pam-totp doctor"]))
         }
         () => None,
     }
 }
 
 /// Folders, keys and records.
-fn kept(desk: &Local) -> Vec<Finding> {
+fn kept(desk: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
     let folder = &desk.policy().store;
     let mut flaws = audit(folder);
     if let Ok(opened) = desk.store() {
-        flaws.extend(opened.names().unwrap_or_default().iter().filter_map(|name| strange(opened, name)));
+        flaws.extend(opened.names().unwrap_or_default().iter().filter_map(|name| strange(opened, name, accounts)));
     }
     let mut findings: Vec<Finding> = flaws.iter().map(|flaw| store::judge(flaw, folder)).collect();
-    findings.extend(desk.store().ok().and_then(orphans));
+    findings.extend(desk.store().ok().zip(accounts).into_iter().flat_map(|(store, accounts)| orphans(store, accounts)));
+    findings.extend(room::judge(&gather::rooms(folder)));
     if findings.is_empty() {
         findings.push(Finding::fine("store", "folders, keys and records are as they were left"));
     }
@@ -83,8 +87,12 @@ fn kept(desk: &Local) -> Vec<Finding> {
 }
 
 /// A factor that another uid enrolled.
-fn strange(store: &Store, name: &str) -> Option<Flaw> {
-    let account = account::by_name(name).ok().flatten().filter(|account| account.name == name)?;
+fn strange(store: &Store, name: &str, accounts: Option<&Accounts>) -> Option<Flaw> {
+    let account = match accounts {
+        Some(accounts) => accounts::named(name, accounts),
+        None => account::by_name(name),
+    };
+    let account = account.ok().flatten().filter(|account| account.name == name)?;
     let Err(error) = store.enrollment(&account) else { return None };
     let StoreError::NotTheirs(path, _) = error.clone() else { return None };
     // One that names another user was seen already.
@@ -92,18 +100,38 @@ fn strange(store: &Store, name: &str) -> Option<Flaw> {
     is_his.then(|| Flaw::new(&path, Some(name.to_owned()), FlawKind::Refused(error)))
 }
 
-/// Factors without an account. Not from a disk alone: there every account of a directory looks gone.
-fn orphans(store: &Store) -> Option<Finding> {
-    list::can_tell_orphans().ok()?;
-    let found = list::orphans(store, store.names().ok()?, &accounts::all().ok()?).ok()?;
+/// Enrollments without an account. Not from a disk alone: there every account of a directory looks gone.
+fn orphans(store: &Store, accounts: &Accounts) -> Vec<Finding> {
+    let found = match (list::can_tell_orphans(), store.names()) {
+        (Ok(()), Ok(names)) => list::orphans(store, names, accounts).unwrap_or_default(),
+        _ => Vec::new(),
+    };
     // Those of another uid have a finding of their own.
-    let gone = found.into_iter().filter(|(_, orphan)| *orphan == Orphan::NoAccount);
-    let names: Vec<String> = gone.map(|(name, _)| name).collect();
-    let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
-    let enrolled = counted(names.len(), "user is", "users are");
+    let gone = found.iter().filter(|(_, orphan)| *orphan == Orphan::NoAccount);
+    let gone: Vec<&str> = gone.map(|(name, _)| name.as_str()).collect();
+    let some: Vec<String> = gone.iter().take(5).map(|name| clean(name)).collect();
+    let enrolled = counted(gone.len(), "user is", "users are");
     let what = format!("{enrolled} enrolled and no account of this host ({})", some.join(", "));
     // It looks again, and asks.
-    (!names.is_empty()).then(|| Finding::warning("store", "orphans", what).mended_by(["pam-totp remove --orphans"]))
+    let gone =
+        (!gone.is_empty()).then(|| Finding::warning("store", "orphans", what).fixed_by(["pam-totp remove --orphans"]));
+    let renamed = found.iter().filter_map(|(name, orphan)| match orphan {
+        Orphan::Renamed(names) => {
+            let what = format!("{}: {}", clean(name), orphan.words());
+            Some(Finding::warning("store", "renamed", what).fixed_by(accounts::renaming(name, names)))
+        }
+        Orphan::NoAccount | Orphan::OtherUid => None,
+    });
+    gone.into_iter().chain(renamed).collect()
+}
+
+/// Of a policy that is in force.
+fn unknown_names(config: Option<&Path>, desk: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
+    let none = Accounts::new();
+    match desk.fault() {
+        None => names::unknown(config.unwrap_or(Path::new(PATH)), desk.policy(), accounts.unwrap_or(&none)),
+        Some(_) => Vec::new(),
+    }
 }
 
 /// What the store knows of times that the clock has not reached.
@@ -168,7 +196,7 @@ fn no_such_module(files: &Files) -> Vec<Finding> {
     let finding = |line: Line| {
         let what = format!("{}: {} does not exist: the line refuses everybody", line.place(), clean(&line.module));
         let fix = format!("sed -i 's#{}#pam_totp.so#' {}", line.module, quoted(&line.path));
-        Finding::fault("module", "module_path", what).mended_by([fix])
+        Finding::fault("module", "module_path", what).fixed_by([fix])
     };
     gone.map(finding).collect()
 }
@@ -177,13 +205,12 @@ fn no_such_module(files: &Files) -> Vec<Finding> {
 fn left_out(path: &Path, why: NotRead) -> Finding {
     let path = path.display().to_string();
     let what = format!("{}: {why}: it was not looked at", clean(&path));
-    Finding::warning(judge::ABOUT, "left_out", what).mended_by([format!("ls -lL {}", quoted(&path))])
+    Finding::warning(judge::ABOUT, "left_out", what).fixed_by([format!("ls -lL {}", quoted(&path))])
 }
 
-fn circumstances(desk: &Local) -> Circumstances {
+fn circumstances(desk: &Local, accounts: Option<&Accounts>) -> Circumstances {
     let policy = desk.policy();
-    let accounts = accounts::all().ok();
-    let count = accounts.and_then(|accounts| Some(Rollout::of(desk, &accounts).ok()?.count()));
+    let count = accounts.and_then(|accounts| Some(Rollout::of(desk, accounts).ok()?.count()));
     Circumstances {
         enabled: policy.enabled,
         unenrolled: policy.unenrolled,
@@ -192,6 +219,15 @@ fn circumstances(desk: &Local) -> Circumstances {
         refuses: count.is_none_or(|count| count.refused > 0),
         requires: !policy.rules.require.is_empty(),
     }
+}
+
+/// What programs make of PAM's answer.
+fn others(desk: &Local, files: &Files) -> Vec<Finding> {
+    let (texts, is_there) = (gather::texts(), |program: &str| Path::new(program).exists());
+    let mut findings = one_field::judge(files, &desk.policy().rules, is_there);
+    findings.extend(programs::judge(files, &texts, is_there));
+    findings.extend(remember::judge(files, &texts, is_there));
+    findings
 }
 
 /// sshd and sudo, where they are installed and their stacks name us.
@@ -233,7 +269,7 @@ fn report(findings: &[Finding]) -> Report {
         _ => {
             // The paths are those of that disk.
             let shell = if disk::is_entered() { "a `chroot` to that disk" } else { "a root shell" };
-            format!("faults: {faults}, warnings: {warnings}. Paste what mends one into {shell}, and run this again.")
+            format!("faults: {faults}, warnings: {warnings}. Paste the commands that fix one into {shell}, then run this again.")
         }
     });
     let objects: Vec<Value> = findings.iter().map(object).collect();

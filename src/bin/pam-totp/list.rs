@@ -1,6 +1,5 @@
 //! `list`: everybody who has an enrollment, or should.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Args;
@@ -12,7 +11,7 @@ use pam_totp::throttle::Limits;
 use pam_totp::words::shown;
 use serde_json::{Map, Value, json};
 
-use super::accounts::{self, Line, Members, Orphan};
+use super::accounts::{self, Accounts, Members, Orphan, Uids, renaming};
 use super::change::said;
 use super::look::Standing;
 use super::people::{by_name, desk_anyway, unavailable};
@@ -46,14 +45,14 @@ pub fn list(config: Option<&Path>, arguments: &List) -> Result<Report, Failure> 
     let named = Named::of(store, &arguments.users)?;
     // Of a few users nobody lists a whole directory.
     let lists = named.is_everybody || arguments.filters();
-    let accounts = if lists { accounts::all()? } else { BTreeMap::new() };
+    let accounts = if lists { accounts::all()? } else { Accounts::new() };
     if arguments.orphans {
         can_tell_orphans()?;
         let group = arguments.group.as_deref().map(Members::of).transpose()?;
         let names = store.names()?.into_iter().filter(|name| named.means(name)).collect();
         for (name, orphan) in orphans(store, names, &accounts)? {
             if group.as_ref().is_none_or(|group| group.has(&name, &accounts)) {
-                found.orphan(&name, orphan);
+                found.orphan(&name, &orphan);
             }
         }
     } else {
@@ -125,12 +124,7 @@ impl List {
 }
 
 /// The names that pass every filter.
-fn names(
-    desk: &Local,
-    accounts: &BTreeMap<String, Line>,
-    arguments: &List,
-    named: &Named,
-) -> Result<Vec<String>, Failure> {
+fn names(desk: &Local, accounts: &Accounts, arguments: &List, named: &Named) -> Result<Vec<String>, Failure> {
     if !arguments.filters() {
         return if named.is_everybody { Ok(desk.store()?.names()?) } else { Ok(named.users.clone()) };
     }
@@ -157,12 +151,8 @@ pub fn can_tell_orphans() -> Result<(), Failure> {
 }
 
 /// Those of `names` whose enrollment has no owner.
-pub fn orphans(
-    store: &Store,
-    names: Vec<String>,
-    accounts: &BTreeMap<String, Line>,
-) -> Result<Vec<(String, Orphan)>, Failure> {
-    let mut found = Vec::new();
+pub fn orphans(store: &Store, names: Vec<String>, accounts: &Accounts) -> Result<Vec<(String, Orphan)>, Failure> {
+    let (mut found, uids) = (Vec::new(), Uids::of(accounts));
     for name in names {
         let uid = match store.enrollment_of(&name) {
             // On its way to another account: `rename` goes on with it, and there is no other copy.
@@ -174,7 +164,8 @@ pub fn orphans(
             Err(StoreError::Broken(..) | StoreError::Newer(..) | StoreError::Unsafe(..)) => None,
             Err(error) => return Err(error.into()),
         };
-        if let Some(orphan) = Orphan::of(&name, uid, accounts)? {
+        let is_enrolled = |name: &str| Ok(store.is_enrolled(name)?);
+        if let Some(orphan) = Orphan::of(&name, uid, accounts, &uids, is_enrolled)? {
             found.push((name, orphan));
         }
     }
@@ -182,7 +173,7 @@ pub fn orphans(
 }
 
 /// An account that is not enrolled.
-fn is_without(store: &Store, name: &str, accounts: &BTreeMap<String, Line>) -> Result<bool, Failure> {
+fn is_without(store: &Store, name: &str, accounts: &Accounts) -> Result<bool, Failure> {
     let account = accounts::named(name, accounts).map_err(|_| unavailable())?;
     Ok(account.is_some() && !store.is_enrolled(name)?)
 }
@@ -208,8 +199,13 @@ impl Found {
         }
     }
 
-    fn orphan(&mut self, name: &str, orphan: Orphan) {
+    fn orphan(&mut self, name: &str, orphan: &Orphan) {
         self.lines.push(format!("{:<24} {}", shown(name), orphan.words()));
-        self.users.push(json!({ "user": name, "enrolled": true, "orphan": orphan.code() }));
+        let mut user = json!({ "user": name, "enrolled": true, "orphan": orphan.code() });
+        if let Orphan::Renamed(names) = orphan {
+            self.lines.extend(renaming(name, names).into_iter().map(|command| format!("    {command}")));
+            user["renamed_to"] = json!(orphan.renamed_to());
+        }
+        self.users.push(user);
     }
 }

@@ -16,6 +16,7 @@ mod import;
 mod input;
 mod list;
 mod look;
+mod names;
 mod notify;
 mod own;
 mod pam_app;

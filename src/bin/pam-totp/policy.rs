@@ -21,7 +21,7 @@ use super::input::agrees;
 use super::people::{desk, log_change};
 use super::report::{Failure, NO, Report};
 use super::rollout::Rollout;
-use super::{accounts, explain, notify, policy_set};
+use super::{accounts, explain, names, notify, policy_set};
 
 /// For panels.
 pub const POLICY_CHANGED: Event<'static> = Event {
@@ -187,7 +187,13 @@ fn check(config: Option<&Path>, draft: Option<&Path>) -> Result<Report, Failure>
     };
     let report = |text: String| Report::new(text).with("file", file.display().to_string());
     match bytes.as_ref().map(|bytes| Policy::parse(bytes)) {
-        Some(Ok(_)) => Ok(report(format!("{}: ok", file.display())).with("valid", true)),
+        Some(Ok(policy)) => {
+            let found = names::unknown(file, &policy, &accounts::all().unwrap_or_default());
+            let said: Vec<String> = found.into_iter().map(|finding| finding.message).collect();
+            let warnings: String = said.iter().map(|said| format!("\nwarning: {said}")).collect();
+            let text = format!("{}: ok{warnings}", file.display());
+            Ok(report(text).with("valid", true).with("warnings", said))
+        }
         Some(Err(bad)) => Ok(report(format!("{}: {bad}", file.display()))
             .with("valid", false)
             .with("line", bad.at.map(|at| at.0))

@@ -1,6 +1,6 @@
 //! Who has an enrollment, who lacks one, and whom that keeps out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use pam_totp::desk::{Desk, Local};
@@ -11,7 +11,7 @@ use pam_totp::source::Source;
 use pam_totp::store::Store;
 use pam_totp::words::counted;
 
-use super::accounts::{Line, Members};
+use super::accounts::{Accounts, Members};
 use super::report::Failure;
 use super::stacks;
 
@@ -20,7 +20,7 @@ const SHOWN: [&str; 2] = ["", "publickey\npassword\nkeyboard-interactive\nhostba
 
 /// Accounts and enrollments side by side.
 pub struct Rollout<'a> {
-    accounts: &'a BTreeMap<String, Line>,
+    accounts: &'a Accounts,
     pub enrolled: BTreeSet<String>,
     pub stacks: Vec<Stack>,
     policy: Policy,
@@ -29,12 +29,12 @@ pub struct Rollout<'a> {
 }
 
 impl<'a> Rollout<'a> {
-    pub fn of(desk: &Local, accounts: &'a BTreeMap<String, Line>) -> Result<Self, Failure> {
+    pub fn of(desk: &Local, accounts: &'a Accounts) -> Result<Self, Failure> {
         Self::under(desk.policy().clone(), desk.store()?, accounts)
     }
 
     /// Under a policy that is not in force yet.
-    pub fn under(policy: Policy, store: &Store, accounts: &'a BTreeMap<String, Line>) -> Result<Self, Failure> {
+    pub fn under(policy: Policy, store: &Store, accounts: &'a Accounts) -> Result<Self, Failure> {
         let rules = policy.rules.require.iter().chain(&policy.rules.exempt);
         let named: BTreeSet<&String> = rules.flat_map(|rule| rule.groups.iter().flatten()).collect();
         let groups = named.into_iter().map(|name| Ok((name.clone(), Members::find(name)?)));

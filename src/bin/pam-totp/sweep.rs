@@ -7,9 +7,10 @@ use clap::Args;
 use pam_totp::desk::Local;
 use pam_totp::disk;
 use pam_totp::manage;
-use pam_totp::words::counted;
+use pam_totp::words::{clean, counted};
+use serde_json::json;
 
-use super::accounts::{self, Orphan};
+use super::accounts::{self, Accounts, Orphan, renaming};
 use super::enroll::valid_name;
 use super::input::agrees;
 use super::people::{by_name, desk, front, person};
@@ -94,12 +95,16 @@ fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Re
     let store = desk.store()?;
     let found = match users {
         [] => list::orphans(store, store.names()?, &accounts::all()?)?,
+        // By name even one that may be renamed is removed.
         users => {
             let kept = users.iter().map(|user| Ok(store.keeps(user)?.then(|| user.clone())));
             let kept = kept.collect::<Result<Vec<_>, Failure>>()?;
-            list::orphans(store, kept.into_iter().flatten().collect(), &BTreeMap::new())?
+            list::orphans(store, kept.into_iter().flatten().collect(), &Accounts::new())?
         }
     };
+    // What was another's uid once may be the same person under a new name, and there is no other copy of the key.
+    let is_left = |orphan: &Orphan| users.is_empty() && matches!(orphan, Orphan::Renamed(_));
+    let (left, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, orphan)| is_left(orphan));
     if users.is_empty() && !found.is_empty() && !yes {
         let mut question: String = found.iter().map(|(name, orphan)| format!("{name}: {}\n", orphan.words())).collect();
         question
@@ -111,11 +116,19 @@ fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Re
     }
     let orphans: BTreeMap<String, Orphan> = found.into_iter().collect();
     let names: Vec<String> = orphans.keys().cloned().collect();
-    change::each(&names, "removed", "removed the enrollment of", |name| match orphans.get(name) {
+    let report = change::each(&names, "removed", "removed the enrollment of", |name| match orphans.get(name) {
         // Waits and counts go too: the next account of that name starts clean.
-        Some(Orphan::NoAccount) => manage::forget(store, name),
+        Some(Orphan::NoAccount | Orphan::Renamed(_)) => manage::forget(store, name),
         _ => manage::remove(store, name),
-    })
+    })?;
+    let mut renamed = Vec::new();
+    for (name, orphan) in &left {
+        let Orphan::Renamed(names) = orphan else { continue };
+        eprintln!("pam-totp: {} was left alone: {}", clean(name), orphan.words());
+        renaming(name, names).iter().for_each(|command| eprintln!("    {command}"));
+        renamed.push(json!({ "user": name, "renamed_to": orphan.renamed_to() }));
+    }
+    Ok(if renamed.is_empty() { report } else { report.with("renamed", renamed) })
 }
 
 fn turn_off(users: usize) -> String {

@@ -4,13 +4,17 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Uid;
 use pam_totp::account;
 use pam_totp::disk;
 use pam_totp::doctor::host::{Clock, Daemon, Door, Module, ModuleFile, Socket, Stale, Sudo, is_old, unit, version_in};
-use pam_totp::doctor::modules::{self, runs_without_root};
+use pam_totp::doctor::modules::{self, LOCKERS, Locker};
+use pam_totp::doctor::pairs::Way;
+use pam_totp::doctor::room::Room;
 use pam_totp::doctor::sshd::Sshd;
 use pam_totp::doctor::stacks::{Files, Kind, lines};
+use pam_totp::doctor::texts::{PLACES, Text};
 use pam_totp::door::client;
 use pam_totp::policy::Policy;
 
@@ -169,10 +173,11 @@ pub fn sudo(files: &Files) -> Sudo {
 pub fn door(files: &Files, policy: &Policy) -> Door {
     let socket = |path| fs::symlink_metadata(path).ok().map(|m| Socket { uid: m.uid(), mode: m.mode() & 0o7777 });
     // From 127 on polkit's helper is root in a sandbox that sees the disk read-only.
-    let sandboxed = |name: &str| name == "polkit-1" && Path::new(POLKIT_HELPER).exists();
-    let mut needed_by: Vec<String> = files.naming_us().into_iter().map(|stack| stack.service).collect();
-    let daemons: Vec<Daemon> = needed_by.iter().filter_map(|service| running_as(service)).collect();
-    needed_by.retain(|name| runs_without_root(name) || sandboxed(name) || daemons.iter().any(|d| d.service == *name));
+    let sandboxed = Path::new(POLKIT_HELPER).exists() && files.stack_of("polkit-1").is_some();
+    let mut needed_by: Vec<String> = LOCKERS.iter().filter(|locker| needs_door(files, locker)).map(named).collect();
+    needed_by.extend(sandboxed.then(|| "polkit-1".to_owned()));
+    let daemons: Vec<Daemon> = files.naming_us().iter().filter_map(|stack| running_as(&stack.service)).collect();
+    needed_by.extend(daemons.iter().map(|daemon| daemon.service.clone()));
     let (verify, root) = (socket("/run/pam_totp/verify.sock"), socket("/run/pam_totp/root.sock"));
     let own = account::by_uid(Uid::effective().as_raw()).ok().flatten();
     let there = if Uid::effective().is_root() { root } else { verify };
@@ -185,6 +190,74 @@ pub fn door(files: &Files, policy: &Policy) -> Door {
 fn running_as(service: &str) -> Option<Daemon> {
     let account = modules::daemon(service).iter().find(|name| matches!(account::by_name(name), Ok(Some(_))))?;
     Some(Daemon { service: service.to_owned(), account: (*account).to_owned() })
+}
+
+/// The configuration of other programs.
+pub fn texts() -> Vec<Text> {
+    let paths = PLACES.into_iter().flat_map(places);
+    paths.filter_map(|path| Some(Text { text: disk::read(&path).ok()?, path: path.to_str()?.to_owned() })).collect()
+}
+
+/// A place may be a folder, or the beginning of a name.
+fn places(place: &str) -> Vec<PathBuf> {
+    let (folder, start) =
+        match place.strip_suffix('*').map_or((place, ""), |start| start.rsplit_once('/').unwrap_or(("/", start))) {
+            (file, "") if !file.ends_with('/') => return vec![file.into()],
+            found => found,
+        };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(start));
+    let mut paths: Vec<PathBuf> = named.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// The file systems under keys and records.
+pub fn rooms(store: &Path) -> Vec<Room> {
+    let mut folders = vec![store.join("secrets"), store.join("state")];
+    // Another system's /run went with it.
+    folders.extend((!disk::is_entered()).then(|| PathBuf::from("/run/pam_totp/state")));
+    folders.iter().filter_map(|folder| room(folder)).collect()
+}
+
+fn room(folder: &Path) -> Option<Room> {
+    let (told, stat) = (statvfs(folder).ok()?, fs::metadata(folder).ok()?);
+    let bytes = |blocks: u64| blocks.saturating_mul(told.fragment_size());
+    // ext4 calls free what it keeps for itself: 2 % of the blocks, at most 4096, and some for each processor.
+    let own = if told.blocks_available() == 0 { (told.blocks() / 33).min(4608) } else { 0 };
+    Some(Room {
+        folder: folder.display().to_string(),
+        device: stat.dev(),
+        free: bytes(told.blocks_free().saturating_sub(own)),
+        for_others: bytes(told.blocks_available()),
+        files: Some(told.files_free()).filter(|_| told.files() > 0),
+        read_only: told.flags().contains(FsFlags::ST_RDONLY),
+    })
+}
+
+/// Does it ask for codes, and run without root? What is installed is looked at: distributions differ in that.
+fn needs_door(files: &Files, locker: &Locker) -> bool {
+    let is_setuid = |path: &&str| disk::look(path).ok().map(|stat| stat.st_uid == 0 && stat.st_mode & 0o4000 != 0);
+    let are_setuid: Vec<bool> = locker.programs.iter().filter_map(is_setuid).collect();
+    let is_there = !are_setuid.is_empty() || (files.path(locker.service).is_some() && locker.name == locker.service);
+    is_there && files.stack_of(locker.service).is_some() && locker.runs_without_root(&are_setuid)
+}
+
+fn named(locker: &Locker) -> String {
+    match locker.name == locker.service {
+        true => locker.name.to_owned(),
+        false => format!("{} ({})", locker.name, locker.service),
+    }
+}
+
+/// Is this way to log in, or to root, installed? sudo names its services; not every build has two.
+pub fn is_there(files: &Files, way: &Way) -> bool {
+    let is_installed = way.programs.iter().any(|path| Path::new(path).exists());
+    let is_named = || {
+        let said = ask("sudo", &["-V"]).map(|said| said.stdout).unwrap_or_default();
+        said.lines().any(|line| line.starts_with("PAM service") && line.ends_with(": sudo-i"))
+    };
+    is_installed && (way.service != "sudo-i" || files.path("sudo-i").is_some() || is_named())
 }
 
 /// The mount that a folder is in.

@@ -1,4 +1,4 @@
-//! How to mend a stack: changes are tried in thought, and the first that mends it and harms no other stack is shown. Pure.
+//! How to fix a stack: changes are tried in thought, and the first that fixes it and harms no other stack is shown. Pure.
 
 use super::judge::{Circumstances, ills, opens};
 use super::modules::is_credential;
@@ -11,14 +11,14 @@ const EXAMPLES: &str = "/usr/local/share/doc/pam_totp/examples/pam.d";
 
 /// One change of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Edit {
+pub(super) struct Edit {
     path: String,
     at: (usize, usize),
     put: Put,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Put {
+pub(super) enum Put {
     Instead(String),
     Before(String),
     Behind(String),
@@ -26,6 +26,15 @@ enum Put {
 }
 
 impl Edit {
+    pub(super) fn new(line: &Line, put: Put) -> Self {
+        Self { path: line.path.clone(), at: line.at, put }
+    }
+
+    /// The same change of another file with these lines.
+    pub(super) fn in_file(&self, path: &str) -> Self {
+        Self { path: path.to_owned(), ..self.clone() }
+    }
+
     fn instead(old: &Line, new: &Line) -> Self {
         Self { path: old.path.clone(), at: old.at, put: Put::Instead(new.print()) }
     }
@@ -42,7 +51,7 @@ impl Edit {
     fn command(&self) -> String {
         let (first, last) = self.at;
         let range = if first == last { first.to_string() } else { format!("{first},{last}") };
-        let text = |text: &str| text.replace('\\', "\\\\");
+        let text = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n");
         match &self.put {
             Put::Instead(line) => format!("{range}c\\{}", text(line)),
             Put::Before(line) => format!("{first}i\\{}", text(line)),
@@ -52,27 +61,27 @@ impl Edit {
     }
 }
 
-/// The lines that mend this of a service.
-pub fn mend(files: &Files, service: &str, code: &str, circumstances: &Circumstances) -> Vec<String> {
+/// The commands that fix this of a service.
+pub fn fix(files: &Files, service: &str, code: &str, circumstances: &Circumstances) -> Vec<String> {
     let steps = files.chain(service, Kind::Auth);
     let patient = Patient { files, service, steps: &steps };
     let before = ailments(files, service, circumstances);
     let left = |edits: &Vec<Edit>| {
-        let mended = applied(files, edits).filter(|_| !edits.is_empty())?;
-        let after = ills(&mended, service, circumstances);
+        let fixed = applied(files, edits).filter(|_| !edits.is_empty())?;
+        let after = ills(&fixed, service, circumstances);
         let is_better = after.iter().all(|ill| ill.code != code && before.contains(&ill.code));
-        let helps = is_better && files.own().all(|other| harmless(files, &mended, other, circumstances));
+        let helps = is_better && files.own().all(|other| harmless(files, &fixed, other, circumstances));
         helps.then_some(after.len())
     };
     let candidates = patient.candidates(code);
-    // Of those that leave as little to mend, the first.
+    // Of those that leave as little to fix, the first.
     let best = candidates.iter().filter_map(|edits| Some((left(edits)?, edits))).min_by_key(|(left, _)| *left);
     best.map_or_else(by_hand, |(_, edits)| shell(edits))
 }
 
 /// Where none is known: an example in place of the file would take what else its writer wanted with it.
-fn by_hand() -> Vec<String> {
-    vec![format!("# no change is known that mends this without harm: compare it with {EXAMPLES}")]
+pub(super) fn by_hand() -> Vec<String> {
+    vec![format!("# no change is known that fixes this without harm: compare it with {EXAMPLES}")]
 }
 
 /// Whoever got in gets in, and nobody else does; whom it asked it asks; and nothing ails it that did not before.
@@ -93,7 +102,7 @@ fn ailments(files: &Files, service: &str, circumstances: &Circumstances) -> Vec<
 }
 
 /// The files with the changes, from the last line up.
-fn applied(files: &Files, edits: &[Edit]) -> Option<Files> {
+pub(super) fn applied(files: &Files, edits: &[Edit]) -> Option<Files> {
     let mut files = files.clone();
     // What goes behind the same line keeps its order.
     let mut edits: Vec<&Edit> = edits.iter().rev().collect();
@@ -115,7 +124,7 @@ fn applied(files: &Files, edits: &[Edit]) -> Option<Files> {
 }
 
 /// One command for each file; sed counts the lines as they were.
-fn shell(edits: &[Edit]) -> Vec<String> {
+pub(super) fn shell(edits: &[Edit]) -> Vec<String> {
     let mut paths: Vec<&str> = edits.iter().map(|edit| edit.path.as_str()).collect();
     paths.dedup();
     let command = |path: &&str| {

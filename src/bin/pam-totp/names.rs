@@ -1,0 +1,38 @@
+//! Looks up each name that the policy has.
+
+use std::path::Path;
+
+use pam_totp::account;
+use pam_totp::doctor::Finding;
+use pam_totp::doctor::names::{Looked, Lookups, judge};
+use pam_totp::policy::Policy;
+
+use super::accounts::{self, Accounts};
+use super::stacks;
+
+/// What does not fit, of the policy at `path`. Of another system's disk its own files are asked.
+pub fn unknown(path: &Path, policy: &Policy, accounts: &Accounts) -> Vec<Finding> {
+    let user = |name: &str| user(name, accounts);
+    judge(path, policy, &Lookups { user: &user, group: &group, has_stack: &stacks::has_file })
+}
+
+fn user(name: &str, accounts: &Accounts) -> Looked {
+    let named = |name: &str| accounts::named(name, accounts);
+    match named(name) {
+        Ok(Some(account)) if account.name == name => Looked::There,
+        Ok(Some(account)) => Looked::Called(account.name),
+        Ok(None) => match named(&name.to_lowercase()) {
+            Ok(Some(account)) => Looked::Near(account.name),
+            _ => Looked::Nowhere,
+        },
+        Err(account::Unavailable) => Looked::Failed,
+    }
+}
+
+fn group(name: &str) -> Looked {
+    match account::group(name) {
+        Ok(Some(_)) => Looked::There,
+        Ok(None) => Looked::Nowhere,
+        Err(account::Unavailable) => Looked::Failed,
+    }
+}

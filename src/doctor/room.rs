@@ -1,0 +1,126 @@
+//! The disks under keys and records: is there room, and can they be written? Pure.
+
+use super::{Finding, quoted};
+use crate::words::clean;
+
+const ABOUT: &str = "store";
+/// What one more enrollment takes, with its record, and the folder that grows by it.
+const BYTES: u64 = 64 << 10;
+const FILES: u64 = 4;
+
+/// What the kernel says of the file system that a folder is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// The folder.
+    pub folder: String,
+    /// Which file system.
+    pub device: u64,
+    /// Bytes that root can still write.
+    pub free: u64,
+    /// Bytes that others can: the rest is kept for root.
+    pub for_others: u64,
+    /// Files that can still be made; `None`: this file system does not count them.
+    pub files: Option<u64>,
+    /// Nobody can write.
+    pub read_only: bool,
+}
+
+/// One finding for each file system.
+pub fn judge(rooms: &[Room]) -> Vec<Finding> {
+    let is_first = |(at, room): &(usize, &Room)| rooms.iter().take(*at).all(|other| other.device != room.device);
+    let ours = rooms.iter().enumerate().filter(is_first).map(|(_, room)| room);
+    ours.filter_map(|room| if room.read_only { Some(read_only(room)) } else { full(room) }).collect()
+}
+
+fn read_only(room: &Room) -> Finding {
+    let (shown, folder) = (clean(&room.folder), quoted(&room.folder));
+    let mount = format!("mount -o remount,rw \"$(findmnt -no TARGET -T {folder})\"");
+    let why = "dmesg | grep -iE 'remount|error' | tail   # why it is so";
+    if in_run(room) {
+        let what =
+            format!("{shown} is on a read-only disk: while the disk with the keys is read-only too, all are refused");
+        return Finding::warning(ABOUT, "read_only", what).fixed_by([why.to_owned(), mount]);
+    }
+    let what = format!(
+        "{shown} is on a read-only disk: nothing can be enrolled or changed, and logins depend on /run/pam_totp, which a \
+         restart empties"
+    );
+    Finding::fault(ABOUT, "read_only", what).fixed_by([why.to_owned(), mount])
+}
+
+fn full(room: &Room) -> Option<Finding> {
+    let few = room.files.filter(|files| *files < FILES);
+    if room.free >= BYTES && few.is_none() {
+        return (room.for_others < BYTES).then(|| nearly_full(room));
+    }
+    let left = match few {
+        Some(files) => format!("no more files can be made there ({files} left)"),
+        None => format!("{} KiB are left", room.free >> 10),
+    };
+    let shown = clean(&room.folder);
+    let finding = match in_run(room) {
+        true => Finding::warning(
+            ABOUT,
+            "full",
+            format!("{shown} is on a full disk, {left}: while the disk with the keys is read-only, all are refused"),
+        ),
+        false => Finding::fault(
+            ABOUT,
+            "full",
+            format!(
+                "{shown} is on a full disk, {left}: nothing can be enrolled or changed, and a user whose record is not \
+                 there yet is refused"
+            ),
+        ),
+    };
+    Some(finding.fixed_by(looking(room)))
+}
+
+/// Programs without root fill a disk no further.
+fn nearly_full(room: &Room) -> Finding {
+    let what = format!("{} is on a disk that is full but for what is kept for root", clean(&room.folder));
+    Finding::warning(ABOUT, "nearly_full", what).fixed_by(looking(room))
+}
+
+fn looking(room: &Room) -> [String; 2] {
+    let folder = quoted(&room.folder);
+    [
+        format!("df -h {folder}; df -i {folder}"),
+        format!("du -xa \"$(findmnt -no TARGET -T {folder})\" | sort -n | tail -n 30   # see what can be removed"),
+    ]
+}
+
+fn in_run(room: &Room) -> bool {
+    room.folder.starts_with("/run/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Level;
+
+    #[test]
+    fn a_disk_without_room_is_a_fault_and_said_once() {
+        let room = |folder: &str, device, free, files, read_only| Room {
+            folder: folder.into(),
+            device,
+            free,
+            for_others: free,
+            files,
+            read_only,
+        };
+        let judged = |rooms: &[Room]| judge(rooms).iter().map(|f| (f.level, f.code)).collect::<Vec<_>>();
+        let plenty = 1 << 30;
+        assert_eq!(judged(&[room("/a", 1, plenty, None, false), room("/b", 1, plenty, Some(9), false)]), []);
+        assert_eq!(
+            judged(&[room("/a", 1, 0, Some(9), false), room("/b", 1, 0, Some(9), false)]),
+            [(Level::Fault, "full")]
+        );
+        assert_eq!(judged(&[room("/a", 1, plenty, Some(0), false)]), [(Level::Fault, "full")]);
+        assert_eq!(judged(&[room("/a", 1, 0, None, true)]), [(Level::Fault, "read_only")]);
+        let kept = Room { for_others: 0, ..room("/a", 1, plenty, None, false) };
+        assert_eq!(judged(&[kept]), [(Level::Warning, "nearly_full")]);
+        let run = [room("/a", 1, plenty, None, false), room("/run/x", 2, 0, Some(9), false)];
+        assert_eq!(judged(&run), [(Level::Warning, "full")]);
+    }
+}
