@@ -40,8 +40,9 @@ fn a_few_wrong_codes_end_it() {
         let mut console = Terminal::run(Command::new("/bin/login"));
         // Each login has its own words at the end, and its own number of tries; /etc/login.defs may say another.
         let tries = fs::read_to_string("/etc/login.defs").expect("login.defs");
-        let tries = tries.lines().filter_map(|line| line.strip_prefix("LOGIN_RETRIES")?.trim().parse::<usize>().ok());
-        for _ in 0..tries.last().expect("a number of tries") {
+        let mut tries =
+            tries.lines().filter_map(|line| line.strip_prefix("LOGIN_RETRIES")?.trim().parse::<usize>().ok());
+        for _ in 0..tries.next_back().expect("a number of tries") {
             answer(&mut console, &alice.wrong_code());
         }
         let (screen, _) = console.ends();
