@@ -148,7 +148,7 @@ fn absent(path: &str, elsewhere: &[String]) -> Finding {
 fn of_file(path: &str, file: &ModuleFile, own: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if file.uid != 0 || file.mode & 0o022 != 0 {
-        let what = format!("{path} can be changed by others than root: whoever changes it is root at the next login");
+        let what = format!("{path} can be changed by others than root, who are root then at the next login");
         let fix = [format!("chown root:root {}", quoted(path)), format!("chmod 644 {}", quoted(path))];
         findings.push(Finding::fault(MODULE, "module_writable", what).fixed_by(fix));
     } else if file.mode & 0o444 != 0o444 {
@@ -162,7 +162,7 @@ fn of_file(path: &str, file: &ModuleFile, own: &str) -> Vec<Finding> {
     }
     if file.version.as_deref() != Some(own) {
         let theirs = file.version.as_deref().map_or("another one".into(), clean);
-        let what = format!("{path} is version {theirs}, this program is {own}: one of them was not installed anew");
+        let what = format!("{path} is version {theirs}, this program is {own}: one of them was not installed again");
         findings.push(Finding::fault(MODULE, "other_version", what).fixed_by(INSTALL));
     }
     findings

@@ -131,7 +131,7 @@ fn nothing_asks(circumstances: &Circumstances) -> Finding {
         // sed puts no line before the first one of an empty file.
         let allow = format!("{{ [ -s {PATH} ] || echo >>{PATH}; }} && sed -i '1i unenrolled = \"allow\"' {PATH}");
         return finding.fixed_by([
-            "# whoever has not enrolled is let in until the policy says otherwise: pam-totp enroll NAME".into(),
+            "# users who are not enrolled get in until the policy says otherwise: pam-totp enroll NAME".into(),
             format!("{KEEP} && {allow} && {LINES}"),
         ]);
     }
@@ -304,7 +304,7 @@ impl<'a> Auth<'a> {
             }
             let run = self.run(Right::All, Answer::Success, Some(at));
             if run.succeeds && self.asked(&run).is_empty() {
-                let what = format!("whoever passes {} is not asked for a code", clean(line.module_name()));
+                let what = format!("users who pass {} are not asked for a code", clean(line.module_name()));
                 let level = if is_factor { Level::Warning } else { Level::Note };
                 ills.push(Ill { level, code: "condition", place: line.place(), what });
             }
@@ -333,10 +333,10 @@ impl<'a> Auth<'a> {
         if self.run(Right::Nobodys, Answer::Ignore, None).succeeds {
             let permit = self.steps.iter().filter_map(Step::line).find(|line| line.module_name() == "pam_permit.so");
             let place = permit.map_or(self.first_place(), Line::place);
-            let what = "whoever needs no code gets in without any credential: no password has to be right here";
+            let what = "users who need no code get in without any credential: no password has to be right here";
             ills.push(fault("permit", place, what));
         } else if self.credentials.is_empty() && by_code.is_some_and(|line| !after_publickey(line)) {
-            let what = "nothing but the code is asked for: whoever holds the phone gets in";
+            let what = "nothing but the code is asked for: anybody who holds the phone gets in";
             ills.push(Ill { level: Level::Warning, ..fault("code_alone", self.first_place(), what) });
         }
         ills

@@ -29,7 +29,7 @@ pub fn judge(flaw: &Flaw, store: &Path) -> Finding {
         }
         FlawKind::Lost => {
             let what = format!(
-                "{}: no valid record: the next login makes it anew, up to three minutes late",
+                "{}: no valid record: the next login makes a new one, up to three minutes late",
                 shown(&flaw.path)
             );
             Finding::warning(ABOUT, "lost_record", what).fixed_by(aside(&path))
@@ -68,7 +68,7 @@ pub fn judge(flaw: &Flaw, store: &Path) -> Finding {
             ])
         }
         FlawKind::Watched => {
-            let what = format!("{}: whoever looks into it sees when somebody enrolls", shown(&flaw.path));
+            let what = format!("{}: others can see in it when somebody enrolls", shown(&flaw.path));
             Finding::warning(ABOUT, "watched", what).fixed_by([format!("chmod 700 {path}")])
         }
         FlawKind::Refused(error) => refused(flaw, error, &path, store),
@@ -172,8 +172,10 @@ pub fn policy(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFa
     let file = quoted(&path.display().to_string());
     match fault {
         Some(PolicyFault::Text(_, bad)) => {
-            let what =
-                format!("{}: {bad}: until it is mended all is on, and those without a factor are refused", shown(path));
+            let what = format!(
+                "{}: {bad}: until it is fixed all is on, and users who are not enrolled are refused",
+                shown(path)
+            );
             let line = bad.at.map_or(1, |at| at.0);
             vec![Finding::fault(POLICY, "policy_text", what).fixed_by(mended(text, line, &file))]
         }
