@@ -9,6 +9,7 @@ mod answers;
 mod changes;
 mod clocks;
 mod cockpit;
+mod completions;
 mod confdir;
 mod copies;
 mod corpora;

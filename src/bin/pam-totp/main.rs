@@ -70,8 +70,7 @@ struct Cli {
 enum Command {
     /// Turn two-factor authentication on for a user: show a new key and QR code, and store it after a right code.
     Enroll(Enroll),
-    /// `enroll --replace`, as panels call it.
-    #[command(hide = true)]
+    /// The same as enroll --replace, as panels call it.
     Reconfigure(Enroll),
     /// Print a new key and its URI. Stores nothing.
     Generate(Generate),
@@ -92,7 +91,7 @@ enum Command {
     /// List the users who are enrolled, or those that a filter names.
     List(list::List),
     /// Turn two-factor authentication off for users: remove all of their devices, or one. The account may be gone.
-    #[command(alias = "disable")]
+    #[command(visible_alias = "disable")]
     Remove(sweep::Remove),
     /// Accept a device again whose clock or counter is too far off. Needs two of its codes in a row, from stdin.
     Resync(resync::Resync),
@@ -126,7 +125,6 @@ enum Command {
     /// Tell the policy's `notify` program what logins and pam-totpd have changed; systemd calls this.
     Notify,
     /// Print the completions for a shell.
-    #[command(hide = true)]
     Completions {
         /// Which.
         shell: clap_complete::Shell,
@@ -295,6 +293,8 @@ fn completions(shell: clap_complete::Shell) -> Report {
     clap_complete::generate(shell, &mut Cli::command(), "pam-totp", &mut script);
     // clap_complete writes our hyphen in two ways into its bash functions, which then never meet.
     let script = String::from_utf8_lossy(&script).trim_end().replace("pam__subcmd__totp", "pam__totp");
+    let more = if shell == clap_complete::Shell::Bash { include_str!("completions.bash").trim_end() } else { "" };
+    let script = format!("{script}\n{more}").trim_end().to_owned();
     Report::new(script.clone()).unwrapped().with("text", script)
 }
 
