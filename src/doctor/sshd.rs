@@ -48,7 +48,7 @@ pub fn judge(sshd: &Sshd, shape: Shape) -> Vec<Finding> {
         add(Finding::fault(ABOUT, "kbd_interactive", what));
     } else if shape == Shape::Questions && password {
         let what = "PasswordAuthentication is yes: it has one answer for password and code, which is never right; \
-                    clients that try it first are refused, and those without a factor get in by it";
+                    clients that try it first are refused, and users who are not enrolled get in by it";
         add(Finding::warning(ABOUT, "password_authentication", what));
     }
     if let Some(what) = methods(value(settings, "authenticationmethods").unwrap_or("any"), shape) {

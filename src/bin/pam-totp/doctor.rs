@@ -86,7 +86,7 @@ fn kept(desk: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
     findings
 }
 
-/// A factor that another uid enrolled.
+/// An enrollment of another uid.
 fn strange(store: &Store, name: &str, accounts: Option<&Accounts>) -> Option<Flaw> {
     let account = match accounts {
         Some(accounts) => accounts::named(name, accounts),
