@@ -294,6 +294,7 @@ fn the_example_policy_says_what_counts_without_it() {
     assert_eq!(policy.remember.as_ref().map(|remember| remember.hours), Some(12));
     let silent = Policy { issuer: None, unenrolled: None, prompt: None, support: None, ..policy };
     let silent = Policy { enroll_by: None, self_service: None, ..silent };
+    let silent = Policy { notify: None, judges: Vec::new(), ..silent };
     assert_eq!(Policy { rules: default.rules.clone(), remember: None, ..silent }, default);
 }
 
