@@ -157,7 +157,7 @@ mod tests {
         }
         let both = Options::parse(&[c"use_first_pass", c"forward_pass"]).unwrap_err();
         let told = "module argument 'use_first_pass' contradicts forward_pass: see pam_totp(8); refusing everybody until \
-                    it is mended";
+                    it is fixed";
         assert_eq!(both.to_string(), told);
         for other in [c"use_first_pass", c"forward_pass"] {
             let told = format!("'try_first_pass' contradicts {}", other.to_str().unwrap());

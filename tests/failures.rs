@@ -104,7 +104,6 @@ fn a_record_that_could_not_be_synced_is_written_again_and_none_over_one_that_can
         let record = || fs::read("/var/lib/pam_totp/state/alice").expect("the record");
         let (calls, output) = calls(system, T, &LOGIN, &code(T));
         assert_eq!(Said::read(&output).codes, [SUCCESS]);
-        // To libfaketime every file is new.
         let [before, behind] = calls.iter().filter(|call| call.name == "fdatasync").collect::<Vec<_>>()[..] else {
             panic!("{calls:?}")
         };

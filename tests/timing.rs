@@ -59,7 +59,7 @@ fn classes(system: &System) -> Vec<Class> {
         set(user, &[], KEY);
     }
     system.user("unenrolled");
-    let made = set("spare", &["--replace", "--backup-codes", "2"], KEY);
+    let made = set("spare", &["--replace", "--backup-codes", "2"], TABLET);
     let backup = made["backup_codes"][0].as_str().expect("a code").to_owned();
     for n in 2..=5 {
         let device = format!("device{n}");

@@ -30,7 +30,7 @@ const PLANTS: [(&str, Plant, &str); 16] = [
     ("folder", |path| fs::create_dir(path).unwrap(), "it is not a regular file"),
     ("roots", |path| fs::write(path, KEY).unwrap(), "it does not belong to the user"),
     ("hard", |path| fs::hard_link("/home/readable", path).unwrap(), "it does not belong to the user"),
-    ("closed", |path| own(path, MARK, 0o000), "the user himself cannot read it"),
+    ("closed", |path| own(path, MARK, 0o000), "the user cannot read it"),
     ("long", |path| own(path, &"A".repeat(65 * 1024), 0o600), "it is longer than 64 KiB"),
     ("empty", |path| own(path, "", 0o600), "it is empty"),
     ("text", |path| own(path, MARK, 0o600), "the key is shorter than 80 bits in line 1"),

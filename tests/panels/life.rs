@@ -229,7 +229,8 @@ fn is_one_of_many(panel: &Panel<'_>) {
 
 fn moves_and_goes(panel: &Panel<'_>, key: &str) {
     panel.system.runs(Command::new("usermod").args(["--login", "alicia", "alice"]));
-    assert_eq!(panel.does(&["list", "--orphans"], "")["users"][0]["orphan"], "no_account");
+    let orphan = &panel.does(&["list", "--orphans"], "")["users"][0];
+    assert_eq!((&orphan["orphan"], &orphan["renamed_to"]), (&json!("renamed"), &json!("alicia")));
     let moved = panel.does(&["rename", "alice", "alicia"], "");
     assert_eq!((&moved["user"], &moved["renamed"]), (&json!("alicia"), &json!(true)));
     assert_eq!(panel.login("alicia", HOME, &panel.code(key)).1["reason"], "used", "used codes move along");
