@@ -19,8 +19,8 @@ DAEMON = target/release/pam-totpd
 SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 
 DEMO_NEEDS = gcc iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
-CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils e2fsprogs libfaketime libpam-modules man-db oathtool python3-pil strace sudo systemd tmux \
-    valgrind zbar-tools
+CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils e2fsprogs fish libfaketime libpam-modules man-db oathtool python3-pil strace sudo systemd tmux \
+    valgrind zbar-tools zsh
 # Where people come from.
 CHECK_NEEDS += libpam-google-authenticator libpam-oath
 # Applications that log in by PAM, and who logs into them.

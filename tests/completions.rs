@@ -1,4 +1,4 @@
-//! The completions know users, services and groups: tried in a real bash.
+//! The completions know users, services and groups: tried in the real shells.
 
 use crate::support::artifacts;
 use std::process::Command;
@@ -36,4 +36,42 @@ fn users_services_and_groups_are_offered() {
     has("pam-totp status --js", "--json");
     has("pam-totp comp", "completions");
     assert!(!offered("pam-totp status --js").iter().any(|word| word == "root"));
+}
+
+#[test]
+fn in_fish_too() {
+    let script = format!("{} completions fish | source; complete -C $argv[1]", artifacts::program().display());
+    let offers = |words: &str, word: &str| {
+        let output = Command::new("fish").args(["--no-config", "-c", &script, words]).output().expect("fish starts");
+        let said = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(said.lines().any(|line| line.split('\t').next() == Some(word)), "{words}: {said}");
+    };
+    for command in ["status", "unlock", "remove", "enroll", "policy explain", "list", "backup-codes"] {
+        offers(&format!("pam-totp {command} roo"), "root");
+    }
+    offers("pam-totp remove --all --except roo", "root");
+    offers("pam-totp verify --service oth", "other");
+    offers("pam-totp try oth", "other");
+    offers("pam-totp list --group roo", "root");
+}
+
+#[test]
+fn zsh_reads_the_script_and_asks_for_each_kind_of_value() {
+    let completions = |shell: &str| {
+        let output = Command::new(artifacts::program()).args(["completions", shell]).output().expect("it starts");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let script = completions("zsh");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), &script).expect("writes the script");
+    let read = Command::new("zsh").args(["--no-rcs", "-n"]).arg(file.path()).output().expect("zsh starts");
+    assert!(read.status.success() && read.stderr.is_empty(), "{}", String::from_utf8_lossy(&read.stderr));
+    let asks = |what: &str, action: &str| {
+        let lines: Vec<&str> = script.lines().filter(|line| line.contains(what)).collect();
+        assert!(!lines.is_empty() && lines.iter().all(|line| line.contains(action)), "{what}: {lines:?}");
+    };
+    asks(":user -- ", ":_users'");
+    asks(":SERVICE:", ":_files -W /etc/pam.d'");
+    asks("':service -- ", ":_files -W /etc/pam.d'");
+    asks(":GROUP:", ":_groups'");
 }

@@ -3,15 +3,14 @@
 use zeroize::Zeroizing;
 
 use super::{Found, Host, NO_COUNTER, NOT_BASE32, Remark, TOO_LONG, Token, Unusable, bounded, lines, words};
+use crate::attempt::LOOK_AHEAD;
 use crate::backup::{BackupShaped, MAX_CODES, SCRATCH};
 use crate::enrollment::Kind;
+use crate::healing::reach;
 use crate::otp::{Algorithm, Digits, step};
 use crate::secret::{MAX_BYTES, Secret};
+use crate::state::MAX_DRIFT;
 
-/// Steps that we follow a device's clock; theirs may be 25 hours off.
-const MAX_DRIFT: i64 = 4;
-/// Codes of a counter that we look ahead.
-const LOOK_AHEAD: u64 = 10;
 /// What their module takes for a window where none is said.
 const WINDOW: u64 = 3;
 
@@ -136,23 +135,25 @@ impl Options {
             found.remarks.push(Remark::Window(each_way));
         }
         let skew = self.skew.unwrap_or(Some(0));
-        if let Some(skew) = skew.filter(|skew| skew.abs() > MAX_DRIFT) {
+        // Theirs may be 25 hours off.
+        let is_near = |skew: &i64| skew.unsigned_abs() <= u64::from(MAX_DRIFT.unsigned_abs());
+        if let Some(skew) = skew.filter(|skew| !is_near(skew)) {
             found.remarks.push(Remark::Skew(skew.saturating_mul(period.into())));
         }
-        let reach = step(host.now, period).saturating_add(MAX_DRIFT.unsigned_abs()).saturating_add(host.window);
+        let furthest = step(host.now, period).saturating_add(reach(host.window));
         // What cannot be read may be later than what can. Beyond our reach that is no matter.
-        let used = self.used.filter(|used| !self.lost || *used > reach);
+        let used = self.used.filter(|used| !self.lost || *used > furthest);
         match used {
             None => found.remarks.push(Remark::Unrecorded),
             Some(used) => {
                 let ahead = used.saturating_sub(step(host.now, period)).saturating_mul(period.into());
-                if used > reach {
+                if used > furthest {
                     found.remarks.push(Remark::Future(ahead));
                 }
             }
         }
         // Within a wider window the phone's clock may have been anywhere: the first code tells.
-        let near = skew.filter(|skew| skew.abs() <= MAX_DRIFT && each_way <= host.window);
+        let near = skew.filter(|skew| is_near(skew) && each_way <= host.window);
         let drift = near.and_then(|skew| i8::try_from(skew).ok());
         Ok(Token { kind: Kind::Totp { period }, secret, algorithm, digits, used, drift })
     }

@@ -256,7 +256,7 @@ fn show_and_ask(
         question.with("")
     } else {
         let intro = if first { say::must_enroll() } else { String::new() };
-        question.with_account(&(intro + &say::new_key(put_off)))
+        question.with_account(&format!("{intro}{}", say::new_key(put_off)))
     };
     for _ in 0..TRIES {
         let code = question.ask(host, options.echo, text)?;

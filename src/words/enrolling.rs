@@ -26,7 +26,7 @@ fn lines(text: &str) -> String {
 /// Above a new key: what to do, and until when it can wait.
 pub fn new_key(put_off: Option<u64>) -> String {
     let what = lines("Add this account and key to the app, then type the code that it shows.");
-    what + &put_off.map_or(String::new(), |until| lines(&can_wait(until)))
+    [what, put_off.map_or(String::new(), |until| lines(&can_wait(until)))].concat()
 }
 
 fn can_wait(until: u64) -> String {

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod change;
+mod completions;
 mod doctor;
 mod edit;
 mod enroll;
@@ -284,18 +285,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Doctor => Ok(doctor::doctor(config).unwrapped()),
         Command::Issuer { name } => policy::issuer(config, name.as_deref()),
         Command::Notify => notify::notify(),
-        Command::Completions { shell } => Ok(completions(shell)),
+        Command::Completions { shell } => Ok(completions::script(shell, Cli::command())),
     }
-}
-
-fn completions(shell: clap_complete::Shell) -> Report {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "pam-totp", &mut script);
-    // clap_complete writes our hyphen in two ways into its bash functions, which then never meet.
-    let script = String::from_utf8_lossy(&script).trim_end().replace("pam__subcmd__totp", "pam__totp");
-    let more = if shell == clap_complete::Shell::Bash { include_str!("completions.bash").trim_end() } else { "" };
-    let script = format!("{script}\n{more}").trim_end().to_owned();
-    Report::new(script.clone()).unwrapped().with("text", script)
 }
 
 /// clap's own errors and pages, as one JSON object where that was asked for.

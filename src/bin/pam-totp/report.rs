@@ -143,6 +143,12 @@ impl Failure {
         Self::new("interrupted", INTERRUPTED, "stopped: nothing was changed")
     }
 
+    /// The same, where a code that was typed before counts whatever comes after it.
+    pub fn having_judged(self) -> Self {
+        let message = "stopped: what was typed before counts as it does at a login".into();
+        if self.exit == INTERRUPTED { Self { message, ..self } } else { self }
+    }
+
     /// Has it come to nothing, as far as anybody can know?
     pub fn changed_nothing(&self) -> bool {
         self.exit != HOST

@@ -47,7 +47,7 @@ pub fn run(arguments: &Try, json: bool) -> Result<Report, Failure> {
     let (auth, account) = login(&service, &user, &given, &mut talk)?;
     let Talk { heard, failure, .. } = talk;
     if let Some(failure) = failure {
-        return Err(failure);
+        return Err(failure.having_judged());
     }
     let verdict = Verdict::of(&auth, account.as_ref());
     let mut lines = vec![said("auth", &auth)];
