@@ -280,7 +280,7 @@ pub mod log {
                 format!("right backup code: {user} from {source} ({left} left)")
             }
             Outcome::Accepted { via: Via::Temporary, .. } => {
-                format!("accepted temporary backup code of {user} from {source}")
+                format!("right temporary backup code: {user} from {source}")
             }
             Outcome::Used { .. } => format!("used code: {user} from {source} entered a code that was accepted before"),
             Outcome::Later { at } => {

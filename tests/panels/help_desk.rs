@@ -50,7 +50,7 @@ fn how_it_is_asked_for_shown_and_logged() {
             (&answer["reason"], &answer["via"], &answer["temporary"]),
             (&json!("ok"), &json!("backup_code"), &json!(true))
         );
-        system.log.line("accepted temporary backup code of alice from local");
+        system.log.line("right temporary backup code: alice from local");
         assert_eq!(verify(&second[0])["reason"], "used");
         let third = codes(&object(system, &["backup-codes", "alice", "--expires", "2d"], "").1);
         assert_eq!(

@@ -269,7 +269,7 @@ fn report(findings: &[Finding]) -> Report {
         _ => {
             // The paths are those of that disk.
             let shell = if disk::is_entered() { "a `chroot` to that disk" } else { "a root shell" };
-            format!("faults: {faults}, warnings: {warnings}. Paste the commands that fix one into {shell}, then run this again.")
+            format!("faults: {faults}, warnings: {warnings}. Paste the commands below a finding into {shell}, then run `pam-totp doctor` again.")
         }
     });
     let objects: Vec<Value> = findings.iter().map(object).collect();

@@ -118,7 +118,7 @@ impl List {
         match self {
             Self { orphans: true, .. } => "Every enrollment has its account.",
             Self { unenrolled: false, required: false, group: None, .. } => "Nobody is enrolled.",
-            _ => "There is nobody like that.",
+            _ => "No user matches.",
         }
     }
 }

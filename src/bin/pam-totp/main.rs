@@ -75,7 +75,8 @@ enum Command {
     Reconfigure(Enroll),
     /// Print a new key and its URI. Stores nothing.
     Generate(Generate),
-    /// Store a key that came from elsewhere: the key on the first line of stdin, a code of it on the second.
+    /// Store a key that came from elsewhere: the key or an otpauth:// URI on the first line of stdin, a code of it on the
+    /// second. Root can repeat it: a key that is there already changes nothing.
     Set(set::Set),
     /// Make new backup codes. The old ones are void.
     BackupCodes(BackupCodes),

@@ -100,7 +100,7 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
         return Ok(report(file, &first.lines, &steps, &note).with("dry_run", true));
     }
     if let Some(count) = refuses {
-        if !agrees(&format!("{count}\nChange the policy?"), json)? {
+        if !agrees(&format!("With this change {count}\nChange the policy?"), json)? {
             return Ok(report(file, &[], &steps, "Nothing was changed.").exiting(NO));
         }
     }

@@ -56,9 +56,10 @@ pub fn backup_codes(
     let codes_word = counted(u64::from(count), "temporary backup code", "temporary backup codes");
     log_change(&format!("made {codes_word} for {}, until {}", clean(&account.name), moment(until).replace(' ', "T")));
     notify::tell(&Event { event: "temporary_backup_codes", user: Some(&account.name), ..Event::default() });
+    let each = if count == 1 { "" } else { "each " };
     let mut text = zeroize::Zeroizing::new(String::with_capacity(1_024));
     text.push_str(&format!(
-        "{codes_word} for {}, each good for one login until {}.\nThe user's own backup codes stay. Earlier temporary ones are void.",
+        "{codes_word} for {}, {each}good for one login until {}.\nThe user's own backup codes stay. Earlier temporary ones are void.",
         shown(&account.name),
         moment(until)
     ));
