@@ -16,8 +16,8 @@ use crate::words::deceives;
 /// More devices than this do not fit the state record while they are being replaced.
 pub const MAX_DEVICES: usize = 5;
 /// The versions that we read. Written is the lowest one that can hold the content: 2 has a device's skew, and backup codes
-/// of eight digits or for a time.
-const VERSIONS: std::ops::RangeInclusive<i64> = 1..=2;
+/// of eight digits; 3 backup codes for a time, and counters that 32 bits do not hold.
+const VERSIONS: std::ops::RangeInclusive<i64> = 1..=3;
 /// RFC 6238 section 6: steps that two consecutive codes may move a device's clock away from ours.
 pub const MAX_SKEW: i8 = 20;
 /// The largest counter that a device can start at: as large as a number of TOML.
@@ -229,10 +229,18 @@ impl Enrollment {
         out
     }
 
+    fn version(&self) -> i64 {
+        let far = |device: &Device| matches!(device.kind, Kind::Hotp { start } if u32::try_from(start).is_err());
+        let set = self.backup_codes.as_ref();
+        match () {
+            () if set.is_some_and(|set| set.temporary.is_some()) || self.devices.iter().any(far) => 3,
+            () if set.is_some_and(|set| set.form == Form::Digits) || self.devices.iter().any(|d| d.skew != 0) => 2,
+            () => 1,
+        }
+    }
+
     fn print_to(&self, out: &mut String) -> fmt::Result {
-        let second = self.devices.iter().any(|d| d.skew != 0)
-            || self.backup_codes.as_ref().is_some_and(|set| set.form == Form::Digits || set.temporary.is_some());
-        let version = if second { 2 } else { 1 };
+        let version = self.version();
         writeln!(out, "version = {version}\nuser = {}\nuid = {}", Quoted(&self.user), self.uid)?;
         for device in &self.devices {
             writeln!(out, "\n[[device]]\nid = {}\nname = {}", Quoted(&device.id), Quoted(&device.name))?;

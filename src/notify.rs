@@ -15,6 +15,8 @@ pub struct Event<'a> {
     pub old_user: Option<&'a str>,
     /// Who did it.
     pub by: Option<&'a str>,
+    /// The account of the person behind it, where `by` is what they said.
+    pub person: Option<&'a str>,
     /// The PAM service, of a change at a login.
     pub service: Option<&'a str>,
     /// Where that login came from.
@@ -32,6 +34,7 @@ impl fmt::Display for Event<'_> {
             ("device", self.device),
             ("old_user", self.old_user),
             ("by", self.by),
+            ("person", self.person),
             ("service", self.service),
             ("from", self.from),
         ];

@@ -82,6 +82,11 @@ impl StoreError {
     pub fn is_out_of_reach(&self) -> bool {
         matches!(self, Self::Io(_, Errno::EACCES | Errno::EPERM | Errno::EROFS))
     }
+
+    /// The disk takes no more, as any process of this host hears.
+    pub fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Io(_, Errno::ENOSPC | Errno::EDQUOT | Errno::EROFS))
+    }
 }
 
 impl fmt::Display for StoreError {

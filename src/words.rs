@@ -252,12 +252,8 @@ pub mod log {
     /// A key was proved, and no account line has stored it: what is wrong, and what to do.
     pub fn not_stored(user: &str, proving: &Proving) -> String {
         let (user, at, service) = (clean(user), moment(proving.at), clean(&proving.service));
-        let (service, files) = match proving.service.as_str() {
-            Proving::SEVERAL => {
-                ("several services".to_owned(), "the files of /etc/pam.d that ask for codes".to_owned())
-            }
-            _ => (service.clone(), format!("/etc/pam.d/{service}")),
-        };
+        let files: Vec<String> = proving.services().map(|service| format!("/etc/pam.d/{}", clean(service))).collect();
+        let files = files.join(" and ");
         format!(
             "the enrollment that {user} proved at {service} at {at} was not stored: no account line ran; put `account \
              required pam_totp.so` before the other account lines of {files}, then run `pam-totp unlock {user}`"

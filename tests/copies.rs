@@ -3,8 +3,10 @@
 use crate::support::codes::now;
 use crate::support::program::object;
 use crate::support::system::{System, throw_away};
+use crate::support::until;
 use serde_json::Value;
 use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const STORE: &str = "/var/lib/pam_totp";
 const NOTE: &str = "state of alice was put back from a copy: backup codes that were used since may count again";
@@ -33,11 +35,12 @@ fn found(system: &System) -> Vec<Value> {
 }
 
 /// Files know the second in which they were made, and so do logins.
+/// So far into it that a file made now has it as its time, too: files have the time of the last tick of the kernel.
 fn next_second() {
+    let tick = Duration::from_millis(20);
     let start = now();
-    while now() == start {
-        std::thread::yield_now();
-    }
+    let passed = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970") - Duration::from_secs(start);
+    until("a second has passed", || passed() > Duration::from_secs(1) + tick);
 }
 
 /// alice logs in with a code and is backed up; then with a backup code, and the backup is put back.

@@ -237,7 +237,7 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
             terminal
         };
 
-        pasted(system, section(HOST), "00-pam_totp.conf");
+        pasted(system, section(HOST), "sudo sshd -t");
         let drop_in = fs::read_to_string("/etc/ssh/sshd_config.d/00-pam_totp.conf").expect("the drop-in");
         assert_eq!(drop_in, KEYBOARD_INTERACTIVE);
         let _server = Sshd::start(system, &drop_in);
@@ -305,7 +305,7 @@ fn the_roll_out_of_the_readme_has_people_enroll_at_a_login() {
         system.runs(Command::new("usermod").args(["-aG", "sudo", "alice"]));
         let section = section(ROLL_OUT);
         pasted(system, section, "policy check draft.toml");
-        pasted(system, self::section(HOST), "00-pam_totp.conf");
+        pasted(system, self::section(HOST), "sudo sshd -t");
         let _server = Sshd::start(system, KEYBOARD_INTERACTIVE);
         let after_password = |name: &str| {
             let mut client = ssh(name, &[]);

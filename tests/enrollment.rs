@@ -294,14 +294,14 @@ fn a_skew_and_codes_of_eight_digits_need_the_second_version_and_nothing_else_doe
 
 #[test]
 fn a_later_version_is_not_taken_for_a_damaged_file() {
-    for to in ["version = 3", "version = 9223372036854775807", "version = 3\nrealm = \"x\""] {
+    for to in ["version = 4", "version = 9223372036854775807", "version = 4\nrealm = \"x\""] {
         assert_eq!(changed("version = 1", to), Err(Broken::NEWER), "{to}");
     }
     // A damaged one of ours is not taken for a later one either.
-    for version in ["1", "2"] {
+    for version in ["1", "2", "3"] {
         let damaged = changed("version = 1", &format!("version = {version}\nrealm = \"x\"")).unwrap_err();
         assert_eq!(damaged, Broken { at: Some((2, 1)), what: "not an enrollment" }, "{version}");
     }
-    let passkeys = "version = 3\nuser = \"alice\"\npasskey = [{ id = 5 }]\n";
+    let passkeys = "version = 4\nuser = \"alice\"\npasskey = [{ id = 5 }]\n";
     assert_eq!(Enrollment::parse(passkeys.as_bytes()), Err(Broken::NEWER));
 }

@@ -71,8 +71,8 @@ fn root_s_changes_are_told_at_once() {
         ];
         assert_eq!(words, expected);
         assert_eq!(
-            (word(&events[3], "by"), word(&events[4], "old_user"), word(&events[5], "by")),
-            ("reseller7", "alice", "root")
+            (word(&events[3], "by"), word(&events[3], "person"), word(&events[4], "old_user"), word(&events[5], "by")),
+            ("reseller7", "root", "alice", "root")
         );
         for event in &events {
             assert!(event["version"] == 1 && event["at"].as_u64().is_some_and(|at| at > 1_700_000_000), "{event}");

@@ -131,7 +131,8 @@ fn who_would_be_refused_by_it_is_counted_first() {
             let mut command = Command::new("pam-totp");
             command.args(["policy", "set", "unenrolled", "deny"]);
             let mut terminal = Terminal::run(command);
-            terminal.sees("are not enrolled and are refused");
+            terminal.sees("are not enrolled");
+            terminal.sees("refused");
             terminal.answers("Change the policy? [y/N] ", answer);
             terminal.ends()
         };

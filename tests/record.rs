@@ -513,7 +513,9 @@ fn one_spelling_of_every_line() {
         "trust 0a1b 5 -\ntrust 0a1b 6 -",
         "proving sshd",
         "proving sshd 05",
-        "proving ss*hd 5",
+        "proving ssh,,d 5",
+        "proving ,sshd 5",
+        "proving sshd, 5",
         "proving ssh\u{e9} 5",
         "proving sshd 5\nproving sshd 5",
         "proving sshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshdsshd5 5",
@@ -624,11 +626,11 @@ fn the_largest_record_fits_and_loses_no_device_and_no_debt() {
 
 /// Versions before keep both lines as what they do not know.
 #[test]
-fn a_mark_of_a_proved_key_is_one_line_about_one_service_or_about_all() {
+fn a_mark_of_a_proved_key_is_one_line_about_the_last_services() {
     let at = |service: &str, before: Option<&Proving>| Proving::at(service, 5, before);
     for (service, line) in [
         ("sshd", "proving sshd 5"),
-        ("a b*\u{e9}", "proving a?b??? 5"),
+        ("a b,\u{e9}", "proving a?b??? 5"),
         ("", "proving ? 5"),
         (&"x".repeat(99), &format!("proving {} 5", "x".repeat(64))),
     ] {
@@ -637,11 +639,15 @@ fn a_mark_of_a_proved_key_is_one_line_about_one_service_or_about_all() {
         assert!(mark.is_at(service) && !mark.is_at("login"));
         let record = Record { proving: Some(mark.clone()), ..Record::default() };
         assert_eq!(valid(read(&slot("2", 1, &format!("{line}\n")))).record, record);
-        // Where a second one loses it too, neither counts as another one any more.
         assert_eq!(at(service, Some(&mark)), mark);
+        // A second one is beside it, while there is room.
         let both = at("login", Some(&mark));
-        assert_eq!(both.to_string(), "proving * 5");
-        assert!(both.is_at(service) && both.is_at("login") && at("su", Some(&both)) == both);
+        let fits = mark.service.len() < 50;
+        assert_eq!(both.service, if fits { format!("{},login", mark.service) } else { "login".into() });
+        assert!(both.is_at(service) == fits && both.is_at("login") && !both.is_at("su"));
+        assert_eq!(both.to_string().strip_prefix("proving ").map(|line| line.parse()), Some(Ok(both.clone())));
+        let many = (0..30).fold(both, |mark, n| at(&format!("service{n}"), Some(&mark)));
+        assert!(many.is_at("service29") && !many.is_at("login") && many.service.len() <= 64);
     }
 }
 

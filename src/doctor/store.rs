@@ -7,7 +7,6 @@ use nix::errno::Errno;
 use super::{Finding, quoted};
 use crate::desk::PolicyFault;
 use crate::policy::{PATH, Policy, STORE};
-use crate::state::Proving;
 use crate::store::StoreError;
 use crate::store::audit::{Flaw, FlawKind, Form};
 use crate::words::{clean, log};
@@ -58,12 +57,13 @@ pub fn judge(flaw: &Flaw, store: &Path) -> Finding {
         }
         FlawKind::NotStored(proving) => {
             let user = flaw.user.as_deref().unwrap_or_default();
-            let file = match proving.service.as_str() {
-                Proving::SEVERAL => "the files of /etc/pam.d that ask for codes".to_owned(),
-                service => format!("/etc/pam.d/{}", clean(service)),
-            };
+            let files: Vec<String> =
+                proving.services().map(|service| format!("/etc/pam.d/{}", clean(service))).collect();
             Finding::fault(ABOUT, "not_stored", log::not_stored(user, proving)).fixed_by([
-                format!("# first put \"account required pam_totp.so\" before the other account lines of {file}"),
+                format!(
+                    "# first put \"account required pam_totp.so\" before the other account lines of {}",
+                    files.join(" and ")
+                ),
                 format!("pam-totp unlock {}", quoted(user)),
             ])
         }

@@ -77,7 +77,11 @@ pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<Unlocked, Ma
     throttle::refill(&mut record, now);
     record.trusts.clear();
     record.proving = None;
-    healing::forget_copy(&mut record, locked.born(), now);
+    // Used backup codes count again until there are new ones: that stays noted.
+    match &enrollment.backup_codes {
+        Some(_) => drop(healing::notice_copy(&mut record, locked.born(), now, true)),
+        None => healing::forget_copy(&mut record, locked.born(), now),
+    }
     locked.commit(&record)?;
     Ok(Unlocked { brought_back, was_ahead, clock_is_wrong: clock::is_wrong(now) })
 }

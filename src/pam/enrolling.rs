@@ -54,8 +54,8 @@ pub fn prove(
                 return refuse(host, items, account, "the key could not be kept for the account line");
             }
             host.log(Level::Info, &format!("enrolling: {} has proved a new key", words::clean(&account.name)));
-            if options.explain {
-                mark(host, desk, items, account);
+            if options.explain && !mark(host, desk, items, account) {
+                return refuse(host, items, account, "that they proved a key could not be noted");
             }
             no_credential(options)
         }
@@ -87,7 +87,8 @@ fn is_lost_here(host: &mut impl Host, desk: &impl Desk, items: &Items, account: 
         Ok(None) => false,
         Ok(Some(proving)) => {
             host.log(Level::Error, &words::log::not_stored(&account.name, &proving));
-            proving.is_at(&items.service)
+            // Who is root here can fix no stack while they are refused.
+            proving.is_at(&items.service) && account.uid != 0
         }
         Err(error) => {
             host.log(Level::Error, &format!("store error for {}: {error}", words::clean(&account.name)));
@@ -96,12 +97,13 @@ fn is_lost_here(host: &mut impl Host, desk: &impl Desk, items: &Items, account: 
     }
 }
 
-/// With `explain` the password was right: no stranger leaves a mark. A disk that is full stops no login.
-fn mark(host: &mut impl Host, desk: &impl Desk, items: &Items, account: &Account) {
-    if let Err(error) = desk.mark_proving(account, &items.service) {
-        let user = words::clean(&account.name);
-        host.log(Level::Error, &format!("enrolling: that {user} has proved a key could not be noted: {error}"));
-    }
+/// With `explain` the password was right: no stranger leaves a mark. A disk that is full or read-only stops no login; what a
+/// caller of su can make fail (a limit, a lock) does, or they would get in with a new key each time.
+fn mark(host: &mut impl Host, desk: &impl Desk, items: &Items, account: &Account) -> bool {
+    let Err(error) = desk.mark_proving(account, &items.service) else { return true };
+    let user = words::clean(&account.name);
+    host.log(Level::Error, &format!("enrolling: that {user} has proved a key could not be noted: {error}"));
+    error.is_of_the_disk()
 }
 
 /// The account line has run, whatever comes of it.

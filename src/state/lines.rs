@@ -116,7 +116,7 @@ pub struct Trust {
 /// it stands later that line did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proving {
-    /// The PAM service as one word, or [`Proving::SEVERAL`].
+    /// The PAM services as one word, joined by commas, the last one last.
     pub service: String,
     /// When.
     pub at: u64,
@@ -141,16 +141,14 @@ pub enum How {
 }
 
 impl Proving {
-    /// More than one: no line says which.
-    pub const SEVERAL: &str = "*";
     /// Bytes of the word.
     const MOST: usize = 64;
 
     /// A key was proved at this service, beside what was proved before.
     pub fn at(service: &str, now: u64, before: Option<&Self>) -> Self {
         let service = match before {
-            Some(before) if !before.is_at(service) => Self::SEVERAL.to_owned(),
-            Some(before) => before.service.clone(),
+            Some(before) if before.is_at(service) => before.service.clone(),
+            Some(before) => Self::joined(&before.service, Self::word(service)),
             None => Self::word(service),
         };
         Self { service, at: now }
@@ -158,12 +156,29 @@ impl Proving {
 
     /// Is it about this service?
     pub fn is_at(&self, service: &str) -> bool {
-        [Self::SEVERAL, Self::word(service).as_str()].contains(&self.service.as_str())
+        let word = Self::word(service);
+        self.services().any(|known| known == word)
+    }
+
+    /// Each service.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.service.split(',')
+    }
+
+    /// The earliest ones go where there is no room.
+    fn joined(before: &str, word: String) -> String {
+        let room = Self::MOST.saturating_sub(word.len()).saturating_sub(1);
+        let mut kept = before;
+        while kept.len() > room {
+            let Some((_, later)) = kept.split_once(',') else { return word };
+            kept = later;
+        }
+        format!("{kept},{word}")
     }
 
     /// Services are file names; what else is said is cut and cleaned.
     fn word(service: &str) -> String {
-        let plain = |byte: u8| if byte.is_ascii_graphic() && byte != b'*' { char::from(byte) } else { '?' };
+        let plain = |byte: u8| if byte.is_ascii_graphic() && byte != b',' { char::from(byte) } else { '?' };
         let word: String = service.bytes().take(Self::MOST).map(plain).collect();
         if word.is_empty() { "?".into() } else { word }
     }
@@ -356,7 +371,7 @@ impl FromStr for Proving {
 
     fn from_str(line: &str) -> Result<Self, ()> {
         let [service, at] = words(line).ok_or(())?;
-        let is_word = service == Self::SEVERAL || Self::word(service) == service;
+        let is_word = service.len() <= Self::MOST && service.split(',').all(|word| Self::word(word) == word);
         let at = number(at).filter(|_| is_word).ok_or(())?;
         Ok(Self { service: service.to_owned(), at })
     }

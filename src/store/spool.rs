@@ -43,6 +43,14 @@ pub fn lock() -> Result<Flock<File>, StoreError> {
     Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, errno)| StoreError::Io(folder.into(), errno))
 }
 
+/// Can lines be taken away here? Where they cannot, each would be told again and again.
+pub fn check_writable() -> Result<(), StoreError> {
+    let probe = Path::new(SPOOL).join(".writable");
+    unlink(&probe)?;
+    create(&probe, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?;
+    unlink(&probe)
+}
+
 /// What waits there, the oldest first. What begins with a dot is not whole yet.
 pub fn waiting() -> Result<Vec<PathBuf>, StoreError> {
     let folder = Path::new(SPOOL);

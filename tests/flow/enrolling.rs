@@ -1,5 +1,6 @@
 //! Enrollment at login: shown and proved in `auth`, stored in `account`.
 
+use nix::errno::Errno;
 use pam_totp::clock::now;
 use pam_totp::hostname::hostname;
 use pam_totp::manage::Pending;
@@ -415,16 +416,24 @@ fn where_no_account_line_ran_who_must_enroll_is_refused_the_next_time() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_refuses_who_must_enroll_and_one_that_cannot_be_written_nobody() {
+fn a_record_that_cannot_be_read_or_marked_refuses_who_must_enroll_and_a_full_disk_nobody() {
     let fault = || StoreError::Busy;
     let told = complains("Your enrollment at an earlier login was not stored. Tell your administrator.");
     let mut line = first(&[c"explain"]).with(|line| *line.clerk.proving.borrow_mut() = Err(fault()));
     let logged = error(&format!("store error for alice: {}", fault()));
     let steps = [&[logged, told][..], &refusals("what they proved before was not stored")].concat();
     assert_eq!(line.runs(&steps), Exit::Refuse);
-    let mut line = first(&[c"explain"]).with(|line| line.clerk.marks = Err(fault()));
-    let logged = error(&format!("enrolling: that alice has proved a key could not be noted: {}", fault()));
-    assert_eq!(line.runs(&[asks(PROMPT, PHONE), proves(), logged]), Exit::Ignore);
+    let full = || StoreError::Io("/var".into(), Errno::ENOSPC);
+    // What a caller of su can bring about must not get them in with a new key each time.
+    let limit = || StoreError::Io("/var".into(), Errno::EFBIG);
+    for (fault, exit) in [(full(), Exit::Ignore), (limit(), Exit::Refuse), (fault(), Exit::Refuse)] {
+        let logged = error(&format!("enrolling: that alice has proved a key could not be noted: {fault}"));
+        let mut line = first(&[c"explain"]).with(|line| line.clerk.marks = Err(fault));
+        let refused = refusals("that they proved a key could not be noted");
+        let more = if exit == Exit::Refuse { &refused[..] } else { &[] };
+        let steps = [&[asks(PROMPT, PHONE), proves(), logged][..], more].concat();
+        assert_eq!(line.runs(&steps), exit);
+    }
 }
 
 #[test]

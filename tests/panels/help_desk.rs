@@ -37,7 +37,7 @@ fn how_it_is_asked_for_shown_and_logged() {
         assert_eq!(status["temporary_backup_codes"]["until_at"], first.1["until_at"]);
         let (_, said, _) = program(system, &["status", "alice"], "");
         assert!(said.contains("  temporary backup codes: 1 left, until "), "{said}");
-        assert!(fs::read_to_string(SECRET).expect("the secret").starts_with("version = 2\n"));
+        assert!(fs::read_to_string(SECRET).expect("the secret").starts_with("version = 3\n"));
 
         let own = codes(&object(system, &["backup-codes", "alice"], "").1);
         assert!(fs::read_to_string(SECRET).expect("the secret").starts_with("version = 1\n"));

@@ -41,8 +41,11 @@ pub fn learn(policy: &Policy) {
 pub fn tell(event: &Event<'_>) {
     let Ok(mut program) = PROGRAM.lock() else { return };
     let Some(path) = program.as_deref().filter(|_| !disk::is_entered()) else { return };
-    let by = people::behind();
-    let line = Event { by: Some(&by), at: now(), ..event.clone() }.to_string();
+    let (panel_user, person) = people::behind();
+    let by = Some(panel_user.unwrap_or(&person));
+    // The panel says who that is; who ran the program is known.
+    let person = panel_user.map(|_| person.as_str());
+    let line = Event { by, person, at: now(), ..event.clone() }.to_string();
     if said(path, &run(path, &line, BOUND)) {
         // It hangs: with a thousand changes nobody waits for it a thousand times.
         *program = None;
@@ -58,7 +61,11 @@ pub fn notify() -> Result<Report, Failure> {
         return Err(Failure::usage("`notify` runs a program of this system: not with --root"));
     }
     let _turn = spool::lock()?;
+    spool::check_writable()?;
     let desk = Local::open(None);
+    if let Some(fault) = desk.fault() {
+        return Err(Failure::host(format!("{fault}: whom to tell is not known, so what waits goes on waiting")));
+    }
     let mut told = 0_u64;
     for path in spool::waiting()? {
         let line = match (spool::read(&path), desk.policy().notify.as_deref()) {

@@ -136,10 +136,9 @@ pub fn on_behalf_of(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Who is behind a change, in one name: the panel's user, else the person.
-pub fn behind() -> String {
-    let person = || person().account.unwrap_or_else(|| "unknown".into());
-    PANEL_USER.get().cloned().unwrap_or_else(person)
+/// Who is behind a change: the panel's user, where it names one, and the person.
+pub fn behind() -> (Option<&'static str>, String) {
+    (PANEL_USER.get().map(String::as_str), person().account.unwrap_or_else(|| "unknown".into()))
 }
 
 static PANEL_USER: OnceLock<String> = OnceLock::new();

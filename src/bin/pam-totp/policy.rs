@@ -30,6 +30,7 @@ pub const POLICY_CHANGED: Event<'static> = Event {
     device: None,
     old_user: None,
     by: None,
+    person: None,
     service: None,
     from: None,
     at: 0,
