@@ -144,7 +144,7 @@ fn what_a_later_version_wrote_is_never_touched() {
     assert_eq!(place.snapshot(), before);
 
     let place = Place::enrolled();
-    fs::write(place.secret(), "version = 3\nuser = 'daemon'\npasskey = []\n").unwrap();
+    fs::write(place.secret(), "version = 4\nuser = 'daemon'\npasskey = []\n").unwrap();
     is_refused(&place, "secret", "was written by a newer pam_totp: restart this service");
 }
 

@@ -104,13 +104,18 @@ pub fn slow_at(system: &System, call: &Call, time: u64, program: &[&str], input:
     system.tries(strace(time, &["-e", &slow]).args(program), input)
 }
 
-/// What comes behind it is recorded. To it each record is one that was written just now and is perhaps not on the disk.
+/// What comes behind it is recorded. To it each record is one that was written just now, and is perhaps not on the disk.
 pub fn strace(time: u64, options: &[&str]) -> Command {
     for entry in fs::read_dir("/var/lib/pam_totp/state").into_iter().flatten().flatten() {
         // libfaketime changes no answer of statx: without this, a file of today is an old one at `time`.
         let ahead = SystemTime::UNIX_EPOCH + Duration::from_secs(time + 3_600);
         File::options().write(true).open(entry.path()).and_then(|file| file.set_modified(ahead)).expect("a record");
     }
+    strace_alone(time, options)
+}
+
+/// What comes behind it is recorded, and finds each record as old as it is.
+pub fn strace_alone(time: u64, options: &[&str]) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-o", TRACE]).args(options);
     for (name, value) in clock(time) {
