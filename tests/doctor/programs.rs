@@ -23,13 +23,18 @@ fn the<'a>(found: &'a [Value], code: &str) -> &'a Value {
 fn by_ftp(system: &System, field: &str) -> bool {
     let mut curl = Command::new("/usr/bin/curl");
     curl.args(["--silent", "--show-error", "--user", &format!("alice:{field}"), "ftp://127.0.0.1/"]);
-    // 67: denied. One that has just started may hang up.
-    let said = || system.tries(&mut curl, "").status.code();
-    let answer = std::iter::repeat_with(said).take(50).find(|code| [Some(0), Some(67)].contains(code));
-    answer.expect("the server answers") == Some(0)
+    let mut answer = None;
+    until("the server answers", || {
+        // 67: denied. One that has just started may hang up.
+        answer = system.tries(&mut curl, "").status.code().filter(|code| [0, 67].contains(code));
+        answer.is_some()
+    });
+    answer == Some(0)
 }
 
 fn serves(command: &mut Command) -> Server {
+    // A session of the server before it, which has the port too, may end later than that one.
+    until("the port is free", || TcpStream::connect("127.0.0.1:21").is_err());
     let server = Server::start(command);
     until("it listens", || TcpStream::connect("127.0.0.1:21").is_ok());
     server

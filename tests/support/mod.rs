@@ -32,7 +32,7 @@ pub mod tracer;
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits for what nobody announces.
-pub fn until(what: &str, holds: impl Fn() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
