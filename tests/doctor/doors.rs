@@ -40,12 +40,13 @@ fn sudo_i_is_named_where_sudo_alone_asks_and_then_asks_too() {
         };
         becomes_root().sees("root");
         let found = findings(system);
-        let said = only(&found, "other_way");
         let expected = "/etc/pam.d/sudo-i does not name pam_totp.so: `sudo -i` asks for no code, but sudo does";
-        assert_eq!(said, [expected]);
+        assert_eq!(only(&found, "other_way").first().map(String::as_str), Some(expected));
         paste_twice(system, &found, "other_way");
         let found = findings(system);
-        assert_eq!([of_level(&found, "fault"), of_level(&found, "warning")].concat(), [""; 0]);
+        assert_eq!(of_level(&found, "fault"), [""; 0]);
+        // Where run0 is there, polkit is another way to root.
+        assert!(of_level(&found, "warning").iter().all(|said| said.contains("polkit-1")), "{found:#?}");
         let mut terminal = becomes_root();
         let code = crate::support::codes::fresh_code(crate::support::system::KEY);
         terminal.answers("Verification code: ", &code);
@@ -54,7 +55,7 @@ fn sudo_i_is_named_where_sudo_alone_asks_and_then_asks_too() {
 
         // And the other way round, and without a file of its own.
         shell(system, "sed -i '/pam_totp/d' /etc/pam.d/sudo");
-        assert_eq!(only(&findings(system), "other_way").len(), 1);
+        assert!(only(&findings(system), "other_way")[0].contains("/etc/pam.d/sudo "));
         system.stack("sudo", include_str!("../../pam.d/sudo"));
         shell(system, "rm /etc/pam.d/sudo-i");
         let found = findings(system);
