@@ -1,6 +1,6 @@
 //! The heart: an enrollment, its state, an answer and the time in; an outcome and the new state out. Pure.
 //!
-//! In two steps, because whoever can stop the process must learn nothing that was not counted before. [`charge`] looks at
+//! In two steps, because who can stop the process must learn nothing that was not counted before. [`charge`] looks at
 //! codes that can never count again, and says what is to be on record first: the guess, as a wrong one. Only then
 //! [`judge`] computes the steps that could be accepted.
 //!

@@ -156,7 +156,7 @@ fn uninstall_keeps_what_belongs_to_the_people_of_the_host() {
     host.makes("install");
     host.write("/var/lib/pam_totp/secrets/alice.toml", "alice's");
     // As `systemctl enable` and a running host leave them.
-    for unit in ["pam-totpd.socket", "pam-totpd-root.socket"] {
+    for unit in ["pam-totpd.socket", "pam-totpd-root.socket", "pam-totp-notify.path"] {
         host.write("/etc/systemd/system/sockets.target.wants/ssh.socket", "another's");
         let link = host.path("/etc/systemd/system/sockets.target.wants").join(unit);
         symlink(format!("/usr/lib/systemd/system/{unit}"), link).expect("a link");
