@@ -223,6 +223,9 @@ fn the_door_is_knocked_at() {
         in_order(system);
         let closed = findings(system);
         assert!(codes(&closed).contains(&"door_closed"), "{closed:#?}");
+        // People know it by its program's name.
+        let said = program(system, &["doctor"], "").1;
+        assert!(said.contains("\npam-totpd\n  note     closed: "), "{said}");
         system.file("/etc/pam.d/swaylock", "auth requisite pam_unix.so\nauth requisite pam_totp.so\n");
         assert!(codes(&findings(system)).contains(&"no_door"), "a locker runs without root");
 

@@ -87,6 +87,46 @@ fn root_s_changes_are_told_at_once() {
     });
 }
 
+/// Else nobody notices that nobody is told.
+#[test]
+fn a_program_that_cannot_be_run_is_warned_of_before_it_is_missed() {
+    throw_away(|system| {
+        told_by_mail(system, "");
+        let sh = |line: &str| drop(system.runs(Command::new("/bin/sh").args(["-euc", line])));
+        system.file("/root/file", "no program\n");
+        let doctor = || {
+            let found = object(system, &["doctor"], "").1["findings"].as_array().expect("a list").clone();
+            found.into_iter().find(|finding| finding["code"] == "notify")
+        };
+        let warned = |arguments: &[&str]| object(system, arguments, "").1["warnings"].to_string();
+        assert_eq!((doctor(), warned(&["policy", "check"])), (None, "[]".into()));
+        let broken = [
+            ("chmod 777 /usr/local/sbin/tell", "/usr/local/sbin/tell can be written by others"),
+            ("chmod 777 /usr/local/sbin", "/usr/local/sbin can be written by others"),
+            ("chown daemon /usr/local/sbin/tell", "/usr/local/sbin/tell does not belong to root"),
+            ("chmod 644 /usr/local/sbin/tell", "it is not executable"),
+            ("rm /usr/local/sbin/tell", "No such file or directory"),
+        ];
+        for (breaks, why) in broken {
+            sh(breaks);
+            let finding = doctor().unwrap_or_else(|| panic!("{breaks}: doctor is silent"));
+            assert!(word(&finding, "level") == "warning" && word(&finding, "message").contains(why), "{finding}");
+            assert!(warned(&["policy", "check"]).contains(why), "{breaks}");
+            sh("cp /etc/security/pam_totp.toml /root/policy");
+            sh(finding["fix"][0].as_str().expect("a line"));
+            assert_eq!(doctor(), None, "{breaks}: {finding}");
+            sh("cp /root/policy /etc/security/pam_totp.toml");
+        }
+        // It is set all the same: the program may come later.
+        let (exit, set) = object(system, &["policy", "set", "notify", "/root/file"], "");
+        assert_eq!((exit, &set["changed"]), (0, &Value::Bool(true)));
+        assert!(set["warnings"].to_string().contains("it is not executable"), "{set}");
+        let (_, said, _) = program(system, &["policy", "set", "notify", "/root/nothing"], "");
+        assert!(said.contains("warning: ") && said.contains("No such file or directory"), "{said}");
+        assert_eq!(object(system, &["policy", "set", "window", "2"], "").1["warnings"], Value::Array(Vec::new()));
+    });
+}
+
 #[test]
 fn what_users_and_logins_change_waits_until_it_is_told() {
     throw_away(|system| {

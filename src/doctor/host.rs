@@ -9,7 +9,8 @@ const CLOCK: &str = "clock";
 const MODULE: &str = "module";
 const LABELS: &str = "labels";
 const SUDO: &str = "sudo";
-const DOOR: &str = "door";
+/// What programs know pam-totpd by.
+pub const DOOR: &str = "door";
 
 /// What programs and files say of the clock.
 #[derive(Clone, Debug, Default)]

@@ -1,4 +1,4 @@
-//! Looks up each name that the policy has.
+//! Looks up each name that the policy has, and the program that it names.
 
 use std::path::Path;
 
@@ -8,12 +8,13 @@ use pam_totp::doctor::names::{Looked, Lookups, judge};
 use pam_totp::policy::Policy;
 
 use super::accounts::{self, Accounts};
-use super::stacks;
+use super::{notify, stacks};
 
 /// What does not fit, of the policy at `path`. Of another system's disk its own files are asked.
 pub fn unknown(path: &Path, policy: &Policy, accounts: &Accounts) -> Vec<Finding> {
     let user = |name: &str| user(name, accounts);
-    judge(path, policy, &Lookups { user: &user, group: &group, has_stack: &stacks::has_file })
+    let lookups = Lookups { user: &user, group: &group, has_stack: &stacks::has_file };
+    judge(path, policy, &lookups).into_iter().chain(notify::judge(path, policy)).collect()
 }
 
 fn user(name: &str, accounts: &Accounts) -> Looked {

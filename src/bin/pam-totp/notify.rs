@@ -1,7 +1,7 @@
 //! The policy's `notify` program: told of each change here, and by `pam-totp notify` of those that were left in the spool.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use nix::unistd::{Pid, Uid};
 use pam_totp::clock::now;
 use pam_totp::desk::{Desk, Local};
 use pam_totp::disk;
+use pam_totp::doctor::{Finding, quoted};
 use pam_totp::notify::Event;
 use pam_totp::policy::Policy;
 use pam_totp::store::spool;
@@ -110,7 +111,7 @@ fn said(program: &Path, run: &Run) -> bool {
 fn run(program: &Path, line: &str, bound: Duration) -> Run {
     let real = match checked(program) {
         Ok(real) => real,
-        Err(why) => return Run::Refused(why),
+        Err(unusable) => return Run::Refused(unusable.why),
     };
     let mut command = Command::new(real);
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir("/").process_group(0);
@@ -144,25 +145,61 @@ fn wait(child: &mut Child, bound: Duration) -> Run {
     Run::Hung
 }
 
-/// Where it really is, if root alone can have written it. What others can write would be root for them.
-fn checked(program: &Path) -> Result<PathBuf, String> {
-    if !program.is_absolute() {
-        return Err("its path is not absolute".into());
+/// Why a program is not run, and the command that helps.
+#[derive(Debug)]
+struct Unusable {
+    why: String,
+    fix: String,
+}
+
+impl Unusable {
+    fn new(why: impl Into<String>, fix: String) -> Self {
+        Self { why: why.into(), fix }
     }
-    let real = fs::canonicalize(program).map_err(|error| error.to_string())?;
+
+    /// Nothing that can be run is there.
+    fn no_program(why: impl Into<String>) -> Self {
+        Self::new(why, "pam-totp policy set --unset notify   # or put a program there".into())
+    }
+}
+
+/// Of a policy whose changes nobody is told of, as its program cannot be run. On another system's disk nothing is run.
+pub fn judge(path: &Path, policy: &Policy) -> Option<Finding> {
+    let program = policy.notify.as_deref().filter(|_| !disk::is_entered())?;
+    let Unusable { why, fix } = checked(program).err()?;
+    let (path, program) = (clean(&path.to_string_lossy()), clean(&program.to_string_lossy()));
+    let what = format!("{path}, notify: {program} is not run, and nobody is told of changes: {why}");
+    Some(Finding::warning("policy", "notify", what).fixed_by([fix]))
+}
+
+/// Where it really is, if root alone can have written it. What others can write would be root for them.
+fn checked(program: &Path) -> Result<PathBuf, Unusable> {
+    if !program.is_absolute() {
+        return Err(Unusable::no_program("its path is not absolute"));
+    }
+    let gone = |error: io::Error| Unusable::no_program(error.to_string());
+    let real = fs::canonicalize(program).map_err(gone)?;
     for path in real.ancestors() {
-        let look = fs::symlink_metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let path_text = path.to_string_lossy();
+        let (name, quoted) = (clean(&path_text), quoted(&path_text));
+        let look = fs::symlink_metadata(path).map_err(|error| Unusable::no_program(format!("{name}: {error}")))?;
         let sticky = look.is_dir() && look.mode() & 0o1000 != 0;
         if look.uid() != 0 {
-            return Err(format!("{} does not belong to root", path.display()));
+            return Err(Unusable::new(format!("{name} does not belong to root"), format!("chown root:root {quoted}")));
         }
         if look.mode() & 0o022 != 0 && !sticky {
-            return Err(format!("{} can be written by others", path.display()));
+            return Err(Unusable::new(format!("{name} can be written by others"), format!("chmod go-w {quoted}")));
         }
     }
-    let look = fs::metadata(&real).map_err(|error| error.to_string())?;
-    let runs = look.is_file() && look.permissions().mode() & 0o111 != 0;
-    if runs { Ok(real) } else { Err("it is no program".into()) }
+    let look = fs::metadata(&real).map_err(gone)?;
+    match (look.is_file(), look.permissions().mode() & 0o111 != 0) {
+        (true, true) => Ok(real),
+        (true, false) => {
+            let fix = format!("chmod 755 {}", quoted(&real.to_string_lossy()));
+            Err(Unusable::new("it is no program: it is not executable", fix))
+        }
+        (false, _) => Err(Unusable::no_program("it is no program")),
+    }
 }
 
 #[cfg(test)]

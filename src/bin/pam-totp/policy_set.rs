@@ -91,17 +91,18 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
         Err(_) if arguments.dry_run => None,
         refuses => refuses?,
     };
+    let warnings = warnings(file, &first, &steps);
     if arguments.dry_run {
         let note = match (first.lines.is_empty(), refuses) {
             (true, _) => "Nothing would change.".into(),
             (false, None) => "Nothing was written.".into(),
             (false, Some(count)) => format!("Nothing was written. {count}"),
         };
-        return Ok(report(file, &first.lines, &steps, &note).with("dry_run", true));
+        return Ok(report(file, &first.lines, &steps, &note, &warnings).with("dry_run", true));
     }
     if let Some(count) = refuses {
         if !agrees(&format!("With this change {count}\nChange the policy?"), json)? {
-            return Ok(report(file, &[], &steps, "Nothing was changed.").exiting(NO));
+            return Ok(report(file, &[], &steps, "Nothing was changed.", &[]).exiting(NO));
         }
     }
     let mut written = Vec::new();
@@ -116,20 +117,29 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
         notify::learn(&first.after);
         notify::tell(&POLICY_CHANGED);
     }
-    Ok(report(file, &written, &steps, note))
+    Ok(report(file, &written, &steps, note, &warnings))
 }
 
-fn report(file: &Path, lines: &[String], steps: &[Step<'_>], note: &str) -> Report {
+/// What will not work as it was set.
+fn warnings(file: &Path, edited: &Edited, steps: &[Step<'_>]) -> Vec<String> {
+    let is_set = |key: &str| steps.iter().any(|step| step.key == key && step.value.is_some());
+    let notify = is_set("notify").then(|| notify::judge(file, &edited.after)).flatten();
+    notify.into_iter().map(|finding| finding.message).collect()
+}
+
+fn report(file: &Path, lines: &[String], steps: &[Step<'_>], note: &str, warnings: &[String]) -> Report {
     let name = file.display().to_string();
     let head = Some(format!("{name}:")).filter(|_| !lines.is_empty());
     let note = Some(note.to_owned()).filter(|note| !note.is_empty());
-    let text: Vec<String> = head.into_iter().chain(lines.iter().cloned()).chain(note).collect();
+    let said = warnings.iter().map(|warning| format!("warning: {warning}"));
+    let text: Vec<String> = head.into_iter().chain(lines.iter().cloned()).chain(note).chain(said).collect();
     let set: Map<String, Json> = steps.iter().map(|step| (step.key.to_owned(), step.json())).collect();
     Report::new(text.join("\n"))
         .with("file", name)
         .with("set", set)
         .with("changed", !lines.is_empty())
         .with("lines", lines)
+        .with("warnings", warnings)
 }
 
 fn steps(arguments: &Set) -> Result<Vec<Step<'_>>, Failure> {
