@@ -5,6 +5,7 @@ mod broken;
 mod doors;
 mod harm;
 mod libpam;
+mod measured;
 mod programs;
 mod room;
 mod strangers;
