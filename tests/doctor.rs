@@ -165,7 +165,7 @@ fn no_example_of_ours_and_nothing_of_debians_is_called_broken() {
             // And the README's other way: once for nearly all programs.
             shell(system, "rm -r /etc/pam.d; cp -a /root/stock /etc/pam.d; sed -i '/pam_totp\\.so/d' /etc/pam.d/*");
             shell(system, "echo 'auth requisite pam_totp.so explain' >>/etc/pam.d/common-auth");
-            shell(system, "echo 'account required pam_totp.so' >>/etc/pam.d/common-account");
+            shell(system, "sed -i '0,/^[^#]/s//account required pam_totp.so\\n&/' /etc/pam.d/common-account");
             system.file("/etc/ssh/sshd_config.d/00-pam_totp.conf", KEYBOARD_INTERACTIVE);
             // Programs with one field are named, and then take both there.
             let found = findings(system);

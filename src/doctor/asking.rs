@@ -1,7 +1,7 @@
 //! Commands that have a stack ask for a code: as another one does, or in the one field that a program has. Pure.
 
+use super::diagnose::{Circumstances, Shape, ills, shape};
 use super::fix::{Edit, Put, applied, by_hand, shell};
-use super::judge::{Circumstances, Shape, ills, shape};
 use super::modules::is_credential;
 use super::stacks::{Control, Files, Kind, Line, STACKS, lines};
 use super::{Level, quoted};
@@ -37,7 +37,8 @@ pub fn in_one_field(files: &Files, service: &str) -> Vec<String> {
         return vec![format!("[ -e {to} ] || printf '%s\\n' {lines} '@include common-account' >{to}")];
     };
     let own = files.lines_of(service);
-    let asks = |line: &&Line| included(line).is_some_and(|name| shape(files, name).is_some());
+    let asks =
+        |line: &&Line| included(line).is_some_and(|name| lines(&files.part(name, Kind::Auth)).any(Line::is_ours));
     let edits = own.iter().find(asks).map(|line| vec![Edit::new(line, Put::Instead(ONE_FIELD.join("\n")))]);
     let good = edits.filter(|edits| is_well(files, edits, service));
     good.map_or_else(by_hand, |edits| guarded(&edits, &from, &to, "forward_pass"))
@@ -64,7 +65,7 @@ fn auth_line(files: &Files, service: &str, asker: &str) -> String {
 fn behind_the_password(files: &Files, service: &str, auth: &str) -> Option<Vec<Edit>> {
     let own = files.lines_of(service);
     let checks = |line: &&Line| {
-        let by_another = |name| lines(&files.chain(name, Kind::Auth)).any(is_credential);
+        let by_another = |name| lines(&files.part(name, Kind::Auth)).any(is_credential);
         (line.is_auth() && is_credential(line)) || included(line).is_some_and(by_another)
     };
     let password = own.iter().rfind(checks)?;

@@ -1,7 +1,8 @@
 //! How to fix a stack: changes are tried in thought, and the first that fixes it and harms no other stack is shown. Pure.
 
-use super::judge::{Circumstances, ills, opens};
-use super::modules::is_credential;
+use super::diagnose::{Circumstances, ills};
+use super::harm;
+use super::modules::{counts_failures, is_credential};
 use super::quoted;
 use super::run::distance;
 use super::stacks::{Action, Control, Files, Kind, Line, STACKS, Step, What};
@@ -84,14 +85,12 @@ pub(super) fn by_hand() -> Vec<String> {
     vec![format!("# no change is known that fixes this without harm: compare it with {EXAMPLES}")]
 }
 
-/// Whoever got in gets in, and nobody else does; whom it asked it asks; and nothing ails it that did not before.
+/// Nobody is worse off there, and nothing ails it that did not before.
 fn harmless(before: &Files, after: &Files, service: &str, circumstances: &Circumstances) -> bool {
-    let ((known, anybody), (known_then, anybody_then)) = (opens(before, service), opens(after, service));
-    let same_users = known.len() != known_then.len() || known.iter().zip(&known_then).all(|(was, is)| !was || *is);
     let asks = before.stack_of(service).is_none() || after.stack_of(service).is_some();
     let ailed = ailments(before, service, circumstances);
-    let no_worse = ills(after, service, circumstances).iter().all(|ill| ailed.contains(&ill.code));
-    same_users && (anybody || !anybody_then) && asks && (no_worse || after.stack_of(service).is_none())
+    let no_worse = || ills(after, service, circumstances).iter().all(|ill| ailed.contains(&ill.code));
+    asks && harm::of_service(before, after, service).is_none() && (after.stack_of(service).is_none() || no_worse())
 }
 
 /// What ails a service, and what may in the place of that: strangers without `explain` hear less.
@@ -181,7 +180,7 @@ impl<'a> Patient<'a> {
             credentials.clone(),
             both(&credentials, &denies),
             self.commented("pam_permit.so", false),
-            self.commented("pam_faillock.so", false),
+            self.going_on(),
             both(&self.with_argument("after=publickey"), &self.commented("pam_permit.so", false)),
             jumps.clone(),
             both(&jumps, &self.permitted()),
@@ -278,6 +277,13 @@ impl<'a> Patient<'a> {
         vec![included, denies, credentials.clone(), last.clone(), [credentials, last].concat()]
     }
 
+    /// What counts failures goes on counting, and ends the stack no more.
+    fn going_on(&self) -> Vec<Edit> {
+        let ends = |line: &&Line| counts_failures(line) && line.control.action("success") == Action::Done;
+        let lines = self.lines().map(|(_, line)| line).filter(ends);
+        lines.map(|line| Edit::instead(line, &Line { control: Control::read("optional"), ..line.clone() })).collect()
+    }
+
     fn included(&self) -> Vec<Edit> {
         let lines = self.files.lines_of(self.service).into_iter();
         let substacks = lines.filter(|line| line.is_auth() && line.control.text == "substack");
@@ -353,21 +359,25 @@ impl<'a> Patient<'a> {
         singles.chain((2..lines.len()).map(all)).collect()
     }
 
+    /// Before all other account lines: one of them may end the stack.
     fn with_account(&self) -> Vec<Vec<Edit>> {
         const LINE: &str = "account    required     pam_totp.so";
         let Some((_, auth)) = self.ours().next() else { return Vec::new() };
+        let account = self.files.chain(self.service, Kind::Account);
+        let ours: Vec<Edit> =
+            account.iter().filter_map(Step::line).filter(|line| line.is_ours()).map(Edit::comment).collect();
         let shared = auth.path.replace("-auth", "-account");
         let is_account = |line: &Line| {
             line.kind_word.trim_start_matches('-') == "account"
                 || (line.kind_word == "@include" && line.control.text.ends_with("-account"))
         };
-        let end = self.files.length(&shared);
-        let in_shared =
-            end.map(|end| vec![Edit { path: shared.clone(), at: (end, end), put: Put::Behind(LINE.into()) }]);
-        let own = self.last_line(is_account).map(|line| vec![Edit::behind(&line, LINE)]);
+        let before = |line: &Line| [ours.clone(), vec![Edit::new(line, Put::Before(LINE.into()))]].concat();
+        let first = |lines: Vec<Line>| lines.into_iter().filter(|line| !line.is_ours()).find(is_account);
+        let in_shared = if shared == auth.path { None } else { first(self.files.lines_at(&shared)) };
+        let own = first(self.files.lines_of(self.service));
         let at_end = self.files.length(&self.path());
         let at_end = at_end.map(|end| vec![Edit { path: self.path(), at: (end, end), put: Put::Behind(LINE.into()) }]);
-        let candidates = if shared == auth.path { [None, own, at_end] } else { [in_shared, own, at_end] };
+        let candidates = [in_shared.as_ref().map(before), own.as_ref().map(before), at_end];
         candidates.into_iter().flatten().collect()
     }
 

@@ -1,10 +1,14 @@
 //! Is this host in order? Texts and facts in, findings out, each with the commands that fix it. Pure: what is to be looked
 //! at is gathered by the program.
 
+pub mod arguments;
 pub mod asking;
+pub mod diagnose;
 pub mod fix;
+pub mod harm;
 pub mod host;
 pub mod judge;
+pub mod model;
 pub mod modules;
 pub mod names;
 pub mod one_field;
@@ -17,6 +21,7 @@ pub mod sshd;
 pub mod stacks;
 pub mod store;
 pub mod texts;
+pub mod trial;
 
 use crate::words::deceives;
 

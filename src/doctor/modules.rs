@@ -1,10 +1,10 @@
 //! What is known of other modules, and of the programs that call them. Pure.
 
 use super::run::Answer;
-use super::stacks::{Action, Line, MODULE};
+use super::stacks::{Kind, Line, MODULE};
 
-/// Modules that know the user by a password.
-const PASSWORDS: [&str; 16] = [
+/// Directories: modules that know their users by a password, or stand for one that does.
+const DIRECTORIES: [&str; 36] = [
     "pam_unix.so",
     "pam_sss.so",
     "pam_ldap.so",
@@ -14,30 +14,68 @@ const PASSWORDS: [&str; 16] = [
     "pam_pwdfile.so",
     "pam_mysql.so",
     "pam_pgsql.so",
+    "pam_sqlite.so",
+    "pam_sqlite3.so",
+    "pam_htpasswd.so",
+    "pam_imap.so",
     "pam_radius_auth.so",
+    "pam_radius.so",
     "pam_tacplus.so",
     "pam_systemd_home.so",
     "pam_himmelblau.so",
+    "pam_aad.so",
+    "pam_authd.so",
+    "pam_authd_exec.so",
+    "pam_kanidm.so",
+    "pam_extrausers.so",
+    "pam_tcb.so",
+    "pam_lsass.so",
     "pam_oslogin_login.so",
     "pam_unix2.so",
+    "pam_unix_auth.so",
+    "pam_pwdb.so",
     "pam_vas3.so",
+    "pam_centrifydc.so",
+    "pam_smb_auth.so",
+    "pam_url.so",
+    "pam_oauth2.so",
+    "pam_python.so",
+    "pam_script.so",
 ];
 /// Modules that know the user by something else.
-pub const FACTORS: [&str; 11] = [
+pub const FACTORS: [&str; 29] = [
     "pam_fprintd.so",
+    "pam_fprint.so",
+    "pam_thinkfinger.so",
     "pam_u2f.so",
     "pam_yubico.so",
+    "pam_usb.so",
+    "pam_ssh.so",
     "pam_ssh_agent_auth.so",
+    "pam_rssh.so",
+    "pam_ussh.so",
     "pam_pkcs11.so",
     "pam_p11.so",
+    "pam_poldi.so",
+    "pam_opensc.so",
+    "pam_sss_gss.so",
     "pam_google_authenticator.so",
     "pam_oath.so",
+    "pam_otpw.so",
+    "pam_opie.so",
     "pam_duo.so",
+    "pam_securid.so",
+    "pam_privacyidea.so",
+    "pam_barada.so",
+    "pam_authy.so",
     "pam_howdy.so",
+    "pam_facerec.so",
+    "pam_blue.so",
+    "pam_beid.so",
     "pam_cockpit_cert.so",
 ];
-/// Modules that give no opinion on who it is.
-pub const SILENT: [&str; 13] = [
+/// Modules that give no opinion on who it is: PAM_IGNORE, or a word that nothing should hang on.
+pub const SILENT: [&str; 21] = [
     "pam_env.so",
     "pam_faildelay.so",
     "pam_nologin.so",
@@ -48,10 +86,131 @@ pub const SILENT: [&str; 13] = [
     "pam_ssh_add.so",
     "pam_warn.so",
     "pam_echo.so",
+    "pam_issue.so",
+    "pam_gdm.so",
     "pam_gnome_keyring.so",
+    "pam_kwallet.so",
     "pam_kwallet5.so",
+    "pam_kwallet6.so",
     "pam_mount.so",
+    "pam_ecryptfs.so",
+    "pam_fscrypt.so",
+    "pam_zfs_key.so",
+    "pam_afs_session.so",
 ];
+/// Modules that know not who it is, but whether they may: by group, place, time, shell.
+const CONDITIONS: [&str; 24] = [
+    "pam_abl.so",
+    "pam_access.so",
+    "pam_alreadyloggedin.so",
+    "pam_console.so",
+    "pam_exec.so",
+    "pam_faillock.so",
+    "pam_geoip2.so",
+    "pam_geoip.so",
+    "pam_lastlog.so",
+    "pam_limits.so",
+    "pam_listfile.so",
+    "pam_localuser.so",
+    "pam_rhosts.so",
+    "pam_rootok.so",
+    "pam_securetty.so",
+    "pam_sepermit.so",
+    "pam_shells.so",
+    "pam_shield.so",
+    "pam_succeed_if.so",
+    "pam_tally.so",
+    "pam_tally2.so",
+    "pam_time.so",
+    "pam_usertype.so",
+    "pam_wheel.so",
+];
+/// Those that count failures, and must go on being asked.
+const COUNTERS: [&str; 6] =
+    ["pam_faillock.so", "pam_tally.so", "pam_tally2.so", "pam_abl.so", "pam_shield.so", "pam_fail2ban.so"];
+/// Services of programs that ask PAM as root, whoever logs in: there pam_rootok is content with everybody.
+const OF_ROOT: [&str; 24] = [
+    "sshd",
+    "login",
+    "remote",
+    "rlogin",
+    "cockpit",
+    "gdm",
+    "gdm-password",
+    "gdm-fingerprint",
+    "gdm-smartcard",
+    "lightdm",
+    "sddm",
+    "xdm",
+    "xrdp-sesman",
+    "vsftpd",
+    "proftpd",
+    "pure-ftpd",
+    "ftp",
+    "dovecot",
+    "imap",
+    "pop3",
+    "smtp",
+    "cups",
+    "webmin",
+    "usermin",
+];
+
+/// What a module is to a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Ours.
+    Ours,
+    /// It knows its users by a password. Two lines of one module are one directory.
+    Directory,
+    /// It knows the user by something else than a password.
+    Factor,
+    /// It answers the same to everybody.
+    Fixed(Answer),
+    /// It answers one way or the other; so, where nothing is said against it.
+    Condition(Option<Answer>),
+}
+
+/// That of a line's module, asked for `kind` by this service.
+pub fn role(service: &str, kind: Kind, line: &Line) -> Role {
+    let says = |word: &str| line.arguments.iter().any(|argument| argument == word);
+    let usual = |answer| Role::Condition(Some(answer));
+    match line.module_name() {
+        MODULE => Role::Ours,
+        "pam_permit.so" => Role::Fixed(Answer::Success),
+        "pam_deny.so" => Role::Fixed(Answer::Refuse),
+        "pam_exec.so" if says("expose_authtok") && kind == Kind::Auth => Role::Directory,
+        name if DIRECTORIES.contains(&name) => Role::Directory,
+        name if FACTORS.contains(&name) => Role::Factor,
+        "pam_rootok.so" if OF_ROOT.contains(&service) => Role::Fixed(Answer::Success),
+        // The caller is no root yet.
+        "pam_rootok.so" => Role::Fixed(Answer::Refuse),
+        "pam_succeed_if.so" if says("use_uid") && is_of_root(line) => Role::Fixed(Answer::Refuse),
+        "pam_faillock.so" if says("authfail") => usual(Answer::Ignore),
+        "pam_faillock.so" | "pam_echo.so" => usual(Answer::Success),
+        "pam_nologin.so" if says("successok") => usual(Answer::Success),
+        name if SILENT.contains(&name) => usual(Answer::Ignore),
+        _ => Role::Condition(None),
+    }
+}
+
+/// `uid = 0`, in one of the ways to write it.
+fn is_of_root(line: &Line) -> bool {
+    let words = line.arguments.join(" ");
+    ["uid = 0", "uid eq 0", "uid =0", "user = root"].iter().any(|test| words.contains(test))
+}
+
+/// Is this a module of which is known what it does?
+pub fn is_known(line: &Line) -> bool {
+    let name = line.module_name();
+    role("", Kind::Auth, line) != Role::Condition(None) || CONDITIONS.contains(&name)
+}
+
+/// Must it go on being asked after a wrong password?
+pub fn counts_failures(line: &Line) -> bool {
+    COUNTERS.contains(&line.module_name())
+}
+
 /// A program that locks a screen.
 #[derive(Clone, Copy, Debug)]
 pub struct Locker {
@@ -129,35 +288,19 @@ const DAEMONS: [(&str, &[&str]); 7] = [
 
 /// Is this a module that knows who it is?
 pub fn is_credential(line: &Line) -> bool {
-    is_password(line) || FACTORS.contains(&line.module_name())
+    matches!(role("", Kind::Auth, line), Role::Directory | Role::Factor)
 }
 
 /// Is this a module that knows who it is by a password?
 pub fn is_password(line: &Line) -> bool {
-    PASSWORDS.contains(&line.module_name())
+    role("", Kind::Auth, line) == Role::Directory
 }
 
-/// Answers the same to everybody.
-pub fn is_plain(line: &Line) -> bool {
-    matches!(line.module_name(), "pam_permit.so" | "pam_deny.so" | "pam_faillock.so" | MODULE)
-}
-
-/// What a module says that does not know who it is. A condition that ends or shortens the stack does not hold.
-pub fn beside(line: &Line) -> Answer {
-    let says = |word: &str| line.arguments.iter().any(|argument| argument == word);
-    match line.module_name() {
-        "pam_permit.so" => Answer::Success,
-        "pam_deny.so" => Answer::Refuse,
-        "pam_faillock.so" if says("authfail") => Answer::Refuse,
-        "pam_faillock.so" if says("authsucc") => Answer::Success,
-        "pam_faillock.so" => Answer::Ignore,
-        name if SILENT.contains(&name) => Answer::Ignore,
-        _ if is_password(line) || line.is_ours() => Answer::Success,
-        _ => match (line.control.action("success"), line.control.action("auth_err")) {
-            (Action::Done | Action::Jump(_), Action::Ignore | Action::Ok | Action::Jump(_)) => Answer::Refuse,
-            _ => Answer::Success,
-        },
-    }
+/// Does it ask nothing that a code could be?
+pub fn asks_nothing(line: &Line) -> bool {
+    let silent = ["pam_permit.so", "pam_deny.so", MODULE];
+    let name = line.module_name();
+    silent.contains(&name) || SILENT.contains(&name) || CONDITIONS.contains(&name)
 }
 
 /// The accounts as which this service may run, if it is a daemon's without root.

@@ -1,7 +1,8 @@
 //! Programs that have one field for all answers, where their stack asks one question after the other. Pure.
 
 use super::asking::in_one_field;
-use super::judge::{ABOUT, Shape, shape};
+use super::diagnose::{Shape, shape};
+use super::judge::ABOUT;
 use super::stacks::{Files, STACKS};
 use super::{Finding, quoted};
 use crate::policy::PATH;

@@ -3,7 +3,7 @@
 use super::stacks::{Action, Line, Step, What};
 
 /// What a module answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Answer {
     /// PAM_SUCCESS
     Success,
@@ -11,9 +11,17 @@ pub enum Answer {
     Ignore,
     /// PAM_AUTH_ERR
     Refuse,
+    /// PAM_PERM_DENIED
+    Denied,
     /// PAM_USER_UNKNOWN
     Unknown,
+    /// PAM_NEW_AUTHTOK_REQD
+    NewPassword,
 }
+
+/// Each of them, in the order of a line's effects.
+const ANSWERS: [Answer; 6] =
+    [Answer::Success, Answer::Ignore, Answer::Refuse, Answer::Denied, Answer::Unknown, Answer::NewPassword];
 
 impl Answer {
     /// As it is called in brackets.
@@ -22,8 +30,134 @@ impl Answer {
             Self::Success => "success",
             Self::Ignore => "ignore",
             Self::Refuse => "auth_err",
+            Self::Denied => "perm_denied",
             Self::Unknown => "user_unknown",
+            Self::NewPassword => "new_authtok_reqd",
         }
+    }
+}
+
+/// What comes of an answer at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// As if the line were not there.
+    Ignore,
+    /// Counts, unless something failed before.
+    Ok,
+    /// The same, and then on at that step, the end of this stack.
+    Done(usize),
+    /// Fails.
+    Bad,
+    /// Fails, and on at the end of this stack.
+    Die(usize),
+    /// Forgets what was in this stack.
+    Reset,
+    /// On at that step.
+    Goto(usize),
+}
+
+/// A chain, made ready to be run often.
+#[derive(Clone, Debug)]
+pub struct Chain(Vec<Prepared>);
+
+#[derive(Clone, Debug)]
+struct Prepared {
+    level: usize,
+    is: Is,
+}
+
+#[derive(Clone, Debug)]
+enum Is {
+    Module([Effect; ANSWERS.len()]),
+    Substack,
+    Missing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Impression {
+    None,
+    Good(Answer),
+    Bad,
+}
+
+impl Chain {
+    /// Works out where each answer of each step leads.
+    pub fn new(steps: &[Step]) -> Self {
+        let prepared = steps.iter().enumerate().map(|(at, step)| {
+            let is = match &step.what {
+                What::Substack => Is::Substack,
+                What::Missing(_) => Is::Missing,
+                What::Module(line) => Is::Module(ANSWERS.map(|answer| effect(steps, at, line, answer))),
+            };
+            Prepared { level: step.level, is }
+        });
+        Self(prepared.collect())
+    }
+
+    /// What comes of an answer at a step; `None` where no module is asked.
+    pub fn effect(&self, at: usize, answer: Answer) -> Option<Effect> {
+        let Is::Module(effects) = &self.0.get(at)?.is else { return None };
+        let number = ANSWERS.iter().position(|known| *known == answer)?;
+        effects.get(number).copied()
+    }
+
+    /// Runs it: what libpam tells the application, `None` for a refusal.
+    pub fn run(&self, mut ask: impl FnMut(usize) -> Answer) -> Option<Answer> {
+        let (mut at, mut impression) = (0_usize, Impression::None);
+        // The impression on entering each substack.
+        let mut entered: Vec<Impression> = Vec::with_capacity(4);
+        while let Some(step) = self.0.get(at) {
+            let depth = step.level.saturating_add(1);
+            entered.truncate(depth);
+            entered.resize(depth, impression);
+            let next = at.saturating_add(1);
+            let effect = match step.is {
+                Is::Substack => Effect::Ignore,
+                Is::Missing => Effect::Bad,
+                Is::Module(_) => {
+                    let answer = ask(at);
+                    let effect = self.effect(at, answer).unwrap_or(Effect::Bad);
+                    let counts = matches!(impression, Impression::None | Impression::Good(Answer::Success));
+                    if counts && matches!(effect, Effect::Ok | Effect::Done(_)) {
+                        impression = Impression::Good(answer);
+                    }
+                    effect
+                }
+            };
+            at = match effect {
+                Effect::Done(end) if matches!(impression, Impression::Good(_)) => end,
+                Effect::Ignore | Effect::Ok | Effect::Done(_) => next,
+                Effect::Bad | Effect::Die(_) => {
+                    impression = Impression::Bad;
+                    if let Effect::Die(end) = effect { end } else { next }
+                }
+                Effect::Reset => {
+                    impression = entered.get(step.level).copied().unwrap_or(Impression::None);
+                    next
+                }
+                Effect::Goto(target) => target,
+            };
+        }
+        match impression {
+            Impression::Good(answer) => Some(answer),
+            Impression::None | Impression::Bad => None,
+        }
+    }
+}
+
+fn effect(steps: &[Step], at: usize, line: &Line, answer: Answer) -> Effect {
+    if !line.control.is_understood || !line.has_kind() {
+        return Effect::Bad;
+    }
+    match line.control.action(answer.name()) {
+        Action::Ignore => Effect::Ignore,
+        Action::Ok => Effect::Ok,
+        Action::Done => Effect::Done(end_of(steps, at)),
+        Action::Bad => Effect::Bad,
+        Action::Die => Effect::Die(end_of(steps, at)),
+        Action::Reset => Effect::Reset,
+        // Further than there are lines: libpam fails.
+        Action::Jump(count) => skip(steps, at, count).map_or_else(|| Effect::Die(end_of(steps, at)), Effect::Goto),
     }
 }
 
@@ -36,65 +170,14 @@ pub struct Run {
     pub succeeds: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Impression {
-    None,
-    Good(Answer),
-    Bad,
-}
-
-/// Runs a chain.
+/// Runs a chain once.
 pub fn run(steps: &[Step], answer: impl Fn(usize, &Line) -> Answer) -> Run {
-    let (mut at, mut impression, mut result) = (0_usize, Impression::None, Run::default());
-    // The impression on entering each substack.
-    let mut entered: Vec<Impression> = Vec::new();
-    while let Some(step) = steps.get(at) {
-        entered.truncate(step.level.saturating_add(1));
-        entered.resize(step.level.saturating_add(1), impression);
-        let next = at.saturating_add(1);
-        let line = match &step.what {
-            What::Substack => {
-                at = next;
-                continue;
-            }
-            What::Missing(_) => {
-                impression = Impression::Bad;
-                at = next;
-                continue;
-            }
-            What::Module(line) => line,
-        };
-        result.reached.push(at);
-        let answer = answer(at, line);
-        let understood = line.control.is_understood && line.has_kind();
-        let action = if understood { line.control.action(answer.name()) } else { Action::Bad };
-        match action {
-            Action::Ignore => {}
-            Action::Reset => impression = entered.get(step.level).copied().unwrap_or(Impression::None),
-            Action::Ok | Action::Done => {
-                if matches!(impression, Impression::None | Impression::Good(Answer::Success)) {
-                    impression = Impression::Good(answer);
-                }
-            }
-            Action::Bad | Action::Die => impression = Impression::Bad,
-            Action::Jump(_) => {}
-        }
-        at = match action {
-            Action::Die => end_of(steps, at),
-            Action::Done if matches!(impression, Impression::Good(_)) => end_of(steps, at),
-            Action::Jump(count) => match skip(steps, at, count) {
-                Some(target) => target,
-                // Further than there are lines: libpam fails.
-                None => {
-                    impression = Impression::Bad;
-                    end_of(steps, at)
-                }
-            },
-            _ => next,
-        };
-    }
-    result.succeeds = impression == Impression::Good(Answer::Success);
-    result
+    let mut reached = Vec::new();
+    let told = Chain::new(steps).run(|at| {
+        reached.push(at);
+        steps.get(at).and_then(Step::line).map_or(Answer::Refuse, |line| answer(at, line))
+    });
+    Run { reached, succeeds: told == Some(Answer::Success) }
 }
 
 /// Behind the stack that this step is in.

@@ -1,7 +1,7 @@
 //! Does sshd ask as its stack needs it? Judges what `sshd -T` says. Pure.
 
 use super::Finding;
-use super::judge::Shape;
+use super::diagnose::Shape;
 use crate::words::clean;
 
 const ABOUT: &str = "sshd";

@@ -145,6 +145,11 @@ impl Files {
         self.0.get(service).map(|file| parse(&file.path, &file.text)).unwrap_or_default()
     }
 
+    /// The lines of the file with this path.
+    pub fn lines_at(&self, path: &str) -> Vec<Line> {
+        self.0.values().find(|file| file.path == path).map(|file| parse(path, &file.text)).unwrap_or_default()
+    }
+
     /// The services. What package managers and editors leave beside a stack is none; no service has a dot in its name
     /// there.
     pub fn services(&self) -> impl Iterator<Item = &str> {
@@ -156,9 +161,14 @@ impl Files {
         self.services().filter(|name| !SHARED.contains(name) && !name.starts_with("common-"))
     }
 
-    /// The steps of a service. One without a file of its own has that of `other`.
+    /// The steps of a service. One without a line of that kind has those of `other`.
     pub fn chain(&self, service: &str, kind: Kind) -> Vec<Step> {
-        let name = if self.0.contains_key(service) { service } else { "other" };
+        let own = self.part(service, kind);
+        if own.is_empty() { self.part("other", kind) } else { own }
+    }
+
+    /// The steps that an include of this file brings.
+    pub fn part(&self, name: &str, kind: Kind) -> Vec<Step> {
         let mut steps = Vec::new();
         self.follow(name, kind, true, 0, DEPTH, &mut steps);
         steps
@@ -291,12 +301,14 @@ impl Control {
             actions: actions.iter().map(|(answer, action)| ((*answer).to_owned(), *action)).collect(),
             is_understood: true,
         };
-        let (ok, ignore) = (("success", Action::Ok), ("ignore", Action::Ignore));
+        let (ok, changed) = (("success", Action::Ok), ("new_authtok_reqd", Action::Ok));
+        let (done, done_changed) = (("success", Action::Done), ("new_authtok_reqd", Action::Done));
+        let ignore = ("ignore", Action::Ignore);
         match text.to_ascii_lowercase().as_str() {
-            "required" => fixed(&[ok, ignore, ("default", Action::Bad)]),
-            "requisite" => fixed(&[ok, ignore, ("default", Action::Die)]),
-            "sufficient" => fixed(&[("success", Action::Done), ("default", Action::Ignore)]),
-            "optional" => fixed(&[ok, ("default", Action::Ignore)]),
+            "required" => fixed(&[ok, changed, ignore, ("default", Action::Bad)]),
+            "requisite" => fixed(&[ok, changed, ignore, ("default", Action::Die)]),
+            "sufficient" => fixed(&[done, done_changed, ("default", Action::Ignore)]),
+            "optional" => fixed(&[ok, changed, ("default", Action::Ignore)]),
             "include" | "substack" => fixed(&[]),
             _ => {
                 let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));

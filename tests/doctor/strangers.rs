@@ -1,7 +1,8 @@
 //! Who does not know the password is not to reach the code: every stack in which they do is named, and no other.
 
 use pam_totp::doctor::Finding;
-use pam_totp::doctor::judge::{Circumstances, judge};
+use pam_totp::doctor::diagnose::Circumstances;
+use pam_totp::doctor::judge::judge;
 use pam_totp::doctor::stacks::Files;
 
 /// Debian's, and Fedora's.
@@ -54,7 +55,9 @@ fn every_stack_that_asks_strangers_is_named_with_what_to_do() {
             sed("'2c\\auth requisite pam_unix.so use_first_pass'"),
         ),
         (
-            format!("auth [success=1 default=ignore] pam_unix.so\nauth required pam_deny.so\n{OURS}"),
+            format!(
+                "auth [success=1 default=ignore] pam_unix.so\nauth required pam_deny.so\nauth required pam_permit.so\n{OURS}"
+            ),
             format!("{after}. {requisite}"),
             sed("'2c\\auth requisite pam_deny.so'"),
         ),

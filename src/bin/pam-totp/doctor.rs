@@ -10,7 +10,8 @@ use pam_totp::account;
 use pam_totp::clock::{self, now};
 use pam_totp::desk::{Desk, Local};
 use pam_totp::disk::{self, NotRead};
-use pam_totp::doctor::judge::{self, Circumstances};
+use pam_totp::doctor::diagnose::{self, Circumstances};
+use pam_totp::doctor::judge;
 use pam_totp::doctor::stacks::{Files, Kind, Line, lines};
 use pam_totp::doctor::{Finding, Level, host, one_field, pairs, programs, quoted, remember, room, sshd, store};
 use pam_totp::healing;
@@ -237,9 +238,9 @@ fn servers(desk: &Local, files: &Files) -> Vec<Finding> {
         let root_enrolled = desk.store().and_then(|store| store.is_enrolled("root")).unwrap_or(false);
         let facts = gather::sshd(root_enrolled);
         let service = facts.settings.as_deref().map_or("sshd", sshd::service);
-        findings.extend(judge::shape(files, service).into_iter().flat_map(|shape| sshd::judge(&facts, shape)));
+        findings.extend(diagnose::shape(files, service).into_iter().flat_map(|shape| sshd::judge(&facts, shape)));
     }
-    if Path::new("/usr/bin/sudo").exists() && judge::shape(files, "sudo").is_some() && Uid::effective().is_root() {
+    if Path::new("/usr/bin/sudo").exists() && diagnose::shape(files, "sudo").is_some() && Uid::effective().is_root() {
         findings.extend(host::sudo(&gather::sudo(files)));
     }
     findings

@@ -1,0 +1,422 @@
+//! What ails a stack: each of its logins is tried in thought, and what goes wrong is said in words. Pure.
+
+use super::Level;
+use super::arguments;
+use super::model::{Variables, World};
+use super::modules::{FACTORS, Role, is_known, runs_without_root};
+use super::run::Answer;
+use super::stacks::{Action, Control, Files, Kind, Line, Step, What};
+use super::trial::{AccountTrial, Case, Trial};
+use crate::options::Options;
+use crate::policy::Unenrolled;
+use crate::words::clean;
+
+/// What the policy says, as far as it matters to stacks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Circumstances {
+    /// `enabled`.
+    pub enabled: bool,
+    /// `unenrolled`, where the policy says it.
+    pub unenrolled: Option<Unenrolled>,
+    /// Everybody with a login shell is enrolled.
+    pub all_enrolled: bool,
+    /// Somebody with a login shell is refused, or would be, for want of one.
+    pub refuses: bool,
+    /// Rules name those who must have one.
+    pub requires: bool,
+}
+
+/// What ails a stack, before it is known how to fix it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ill {
+    /// How bad.
+    pub level: Level,
+    /// For programs.
+    pub code: &'static str,
+    /// The line that it is about.
+    pub place: String,
+    /// What is wrong, and what happens because of it.
+    pub what: String,
+}
+
+/// How a stack asks, which sshd has to go with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One question after the other.
+    Questions,
+    /// Password and code in one answer.
+    OneField,
+    /// The code alone, behind a key.
+    Key,
+}
+
+/// That of a service; `None` where it does not name us.
+pub fn shape(files: &Files, service: &str) -> Option<Shape> {
+    let steps = files.chain(service, Kind::Auth);
+    let ours: Vec<Options> = steps
+        .iter()
+        .filter_map(Step::line)
+        .filter(|line| line.is_ours())
+        .filter_map(|line| line.options().ok())
+        .collect();
+    match () {
+        () if ours.is_empty() => None,
+        () if ours.iter().any(|options| options.forward_pass) => Some(Shape::OneField),
+        () if ours.iter().any(|options| options.after_publickey) => Some(Shape::Key),
+        () => Some(Shape::Questions),
+    }
+}
+
+/// What ails one stack.
+pub fn ills(files: &Files, service: &str, circumstances: &Circumstances) -> Vec<Ill> {
+    let auth = files.chain(service, Kind::Auth);
+    let account = files.chain(service, Kind::Account);
+    let mut ills: Vec<Ill> = auth.iter().chain(&account).flat_map(unreadable).collect();
+    // In a stack that refuses everybody, nothing else can be told.
+    if ills.is_empty() {
+        let trial = Trial::of(files, service);
+        let diagnosis = Diagnosis { trial: &trial, forwards: forwards(&auth) };
+        ills.extend(diagnosis.all());
+        ills.extend(arguments::judge(service, &trial, circumstances));
+        ills.extend(of_account(files, service, &trial, circumstances));
+    }
+    let mut seen = Vec::new();
+    ills.retain(|ill| {
+        let is_new = !seen.contains(&(ill.code, ill.place.clone()));
+        seen.push((ill.code, ill.place.clone()));
+        is_new
+    });
+    ills
+}
+
+/// What libpam, or our module, refuses everybody for.
+fn unreadable(step: &Step) -> Vec<Ill> {
+    let fault = |code, line: &Line, what: String| vec![Ill { level: Level::Fault, code, place: line.place(), what }];
+    match &step.what {
+        What::Substack => Vec::new(),
+        What::Missing(line) => {
+            let name = if line.kind_word == "@include" { &line.control.text } else { &line.module };
+            fault(
+                "missing_include",
+                line,
+                format!("includes {}, which is not there: libpam refuses everybody", clean(name)),
+            )
+        }
+        What::Module(line) if !line.is_ours() => Vec::new(),
+        What::Module(line) if !line.has_kind() || !line.control.is_understood => {
+            let word = if line.has_kind() { &line.control.text } else { &line.kind_word };
+            fault("bad_word", line, format!("'{}' is no word of libpam's: the line refuses everybody", clean(word)))
+        }
+        What::Module(line) => match line.options() {
+            Ok(_) => Vec::new(),
+            Err(bad) => fault("bad_argument", line, bad.to_string()),
+        },
+    }
+}
+
+fn forwards(steps: &[Step]) -> bool {
+    let ours = steps.iter().filter_map(Step::line).filter(|line| line.is_ours());
+    ours.into_iter().any(|line| line.options().is_ok_and(|options| options.forward_pass))
+}
+
+fn fault(code: &'static str, place: String, what: impl Into<String>) -> Ill {
+    Ill { level: Level::Fault, code, place, what: what.into() }
+}
+
+fn warning(code: &'static str, place: String, what: impl Into<String>) -> Ill {
+    Ill { level: Level::Warning, ..fault(code, place, what) }
+}
+
+/// A line, as people find it.
+fn named(line: &Line) -> String {
+    format!("{} ({}, {})", clean(line.module_name()), line.place(), written(&line.control))
+}
+
+/// A control may have blanks inside.
+fn written(control: &Control) -> String {
+    control.text.split_whitespace().map(clean).collect::<Vec<_>>().join(" ")
+}
+
+/// Whom it takes that a login goes as it does: those who pass this module, or whom that one refuses.
+fn whom(variables: &Variables, world: &World) -> String {
+    let odd = world.odd.iter().filter_map(|number| Some((variables.0.get(*number)?, world.answer(*number))));
+    let words = odd.map(|(variable, answer)| match answer {
+        Answer::Success => format!("who pass {}", named(&variable.line)),
+        _ => format!("whom {} refuses", named(&variable.line)),
+    });
+    words.collect::<Vec<_>>().join(" and ")
+}
+
+/// The line of the first condition that does not hold as usual.
+fn odd_line<'a>(variables: &'a Variables, world: &World) -> Option<&'a Line> {
+    world.odd.first().and_then(|number| variables.0.get(*number)).map(|variable| &variable.line)
+}
+
+struct Diagnosis<'a> {
+    trial: &'a Trial,
+    /// A line of ours takes password and code in one answer.
+    forwards: bool,
+}
+
+impl<'a> Diagnosis<'a> {
+    fn all(&self) -> Vec<Ill> {
+        if !self.trial.somebody {
+            let what = "nobody gets in through this stack, whatever is typed: some line refuses always";
+            let mut ills = vec![fault("nobody", self.first_place(), what)];
+            ills.extend(self.strangers());
+            return ills;
+        }
+        let mut ills = self.past();
+        ills.extend(self.shut_out());
+        ills.extend(self.ways_in());
+        ills.extend(self.none_due());
+        ills.extend(self.twice());
+        ills.extend(self.strangers());
+        ills
+    }
+
+    fn line(&self, at: usize) -> Option<&'a Line> {
+        self.trial.stack.line(at)
+    }
+
+    fn place(&self, at: Option<usize>) -> String {
+        at.and_then(|at| self.line(at)).map_or_else(|| self.first_place(), Line::place)
+    }
+
+    fn first_place(&self) -> String {
+        self.ours().next().map(Line::place).unwrap_or_default()
+    }
+
+    fn ours(&self) -> impl Iterator<Item = &'a Line> {
+        self.trial.stack.steps.iter().filter_map(Step::line).filter(|line| line.is_ours())
+    }
+
+    /// Right passwords that never come to our line.
+    fn past(&self) -> Vec<Ill> {
+        let trial = self.trial;
+        if trial.asks.is_none() && self.forwards {
+            return Vec::new();
+        }
+        let found = trial.past.iter().map(|(by, case)| {
+            let by_line = by.and_then(|at| self.line(at));
+            let by = by_line.map_or(String::new(), named);
+            let odd = whom(&trial.variables, &case.world);
+            let asks = trial.asks.is_some_and(|odd| odd <= case.world.odd.len());
+            match (asks, odd.is_empty()) {
+                (false, true) => fault(
+                    "unreachable",
+                    self.first_place(),
+                    format!("never reached: after a right password {by} ends the stack, so nobody is asked for a code"),
+                ),
+                (false, false) => fault(
+                    "unreachable",
+                    self.first_place(),
+                    format!("never reached: only users {odd} get in, and they are not asked for a code"),
+                ),
+                (true, true) if by_line.is_some_and(is_directory) => fault(
+                    "sufficient_before",
+                    self.first_place(),
+                    format!("left out for some: users whom {by} knows are not asked for a code"),
+                ),
+                (true, true) => fault(
+                    "sufficient_before",
+                    self.first_place(),
+                    format!("left out for some: users who come to {by} are not asked for a code"),
+                ),
+                (true, false) => self.condition(case, "are not asked for a code"),
+            }
+        });
+        found.collect()
+    }
+
+    /// What depends on something that holds for some.
+    fn condition(&self, case: &Case, what: &str) -> Ill {
+        let line = odd_line(&self.trial.variables, &case.world);
+        let place = line.map_or_else(|| self.first_place(), Line::place);
+        let unknown = line.is_some_and(|line| !is_known(line) && !FACTORS.contains(&line.module_name()));
+        let then = match unknown {
+            true => ". What that module checks is not known here",
+            false if line.is_some_and(|line| FACTORS.contains(&line.module_name())) => "",
+            false => ". Should that be meant, an [[exempt]] rule says it where the log and `policy explain` know of it",
+        };
+        warning("condition", place, format!("users {} {what}{then}", whom(&self.trial.variables, &case.world)))
+    }
+
+    /// Whom our lines keep out, though everything is right.
+    fn shut_out(&self) -> Option<Ill> {
+        let case = self.trial.shut_out.as_ref()?;
+        let names: Vec<String> = self.knowing(&case.world).map(|line| clean(line.module_name())).collect();
+        let who = match names.as_slice() {
+            [] => format!("users {}", whom(&self.trial.variables, &case.world)),
+            names if case.world.odd.is_empty() => format!("users whom {} knows", names.join(" and ")),
+            names => {
+                format!("users whom {} knows and {}", names.join(" and "), whom(&self.trial.variables, &case.world))
+            }
+        };
+        let last = case.outcome.reached.last().and_then(|at| self.line(*at)).map_or(String::new(), named);
+        let what = format!(
+            "keeps out {who}, however right password and code are: they end at {last}. Without this line they get in"
+        );
+        Some(fault("shut_out", self.first_place(), what))
+    }
+
+    /// The lines by which a user is known here.
+    fn knowing(&self, world: &World) -> impl Iterator<Item = &'a Line> {
+        let known = self.trial.variables.0.iter().enumerate();
+        let known = known
+            .filter(|(number, variable)| variable.role == Role::Directory && world.answer(*number) == Answer::Success);
+        known.map(|(_, variable)| &variable.line).collect::<Vec<_>>().into_iter()
+    }
+
+    /// What lets somebody in who should not get in.
+    fn ways_in(&self) -> Vec<Ill> {
+        let trial = self.trial;
+        let mut ills = Vec::new();
+        let asked = |case: &Case| case.outcome.asked.first().and_then(|at| self.line(*at));
+        let plain = |case: &&Case| case.world.odd.is_empty();
+        let has = trial.has_credentials();
+        let wrong = trial.wrong_code.as_ref().and_then(asked);
+        let by_code = trial.code_alone.as_ref().filter(plain).and_then(asked).filter(|_| has);
+        let is_sufficient = |line: &&Line| line.control.action("success") == Action::Done;
+        if let Some(line) = wrong.or(by_code).filter(is_sufficient) {
+            ills.push(fault("sufficient", line.place(), "a right code alone, or a right password alone, is enough"));
+        } else if let Some(line) = wrong {
+            ills.push(fault("optional", line.place(), "a wrong code lets in"));
+        }
+        if let Some(line) = by_code.filter(|line| wrong.is_none() && !is_sufficient(line)) {
+            ills.push(fault("password_optional", line.place(), "a right code lets in, whatever the password is"));
+        }
+        if let Some(case) = trial.nothing.as_ref().filter(plain) {
+            ills.push(self.open(case));
+        } else if let Some(line) = trial.code_alone.as_ref().and_then(asked).filter(|_| !has) {
+            if !line.options().is_ok_and(|options| options.after_publickey) {
+                let what = "nothing but the code is asked for: anybody who holds the phone gets in";
+                ills.push(warning("code_alone", self.first_place(), what));
+            }
+        }
+        let odd = |case: &&Case| !case.world.odd.is_empty();
+        let code = trial.code_alone.as_ref().filter(odd).filter(|_| has);
+        ills.extend(code.map(|case| self.condition(case, "need no password, but a code alone")));
+        let nothing = trial.nothing.as_ref().filter(odd);
+        ills.extend(nothing.map(|case| self.condition(case, "need no password")));
+        ills
+    }
+
+    fn open(&self, case: &Case) -> Ill {
+        let permit = |at: &usize| self.line(*at).is_some_and(|line| line.module_name() == "pam_permit.so");
+        let place = self.place(case.outcome.reached.iter().copied().find(permit));
+        let root = case.outcome.reached.iter().filter_map(|at| self.line(*at));
+        match root.into_iter().find(|line| line.module_name() == "pam_rootok.so") {
+            Some(line) => {
+                let what = "this program asks PAM as root, so pam_rootok.so lets everybody in without any credential";
+                fault("permit", line.place(), what)
+            }
+            None => {
+                let what = "users who need no code get in without any credential: no password has to be right here";
+                fault("permit", place, what)
+            }
+        }
+    }
+
+    /// Whom a stack refuses once no code is due.
+    fn none_due(&self) -> Option<Ill> {
+        let case = self.trial.none_due.as_ref()?;
+        let ends = |at: &usize| self.line(*at).filter(|line| line.is_ours());
+        let line = case.outcome.asked.iter().rev().find_map(ends);
+        let fails = line.filter(|line| !matches!(line.control.action("ignore"), Action::Ignore));
+        let why = match fails {
+            Some(line) => format!("`{}` also fails where no code is due", written(&line.control)),
+            None => "where no code is due no line says yes to the password".to_owned(),
+        };
+        let what = format!(
+            "{why}: users who are exempt or need not enroll are refused, and everybody is once the policy is off"
+        );
+        Some(fault("no_code_due", line.map_or_else(|| self.first_place(), Line::place), what))
+    }
+
+    fn twice(&self) -> Option<Ill> {
+        let second = self.trial.twice.as_ref()?.outcome.asked.get(1).copied();
+        let what = "asks a second time in one login: the code that the first line used up is refused here";
+        Some(fault("asked_twice", self.place(second), what))
+    }
+
+    /// Whose code is looked at though nothing was right before.
+    fn strangers(&self) -> Vec<Ill> {
+        let mut ills = Vec::new();
+        for (at, case) in &self.trial.strangers {
+            let Some((line, options)) = self.line(*at).and_then(|line| Some((line, line.options().ok()?))) else {
+                continue;
+            };
+            let (code, learns) = match options {
+                Options { after_publickey: true, .. } => continue,
+                Options { explain: true, .. } => ("explain", ", and learns from `explain` who is enrolled"),
+                _ if !self.trial.has_credentials() => continue,
+                _ => ("strangers", ""),
+            };
+            ills.push(warning(code, line.place(), self.for_strangers(case, *at, learns)));
+        }
+        ills
+    }
+
+    /// Why codes of strangers are looked at, and what to do about it.
+    fn for_strangers(&self, case: &Case, ours: usize, learns: &str) -> String {
+        let level = |at: usize| self.trial.stack.steps.get(at).map_or(0, |step| step.level);
+        let is_credential = |at: &usize| self.line(*at).is_some_and(super::modules::is_credential);
+        let failed = case.outcome.reached.iter().copied().filter(|at| *at < ours).rfind(is_credential);
+        let ends = |at: usize| self.line(at).is_some_and(|line| line.control.action("success") == Action::Done);
+        let ends = (0..self.trial.stack.steps.len()).filter(is_credential).any(ends);
+        let then = match failed {
+            None => "Put it behind the password",
+            // Included, a right password too would end the stack before our line.
+            Some(at) if level(at) > level(ours) && ends => "Put it where a wrong password ends the stack",
+            Some(at) if level(at) > level(ours) => {
+                "Use `include` instead of `substack`, so that a wrong password ends the stack"
+            }
+            Some(_) => "Use `requisite` for the password, so that a wrong one ends the stack",
+        };
+        let when = if failed.is_some() { "after a wrong password too" } else { "before the password" };
+        format!("asks for a code {when}: a stranger who knows a user's name can make that user wait{learns}. {then}")
+    }
+}
+
+fn is_directory(line: &Line) -> bool {
+    super::modules::is_password(line)
+}
+
+/// Where users enroll at the login, the account line stores it; and it keeps nobody out.
+fn of_account(files: &Files, service: &str, auth: &Trial, circumstances: &Circumstances) -> Vec<Ill> {
+    let trial = AccountTrial::of(files, service);
+    let ours = trial.stack.codes().next().and_then(|at| trial.stack.line(at));
+    let mut ills = Vec::new();
+    if let Some(line) = ours.filter(|_| trial.shuts_out) {
+        let what = "the account stack refuses users because of this line, which has nothing to say of accounts";
+        ills.push(fault("shut_out", line.place(), what));
+    }
+    let lines = auth.stack.steps.iter().filter_map(Step::line).filter(|line| line.is_ours());
+    let one_field =
+        lines.clone().any(|line| line.options().is_ok_and(|options| options.forward_pass || options.use_first_pass));
+    let Some((by, case)) = trial.past.as_ref().filter(|_| !one_field && !runs_without_root(service)) else {
+        return ills;
+    };
+    let enrolls = circumstances.enabled && circumstances.unenrolled == Some(Unenrolled::Enroll);
+    let first = lines.map(Line::place).next().unwrap_or_default();
+    match ours {
+        None if enrolls => {
+            let what = "no `account` line of pam_totp.so: what users enroll at a login is never stored";
+            ills.push(fault("no_account", first, what));
+        }
+        None => {}
+        Some(line) => {
+            let ender = by.and_then(|at| trial.stack.line(at)).map_or(String::new(), named);
+            let odd = whom(&trial.variables, &case.world);
+            let who = if odd.is_empty() { String::new() } else { format!(" for users {odd}") };
+            let what = format!(
+                "not always reached: {ender} may end the account stack before it{who}, and then what users enroll at a \
+                 login is not stored. Put it before the other account lines"
+            );
+            let level = if enrolls { Level::Fault } else { Level::Note };
+            ills.push(Ill { level, ..fault("no_account", line.place(), what) });
+        }
+    }
+    ills
+}

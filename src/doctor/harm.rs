@@ -1,0 +1,99 @@
+//! What a change of stacks would do to those who log in: who is shut out by it, who is let in, and which protection of
+//! another module goes. Pure.
+
+use super::model::{Outcome, Stack, Variables, World, is_counter};
+use super::modules::{Role, SILENT};
+use super::run::Answer;
+use super::stacks::{Files, Kind, Line};
+use crate::words::clean;
+
+/// What is wrong with a change, in words; `None` where nobody is worse off.
+pub fn harm(before: &Files, after: &Files) -> Option<String> {
+    let mut services: Vec<&str> = before.own().chain(after.own()).collect();
+    services.sort_unstable();
+    services.dedup();
+    services.into_iter().find_map(|service| of_service(before, after, service))
+}
+
+/// The same of one service.
+pub fn of_service(before: &Files, after: &Files, service: &str) -> Option<String> {
+    of_kind(before, after, service, Kind::Auth).or_else(|| of_kind(before, after, service, Kind::Account))
+}
+
+struct Change {
+    before: Stack,
+    after: Stack,
+    variables: Variables,
+    kind: Kind,
+}
+
+fn of_kind(before: &Files, after: &Files, service: &str, kind: Kind) -> Option<String> {
+    if before.chain(service, kind) == after.chain(service, kind) {
+        return None;
+    }
+    let mut variables = Variables::default();
+    let change = Change {
+        before: Stack::of(before, service, kind, &mut variables),
+        after: Stack::of(after, service, kind, &mut variables),
+        variables,
+        kind,
+    };
+    let worlds = change.variables.worlds();
+    worlds.iter().find_map(|world| change.harm(world)).map(|what| format!("{}: {what}", clean(service)))
+}
+
+impl Change {
+    fn harm(&self, world: &World) -> Option<String> {
+        let right = world.is_rightful() || self.kind == Kind::Account || !self.variables.has_credentials();
+        for code in [Answer::Success, Answer::Ignore, Answer::Refuse] {
+            let (was, is) = (self.before.login(world, code), self.after.login(world, code));
+            let rightly = right && code != Answer::Refuse;
+            if rightly && self.is_in(&was) && !self.is_in(&is) {
+                return Some(format!("{} would get in no more", self.who(world)));
+            }
+            // Those who were shut out although all is right may be let in.
+            let may = rightly && (world.is_rightful() || self.kind == Kind::Account);
+            if self.is_in(&is) && !self.is_in(&was) && !may {
+                return Some(format!("{} would get in, and do not now", self.who(world)));
+            }
+            if self.is_in(&is) && is.asked.is_empty() && !was.asked.is_empty() && self.kind == Kind::Auth {
+                return Some(format!("{} would not be asked for a code any more", self.who(world)));
+            }
+            if let Some(line) = self.unprotected(&was, &is) {
+                return Some(format!("{} would be asked no more", clean(line.module_name())));
+            }
+        }
+        None
+    }
+
+    fn is_in(&self, outcome: &Outcome) -> bool {
+        match self.kind {
+            Kind::Account => matches!(outcome.told, Some(Answer::Success | Answer::NewPassword)),
+            _ => outcome.is_in(),
+        }
+    }
+
+    /// A condition that was looked at where somebody gets in, or a count of failures anywhere, and is not any more.
+    fn unprotected(&self, was: &Outcome, is: &Outcome) -> Option<&Line> {
+        let (touched, touches) = (self.before.touched(was), self.after.touched(is));
+        let gone = touched.into_iter().filter(|number| !touches.contains(number));
+        let mut gone = gone.filter_map(|number| self.variables.0.get(number));
+        let is_protection = |role: Role| matches!(role, Role::Condition(_));
+        let lost = gone.find(|variable| {
+            let silent = SILENT.contains(&variable.line.module_name());
+            is_protection(variable.role) && !silent && (is_counter(variable) || (self.is_in(was) && self.is_in(is)))
+        });
+        lost.map(|variable| &variable.line)
+    }
+
+    fn who(&self, world: &World) -> String {
+        let known = self.variables.0.iter().enumerate();
+        let known = known.filter(|(number, _)| world.answer(*number) == Answer::Success);
+        let proofs = known.filter(|(_, variable)| !matches!(variable.role, Role::Condition(_)));
+        let names: Vec<String> = proofs.map(|(_, variable)| clean(variable.line.module_name())).collect();
+        match names.as_slice() {
+            [] => "users".to_owned(),
+            names => format!("users whom {} knows", names.join(" and ")),
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Every login through a stack, in thought: each directory that may know the user, each other proof of who it is, each
+//! condition that may hold or not. Pure.
+
+use super::modules::{Role, counts_failures, role};
+use super::run::{Answer, Chain, Effect};
+use super::stacks::{Files, Kind, Line, Step};
+
+/// So many combinations of conditions are all tried: ten of them, each one way or the other.
+const ALL: usize = 1024;
+/// So many combinations of passwords and other proofs are all tried.
+const ALL_PROOFS: usize = 108;
+
+/// What decides a login beside our code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// A directory, a factor or a condition.
+    pub role: Role,
+    /// The line that it was first seen in.
+    pub line: Line,
+    /// What it may answer; first what it does where nothing is said.
+    answers: Vec<Answer>,
+}
+
+impl Variable {
+    /// Two lines of one directory, or of one condition with the same arguments, answer alike.
+    fn is_of(&self, role: Role, line: &Line) -> bool {
+        let same = self.line.module_name() == line.module_name();
+        let is_condition = matches!(role, Role::Condition(_));
+        same && self.role == role && (!is_condition || self.line.arguments == line.arguments)
+    }
+
+    fn is_condition(&self) -> bool {
+        matches!(self.role, Role::Condition(_))
+    }
+}
+
+/// Who answers at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asks {
+    /// Our line; one with `forward_pass` only splits.
+    Code,
+    Split,
+    /// Ours, which refuses everybody who has shown no key: by that they are known.
+    Key(usize),
+    Fixed(Answer),
+    Variable(usize),
+    Nobody,
+}
+
+/// What all logins through some chains depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Variables(pub Vec<Variable>);
+
+/// One way in which a login may go: what each variable answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    answers: Vec<Answer>,
+    /// A password is right, in a directory or more.
+    pub by_password: bool,
+    /// Something else is.
+    pub by_factor: bool,
+    /// The variables that do not answer as they do where nothing is said, without the directories.
+    pub odd: Vec<usize>,
+}
+
+impl World {
+    /// Is somebody there who has proved who they are?
+    pub fn is_rightful(&self) -> bool {
+        self.by_password || self.by_factor
+    }
+
+    /// What this variable answers.
+    pub fn answer(&self, variable: usize) -> Answer {
+        self.answers.get(variable).copied().unwrap_or(Answer::Refuse)
+    }
+}
+
+/// What became of a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// libpam's answer; `None` for a refusal.
+    pub told: Option<Answer>,
+    /// The steps at which a module was asked.
+    pub reached: Vec<usize>,
+    /// Those of them at which our line looked at a code.
+    pub asked: Vec<usize>,
+}
+
+impl Outcome {
+    /// Are they in?
+    pub fn is_in(&self) -> bool {
+        self.told == Some(Answer::Success)
+    }
+}
+
+/// One stack of a service, ready to be tried.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    /// The steps as they stand in the files.
+    pub steps: Vec<Step>,
+    asks: Vec<Asks>,
+    chain: Chain,
+}
+
+impl Stack {
+    /// That of a service; what it depends on goes to the variables.
+    pub fn of(files: &Files, service: &str, kind: Kind, variables: &mut Variables) -> Self {
+        Self::new(files.chain(service, kind), service, kind, variables)
+    }
+
+    fn new(steps: Vec<Step>, service: &str, kind: Kind, variables: &mut Variables) -> Self {
+        let chain = Chain::new(&steps);
+        let resets = steps.iter().filter_map(Step::line).any(|line| line.control.text.contains("reset"));
+        let asks = steps.iter().enumerate().map(|(at, step)| match step.line() {
+            None => Asks::Nobody,
+            Some(line) => variables.asks(&chain, at, line, service, kind, resets),
+        });
+        let asks = asks.collect();
+        Self { steps, asks, chain }
+    }
+
+    /// As if our lines were not there.
+    pub fn without_us(&self, service: &str, kind: Kind, variables: &mut Variables) -> Self {
+        let is_ours = |step: &Step| step.line().is_some_and(Line::is_ours);
+        let steps = self.steps.iter().filter(|step| !is_ours(step)).cloned().collect();
+        Self::new(steps, service, kind, variables)
+    }
+
+    /// The line at a step.
+    pub fn line(&self, at: usize) -> Option<&Line> {
+        self.steps.get(at)?.line()
+    }
+
+    /// The steps at which our line looks at a code.
+    pub fn codes(&self) -> impl Iterator<Item = usize> + '_ {
+        self.asks.iter().enumerate().filter(|(_, asks)| matches!(asks, Asks::Code | Asks::Key(_))).map(|(at, _)| at)
+    }
+
+    /// One login, in which our line answers `code`: right, wrong, or none is due.
+    pub fn login(&self, world: &World, code: Answer) -> Outcome {
+        let (mut reached, mut asked) = (Vec::new(), Vec::new());
+        let told = self.chain.run(|at| {
+            reached.push(at);
+            match self.asks.get(at).copied().unwrap_or(Asks::Nobody) {
+                Asks::Split => Answer::Ignore,
+                Asks::Code => {
+                    asked.push(at);
+                    code
+                }
+                Asks::Key(key) if world.answer(key) != Answer::Success => Answer::Refuse,
+                Asks::Key(_) => {
+                    asked.push(at);
+                    if code == Answer::Ignore { Answer::Success } else { code }
+                }
+                Asks::Fixed(answer) => answer,
+                Asks::Variable(number) => world.answer(number),
+                Asks::Nobody => Answer::Refuse,
+            }
+        });
+        Outcome { told, reached, asked }
+    }
+
+    /// The variables that were asked in a login.
+    pub fn touched(&self, outcome: &Outcome) -> Vec<usize> {
+        let number = |at: &usize| match self.asks.get(*at)? {
+            Asks::Variable(number) => Some(*number),
+            _ => None,
+        };
+        outcome.reached.iter().filter_map(number).collect()
+    }
+
+    /// The last step before `end` that a login came to: what ends the stack there, or jumps over the rest.
+    pub fn last_before(&self, outcome: &Outcome, end: usize) -> Option<usize> {
+        outcome.reached.iter().copied().rfind(|at| *at < end)
+    }
+}
+
+impl Variables {
+    fn asks(&mut self, chain: &Chain, at: usize, line: &Line, service: &str, kind: Kind, resets: bool) -> Asks {
+        let role = role(service, kind, line);
+        match role {
+            Role::Ours => match line.options() {
+                Ok(options) if options.forward_pass => Asks::Split,
+                Ok(options) if options.after_publickey => {
+                    Asks::Key(self.add(Role::Factor, line, vec![Answer::Refuse, Answer::Success]))
+                }
+                _ => Asks::Code,
+            },
+            Role::Fixed(answer) => Asks::Fixed(answer),
+            Role::Directory | Role::Factor | Role::Condition(_) => {
+                Asks::Variable(self.add(role, line, answers(chain, at, role, kind, resets)))
+            }
+        }
+    }
+
+    fn add(&mut self, role: Role, line: &Line, answers: Vec<Answer>) -> usize {
+        let number = self.0.iter().position(|known| known.is_of(role, line)).unwrap_or_else(|| {
+            self.0.push(Variable { role, line: line.clone(), answers: Vec::new() });
+            self.0.len().saturating_sub(1)
+        });
+        if let Some(variable) = self.0.get_mut(number) {
+            for answer in answers {
+                if !variable.answers.contains(&answer) {
+                    variable.answers.push(answer);
+                }
+            }
+        }
+        number
+    }
+
+    /// Is there anything among them by which a user is known?
+    pub fn has_credentials(&self) -> bool {
+        self.0.iter().any(|variable| !variable.is_condition())
+    }
+
+    /// Every way in which a login may go, the plainest first.
+    pub fn worlds(&self) -> Vec<World> {
+        let conditions = self.combined(Variable::is_condition, ALL);
+        let proofs = self.combined(|variable| !variable.is_condition(), ALL_PROOFS);
+        let mut worlds = Vec::with_capacity(conditions.len().saturating_mul(proofs.len()));
+        for condition in &conditions {
+            for proof in &proofs {
+                worlds.push(self.world(condition, proof));
+            }
+        }
+        worlds.sort_by_key(|world| world.odd.len());
+        worlds
+    }
+
+    fn world(&self, condition: &[usize], proof: &[usize]) -> World {
+        let both = condition.iter().zip(proof).zip(&self.0);
+        let chosen = both.map(|((condition, proof), variable)| (variable, *condition.max(proof)));
+        let answers: Vec<Answer> =
+            chosen.map(|(variable, choice)| variable.answers.get(choice).copied().unwrap_or(Answer::Refuse)).collect();
+        let is =
+            |role: Role| self.0.iter().zip(&answers).any(|(v, answer)| v.role == role && *answer == Answer::Success);
+        let odd = |(_, (variable, answer)): &(usize, (&Variable, &Answer))| {
+            variable.role != Role::Directory && variable.answers.first() != Some(answer)
+        };
+        let odd = self.0.iter().zip(&answers).enumerate().filter(odd).map(|(number, _)| number).collect();
+        World { by_password: is(Role::Directory), by_factor: is(Role::Factor), odd, answers }
+    }
+
+    /// For each of these variables the number of an answer, the others at their first: all combinations, or where
+    /// those are too many, each one and each two that are not at their first.
+    fn combined(&self, which: impl Fn(&Variable) -> bool, bound: usize) -> Vec<Vec<usize>> {
+        let counts: Vec<usize> =
+            self.0.iter().map(|variable| if which(variable) { variable.answers.len().max(1) } else { 1 }).collect();
+        let first = vec![0; counts.len()];
+        let all = counts.iter().try_fold(1_usize, |all, count| all.checked_mul(*count).filter(|all| *all <= bound));
+        let mut found = vec![first];
+        match all {
+            Some(_) => {
+                for (number, count) in counts.iter().enumerate() {
+                    found = found.iter().flat_map(|old| choices(old, number, *count)).collect();
+                }
+            }
+            None => {
+                for _ in 0..2 {
+                    let more = |old: &Vec<usize>| {
+                        let each = counts.iter().enumerate().filter(|(number, _)| old.get(*number) == Some(&0));
+                        each.flat_map(|(number, count)| choices(old, number, *count)).collect::<Vec<_>>()
+                    };
+                    found = found.iter().flat_map(more).collect();
+                    found.sort();
+                    found.dedup();
+                }
+            }
+        }
+        found
+    }
+}
+
+fn choices(old: &[usize], number: usize, count: usize) -> Vec<Vec<usize>> {
+    let with = |choice| {
+        let mut new = old.to_vec();
+        if let Some(slot) = new.get_mut(number) {
+            *slot = choice;
+        }
+        new
+    };
+    (0..count).map(with).collect()
+}
+
+/// What this module may answer here, the usual first. Of answers with one effect one is enough, and a condition that
+/// fails for good lets nobody in whom it would not let in otherwise.
+fn answers(chain: &Chain, at: usize, role: Role, kind: Kind, resets: bool) -> Vec<Answer> {
+    use Answer::{Denied, NewPassword, Refuse, Success, Unknown};
+    let all: Vec<Answer> = match (role, kind) {
+        (Role::Directory, Kind::Auth) => vec![Unknown, Refuse, Success],
+        (Role::Directory, _) => vec![Success, NewPassword, Unknown, Refuse],
+        (Role::Factor, _) => vec![Refuse, Success],
+        (Role::Condition(Some(usual)), _) => vec![usual, Success, Refuse, Denied],
+        _ if shortens(chain, at, Success) && !fails(chain, at, Refuse) => vec![Refuse, Denied, Success],
+        _ => vec![Success, Refuse, Denied],
+    };
+    let mut kept: Vec<Answer> = Vec::new();
+    for answer in all {
+        let effect = chain.effect(at, answer);
+        let is_proof = matches!(role, Role::Directory | Role::Factor);
+        let proves = is_proof && answer == Success;
+        let is_new = proves || kept.iter().all(|known| chain.effect(at, *known) != effect);
+        if kept.is_empty() || (is_new && !kept.contains(&answer) && (is_proof || resets || !fails(chain, at, answer))) {
+            kept.push(answer);
+        }
+    }
+    kept
+}
+
+fn fails(chain: &Chain, at: usize, answer: Answer) -> bool {
+    matches!(chain.effect(at, answer), Some(Effect::Bad | Effect::Die(_)))
+}
+
+fn shortens(chain: &Chain, at: usize, answer: Answer) -> bool {
+    match chain.effect(at, answer) {
+        Some(Effect::Done(_)) => true,
+        Some(Effect::Goto(target)) => target > at.saturating_add(1),
+        _ => false,
+    }
+}
+
+/// Does this variable count failures?
+pub fn is_counter(variable: &Variable) -> bool {
+    counts_failures(&variable.line)
+}

@@ -1,0 +1,177 @@
+//! A service's logins, all tried in thought, and the first of each kind that goes wrong. Pure.
+
+use super::model::{Outcome, Stack, Variables, World};
+use super::run::Answer;
+use super::stacks::{Files, Kind};
+
+/// A login that goes otherwise than it should.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Who logs in, and what holds then.
+    pub world: World,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// The stack of a service for `auth`, and what was seen of its logins. Of each kind the plainest is kept: that with the
+/// fewest conditions.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The stack.
+    pub stack: Stack,
+    /// What its logins depend on.
+    pub variables: Variables,
+    /// Somebody gets in, whatever it takes.
+    pub somebody: bool,
+    /// How many conditions it takes that somebody gets in and a code is looked at; `None` where that never is.
+    pub asks: Option<usize>,
+    /// What a usual login with a right code comes to: one that gets in where there is one.
+    pub usual: Option<Outcome>,
+    /// They get in and no code is looked at; with the line that ends the stack or jumps over ours. One for each line.
+    pub past: Vec<(Option<usize>, Case)>,
+    /// They get in with a wrong code.
+    pub wrong_code: Option<Case>,
+    /// They get in with a right code, and have proved nothing else.
+    pub code_alone: Option<Case>,
+    /// They get in with nothing, as no code is due.
+    pub nothing: Option<Case>,
+    /// They get in with a right code, and do not where none is due.
+    pub none_due: Option<Case>,
+    /// They would get in if our lines were not there.
+    pub shut_out: Option<Case>,
+    /// A code is looked at a second time.
+    pub twice: Option<Case>,
+    /// A code is looked at, though nothing is proved; with the line. One for each line.
+    pub strangers: Vec<(usize, Case)>,
+}
+
+impl Trial {
+    /// Tries each login.
+    pub fn of(files: &Files, service: &str) -> Self {
+        let mut variables = Variables::default();
+        let stack = Stack::of(files, service, Kind::Auth, &mut variables);
+        let without = stack.without_us(service, Kind::Auth, &mut variables);
+        let worlds = variables.worlds();
+        let mut trial = Self {
+            stack,
+            variables,
+            somebody: false,
+            asks: None,
+            usual: None,
+            past: Vec::new(),
+            wrong_code: None,
+            code_alone: None,
+            nothing: None,
+            none_due: None,
+            shut_out: None,
+            twice: None,
+            strangers: Vec::new(),
+        };
+        for world in worlds {
+            trial.logs_in(world, &without);
+        }
+        trial
+    }
+
+    fn logs_in(&mut self, world: World, without: &Stack) {
+        let [right, wrong, none] =
+            [Answer::Success, Answer::Refuse, Answer::Ignore].map(|code| self.stack.login(&world, code));
+        self.somebody |= right.is_in() || none.is_in();
+        let rightful = world.is_rightful();
+        if self.asks.is_none() && right.is_in() && !right.asked.is_empty() && (rightful || !self.has_credentials()) {
+            self.asks = Some(world.odd.len());
+        }
+        let is_better = |usual: &Outcome| !usual.is_in() || usual.asked.is_empty();
+        let is_usual = right.is_in() && !right.asked.is_empty();
+        if self.usual.as_ref().is_none_or(|usual| is_better(usual) && is_usual) {
+            self.usual = Some(right.clone());
+        }
+        let case = |outcome: &Outcome| Some(Case { world: world.clone(), outcome: outcome.clone() });
+        let keep = |slot: &mut Option<Case>, outcome: &Outcome| {
+            if slot.is_none() {
+                *slot = case(outcome);
+            }
+        };
+        if wrong.is_in() && !wrong.asked.is_empty() {
+            keep(&mut self.wrong_code, &wrong);
+        }
+        if right.is_in() && right.asked.len() > 1 {
+            keep(&mut self.twice, &right);
+        }
+        if rightful && right.is_in() && !none.is_in() {
+            keep(&mut self.none_due, &none);
+        }
+        if rightful && !right.is_in() && without.login(&world, Answer::Success).is_in() {
+            keep(&mut self.shut_out, &right);
+        }
+        if !rightful && right.is_in() && !right.asked.is_empty() {
+            keep(&mut self.code_alone, &right);
+        }
+        if !rightful && none.is_in() {
+            keep(&mut self.nothing, &none);
+        }
+        if right.is_in() && right.asked.is_empty() && (rightful || !world.odd.is_empty()) {
+            let by = self.passes_at(&right);
+            if self.past.iter().all(|(known, _)| *known != by) {
+                self.past.extend(case(&right).map(|case| (by, case)));
+            }
+        }
+        for at in wrong.asked.iter().filter(|_| !rightful) {
+            if self.strangers.iter().all(|(known, _)| known != at) {
+                self.strangers.extend(case(&wrong).map(|case| (*at, case)));
+            }
+        }
+    }
+
+    /// The line that ends the stack before ours, or jumps over it.
+    fn passes_at(&self, outcome: &Outcome) -> Option<usize> {
+        let ours = self.stack.codes().find(|at| !outcome.reached.contains(at))?;
+        self.stack.last_before(outcome, ours)
+    }
+
+    /// Does it know the user by anything else than the code?
+    pub fn has_credentials(&self) -> bool {
+        self.variables.has_credentials()
+    }
+}
+
+/// What was seen of the stack for `account`.
+#[derive(Clone, Debug)]
+pub struct AccountTrial {
+    /// The stack.
+    pub stack: Stack,
+    /// What it depends on.
+    pub variables: Variables,
+    /// It ends well without having come to our line; with the line that ends it or jumps over ours.
+    pub past: Option<(Option<usize>, Case)>,
+    /// It would end well if our lines were not there, or never does.
+    pub shuts_out: bool,
+}
+
+impl AccountTrial {
+    /// Tries each account.
+    pub fn of(files: &Files, service: &str) -> Self {
+        let mut variables = Variables::default();
+        let stack = Stack::of(files, service, Kind::Account, &mut variables);
+        let without = stack.without_us(service, Kind::Account, &mut variables);
+        let (mut past, mut shuts_out, mut somebody) = (None, false, false);
+        for world in variables.worlds() {
+            // Our line has nothing to say of accounts.
+            let outcome = stack.login(&world, Answer::Ignore);
+            let is_well = outcome.told.is_some_and(is_content);
+            somebody |= is_well;
+            shuts_out |= !is_well && without.login(&world, Answer::Ignore).told.is_some_and(is_content);
+            if is_well && outcome.asked.is_empty() && past.is_none() {
+                let ours = stack.codes().next();
+                let by = ours.and_then(|ours| stack.last_before(&outcome, ours));
+                past = Some((by, Case { world, outcome }));
+            }
+        }
+        Self { stack, variables, past, shuts_out: shuts_out || !somebody }
+    }
+}
+
+/// The login goes on, be it with a new password.
+fn is_content(told: Answer) -> bool {
+    matches!(told, Answer::Success | Answer::NewPassword)
+}
