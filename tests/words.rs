@@ -3,7 +3,7 @@
 use crate::support::artifacts;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Words that nobody needs to read twice, or that leave somebody out, and what is said instead.
 const INSTEAD: [(&str, &str); 12] = [
@@ -91,6 +91,31 @@ fn strings_and_help_are_found_and_nothing_else() {
 }
 
 /// A terminal of 80 columns breaks none of its lines.
+#[test]
+fn no_page_of_help_offers_what_its_command_refuses() {
+    let said = |arguments: &[&str]| {
+        let output =
+            Command::new(artifacts::program()).args(arguments).stdin(Stdio::null()).output().expect("it starts");
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("text")).concat()
+    };
+    let refused: [(&[&str], &str, &str); 6] = [
+        (&["try", "sshd"], "--config", "/etc/security/pam_totp.toml"),
+        (&["try", "sshd"], "--root", "/mnt"),
+        (&["import", "cpanel", "/etc/hosts"], "--root", "/mnt"),
+        (&["notify"], "--root", "/mnt"),
+        (&["enroll"], "--json", ""),
+        (&["reconfigure"], "--json", ""),
+    ];
+    for (command, option, value) in refused {
+        let help = said(&[command, &["--help"]].concat());
+        assert!(help.contains("Usage: ") && !help.contains(option), "{command:?}: {help}");
+        let words: Vec<&str> = [option, value].into_iter().filter(|word| !word.is_empty()).collect();
+        let told = said(&[command, words.as_slice()].concat());
+        assert!(told.contains(&format!("`{}`", command[0])) || told.contains("`enroll`"), "says no why: {told}");
+    }
+    assert!(!said(&["reconfigure", "--help"]).contains("\n      --replace"), "it always does");
+}
+
 #[test]
 fn no_page_of_help_is_wider_than_a_terminal() {
     let help = |command: &[&str]| {

@@ -40,7 +40,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, setrlimit};
 
 use form::Form;
@@ -238,12 +238,32 @@ fn main() -> ExitCode {
         return exit;
     }
     keep_no_core();
-    let cli = match Cli::try_parse() {
+    let cli = match command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
     let json = cli.json;
     report::finish(json, run(cli))
+}
+
+/// Options for all that a command refuses, and says why. Its help does not offer them.
+const REFUSED: [(&str, &[&str]); 5] = [
+    ("enroll", &["json"]),
+    ("reconfigure", &["json"]),
+    ("try", &["config", "root"]),
+    ("import", &["root"]),
+    ("notify", &["root"]),
+];
+
+fn command() -> clap::Command {
+    // It always replaces.
+    let command =
+        Cli::command().mut_subcommand("reconfigure", |own| own.mut_arg("replace", |replace| replace.hide(true)));
+    REFUSED.iter().fold(command, |command, (name, refused)| {
+        let options = command.get_arguments().filter(|option| refused.contains(&option.get_id().as_str()));
+        let hidden: Vec<_> = options.map(|option| option.clone().hide(true)).collect();
+        command.mut_subcommand(name, |own| own.args(hidden))
+    })
 }
 
 fn run(cli: Cli) -> Result<Report, Failure> {
@@ -286,7 +306,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Doctor => Ok(doctor::doctor(config).unwrapped()),
         Command::Issuer { name } => policy::issuer(config, name.as_deref()),
         Command::Notify => notify::notify(),
-        Command::Completions { shell } => Ok(completions::script(shell, Cli::command())),
+        Command::Completions { shell } => Ok(completions::script(shell, command())),
     }
 }
 
