@@ -8,6 +8,7 @@ mod libpam;
 mod measured;
 mod programs;
 mod room;
+mod seen;
 mod strangers;
 
 use crate::support::application::at;

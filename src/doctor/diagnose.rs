@@ -5,8 +5,9 @@ use super::arguments;
 use super::model::{Variables, World};
 use super::modules::{FACTORS, Role, is_known, runs_without_root};
 use super::run::Answer;
-use super::stacks::{Action, Control, Files, Kind, Line, Step, What};
+use super::stacks::{Action, Files, Kind, Line, Step, What};
 use super::trial::{AccountTrial, Case, Trial};
+use super::words::{named, whom, written};
 use crate::options::Options;
 use crate::policy::Unenrolled;
 use crate::words::clean;
@@ -125,26 +126,6 @@ fn fault(code: &'static str, place: String, what: impl Into<String>) -> Ill {
 
 fn warning(code: &'static str, place: String, what: impl Into<String>) -> Ill {
     Ill { level: Level::Warning, ..fault(code, place, what) }
-}
-
-/// A line, as people find it.
-fn named(line: &Line) -> String {
-    format!("{} ({}, {})", clean(line.module_name()), line.place(), written(&line.control))
-}
-
-/// A control may have blanks inside.
-fn written(control: &Control) -> String {
-    control.text.split_whitespace().map(clean).collect::<Vec<_>>().join(" ")
-}
-
-/// Whom it takes that a login goes as it does: those who pass this module, or whom that one refuses.
-fn whom(variables: &Variables, world: &World) -> String {
-    let odd = world.odd.iter().filter_map(|number| Some((variables.0.get(*number)?, world.answer(*number))));
-    let words = odd.map(|(variable, answer)| match answer {
-        Answer::Success => format!("who pass {}", named(&variable.line)),
-        _ => format!("whom {} refuses", named(&variable.line)),
-    });
-    words.collect::<Vec<_>>().join(" and ")
 }
 
 /// The line of the first condition that does not hold as usual.

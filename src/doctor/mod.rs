@@ -14,6 +14,7 @@ pub mod names;
 pub mod one_field;
 pub mod pairs;
 pub mod programs;
+pub mod prospect;
 pub mod remember;
 pub mod room;
 pub mod run;
@@ -22,6 +23,7 @@ pub mod stacks;
 pub mod store;
 pub mod texts;
 pub mod trial;
+mod words;
 
 use crate::words::deceives;
 
