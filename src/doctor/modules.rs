@@ -187,7 +187,9 @@ pub fn role(service: &str, kind: Kind, line: &Line) -> Role {
         "pam_rootok.so" => Role::Fixed(Answer::Refuse),
         "pam_succeed_if.so" if says("use_uid") && is_of_root(line) => Role::Fixed(Answer::Refuse),
         "pam_faillock.so" if says("authfail") => usual(Answer::Ignore),
-        "pam_faillock.so" | "pam_echo.so" => usual(Answer::Success),
+        "pam_faillock.so" | "pam_echo.so" | "pam_cap.so" => usual(Answer::Success),
+        // They keep the password for the session.
+        "pam_gnome_keyring.so" | "pam_mount.so" if kind == Kind::Auth => usual(Answer::Success),
         "pam_nologin.so" if says("successok") => usual(Answer::Success),
         name if SILENT.contains(&name) => usual(Answer::Ignore),
         _ => Role::Condition(None),

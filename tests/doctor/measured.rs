@@ -2,6 +2,9 @@
 
 use crate::support::packages::unpacked;
 use crate::support::system::{PASSWORD, System, throw_away_with};
+use pam_totp::doctor::modules::{Role, role};
+use pam_totp::doctor::run::Answer;
+use pam_totp::doctor::stacks::{Files, Kind, Step};
 use std::path::Path;
 use std::process::Command;
 
@@ -299,6 +302,36 @@ fn differences(system: &System, situations: &[Situation]) -> (Vec<String>, usize
         }
     }
     (different, asked)
+}
+
+/// What the doctor takes for granted of a module: nothing, where it tries both ways alike.
+fn granted(kind: &str, module: &str) -> Option<&'static str> {
+    let mut files = Files::default();
+    files.add("sshd", "/etc/pam.d/sshd", &format!("{kind} required {module}\n"));
+    let kind = if kind == "auth" { Kind::Auth } else { Kind::Account };
+    let steps = files.chain("sshd", kind);
+    let line = steps.first().and_then(Step::line).expect("a line");
+    let (Role::Fixed(answer) | Role::Condition(Some(answer))) = role("sshd", kind, line) else { return None };
+    Some(match answer {
+        Answer::Success => "success",
+        Answer::Ignore => "ignore",
+        Answer::Refuse => "auth_err",
+        Answer::Denied => "perm_denied",
+        Answer::Unknown => "user_unknown",
+        Answer::NewPassword => "new_authtok_reqd",
+    })
+}
+
+#[test]
+fn what_the_doctor_takes_for_granted_of_a_module_was_measured() {
+    let lines = USUAL.iter().flat_map(|situation| situation.answers.lines()).filter(|line| !line.is_empty());
+    let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>()).collect::<Vec<_>>();
+    let granted = words.iter().filter_map(|words| Some((words, granted(words[0], &words[3..].join(" "))?)));
+    let granted: Vec<_> = granted.collect();
+    assert!(granted.len() > 25, "{}", granted.len());
+    for (words, answer) in granted {
+        assert_eq!(answer, words[2], "{words:?}");
+    }
 }
 
 #[test]
