@@ -188,6 +188,8 @@ impl<'a> Patient<'a> {
             both(&ours, &credentials),
             both(&both(&ours, &credentials), &denies),
             self.moved_last(),
+            self.moved_in_its_file(),
+            self.account_as_usual(),
         ];
         if !self.lines().any(|(_, line)| is_credential(line)) {
             candidates.push(self.behind_passwords());
@@ -333,6 +335,22 @@ impl<'a> Patient<'a> {
         };
         let moved = Line { control: Control::read("requisite"), ..(*our).clone() };
         ours.iter().map(|line| Edit::comment(line)).chain([Edit::behind(&last, &moved.print())]).collect()
+    }
+
+    /// The same in the file that others share.
+    fn moved_in_its_file(&self) -> Vec<Edit> {
+        let Some((_, our)) = self.ours().next() else { return Vec::new() };
+        let last = self.files.lines_at(&our.path).into_iter().rfind(Line::is_auth).filter(|last| last != our);
+        let moved = Line { control: Control::read("requisite"), ..our.clone() };
+        last.map(|last| vec![Edit::comment(our), Edit::behind(&last, &moved.print())]).unwrap_or_default()
+    }
+
+    /// Its answer is PAM_IGNORE, which nothing but `required` and the like take for none.
+    fn account_as_usual(&self) -> Vec<Edit> {
+        let account = self.files.chain(self.service, Kind::Account);
+        let loose = account.iter().filter_map(Step::line).filter(|line| line.is_ours());
+        let loose = loose.filter(|line| line.control.action("ignore") != Action::Ignore);
+        loose.map(|line| Edit::instead(line, &Line { control: Control::read("required"), ..line.clone() })).collect()
     }
 
     /// Asked first, the code is told nothing of.

@@ -235,7 +235,11 @@ impl Variables {
         let is =
             |role: Role| self.0.iter().zip(&answers).any(|(v, answer)| v.role == role && *answer == Answer::Success);
         let odd = |(_, (variable, answer)): &(usize, (&Variable, &Answer))| {
-            variable.role != Role::Directory && variable.answers.first() != Some(answer)
+            let is_usual = match variable.role {
+                Role::Directory => **answer != Answer::Unavailable,
+                _ => variable.answers.first() == Some(*answer),
+            };
+            !is_usual
         };
         let odd = self.0.iter().zip(&answers).enumerate().filter(odd).map(|(number, _)| number).collect();
         World { by_password: is(Role::Directory), by_factor: is(Role::Factor), odd, answers }
@@ -285,11 +289,12 @@ fn choices(old: &[usize], number: usize, count: usize) -> Vec<Vec<usize>> {
 /// What this module may answer here, the usual first. Of answers with one effect one is enough, and a condition that
 /// fails for good lets nobody in whom it would not let in otherwise.
 fn answers(chain: &Chain, at: usize, role: Role, kind: Kind, resets: bool) -> Vec<Answer> {
-    use Answer::{Denied, NewPassword, Refuse, Success, Unknown};
+    use Answer::{Denied, Ignore, NewPassword, Refuse, Success, Unavailable, Unknown};
     let all: Vec<Answer> = match (role, kind) {
-        (Role::Directory, Kind::Auth) => vec![Unknown, Refuse, Success],
-        (Role::Directory, _) => vec![Success, NewPassword, Unknown, Refuse],
-        (Role::Factor, _) => vec![Refuse, Success],
+        (Role::Directory, Kind::Auth) => vec![Unknown, Refuse, Success, Unavailable],
+        (Role::Directory, _) => vec![Success, NewPassword, Unknown, Refuse, Unavailable],
+        // Not set up for this user, or for nobody.
+        (Role::Factor, _) => vec![Refuse, Success, Unavailable, Ignore],
         (Role::Condition(Some(usual)), _) => vec![usual, Success, Refuse, Denied],
         _ if shortens(chain, at, Success) && !fails(chain, at, Refuse) => vec![Refuse, Denied, Success],
         _ => vec![Success, Refuse, Denied],

@@ -75,7 +75,7 @@ pub const FACTORS: [&str; 29] = [
     "pam_cockpit_cert.so",
 ];
 /// Modules that give no opinion on who it is: PAM_IGNORE, or a word that nothing should hang on.
-pub const SILENT: [&str; 21] = [
+pub const SILENT: [&str; 25] = [
     "pam_env.so",
     "pam_faildelay.so",
     "pam_nologin.so",
@@ -87,6 +87,10 @@ pub const SILENT: [&str; 21] = [
     "pam_warn.so",
     "pam_echo.so",
     "pam_issue.so",
+    "pam_mail.so",
+    "pam_tmpdir.so",
+    "pam_sepermit.so",
+    "pam_systemd_loadkey.so",
     "pam_gdm.so",
     "pam_gnome_keyring.so",
     "pam_kwallet.so",
@@ -99,13 +103,14 @@ pub const SILENT: [&str; 21] = [
     "pam_afs_session.so",
 ];
 /// Modules that know not who it is, but whether they may: by group, place, time, shell.
-const CONDITIONS: [&str; 24] = [
+const CONDITIONS: [&str; 25] = [
     "pam_abl.so",
     "pam_access.so",
     "pam_alreadyloggedin.so",
     "pam_console.so",
     "pam_exec.so",
     "pam_faillock.so",
+    "pam_ftp.so",
     "pam_geoip2.so",
     "pam_geoip.so",
     "pam_lastlog.so",
@@ -115,13 +120,13 @@ const CONDITIONS: [&str; 24] = [
     "pam_rhosts.so",
     "pam_rootok.so",
     "pam_securetty.so",
-    "pam_sepermit.so",
     "pam_shells.so",
     "pam_shield.so",
     "pam_succeed_if.so",
     "pam_tally.so",
     "pam_tally2.so",
     "pam_time.so",
+    "pam_timestamp.so",
     "pam_usertype.so",
     "pam_wheel.so",
 ];
@@ -190,6 +195,8 @@ pub fn role(service: &str, kind: Kind, line: &Line) -> Role {
         "pam_faillock.so" | "pam_echo.so" | "pam_cap.so" => usual(Answer::Success),
         // They keep the password for the session.
         "pam_gnome_keyring.so" | "pam_mount.so" if kind == Kind::Auth => usual(Answer::Success),
+        // Of members of the group it says nothing.
+        "pam_wheel.so" if !says("trust") => usual(Answer::Ignore),
         "pam_nologin.so" if says("successok") => usual(Answer::Success),
         name if SILENT.contains(&name) => usual(Answer::Ignore),
         _ => Role::Condition(None),

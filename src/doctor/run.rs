@@ -15,13 +15,22 @@ pub enum Answer {
     Denied,
     /// PAM_USER_UNKNOWN
     Unknown,
+    /// PAM_AUTHINFO_UNAVAIL
+    Unavailable,
     /// PAM_NEW_AUTHTOK_REQD
     NewPassword,
 }
 
 /// Each of them, in the order of a line's effects.
-const ANSWERS: [Answer; 6] =
-    [Answer::Success, Answer::Ignore, Answer::Refuse, Answer::Denied, Answer::Unknown, Answer::NewPassword];
+const ANSWERS: [Answer; 7] = [
+    Answer::Success,
+    Answer::Ignore,
+    Answer::Refuse,
+    Answer::Denied,
+    Answer::Unknown,
+    Answer::Unavailable,
+    Answer::NewPassword,
+];
 
 impl Answer {
     /// As it is called in brackets.
@@ -32,6 +41,7 @@ impl Answer {
             Self::Refuse => "auth_err",
             Self::Denied => "perm_denied",
             Self::Unknown => "user_unknown",
+            Self::Unavailable => "authinfo_unavail",
             Self::NewPassword => "new_authtok_reqd",
         }
     }

@@ -20,6 +20,7 @@ pub fn whom(variables: &Variables, world: &World) -> String {
     let odd = world.odd.iter().filter_map(|number| Some((variables.0.get(*number)?, world.answer(*number))));
     let words = odd.map(|(variable, answer)| match answer {
         Answer::Success => format!("who pass {}", named(&variable.line)),
+        Answer::Unavailable | Answer::Ignore => format!("of whom {} cannot say anything", named(&variable.line)),
         _ => format!("whom {} refuses", named(&variable.line)),
     });
     words.collect::<Vec<_>>().join(" and ")

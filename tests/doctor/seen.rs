@@ -130,6 +130,15 @@ fn whom_our_line_keeps_out_is_said() {
         "auth required pam_permit.so",
     ];
     says(&between, "shut_out", "users whom pam_krb5.so knows");
+    let policy = Circumstances { enabled: true, ..Circumstances::default() };
+    let fix = |files: &Files| {
+        let found = judge(files, &policy).into_iter().find(|finding| finding.code == "shut_out");
+        found.expect("a finding").fix.join("\n")
+    };
+    assert!(fix(&files("sshd", &between)).contains("-e '2s/^/#/' -e '5a\\auth requisite pam_totp.so explain'"));
+    let mut shared = files("sshd", &["@include base-auth"]);
+    shared.add("base-auth", "/etc/pam.d/base-auth", &between.join("\n"));
+    assert!(fix(&shared).contains("/etc/pam.d/base-auth"), "{}", fix(&shared));
     let account = ["@include common-auth", OURS, "account required pam_totp.so"];
     says(&account, "shut_out", "the account stack refuses users because of this line");
 }
