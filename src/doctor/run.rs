@@ -34,7 +34,7 @@ const ANSWERS: [Answer; 7] = [
 
 impl Answer {
     /// As it is called in brackets.
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Ignore => "ignore",

@@ -3,7 +3,6 @@
 use crate::support::packages::unpacked;
 use crate::support::system::{PASSWORD, System, throw_away_with};
 use pam_totp::doctor::modules::{Role, role};
-use pam_totp::doctor::run::Answer;
 use pam_totp::doctor::stacks::{Files, Kind, Step};
 use std::path::Path;
 use std::process::Command;
@@ -312,14 +311,7 @@ fn granted(kind: &str, module: &str) -> Option<&'static str> {
     let steps = files.chain("sshd", kind);
     let line = steps.first().and_then(Step::line).expect("a line");
     let (Role::Fixed(answer) | Role::Condition(Some(answer))) = role("sshd", kind, line) else { return None };
-    Some(match answer {
-        Answer::Success => "success",
-        Answer::Ignore => "ignore",
-        Answer::Refuse => "auth_err",
-        Answer::Denied => "perm_denied",
-        Answer::Unknown => "user_unknown",
-        Answer::NewPassword => "new_authtok_reqd",
-    })
+    Some(answer.name())
 }
 
 #[test]
