@@ -195,8 +195,6 @@ pub fn role(service: &str, kind: Kind, line: &Line) -> Role {
         "pam_faillock.so" | "pam_echo.so" | "pam_cap.so" => usual(Answer::Success),
         // They keep the password for the session.
         "pam_gnome_keyring.so" | "pam_mount.so" if kind == Kind::Auth => usual(Answer::Success),
-        // Of members of the group it says nothing.
-        "pam_wheel.so" if !says("trust") => usual(Answer::Ignore),
         "pam_nologin.so" if says("successok") => usual(Answer::Success),
         name if SILENT.contains(&name) => usual(Answer::Ignore),
         _ => Role::Condition(None),
