@@ -14,7 +14,6 @@ pub mod names;
 pub mod one_field;
 pub mod pairs;
 pub mod programs;
-pub mod prospect;
 pub mod remember;
 pub mod room;
 pub mod run;
@@ -23,6 +22,7 @@ pub mod stacks;
 pub mod store;
 pub mod texts;
 pub mod trial;
+pub mod verdict;
 mod words;
 
 use crate::words::deceives;

@@ -3,8 +3,8 @@
 use pam_totp::doctor::Level;
 use pam_totp::doctor::diagnose::{Circumstances, Ill, ills};
 use pam_totp::doctor::judge::judge;
-use pam_totp::doctor::prospect::{self, Fate};
 use pam_totp::doctor::stacks::Files;
+use pam_totp::doctor::verdict::{Decision, Due, Person, WithoutCodes, verdict, without_codes};
 use pam_totp::policy::Unenrolled;
 
 const OURS: &str = "auth requisite pam_totp.so explain";
@@ -191,16 +191,51 @@ fn root_s_programs_let_nobody_in_as_root() {
 }
 
 #[test]
-fn a_login_s_fate_is_told_for_each_directory() {
+fn what_becomes_of_a_login_is_told_for_each_directory() {
+    let of = |lines: &[&str], is_local, due| {
+        let verdict = verdict(&files("sshd", lines), "sshd", Person { is_local, ..Person::default() }, due);
+        (verdict.decision, verdict.why.unwrap_or_default())
+    };
     let sss_first = ["auth sufficient pam_sss.so", "auth requisite pam_unix.so", OURS];
-    let files = files("sshd", &sss_first);
-    assert_eq!(prospect::of(&files, "sshd", true).right_code, Fate::Asked);
-    let theirs = prospect::of(&files, "sshd", false);
-    assert_eq!(theirs.right_code, Fate::Unasked("pam_sss.so (/etc/pam.d/sshd:1, sufficient)".into()));
-    assert_eq!(theirs.none_due, theirs.right_code);
+    assert_eq!(of(&sss_first, true, Due::Code), (Decision::Ask, String::new()));
+    let (decision, why) = of(&sss_first, false, Due::Code);
+    assert!(decision == Decision::Pass && why.contains("pam_sss.so (/etc/pam.d/sshd:1, sufficient) ends it"), "{why}");
+    assert_eq!(of(&sss_first, false, Due::Nothing), (Decision::Pass, String::new()));
+    assert_eq!(of(&sss_first, false, Due::Refusal).0, Decision::Pass, "nobody asks the policy");
     let dies = ["@include common-auth", "auth [success=done default=die] pam_totp.so"];
-    let prospect = prospect::of(&self::files("sshd", &dies), "sshd", true);
-    assert_eq!(prospect.right_code, Fate::Asked);
-    assert_eq!(prospect.none_due, Fate::Refused("pam_totp.so (/etc/pam.d/sshd:2, [success=done default=die])".into()));
-    assert!(!prospect.code_alone && prospect::of(&self::files("x", &[OURS]), "x", true).code_alone);
+    assert_eq!(of(&dies, true, Due::Code), (Decision::Ask, String::new()));
+    let (decision, why) = of(&dies, true, Due::Nothing);
+    assert!(decision == Decision::Refuse && why.contains("/etc/pam.d/sshd:2, [success=done default=die]"), "{why}");
+    assert_eq!(without_codes(&files("sshd", &dies), "sshd"), Some(WithoutCodes::Refuses(Vec::new())));
+    assert_eq!(without_codes(&files("sshd", &["@include common-auth", OURS]), "sshd"), None);
+    let open = ["auth required pam_totp.so", "auth required pam_permit.so"];
+    assert_eq!(without_codes(&files("x", &open), "x"), Some(WithoutCodes::Opens));
+    let alone = ["auth required pam_totp.so"];
+    assert_eq!(without_codes(&files("x", &alone), "x"), Some(WithoutCodes::Refuses(Vec::new())));
+}
+
+#[test]
+fn what_depends_on_a_condition_is_said_in_a_note() {
+    let of = |lines: &[&str], is_local| {
+        let verdict = verdict(&files("sshd", lines), "sshd", Person { is_local, ..Person::default() }, Due::Code);
+        (verdict.decision, verdict.notes)
+    };
+    let group = ["auth [default=1 success=ignore] pam_succeed_if.so user ingroup mfa", OURS, "@include common-auth"];
+    let (decision, notes) = of(&group, true);
+    let note = "users whom pam_succeed_if.so (/etc/pam.d/sshd:1, [default=1 success=ignore]) refuses are not asked";
+    assert_eq!((decision, notes), (Decision::Ask, vec![note.to_owned()]));
+    // Who is in /etc/passwd is known.
+    let rhel = ["auth [default=1 ignore=ignore success=ok] pam_localuser.so", OURS, "@include common-auth"];
+    assert_eq!(of(&rhel, true), (Decision::Ask, Vec::new()));
+    assert_eq!(of(&rhel, false).0, Decision::Pass);
+    // As gdm begins: only some may come.
+    let some = ["auth [success=1 default=ignore] pam_succeed_if.so user ingroup x", "auth requisite pam_deny.so"];
+    let (decision, notes) = of(&[some.as_slice(), &["@include common-auth", OURS]].concat(), true);
+    assert!(decision == Decision::Ask && notes.len() == 1 && notes[0].ends_with("are refused"), "{notes:?}");
+    let fprint = ["auth sufficient pam_fprintd.so", "@include common-auth", OURS];
+    let (decision, notes) = of(&fprint, true);
+    assert!(decision == Decision::Ask && notes[0].contains("who pass pam_fprintd.so"), "{notes:?}");
+    let optional = ["@include common-auth", "auth optional pam_totp.so"];
+    let (decision, notes) = of(&optional, true);
+    assert!(decision == Decision::Ask && notes[0].starts_with("a wrong code gets in too"), "{notes:?}");
 }

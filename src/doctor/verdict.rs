@@ -1,0 +1,301 @@
+//! What becomes of a user at a stack, once the policy has said whether a code is due. Pure.
+
+use super::model::{Outcome, Stack, Variables, World};
+use super::modules::Role;
+use super::run::Answer;
+use super::stacks::{Action, Files, Kind};
+use super::words::named;
+
+/// The directories of those whose account stands in this host's own files.
+const LOCAL: [&str; 5] = ["pam_unix.so", "pam_unix2.so", "pam_tcb.so", "pam_extrausers.so", "pam_pwdb.so"];
+const LOCALUSER: &str = "pam_localuser.so";
+
+/// What the policy says of a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// No code.
+    Nothing,
+    /// One.
+    Code,
+    /// An enrollment.
+    Enrollment,
+    /// Nothing helps.
+    Refusal,
+}
+
+/// What becomes of the login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// They get in without a code.
+    Pass,
+    /// They get in with one.
+    Ask,
+    /// They get in once they have enrolled.
+    Enroll,
+    /// They do not get in.
+    Refuse,
+}
+
+/// Who logs in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Person {
+    /// They are in /etc/passwd.
+    pub is_local: bool,
+    /// They have shown a key.
+    pub has_key: bool,
+}
+
+/// What a stack makes of the policy's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Where nothing is said against it.
+    pub decision: Decision,
+    /// Why it is not what the policy says.
+    pub why: Option<String>,
+    /// What else it depends on, and what goes wrong besides.
+    pub notes: Vec<String>,
+}
+
+/// That of a service whose stack names us.
+pub fn verdict(files: &Files, service: &str, person: Person, due: Due) -> Verdict {
+    let mut variables = Variables::default();
+    let stack = Stack::of(files, service, Kind::Auth, &mut variables);
+    let own = person.directories(&variables);
+    let first = own.first().copied();
+    let worlds = person.worlds(&variables, first);
+    let case = Case { stack: &stack, variables: &variables, due };
+    let usual = case.usual(&worlds);
+    let (decision, why) = usual.map_or_else(|| (Decision::Refuse, Some(NO_WAY.into())), |usual| case.judge(usual));
+    let mut notes = usual.map(|usual| case.conditions(&worlds, usual, decision)).unwrap_or_default();
+    for other in own.iter().skip(1) {
+        let worlds = person.worlds(&variables, Some(*other));
+        let otherwise = case.usual(&worlds).map(|usual| case.judge(usual).0);
+        let line = variables.0.get(*other).map(|variable| named(&variable.line));
+        let differs = otherwise.filter(|otherwise| *otherwise != decision).zip(line);
+        notes.extend(differs.map(|(otherwise, line)| format!("users whom {line} knows {}", otherwise.words())));
+    }
+    notes.extend(usual.and_then(|usual| case.unheeded(usual, decision)));
+    if decision == Decision::Enroll {
+        notes.extend(not_stored(files, service, person));
+    }
+    Verdict { decision, why, notes }
+}
+
+const NO_WAY: &str = "refused by the stack: nothing in it says yes";
+
+impl Person {
+    /// Those that may know them. Where no line asks theirs, it is one of the others.
+    fn directories(self, variables: &Variables) -> Vec<usize> {
+        let is_local = |number: &usize| {
+            variables.0.get(*number).is_some_and(|variable| LOCAL.contains(&variable.line.module_name()))
+        };
+        let all = variables.0.iter().enumerate().filter(|(_, variable)| variable.role == Role::Directory);
+        let (local, others): (Vec<usize>, Vec<usize>) = all.map(|(number, _)| number).partition(is_local);
+        let (own, rest) = if self.is_local { (local, others) } else { (others, local) };
+        if own.is_empty() { rest } else { own }
+    }
+
+    /// The logins that are theirs: known to that directory alone, the plainest first.
+    fn worlds(self, variables: &Variables, own: Option<usize>) -> Vec<World> {
+        let all = || variables.0.iter().enumerate();
+        let knows = |world: &World| {
+            all().filter(|(_, variable)| variable.role == Role::Directory).all(|(number, _)| {
+                world.answer(number) == if Some(number) == own { Answer::Success } else { Answer::Unknown }
+            })
+        };
+        let says = |world: &World, number: usize, yes: bool| (world.answer(number) == Answer::Success) == yes;
+        // In a stack of keys alone one was shown.
+        let has_key = self.has_key || own.is_none();
+        let shows = |world: &World| {
+            all().filter(|(_, variable)| variable.line.is_ours()).all(|(number, _)| says(world, number, has_key))
+        };
+        let is_there = |world: &World| {
+            let asks = |variable: &str| variable == LOCALUSER;
+            all().filter(|(_, v)| asks(v.line.module_name())).all(|(number, _)| says(world, number, self.is_local))
+        };
+        let worlds: Vec<World> = variables.worlds().into_iter().filter(|w| knows(w) && shows(w)).collect();
+        // Where it makes no difference, it is not told apart.
+        match worlds.iter().any(is_there) {
+            true => worlds.into_iter().filter(is_there).collect(),
+            false => worlds,
+        }
+    }
+}
+
+struct Case<'a> {
+    stack: &'a Stack,
+    variables: &'a Variables,
+    due: Due,
+}
+
+impl Case<'_> {
+    /// The plainest login that gets in with a right code, if any does.
+    fn usual<'w>(&self, worlds: &'w [World]) -> Option<&'w World> {
+        worlds.iter().find(|world| self.stack.login(world, Answer::Success).is_in()).or(worlds.first())
+    }
+
+    /// What our line answers. One that cannot read its arguments refuses.
+    fn answer(&self) -> Answer {
+        let broken = |at: usize| self.stack.line(at).is_some_and(|line| line.options().is_err());
+        match self.due {
+            _ if self.stack.codes().any(broken) => Answer::Refuse,
+            Due::Nothing => Answer::Ignore,
+            Due::Code | Due::Enrollment => Answer::Success,
+            Due::Refusal => Answer::Refuse,
+        }
+    }
+
+    fn judge(&self, world: &World) -> (Decision, Option<String>) {
+        let outcome = self.stack.login(world, self.answer());
+        match (outcome.is_in(), outcome.asked.is_empty(), self.due) {
+            (true, true, Due::Nothing) => (Decision::Pass, None),
+            (true, true, _) => (Decision::Pass, Some(self.passes(&outcome))),
+            (true, false, Due::Nothing) => (Decision::Pass, None),
+            (true, false, Due::Code) => (Decision::Ask, None),
+            (true, false, Due::Enrollment) => (Decision::Enroll, None),
+            (true, false, Due::Refusal) => {
+                let line = self.named(outcome.asked.last());
+                (Decision::Pass, Some(format!("the stack lets in whatever pam_totp.so says: {line}")))
+            }
+            (false, false, Due::Refusal) => (Decision::Refuse, None),
+            (false, ..) => (Decision::Refuse, Some(self.refuses(&outcome))),
+        }
+    }
+
+    /// Why our line is not asked.
+    fn passes(&self, outcome: &Outcome) -> String {
+        let ours = self.stack.codes().find(|at| !outcome.reached.contains(at));
+        let by = ours.and_then(|ours| self.stack.last_before(outcome, ours));
+        format!("the stack does not come to pam_totp.so: {} ends it, or jumps over that", self.named(by.as_ref()))
+    }
+
+    /// Why everything is right and they do not get in.
+    fn refuses(&self, outcome: &Outcome) -> String {
+        let fails =
+            |at: &&usize| self.stack.line(**at).is_some_and(|line| line.control.action("ignore") != Action::Ignore);
+        let last = self.named(outcome.reached.last());
+        match (self.due, outcome.asked.iter().rfind(fails)) {
+            (Due::Nothing, Some(at)) => {
+                format!("refused by the stack: {} also fails where no code is due", self.named(Some(at)))
+            }
+            (Due::Nothing, None) if !outcome.asked.is_empty() => {
+                format!("refused by the stack: no code is due, and no line says yes then; it ends at {last}")
+            }
+            _ => format!("refused by the stack: it ends at {last}, though all is right"),
+        }
+    }
+
+    /// Each condition that by itself makes another decision.
+    fn conditions(&self, worlds: &[World], usual: &World, decision: Decision) -> Vec<String> {
+        let mut notes = Vec::new();
+        for world in worlds {
+            let mut other = self
+                .variables
+                .0
+                .iter()
+                .enumerate()
+                .filter(|(number, _)| world.answer(*number) != usual.answer(*number));
+            let (Some((number, variable)), None) = (other.next(), other.next()) else { continue };
+            let (otherwise, _) = self.judge(world);
+            if otherwise == decision {
+                continue;
+            }
+            let who = match world.answer(number) {
+                Answer::Success => format!("who pass {}", named(&variable.line)),
+                _ => format!("whom {} refuses", named(&variable.line)),
+            };
+            let note = format!("users {who} {}", otherwise.words());
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        notes
+    }
+
+    /// A code that need not be right.
+    fn unheeded(&self, world: &World, decision: Decision) -> Option<String> {
+        let wrong = self.stack.login(world, Answer::Refuse);
+        let is_free = decision == Decision::Ask && wrong.is_in();
+        is_free.then(|| format!("a wrong code gets in too: {}", self.named(wrong.asked.last())))
+    }
+
+    fn named(&self, at: Option<&usize>) -> String {
+        at.and_then(|at| self.stack.line(*at)).map_or_else(|| "its end".into(), named)
+    }
+}
+
+impl Decision {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Pass => "are not asked",
+            Self::Ask => "are asked",
+            Self::Enroll => "enroll",
+            Self::Refuse => "are refused",
+        }
+    }
+}
+
+/// What is enrolled at a login is stored by our account line.
+fn not_stored(files: &Files, service: &str, person: Person) -> Option<String> {
+    let mut variables = Variables::default();
+    let stack = Stack::of(files, service, Kind::Account, &mut variables);
+    let worlds = person.worlds(&variables, person.directories(&variables).first().copied());
+    let outcome = worlds.first().map(|world| stack.login(world, Answer::Ignore)).unwrap_or_default();
+    if !outcome.asked.is_empty() {
+        return None;
+    }
+    let why = match stack.codes().next() {
+        None => "the stack has no `account` line of pam_totp.so".to_owned(),
+        Some(ours) => {
+            let by = stack.last_before(&outcome, ours).and_then(|at| stack.line(at));
+            format!("{} ends the account stack before pam_totp.so", by.map_or_else(|| "its end".into(), named))
+        }
+    };
+    Some(format!("what is enrolled at this login is not stored: {why}"))
+}
+
+/// What a stack comes to once no code is due of anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WithoutCodes {
+    /// It refuses those who have a right password; all of them, or those whom these modules know.
+    Refuses(Vec<String>),
+    /// It lets everybody in, for the code is all that it asks for.
+    Opens,
+}
+
+/// That of a service whose stack names us; `None` where those with a right password get in, and nobody else.
+pub fn without_codes(files: &Files, service: &str) -> Option<WithoutCodes> {
+    let mut variables = Variables::default();
+    let stack = Stack::of(files, service, Kind::Auth, &mut variables);
+    let is_condition =
+        |number: &usize| variables.0.get(*number).is_some_and(|variable| matches!(variable.role, Role::Condition(_)));
+    let worlds: Vec<World> =
+        variables.worlds().into_iter().filter(|world| !world.odd.iter().any(is_condition)).collect();
+    let mut kept = false;
+    let mut lost: Vec<Vec<String>> = Vec::new();
+    for world in &worlds {
+        let [right, wrong, none] =
+            [Answer::Success, Answer::Refuse, Answer::Ignore].map(|code| stack.login(world, code));
+        if !world.is_rightful() && none.is_in() && !wrong.is_in() {
+            return Some(WithoutCodes::Opens);
+        }
+        let rightful = world.is_rightful() || !variables.has_credentials();
+        kept |= rightful && none.is_in();
+        if rightful && right.is_in() && !none.is_in() {
+            lost.push(known_by(&variables, world));
+        }
+    }
+    // By each alone, where that is enough.
+    let alone = lost.iter().any(|names| names.len() == 1);
+    let mut names: Vec<String> = lost.iter().filter(|names| !alone || names.len() == 1).flatten().cloned().collect();
+    names.sort();
+    names.dedup();
+    (!lost.is_empty()).then(|| WithoutCodes::Refuses(if kept { names } else { Vec::new() }))
+}
+
+/// The modules by which a user is known in such a login.
+fn known_by(variables: &Variables, world: &World) -> Vec<String> {
+    let known = variables.0.iter().enumerate().filter(|(number, _)| world.answer(*number) == Answer::Success);
+    let proofs = known.filter(|(_, variable)| matches!(variable.role, Role::Directory | Role::Factor));
+    proofs.map(|(_, variable)| variable.line.module_name().to_owned()).collect()
+}
