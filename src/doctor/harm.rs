@@ -97,3 +97,57 @@ impl Change {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CODE: &str = "auth requisite pam_totp.so";
+
+    fn files(lines: &[&str]) -> Files {
+        let mut files = Files::default();
+        files.add("x", "/etc/pam.d/x", &(lines.join("\n") + "\n"));
+        files
+    }
+
+    fn said(before: &[&str], after: &[&str]) -> String {
+        harm(&files(before), &files(after)).unwrap_or_default()
+    }
+
+    #[test]
+    fn who_is_worse_off_is_said() {
+        let (krb5, unix) =
+            ("auth [success=2 default=ignore] pam_krb5.so", "auth [success=1 default=ignore] pam_unix.so");
+        let end = ["auth requisite pam_deny.so", "auth required pam_permit.so"];
+        let both = [&[krb5, unix][..], &end].concat();
+        assert_eq!(said(&both, &[&both[..], &[CODE]].concat()), "");
+        let between = [&[krb5, CODE, unix][..], &end].concat();
+        assert_eq!(said(&both, &between), "x: users whom pam_krb5.so knows would get in no more");
+        assert_eq!(said(&between, &both), "x: users whom pam_unix.so knows would not be asked for a code any more");
+        let optional = [&both[..], &["auth optional pam_totp.so"]].concat();
+        let asking = [&both[..], &[CODE]].concat();
+        assert!(said(&asking, &optional).ends_with("would get in, and do not now"), "with a wrong code");
+        assert_eq!(said(&optional, &asking), "");
+    }
+
+    #[test]
+    fn what_protects_goes_on_doing_so() {
+        let (pre, post) = ("auth required pam_faillock.so preauth", "auth [default=die] pam_faillock.so authfail");
+        let before = [pre, "auth sufficient pam_unix.so", post, CODE];
+        let without = [pre, "auth requisite pam_unix.so", CODE];
+        assert_eq!(said(&before, &without), "x: pam_faillock.so would be asked no more");
+        let access = ["auth required pam_access.so", "auth requisite pam_unix.so", CODE];
+        assert_eq!(said(&access, &access[1..]), "x: pam_access.so would be asked no more");
+    }
+
+    #[test]
+    fn an_account_line_shuts_nobody_out() {
+        let account = ["auth requisite pam_unix.so", CODE, "account [success=1 default=ignore] pam_unix.so"];
+        let end = ["account requisite pam_deny.so", "account required pam_permit.so"];
+        let before = [&account[..], &end].concat();
+        let front = [&account[..2], &["account required pam_totp.so"], &account[2..], &end].concat();
+        assert_eq!(said(&before, &front), "");
+        let between = [&account[..], &["account required pam_totp.so"], &end].concat();
+        assert!(said(&before, &between).ends_with("would get in no more"));
+    }
+}

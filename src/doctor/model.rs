@@ -328,3 +328,48 @@ fn shortens(chain: &Chain, at: usize, answer: Answer) -> bool {
 pub fn is_counter(variable: &Variable) -> bool {
     counts_failures(&variable.line)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worlds(lines: &[String]) -> Vec<World> {
+        let (mut files, mut variables) = (Files::default(), Variables::default());
+        files.add("x", "/etc/pam.d/x", &lines.concat());
+        Stack::of(&files, "x", Kind::Auth, &mut variables);
+        variables.worlds()
+    }
+
+    fn conditions(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("auth [success=1 default=ignore] pam_c{number}.so\n")).collect()
+    }
+
+    #[test]
+    fn each_combination_is_tried_up_to_ten_conditions_and_each_two_beyond() {
+        assert_eq!(worlds(&conditions(3)).len(), 8);
+        assert_eq!(worlds(&conditions(10)).len(), 1024);
+        assert_eq!(worlds(&conditions(11)).len(), 1 + 11 + 55);
+        assert_eq!(worlds(&conditions(40)).iter().map(|world| world.odd.len()).max(), Some(2));
+    }
+
+    #[test]
+    fn lines_of_one_directory_and_of_one_condition_answer_alike() {
+        let twice = |line: &str| vec![format!("auth sufficient {line}\n"); 2];
+        assert_eq!(worlds(&twice("pam_unix.so")).len(), 2);
+        assert_eq!(worlds(&twice("pam_access.so accessfile=/etc/a")).len(), 2);
+        let mut two = twice("pam_access.so accessfile=/etc/a");
+        two.push("auth sufficient pam_access.so accessfile=/etc/b\n".into());
+        assert_eq!(worlds(&two).len(), 4);
+    }
+
+    #[test]
+    fn what_fails_for_good_is_no_way_to_log_in() {
+        let required = |module| format!("auth required {module}\n");
+        assert_eq!(worlds(&[required("pam_access.so"), required("pam_shells.so")]).len(), 1);
+        // But what was forgotten in between has to be tried.
+        let reset = "auth [default=reset] pam_env.so\n".to_owned();
+        assert!(worlds(&[required("pam_access.so"), reset]).len() > 1);
+        let usual = worlds(&[required("pam_unix.so"), "auth sufficient pam_u2f.so\n".into()]);
+        assert!(usual.first().is_some_and(|world| world.odd.is_empty() && !world.is_rightful()));
+    }
+}
