@@ -258,15 +258,16 @@ impl<'a> Diagnosis<'a> {
         let has = trial.has_credentials();
         let wrong = trial.wrong_code.as_ref().and_then(asked);
         let by_code = trial.code_alone.as_ref().filter(plain).and_then(asked).filter(|_| has);
-        let is_sufficient = |line: &&Line| line.control.action("success") == Action::Done;
-        if let Some(line) = wrong.or(by_code).filter(is_sufficient) {
-            ills.push(fault("sufficient", line.place(), "a right code alone, or a right password alone, is enough"));
-        } else if let Some(line) = wrong {
-            ills.push(fault("optional", line.place(), "a wrong code lets in"));
-        }
-        if let Some(line) = by_code.filter(|line| wrong.is_none() && !is_sufficient(line)) {
-            ills.push(fault("password_optional", line.place(), "a right code lets in, whatever the password is"));
-        }
+        let is_sufficient = |line: &Line| line.control.action("success") == Action::Done;
+        let enough = "a right code alone, or a right password alone, is enough";
+        ills.extend(wrong.map(|line| match is_sufficient(line) {
+            true => fault("sufficient", line.place(), enough),
+            false => fault("optional", line.place(), "a wrong code lets in"),
+        }));
+        ills.extend(by_code.map(|line| match is_sufficient(line) {
+            true => fault("sufficient", line.place(), enough),
+            false => fault("password_optional", line.place(), "a right code lets in, whatever the password is"),
+        }));
         if let Some(case) = trial.nothing.as_ref().filter(plain) {
             ills.push(self.open(case));
         } else if let Some(line) = trial.code_alone.as_ref().and_then(asked).filter(|_| !has) {

@@ -10,6 +10,9 @@ use crate::policy::{PATH, Unenrolled};
 /// Under which these findings are read.
 pub const ABOUT: &str = "stacks";
 
+/// What only the one who wrote a condition knows.
+const KEEP_OR_MOVE: &str = "# if that is meant, leave it as it is; else put the line of pam_totp.so before that one";
+
 /// Every stack that reaches us.
 pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
     let stacks = files.naming_us();
@@ -49,7 +52,10 @@ pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
             Level::Warning if ["strangers", "explain"].contains(&code) && services.iter().any(has_fault) => {
                 vec!["# first fix what else is wrong with this stack, then look again: pam-totp doctor".into()]
             }
-            _ => fix::fix(files, service, code, circumstances),
+            _ => match (code, fix::fix(files, service, code, circumstances)) {
+                ("condition", lines) if lines == fix::by_hand() => vec![KEEP_OR_MOVE.into()],
+                (_, lines) => lines,
+            },
         };
         findings.push(Finding::new(level, ABOUT, code, message).fixed_by(lines));
     }
