@@ -22,6 +22,7 @@ mod docs;
 mod doctor;
 mod door;
 mod enrollment;
+mod explain;
 mod face;
 mod failures;
 mod first_login;

@@ -355,9 +355,9 @@ fn what_a_login_comes_to_is_explained() {
         quiet(system);
         system.enrolled("alice");
         system.user("bob");
-        system.file("/etc/pam.d/common-auth", STACK);
+        system.file("/etc/pam.d/common-auth", &format!("auth requisite pam_unix.so\n{STACK}"));
         system.file("/etc/pam.d/su", "auth sufficient pam_rootok.so\n@include common-auth\n");
-        system.file("/etc/pam.d/sudo", "auth [success=1 default=ignore] pam_totp.so nullok\n");
+        system.file("/etc/pam.d/sudo", "auth requisite pam_unix.so\nauth requisite pam_totp.so nullok\n");
         system.file("/etc/pam.d/cron", "auth required pam_permit.so\n");
         system.runs(Command::new("groupadd").arg("staff-of-ours"));
         system.runs(Command::new("usermod").args(["--append", "--groups", "staff-of-ours", "bob"]));

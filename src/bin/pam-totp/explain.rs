@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use nix::errno::Errno;
+use pam_totp::account::{self, Account};
+use pam_totp::doctor::stacks::Files;
+use pam_totp::doctor::verdict::{Decision, Due, Person, Verdict, verdict};
 use pam_totp::policy::Unenrolled;
 use pam_totp::preview::{Login, Preview, Reason, Standing};
 use pam_totp::rules::{By, Ruling};
@@ -47,15 +50,47 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
         (_, (Preview::Ask(_), ruling)) => ("refuse", by(ruling)),
         (_, (Preview::Enroll { .. }, ruling)) => ("enroll", by(ruling)),
     };
+    let (decision, rule, notes) = match &stack {
+        Some(Some(_)) => at_stack(&files, &login, &account, (decision, rule)),
+        _ => (decision, rule, Vec::new()),
+    };
     let no_stack = service.filter(|_| stack.is_none()).map_or(String::new(), |service| {
         let service = clean(service);
         format!("\nThere is no /etc/pam.d/{service}: so it is where {service} asks by itself, with `pam-totp verify`.")
     });
-    Ok(Report::new(format!("{}: {decision} ({rule}){no_stack}", account.name))
+    let noted: String = notes.iter().map(|note| format!("\n{note}.")).collect();
+    Ok(Report::new(format!("{}: {decision} ({rule}){no_stack}{noted}", account.name))
         .with("user", account.name)
         .with("decision", decision)
         .with("rule", rule)
+        .with("notes", notes)
         .with("stack", stack.as_ref().map(Option::is_some)))
+}
+
+/// What the stack makes of the policy's word, and on what else that depends.
+fn at_stack(
+    files: &Files,
+    login: &Login<'_>,
+    account: &Account,
+    (decision, rule): (&'static str, String),
+) -> (&'static str, String, Vec<String>) {
+    let due = match decision {
+        "pass" => Due::Nothing,
+        "ask" => Due::Code,
+        "enroll" => Due::Enrollment,
+        _ => Due::Refusal,
+    };
+    let is_local = account::in_files().is_ok_and(|entries| entries.iter().any(|entry| entry.account == *account));
+    let has_key = login.ssh_auth.lines().any(|line| line.split(' ').next() == Some("publickey"));
+    let Verdict { decision, why, notes } = verdict(files, login.service, Person { is_local, has_key }, due);
+    let decision = match decision {
+        Decision::Pass => "pass",
+        Decision::Ask => "ask",
+        Decision::Enroll => "enroll",
+        Decision::Refuse => "refuse",
+    };
+    // The policy's own word is why no code is due, or one is.
+    (decision, why.map_or_else(|| rule.clone(), |why| format!("{why}; by the policy: {rule}")), notes)
 }
 
 /// As it stands in the policy; rules count from 1.
