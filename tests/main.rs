@@ -11,6 +11,7 @@ mod clocks;
 mod cockpit;
 mod completions;
 mod confdir;
+mod consequences;
 mod copies;
 mod corpora;
 mod counts;

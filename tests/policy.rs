@@ -158,7 +158,7 @@ fn switched_off_nobody_is_asked_and_what_was_enrolled_counts_again_afterwards() 
         system.stack(SERVICE, "auth required pam_totp.so\nauth required pam_permit.so\n");
         let alice = system.enrolled("alice");
         assert_ne!(login(system, "alice", &alice.wrong_code()), SUCCESS);
-        assert_eq!(program(system, &["policy", "disable"], "").0, 0);
+        assert_eq!(program(system, &["policy", "disable", "--yes"], "").0, 0);
         assert_eq!(login(system, "alice", ""), SUCCESS);
         let (exit, said, _) = program(system, &["policy", "enable", "--yes"], "");
         assert_eq!(exit, 0);

@@ -121,7 +121,7 @@ fn what_is_wrong_changes_nothing_and_says_what_would_be_right() {
 fn who_would_be_refused_by_it_is_counted_first() {
     throw_away(|system| {
         system.user("bob");
-        system.stack("su", "auth required pam_totp.so\n");
+        system.stack("su", "auth requisite pam_unix.so\nauth required pam_totp.so\n");
         system.policy("unenrolled = \"allow\"\n");
         let before = text();
         assert_eq!(error_code(system, &["policy", "set", "unenrolled", "deny"], ""), (2, "needs_yes".into()));

@@ -38,7 +38,7 @@ fn rescue(test: impl FnOnce(&System)) {
         system.file("/mnt/etc/group", "root:x:0:\nstaff:x:50:zoe\nusers:x:4242:\n");
         system.file("/mnt/etc/hostname", "web1.example.com\n");
         system.file("/mnt/etc/security/pam_totp.toml", POLICY);
-        system.file("/mnt/etc/pam.d/sshd", "auth requisite pam_totp.so\n");
+        system.file("/mnt/etc/pam.d/sshd", "auth requisite pam_unix.so\nauth requisite pam_totp.so\n");
         system.enrolled("alice");
         test(system);
     });

@@ -259,6 +259,8 @@ fn not_stored(files: &Files, service: &str, person: Person) -> Option<String> {
 pub enum WithoutCodes {
     /// It refuses those who have a right password; all of them, or those whom these modules know.
     Refuses(Vec<String>),
+    /// It refuses everybody, for the code is all that it asks for.
+    Closes,
     /// It lets everybody in, for the code is all that it asks for.
     Opens,
 }
@@ -290,7 +292,11 @@ pub fn without_codes(files: &Files, service: &str) -> Option<WithoutCodes> {
     let mut names: Vec<String> = lost.iter().filter(|names| !alone || names.len() == 1).flatten().cloned().collect();
     names.sort();
     names.dedup();
-    (!lost.is_empty()).then(|| WithoutCodes::Refuses(if kept { names } else { Vec::new() }))
+    match () {
+        () if lost.is_empty() => None,
+        () if !variables.has_credentials() => Some(WithoutCodes::Closes),
+        () => Some(WithoutCodes::Refuses(if kept { names } else { Vec::new() })),
+    }
 }
 
 /// The modules by which a user is known in such a login.

@@ -211,7 +211,7 @@ fn what_becomes_of_a_login_is_told_for_each_directory() {
     let open = ["auth required pam_totp.so", "auth required pam_permit.so"];
     assert_eq!(without_codes(&files("x", &open), "x"), Some(WithoutCodes::Opens));
     let alone = ["auth required pam_totp.so"];
-    assert_eq!(without_codes(&files("x", &alone), "x"), Some(WithoutCodes::Refuses(Vec::new())));
+    assert_eq!(without_codes(&files("x", &alone), "x"), Some(WithoutCodes::Closes));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod accounts;
 mod change;
 mod completions;
+mod consequences;
 mod doctor;
 mod edit;
 mod enroll;

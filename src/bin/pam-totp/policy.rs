@@ -16,12 +16,13 @@ use pam_totp::source::Source;
 use pam_totp::{store, uri, words};
 use serde_json::{Map, Value, json};
 
+use super::consequences::Off;
 use super::edit::{self, Key};
 use super::input::agrees;
 use super::people::{desk, log_change};
 use super::report::{Failure, NO, Report};
 use super::rollout::Rollout;
-use super::{accounts, explain, names, notify, policy_set};
+use super::{accounts, consequences, explain, names, notify, policy_set};
 
 /// For panels.
 pub const POLICY_CHANGED: Event<'static> = Event {
@@ -53,8 +54,13 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Switch two-factor authentication off for this host: nobody is asked for a code. Enrollments stay.
-    Disable,
+    /// Switch two-factor authentication off for this host: nobody is asked for a code. Enrollments stay. Says first
+    /// which stacks would then refuse everybody, or let everybody in.
+    Disable {
+        /// Do not ask for confirmation.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Set keys of the policy, or remove them with --unset. Comments stay; a wrong value changes nothing.
     Set(policy_set::Set),
     /// Say what happens at a login of a user, and by which rule.
@@ -81,7 +87,7 @@ pub fn run(config: Option<&Path>, command: Command, json: bool) -> Result<Report
         Command::Show => show(config),
         Command::Check { file } => check(config, file.as_deref()),
         Command::Enable { yes } => enable(config, yes, json),
-        Command::Disable => disable(config),
+        Command::Disable { yes } => disable(config, yes, json),
         Command::Set(arguments) => policy_set::set(config, &arguments, json),
         Command::Explain(arguments) => explain::explain(config, &arguments),
     }
@@ -244,8 +250,11 @@ fn enable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failur
             .into()
     };
     let state = if changed { "The policy is on." } else { "The policy was on already." };
-    Ok(Report::new(format!("{state} {effect}"))
+    let warnings = consequences::unstored(path(config), &Policy { enabled: true, ..desk.policy().clone() });
+    let warned: String = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
+    Ok(Report::new(format!("{state} {effect}{warned}"))
         .with("enabled", true)
+        .with("warnings", warnings)
         .with("changed", changed)
         .with("stacks", services)
         .with("accounts", count.accounts)
@@ -253,8 +262,14 @@ fn enable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failur
         .with("refused", count.refused))
 }
 
-fn disable(config: Option<&Path>) -> Result<Report, Failure> {
-    desk(config)?;
+fn disable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    let off = Off::of(path(config));
+    if let Some(question) = off.question().filter(|_| desk.policy().enabled && !yes) {
+        if !agrees(&question, json)? {
+            return Ok(Report::new("Nothing was changed.".into()).with("enabled", true).exiting(NO));
+        }
+    }
     let changed = set(config, "enabled", Some(false.into()), |policy| policy.enabled = false)?;
     if changed {
         log_change("switched the policy off");
@@ -263,7 +278,9 @@ fn disable(config: Option<&Path>) -> Result<Report, Failure> {
     let state = if changed { "The policy is off" } else { "The policy was off already" };
     Ok(Report::new(format!("{state}: nobody is asked for a code. Enrollments stay."))
         .with("enabled", false)
-        .with("changed", changed))
+        .with("changed", changed)
+        .with("refuse", off.refuse)
+        .with("open", off.open))
 }
 
 /// Shows or sets the name that apps show beside the account.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::desk::PolicyFault;
-use pam_totp::policy::Policy;
+use pam_totp::policy::{Policy, Unenrolled};
 use pam_totp::store;
 use pam_totp::words::clean;
 use serde_json::{Map, Value as Json, json};
@@ -12,6 +12,7 @@ use toml::Table;
 use toml_edit::{Array, Datetime, Value};
 
 use super::accounts;
+use super::consequences::{self, Off};
 use super::edit::{self, Key};
 use super::input::agrees;
 use super::notify;
@@ -100,8 +101,10 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
         };
         return Ok(report(file, &first.lines, &steps, &note, &warnings).with("dry_run", true));
     }
-    if let Some(count) = refuses {
-        if !agrees(&format!("With this change {count}\nChange the policy?"), json)? {
+    let off = (first.switches_off() && !arguments.yes).then(|| Off::of(file).question()).flatten();
+    let count = refuses.map(|count| format!("With this change {count}\nChange the policy?"));
+    for question in [off, count].into_iter().flatten() {
+        if !agrees(&question, json)? {
             return Ok(report(file, &[], &steps, "Nothing was changed.", &[]).exiting(NO));
         }
     }
@@ -124,7 +127,10 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
 fn warnings(file: &Path, edited: &Edited, steps: &[Step<'_>]) -> Vec<String> {
     let is_set = |key: &str| steps.iter().any(|step| step.key == key && step.value.is_some());
     let notify = is_set("notify").then(|| notify::judge(file, &edited.after)).flatten();
-    notify.into_iter().map(|finding| finding.message).collect()
+    let enrolls = |policy: &Policy| policy.enabled && policy.unenrolled == Some(Unenrolled::Enroll);
+    let begins = enrolls(&edited.after) && !enrolls(&edited.before);
+    let unstored = if begins { consequences::unstored(file, &edited.after) } else { Vec::new() };
+    notify.into_iter().map(|finding| finding.message).chain(unstored).collect()
 }
 
 fn report(file: &Path, lines: &[String], steps: &[Step<'_>], note: &str, warnings: &[String]) -> Report {
@@ -334,6 +340,10 @@ fn changed_lines(before: &str, after: &str) -> Vec<String> {
 }
 
 impl Edited {
+    fn switches_off(&self) -> bool {
+        self.before.enabled && !self.after.enabled
+    }
+
     /// How many users are refused from then on, where they are more than before; not looked at where nobody is asked.
     fn refuses(&self, yes: bool) -> Result<Option<String>, Failure> {
         let matters = |policy: &Policy| (policy.enabled, policy.unenrolled, policy.rules.clone());
