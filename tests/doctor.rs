@@ -9,6 +9,7 @@ mod measured;
 mod programs;
 mod room;
 mod seen;
+mod sshd;
 mod strangers;
 
 use crate::support::application::at;

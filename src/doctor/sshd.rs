@@ -1,24 +1,68 @@
-//! Does sshd ask as its stack needs it? Judges what `sshd -T` says. Pure.
+//! Does sshd ask as its stack needs it? Judges what `sshd -T` says, of all logins and of those that a `Match` is for. Pure.
 
-use super::Finding;
+pub mod config;
+mod fix;
+pub mod matches;
+pub mod methods;
+pub mod patterns;
+
+use self::config::{Block, Config, Setting, Texts};
+use self::fix::Wanted;
 use super::diagnose::Shape;
-use crate::words::clean;
+use super::{Finding, Level, quoted};
+use crate::words::{clean, deceives};
 
 const ABOUT: &str = "sshd";
-/// It sorts before what the distributions ship: for sshd the first value wins.
-const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-pam_totp.conf";
+const METHODS: &str = "authenticationmethods";
+const QUESTIONS: &str = "kbdinteractiveauthentication";
+const PASSWORD: &str = "passwordauthentication";
+const HOSTBASED: &str = "hostbasedauthentication";
+const GSSAPI: &str = "gssapiauthentication";
+const KEYS: &str = "pubkeyauthentication";
+/// What is wrong, unless it is meant so.
+const MEANT: &str = "without_code";
 
 /// What was found out about sshd.
 #[derive(Clone, Debug)]
 pub struct Sshd {
     /// What `sshd -T` printed, or why it did not.
     pub settings: Result<String, String>,
-    /// Does sshd_config read the drop-ins?
-    pub includes: bool,
-    /// `FILE:LINE` of each `Match`, behind which other values hold.
-    pub matches: Vec<String>,
+    /// sshd_config, and every file that it includes.
+    pub texts: Texts,
+    /// What was found out about each `Match`, in the order of reading.
+    pub blocks: Vec<Told>,
     /// Has root a factor?
     pub root_enrolled: bool,
+    /// Is there a key for Kerberos?
+    pub keytab: bool,
+    /// Its unit, which Debian calls ssh.
+    pub unit: &'static str,
+}
+
+/// What holds in a `Match` block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// What `sshd -T -C` printed of a connection that fits it.
+    Settings(String),
+    /// Nobody gets in there.
+    Nobody,
+    /// No connection is known that fits it, and why.
+    NoneFits(String),
+    /// It was not asked, or did not answer, and why.
+    Unread(String),
+}
+
+/// What is wrong with the settings of one kind of login.
+struct Ill {
+    level: Level,
+    code: &'static str,
+    what: String,
+    /// The keywords that it is about, that to change first.
+    keys: &'static [&'static str],
+}
+
+fn ill(level: Level, code: &'static str, keys: &'static [&'static str], what: impl Into<String>) -> Ill {
+    Ill { level, code, what: what.into(), keys }
 }
 
 /// The PAM service that sshd runs under.
@@ -30,86 +74,228 @@ fn value<'a>(settings: &'a str, key: &str) -> Option<&'a str> {
     settings.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')).map(str::trim)
 }
 
-/// Where sshd's stack has this shape.
-pub fn judge(sshd: &Sshd, shape: Shape) -> Vec<Finding> {
+fn is(settings: &str, key: &str, wanted: &str) -> bool {
+    value(settings, key).is_some_and(|value| value.eq_ignore_ascii_case(wanted))
+}
+
+/// Where sshd's stack names us; of other services `shape` tells.
+pub fn judge(sshd: &Sshd, shape: impl Fn(&str) -> Option<Shape>) -> Vec<Finding> {
     let settings = match &sshd.settings {
         Ok(settings) => settings.as_str(),
+        Err(_) if shape("sshd").is_none() => return Vec::new(),
         Err(why) => return vec![unread(why)],
     };
-    let is = |key: &str, wanted: &str| value(settings, key).is_some_and(|value| value.eq_ignore_ascii_case(wanted));
-    let mut findings = Vec::new();
-    let mut add = |finding: Finding| findings.push(finding.fixed_by(drop_in(sshd, settings, shape)));
-    let (questions, password) = (is("kbdinteractiveauthentication", "yes"), is("passwordauthentication", "yes"));
-    if !is("usepam", "yes") {
-        add(Finding::fault(ABOUT, "use_pam", "UsePAM is no: sshd does not ask PAM, so nobody is asked for a code"));
+    let Some(own) = shape(service(settings)) else { return Vec::new() };
+    let ills = ills(settings, own, sshd.keytab);
+    let mut findings: Vec<Finding> = Vec::new();
+    let wrong: Vec<&str> = ills.iter().filter(|ill| ill.level >= Level::Warning).map(|ill| ill.code).collect();
+    let fix = fix::main(sshd, &fix::wanted(settings, own, &wrong));
+    for Ill { level, code, what, .. } in &ills {
+        let fix = if *level >= Level::Warning { fix.as_slice() } else { &[] };
+        findings.push(Finding::new(*level, ABOUT, code, what).fixed_by(fix));
     }
-    if !questions && (shape != Shape::OneField || !password) {
-        let what = "KbdInteractiveAuthentication is no: nobody can be asked for a code, and passwords are refused";
-        add(Finding::fault(ABOUT, "kbd_interactive", what));
-    } else if shape == Shape::Questions && password {
-        let what = "PasswordAuthentication is yes: it has one answer for password and code, which is never right; \
-                    clients that try it first are refused, and users who are not enrolled get in by it";
-        add(Finding::warning(ABOUT, "password_authentication", what));
+    let config = Config::read(&sshd.texts);
+    for (at, told) in sshd.blocks.iter().enumerate() {
+        let Some(block) = config.blocks.get(at) else { continue };
+        let place = format!("{}:{}, {}", clean(&block.path), block.line, shown(block.text.trim()));
+        match told {
+            Told::Nobody => {}
+            Told::NoneFits(why) => findings.push(Finding::note(ABOUT, "match", not_judged(&place, why))),
+            Told::Unread(why) => {
+                findings.push(Finding::warning(ABOUT, "match", not_judged(&place, why)).fixed_by([LOOK]));
+            }
+            Told::Settings(inside) => {
+                let judged = Judged { sshd, config: &config, at, block, place: &place, inside };
+                findings.extend(judged.findings(&shape, service(settings), &ills));
+            }
+        }
     }
-    if let Some(what) = methods(value(settings, "authenticationmethods").unwrap_or("any"), shape) {
-        add(Finding::fault(ABOUT, "authentication_methods", what));
+    if findings.iter().all(|finding| finding.level < Level::Warning) {
+        findings.insert(0, Finding::fine(ABOUT, "asks PAM as its stack needs it"));
     }
-    if findings.is_empty() {
-        findings.push(Finding::fine(ABOUT, "asks PAM as its stack needs it"));
-    }
-    findings.extend(notes(sshd, settings, shape));
+    findings.extend(root(sshd, settings));
     findings
 }
 
-/// What is wrong with `AuthenticationMethods`: lists of methods that must all succeed.
-fn methods(value: &str, shape: Shape) -> Option<&'static str> {
-    let place = |list: &str, method: &str| list.split(',').position(|word| word.split(':').next() == Some(method));
-    let mut lists = value.split_whitespace();
+const LOOK: &str =
+    "sshd -T -C user=alice,host=localhost,addr=192.0.2.4,laddr=127.0.0.1,lport=22   # as somebody it is for";
+
+fn not_judged(place: &str, why: &str) -> String {
+    format!("{place}: other values may hold there, which were not judged: {}", shown(why))
+}
+
+/// What is wrong with these settings, for a stack of this shape.
+fn ills(settings: &str, shape: Shape, keytab: bool) -> Vec<Ill> {
+    let (questions, password) = (is(settings, QUESTIONS, "yes"), is(settings, PASSWORD, "yes"));
+    let mut ills = Vec::new();
+    if !is(settings, "usepam", "yes") {
+        let what = "UsePAM is no: sshd does not ask PAM, so nobody is asked for a code";
+        ills.push(ill(Level::Fault, "use_pam", &["usepam"], what));
+    }
+    if !questions && (shape != Shape::OneField || !password) {
+        let what = "KbdInteractiveAuthentication is no: nobody can be asked for a code, and passwords are refused";
+        ills.push(ill(Level::Fault, "kbd_interactive", &[QUESTIONS, PASSWORD], what));
+    } else if shape == Shape::Questions && password {
+        let what = "PasswordAuthentication is yes: it has one answer for password and code, which is never right; \
+                    clients that try it first are refused, and users who are not enrolled get in by it";
+        ills.push(ill(Level::Warning, "password_authentication", &[PASSWORD], what));
+    }
+    ills.extend(of_methods(settings, shape, keytab));
+    ills
+}
+
+/// What gets in by which list of methods.
+fn of_methods(settings: &str, shape: Shape, keytab: bool) -> Vec<Ill> {
+    let methods = value(settings, METHODS).unwrap_or("any");
+    let fault = |what: &str| vec![ill(Level::Fault, "authentication_methods", &[METHODS], what)];
+    let mut lists: Vec<&str> = methods.split_whitespace().collect();
     match shape {
+        Shape::Key if lists.iter().all(|list| methods::is_key_and_code(list)) => return Vec::new(),
+        Shape::Key if methods == "any" || lists.iter().any(|list| methods::is_free(list)) => {
+            return fault("AuthenticationMethods does not ask for key and code: a key alone lets in without a code");
+        }
         Shape::Key => {
-            let both = |list: &str| match (place(list, "publickey"), place(list, "keyboard-interactive")) {
-                (Some(key), Some(code)) => key < code,
-                _ => false,
-            };
-            let what = "AuthenticationMethods does not ask for key and code: a key alone lets in without a code";
-            (!lists.all(both)).then_some(what)
+            return fault("AuthenticationMethods does not ask for the key first: the stack refuses everybody without");
         }
-        _ if value == "any" => None,
-        Shape::Questions | Shape::OneField => {
-            let asks = |list: &str| {
-                place(list, "keyboard-interactive").is_some()
-                    || (shape == Shape::OneField && place(list, "password").is_some())
-            };
-            let what = "AuthenticationMethods has no way in by keyboard-interactive: nobody is asked for a code";
-            (!lists.any(asks)).then_some(what)
+        _ if methods == "any" => lists = vec!["publickey", "hostbased", "gssapi-with-mic"],
+        _ if !lists.iter().any(|list| methods::asks(list, shape)) => {
+            return fault("AuthenticationMethods has no way in by keyboard-interactive: nobody is asked for a code");
         }
+        _ => {}
+    }
+    // A list with a method that is off is none.
+    let is_on = |list: &&&str| {
+        [("publickey", KEYS), ("hostbased", HOSTBASED), ("gssapi", GSSAPI)]
+            .iter()
+            .all(|(method, key)| !methods::names(list, method) || is(settings, key, "yes"))
+    };
+    let free: Vec<&str> = lists.iter().filter(|list| methods::is_free(list)).filter(is_on).copied().collect();
+    free_ways(&free, keytab)
+}
+
+fn free_ways(free: &[&str], keytab: bool) -> Vec<Ill> {
+    let by = |method: &str| free.iter().any(|list| methods::names(list, method));
+    let mut ills = Vec::new();
+    if by("hostbased") {
+        let what = "a login by hostbased asks PAM for nothing, so for no code: a host that is trusted is enough";
+        ills.push(ill(Level::Warning, "hostbased", &[HOSTBASED, METHODS], what));
+    }
+    if by("gssapi") && keytab {
+        let what = "a login by GSSAPI asks PAM for nothing, so for no code: a Kerberos ticket is enough";
+        ills.push(ill(Level::Warning, "gssapi", &[GSSAPI, METHODS], what));
+    } else if by("gssapi") {
+        let what =
+            "GSSAPIAuthentication is yes: a Kerberos ticket is enough, without a code, once this host has a keytab";
+        ills.push(ill(Level::Note, "gssapi", &[GSSAPI, METHODS], what));
+    }
+    if free.contains(&"publickey") {
+        let what = "a login by key alone asks PAM for nothing, so for no code";
+        ills.push(ill(Level::Note, "key_alone", &[METHODS, KEYS], what));
+    }
+    ills
+}
+
+/// A `Match` block, and what holds in it.
+struct Judged<'a> {
+    sshd: &'a Sshd,
+    config: &'a Config,
+    at: usize,
+    block: &'a Block,
+    place: &'a str,
+    inside: &'a str,
+}
+
+impl Judged<'_> {
+    fn findings(&self, shape: impl Fn(&str) -> Option<Shape>, main: &str, of_main: &[Ill]) -> Vec<Finding> {
+        let Some(shape) = shape(service(self.inside)) else {
+            let what = "its PAM stack does not name pam_totp.so: a password alone lets in";
+            let ill = ill(Level::Fault, "pam_service", &["pamservicename"], what);
+            return self.finding(&ill, &[("PAMServiceName", main.to_owned())]).into_iter().collect();
+        };
+        let ills = ills(self.inside, shape, self.sshd.keytab).into_iter().map(|ill| self.meant(ill, shape));
+        // What all logins are told of is not told anew.
+        let is_old = |ill: &Ill| {
+            of_main.iter().any(|old| ill.level == Level::Note && old.code == ill.code && old.level == ill.level)
+        };
+        let ills: Vec<Ill> = ills.filter(|ill| !is_old(ill)).collect();
+        let (meant, wrong): (Vec<&Ill>, Vec<&Ill>) = ills.iter().partition(|ill| ill.code == MEANT);
+        let wanted = |ills: &[&Ill]| {
+            let codes: Vec<&str> = ills.iter().map(|ill| ill.code).collect();
+            fix::wanted(self.inside, shape, &codes)
+        };
+        let is_about = |ills: &[&Ill], keyword: &str| {
+            ills.iter().flat_map(|ill| ill.keys).any(|key| key.eq_ignore_ascii_case(keyword))
+        };
+        let (mut of_meant, mut of_wrong) = (wanted(&meant), wanted(&wrong));
+        of_meant.retain(|(keyword, _)| is_about(&meant, keyword));
+        of_wrong.retain(|(keyword, _)| !is_about(&meant, keyword));
+        let findings =
+            ills.iter().filter_map(|ill| self.finding(ill, if ill.code == MEANT { &of_meant } else { &of_wrong }));
+        findings.collect()
+    }
+
+    /// Somebody wrote the block for some: what lets only these in by a key may be meant so.
+    fn meant(&self, mut ill: Ill, shape: Shape) -> Ill {
+        let methods = value(self.inside, METHODS).unwrap_or("any");
+        let keys_alone = methods.split_whitespace().all(methods::is_free) && methods != "any";
+        let no_questions = ill.code == "kbd_interactive" && !is(self.inside, PASSWORD, "yes");
+        let is_meant = match ill.code {
+            "authentication_methods" => keys_alone,
+            "kbd_interactive" => no_questions && shape != Shape::Key && (methods == "any" || keys_alone),
+            _ => ill.code == "key_alone",
+        };
+        if is_meant {
+            let by = if methods == "any" { "publickey" } else { methods };
+            ill.what = format!("the logins that it is for get in by {} without a code", shown(by));
+            (ill.level, ill.code) = (Level::Warning, MEANT);
+        }
+        ill
+    }
+
+    /// The line in this block, or one around it, that is in force.
+    fn setting(&self, keyword: &str) -> Option<&Setting> {
+        let key = keyword.to_ascii_lowercase();
+        let outer = |at: &usize| self.config.blocks.get(*at).and_then(|block| block.outer);
+        let blocks = std::iter::successors(Some(self.at), outer);
+        let setting = blocks.into_iter().find_map(|at| self.config.inside(at, &key))?;
+        value(self.inside, &key)?.eq_ignore_ascii_case(&setting.value).then_some(setting)
+    }
+
+    /// `None` where another block, or none, is to blame. All that is wrong in the block is changed at once.
+    fn finding(&self, ill: &Ill, wanted: &[Wanted]) -> Option<Finding> {
+        ill.keys.iter().find_map(|key| self.setting(key))?;
+        let finding = Finding::new(ill.level, ABOUT, ill.code, format!("{}: {}", self.place, ill.what));
+        if ill.level < Level::Warning {
+            return Some(finding);
+        }
+        let changes = wanted.iter().filter_map(|wanted| Some((self.setting(wanted.0)?, wanted.clone())));
+        let changes: Vec<(&Setting, Wanted)> = changes.collect();
+        let fix = fix::inside(self.sshd, self.config, &changes);
+        Some(match ill.code {
+            _ if changes.is_empty() => {
+                let (path, line) = (&self.block.path, self.block.line);
+                finding.fixed_by([format!(
+                    "# decide what is meant there: {} +{line} {}",
+                    "${EDITOR:-vi}",
+                    quoted(path)
+                )])
+            }
+            MEANT => finding.fixed_by([format!("# only if these are to be asked too: {}", fix.join(" && "))]),
+            _ => finding.fixed_by(fix),
+        })
     }
 }
 
-fn notes(sshd: &Sshd, settings: &str, shape: Shape) -> Vec<Finding> {
-    let mut notes = Vec::new();
+fn root(sshd: &Sshd, settings: &str) -> Option<Finding> {
     let root = value(settings, "permitrootlogin").unwrap_or("no");
-    if sshd.root_enrolled && root != "yes" {
-        let what =
-            format!("PermitRootLogin is {}: by password or code root is refused, however right they are", clean(root));
-        notes.push(Finding::note(ABOUT, "permit_root_login", what));
-    }
-    let any = value(settings, "authenticationmethods").is_none_or(|methods| methods == "any");
-    if shape != Shape::Key && any && value(settings, "pubkeyauthentication") == Some("yes") {
-        notes.push(Finding::note(ABOUT, "key_alone", "a login by key alone asks PAM for nothing, so for no code"));
-    }
-    if let Some(first) = sshd.matches.first() {
-        let what = format!("behind `Match` ({}) other values may hold than those that were looked at", clean(first));
-        let look = "sshd -T -C user=alice,host=localhost,addr=192.0.2.4 | grep -iE 'usepam|kbdinter|passwordauth|authenticationm'";
-        notes.push(Finding::note(ABOUT, "match", what).fixed_by([look]));
-    }
-    notes
+    let what =
+        format!("PermitRootLogin is {}: by password or code root is refused, however right they are", clean(root));
+    (sshd.root_enrolled && root != "yes").then(|| Finding::note(ABOUT, "permit_root_login", what))
 }
 
 fn unread(why: &str) -> Finding {
-    let said: String =
-        why.chars().map(|letter| if crate::words::deceives(letter) { '?' } else { letter }).take(200).collect();
-    let finding = Finding::warning(ABOUT, "sshd_unread", format!("`sshd -T` says nothing of its settings: {said}"));
+    let what = format!("`sshd -T` says nothing of its settings: {}", shown(why));
+    let finding = Finding::warning(ABOUT, "sshd_unread", what);
     match () {
         () if why.contains("privilege separation") => finding.fixed_by(["install -d -m 755 /run/sshd"]),
         () if why.contains("hostkeys") => finding.fixed_by(["ssh-keygen -A"]),
@@ -117,81 +303,113 @@ fn unread(why: &str) -> Finding {
     }
 }
 
-/// The lines that give sshd what this shape needs.
-fn drop_in(sshd: &Sshd, settings: &str, shape: Shape) -> Vec<String> {
-    let mut lines = Vec::new();
-    let methods = value(settings, "authenticationmethods").filter(|methods| *methods != "any");
-    match (shape, methods) {
-        (Shape::Key, _) => lines.push("AuthenticationMethods publickey,keyboard-interactive:pam".to_owned()),
-        // A second answer to one question becomes a second question.
-        (Shape::Questions, Some(methods)) => {
-            let words = methods.replace("password", "keyboard-interactive:pam");
-            lines.push(format!("AuthenticationMethods {words}"));
-        }
-        _ => {}
-    }
-    lines.push("KbdInteractiveAuthentication yes".into());
-    if shape != Shape::OneField {
-        lines.push("PasswordAuthentication no".into());
-    }
-    if value(settings, "usepam") != Some("yes") {
-        lines.push("UsePAM yes".into());
-    }
-    let quoted: String = lines.iter().map(|line| format!(" {}", super::quoted(line))).collect();
-    let mut fix = Vec::new();
-    if !sshd.includes {
-        fix.push("sed -i '1i Include /etc/ssh/sshd_config.d/*.conf' /etc/ssh/sshd_config".into());
-    }
-    fix.push("install -d -m 755 /etc/ssh/sshd_config.d".into());
-    fix.push(format!("printf '%s\\n'{quoted} >{DROP_IN}"));
-    fix.push("sshd -t && systemctl reload ssh".into());
-    fix
+/// As it is, but for letters that deceive.
+fn shown(text: &str) -> String {
+    text.chars().map(|letter| if deceives(letter) { '?' } else { letter }).take(200).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Level;
 
-    const GOOD: &str = "usepam yes\nkbdinteractiveauthentication yes\npasswordauthentication no\n";
+    const GOOD: &str =
+        "usepam yes\nkbdinteractiveauthentication yes\npasswordauthentication no\npubkeyauthentication yes\n";
 
-    fn codes(settings: &str, shape: Shape) -> Vec<&'static str> {
-        let sshd = Sshd { settings: Ok(settings.into()), includes: true, matches: vec![], root_enrolled: false };
-        judge(&sshd, shape)
-            .into_iter()
-            .filter(|finding| finding.level >= Level::Warning)
-            .map(|finding| finding.code)
-            .collect()
+    fn sshd(settings: &str, main: &str, blocks: &[&str]) -> Sshd {
+        let texts = [(config::MAIN.to_owned(), main.to_owned())].into();
+        let blocks = blocks.iter().map(|lines| Told::Settings(with(GOOD, lines))).collect();
+        Sshd { settings: Ok(with(GOOD, settings)), texts, blocks, root_enrolled: false, keytab: true, unit: "ssh" }
+    }
+
+    /// These settings, but for those of the lines.
+    fn with(settings: &str, lines: &str) -> String {
+        let key = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+        let old = settings.lines().filter(|old| !lines.lines().any(|line| key(line) == key(old)));
+        old.chain(lines.lines()).map(|line| format!("{line}\n")).collect()
+    }
+
+    fn codes(sshd: &Sshd, shape: Shape) -> Vec<(Level, &'static str)> {
+        let of = |service: &str| (service == "sshd").then_some(shape);
+        let bad = judge(sshd, of).into_iter().filter(|finding| finding.level >= Level::Warning);
+        bad.map(|finding| (finding.level, finding.code)).collect()
     }
 
     #[test]
     fn each_shape_has_its_own_needs() {
-        let with = |line: &str| {
-            let key = line.split(' ').next().unwrap();
-            GOOD.lines().filter(|old| !old.starts_with(key)).map(|old| format!("{old}\n")).collect::<String>()
-                + line
-                + "\n"
-        };
-        let both = "authenticationmethods publickey,keyboard-interactive:pam";
         let (questions, one, key) = (Shape::Questions, Shape::OneField, Shape::Key);
-        let cases: [(String, Shape, &[&str]); 13] = [
-            (GOOD.into(), questions, &[]),
-            (GOOD.into(), one, &[]),
-            (GOOD.into(), key, &["authentication_methods"]),
-            (with(both), key, &[]),
-            (with(both), questions, &[]),
-            (with("authenticationmethods keyboard-interactive,publickey"), key, &["authentication_methods"]),
-            (with("authenticationmethods publickey,keyboard-interactive publickey"), key, &["authentication_methods"]),
-            (with("authenticationmethods publickey,password"), questions, &["authentication_methods"]),
-            (with("authenticationmethods publickey,password"), one, &[]),
-            (with("passwordauthentication yes"), questions, &["password_authentication"]),
-            (with("passwordauthentication yes"), one, &[]),
-            (with("kbdinteractiveauthentication no"), questions, &["kbd_interactive"]),
-            (with("usepam no"), one, &["use_pam"]),
+        let methods = Some((Level::Fault, "authentication_methods"));
+        let cases = [
+            ("", questions, None),
+            ("", one, None),
+            ("", key, methods),
+            ("authenticationmethods publickey,keyboard-interactive:pam", key, None),
+            ("authenticationmethods publickey,keyboard-interactive:pam", questions, None),
+            ("authenticationmethods keyboard-interactive,publickey", key, methods),
+            ("authenticationmethods publickey,keyboard-interactive publickey", key, methods),
+            ("authenticationmethods publickey,password", questions, methods),
+            ("authenticationmethods publickey,password", one, None),
+            ("authenticationmethods publickey", questions, methods),
+            ("authenticationmethods publickey keyboard-interactive", questions, None),
+            ("passwordauthentication yes", questions, Some((Level::Warning, "password_authentication"))),
+            ("passwordauthentication yes", one, None),
+            ("kbdinteractiveauthentication no", questions, Some((Level::Fault, "kbd_interactive"))),
+            ("passwordauthentication yes\nkbdinteractiveauthentication no", one, None),
+            ("usepam no", one, Some((Level::Fault, "use_pam"))),
+            ("hostbasedauthentication yes", questions, Some((Level::Warning, "hostbased"))),
+            ("gssapiauthentication yes", one, Some((Level::Warning, "gssapi"))),
+            ("hostbasedauthentication yes\nauthenticationmethods publickey,keyboard-interactive", questions, None),
+            (
+                "hostbasedauthentication yes\nauthenticationmethods hostbased keyboard-interactive",
+                questions,
+                Some((Level::Warning, "hostbased")),
+            ),
+            ("hostbasedauthentication no\nauthenticationmethods hostbased keyboard-interactive", questions, None),
         ];
         for (settings, shape, expected) in cases {
-            assert_eq!(codes(&settings, shape), expected, "{settings} {shape:?}");
+            let found = codes(&sshd(settings, "", &[]), shape);
+            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{settings} {shape:?}");
         }
-        assert_eq!(codes("usepam yes\npasswordauthentication yes\nkbdinteractiveauthentication no\n", one), [""; 0]);
+        let mut bare = sshd("gssapiauthentication yes", "", &[]);
+        bare.keytab = false;
+        assert_eq!(codes(&bare, questions), []);
+    }
+
+    #[test]
+    fn a_block_is_judged_by_what_stands_in_it() {
+        let (methods, both) = ("authenticationmethods", "AuthenticationMethods publickey,keyboard-interactive");
+        let cases = [
+            ("AuthenticationMethods publickey", Some((Level::Warning, "without_code"))),
+            ("authenticationmethods=\"publickey\"", Some((Level::Warning, "without_code"))),
+            ("KbdInteractiveAuthentication no", Some((Level::Warning, "without_code"))),
+            ("AuthenticationMethods password", Some((Level::Fault, "authentication_methods"))),
+            ("PasswordAuthentication yes", Some((Level::Warning, "password_authentication"))),
+            ("PAMServiceName other", Some((Level::Fault, "pam_service"))),
+            ("HostbasedAuthentication yes", Some((Level::Warning, "hostbased"))),
+            ("X11Forwarding no", None),
+            (both, None),
+        ];
+        for (line, expected) in cases {
+            let inside = line.to_ascii_lowercase().replace(['=', '"'], " ").replace("  ", " ");
+            let sshd = sshd("", &format!("Match User backup\n  {line}\n"), &[inside.trim()]);
+            assert_eq!(codes(&sshd, Shape::Questions), expected.into_iter().collect::<Vec<_>>(), "{line}");
+        }
+        // A key alone is everybody's way, or that of these.
+        let any = "Match User backup\nAuthenticationMethods any\n";
+        assert_eq!(codes(&sshd("", any, &[""]), Shape::Questions), []);
+        let strict = sshd(&format!("{methods} publickey,keyboard-interactive"), any, &["authenticationmethods any"]);
+        assert_eq!(codes(&strict, Shape::Questions), [(Level::Warning, "without_code")]);
+        // What another line sets is that line's.
+        let other = sshd("", "Match User backup\nBanner x\n", &["authenticationmethods publickey"]);
+        assert_eq!(codes(&other, Shape::Questions), []);
+    }
+
+    #[test]
+    fn a_block_that_was_not_judged_is_told_of() {
+        let mut sshd = sshd("", "Match Group x\nMatch Version y\nMatch invalid-user\n", &[]);
+        sshd.blocks = vec![Told::NoneFits("none".into()), Told::Unread("why".into()), Told::Nobody];
+        let found = judge(&sshd, |_| Some(Shape::Questions));
+        let levels: Vec<_> = found.iter().filter(|f| f.code == "match").map(|f| (f.level, f.fix.len())).collect();
+        assert_eq!(levels, [(Level::Note, 0), (Level::Warning, 1)]);
+        assert!(found.iter().any(|finding| finding.message.contains("/etc/ssh/sshd_config:2, Match Version y: ")));
     }
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod gather;
+mod server;
 
 use std::path::Path;
 
@@ -47,7 +48,7 @@ pub fn doctor(config: Option<&Path>) -> Report {
     findings.extend(pairs::judge(&files, |way| gather::is_there(&files, way)));
     findings.extend(others(&desk, &files));
     if !disk::is_entered() {
-        findings.extend(servers(&desk, &files));
+        findings.extend(servers(&desk, &files, accounts.as_ref()));
         findings.extend(host::door(&gather::door(&files, desk.policy())));
     }
     findings.extend(unseen());
@@ -232,13 +233,12 @@ fn others(desk: &Local, files: &Files) -> Vec<Finding> {
 }
 
 /// sshd and sudo, where they are installed and their stacks name us.
-fn servers(desk: &Local, files: &Files) -> Vec<Finding> {
+fn servers(desk: &Local, files: &Files, accounts: Option<&Accounts>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if Path::new("/usr/sbin/sshd").exists() && Uid::effective().is_root() {
         let root_enrolled = desk.store().and_then(|store| store.is_enrolled("root")).unwrap_or(false);
-        let facts = gather::sshd(root_enrolled);
-        let service = facts.settings.as_deref().map_or("sshd", sshd::service);
-        findings.extend(diagnose::shape(files, service).into_iter().flat_map(|shape| sshd::judge(&facts, shape)));
+        let facts = server::sshd(root_enrolled, accounts);
+        findings.extend(sshd::judge(&facts, |service| diagnose::shape(files, service)));
     }
     if Path::new("/usr/bin/sudo").exists() && diagnose::shape(files, "sudo").is_some() && Uid::effective().is_root() {
         findings.extend(host::sudo(&gather::sudo(files)));

@@ -12,7 +12,6 @@ use pam_totp::doctor::host::{Clock, Daemon, Door, Module, ModuleFile, Socket, St
 use pam_totp::doctor::modules::{self, LOCKERS, Locker};
 use pam_totp::doctor::pairs::Way;
 use pam_totp::doctor::room::Room;
-use pam_totp::doctor::sshd::Sshd;
 use pam_totp::doctor::stacks::{Files, Kind, lines};
 use pam_totp::doctor::texts::{PLACES, Text};
 use pam_totp::door::client;
@@ -124,20 +123,6 @@ pub fn labels() -> Option<String> {
     let chunks = paths.chunks(500);
     let said = chunks.filter_map(|paths| ask("stat", &[&["-c", "%C %n", "--"], paths].concat()));
     Some(said.map(|said| said.stdout).collect())
-}
-
-pub fn sshd(root_enrolled: bool) -> Sshd {
-    let settings = match ask("sshd", &["-T"]) {
-        Some(said) if said.succeeded => Ok(said.stdout),
-        Some(said) => Err(said.stderr.trim().to_owned()),
-        None => Err("it did not answer".into()),
-    };
-    let main = disk::read("/etc/ssh/sshd_config").unwrap_or_default();
-    let word = |line: &str| line.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-    let includes = main.lines().any(|line| word(line) == "include" && line.contains("sshd_config.d"));
-    let matches =
-        numbered(&config_files("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d"), |line| word(line) == "match");
-    Sshd { settings, includes, matches, root_enrolled }
 }
 
 fn config_files(main: &str, folder: &str) -> Vec<PathBuf> {
