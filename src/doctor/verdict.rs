@@ -97,29 +97,27 @@ impl Person {
 
     /// The logins that are theirs: known to that directory alone, the plainest first.
     fn worlds(self, variables: &Variables, own: Option<usize>) -> Vec<World> {
-        let all = || variables.0.iter().enumerate();
-        let knows = |world: &World| {
-            all().filter(|(_, variable)| variable.role == Role::Directory).all(|(number, _)| {
-                world.answer(number) == if Some(number) == own { Answer::Success } else { Answer::Unknown }
-            })
-        };
-        let says = |world: &World, number: usize, yes: bool| (world.answer(number) == Answer::Success) == yes;
-        // In a stack of keys alone one was shown.
-        let has_key = self.has_key || own.is_none();
-        let shows = |world: &World| {
-            all().filter(|(_, variable)| variable.line.is_ours()).all(|(number, _)| says(world, number, has_key))
-        };
-        let is_there = |world: &World| {
-            let asks = |variable: &str| variable == LOCALUSER;
-            all().filter(|(_, v)| asks(v.line.module_name())).all(|(number, _)| says(world, number, self.is_local))
-        };
-        let worlds: Vec<World> = variables.worlds().into_iter().filter(|w| knows(w) && shows(w)).collect();
-        // Where it makes no difference, it is not told apart.
-        match worlds.iter().any(is_there) {
-            true => worlds.into_iter().filter(is_there).collect(),
-            false => worlds,
+        let mut worlds = variables.worlds();
+        for (number, variable) in variables.0.iter().enumerate() {
+            let says = |yes: bool| move |world: &World| (world.answer(number) == Answer::Success) == yes;
+            worlds = match variable.role {
+                Role::Directory if Some(number) == own => preferred(worlds, says(true)),
+                Role::Directory => {
+                    preferred(preferred(worlds, says(false)), |world| world.answer(number) == Answer::Unknown)
+                }
+                // In a stack of keys alone one was shown.
+                _ if variable.line.is_ours() => preferred(worlds, says(self.has_key || own.is_none())),
+                _ if variable.line.module_name() == LOCALUSER => preferred(worlds, says(self.is_local)),
+                _ => worlds,
+            };
         }
+        worlds
     }
+}
+
+/// Those that fit; all where none does, as answers that make no difference are not told apart.
+fn preferred(worlds: Vec<World>, fits: impl Fn(&World) -> bool) -> Vec<World> {
+    if worlds.iter().any(&fits) { worlds.into_iter().filter(fits).collect() } else { worlds }
 }
 
 struct Case<'a> {
