@@ -11,6 +11,7 @@ mod room;
 mod seen;
 mod sshd;
 mod strangers;
+mod truth;
 
 use crate::support::application::at;
 use crate::support::codes::code_at;

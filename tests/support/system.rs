@@ -189,7 +189,7 @@ impl User {
 }
 
 /// The folder that holds the distribution's own modules.
-fn pam_folder() -> PathBuf {
+pub fn pam_folder() -> PathBuf {
     let folders = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"].map(PathBuf::from);
     let triplets = fs::read_dir("/usr/lib").expect("/usr/lib").map(|entry| entry.expect("an entry of /usr/lib").path());
     let mut candidates = folders.into_iter().chain(triplets).map(|folder| folder.join("security"));
