@@ -178,7 +178,10 @@ fn an_enrollment_that_no_account_line_stores_is_said() {
         };
         assert_eq!(stored(&format!("{ours}account required pam_unix.so\n")), "");
         // What another directory says of her makes no difference.
-        assert_eq!(stored(&format!("account [success=ok default=ignore] pam_sss.so\n{ours}")), "");
+        assert_eq!(
+            stored(&format!("account [success=ok default=ignore] pam_sss.so\n{ours}account required pam_unix.so\n")),
+            ""
+        );
         assert_eq!(
             stored("account required pam_unix.so\n"),
             "what is enrolled at this login is not stored: the stack has no `account` line of pam_totp.so"
