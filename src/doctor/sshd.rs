@@ -19,6 +19,8 @@ const PASSWORD: &str = "passwordauthentication";
 const HOSTBASED: &str = "hostbasedauthentication";
 const GSSAPI: &str = "gssapiauthentication";
 const KEYS: &str = "pubkeyauthentication";
+/// What is judged: blocks that set none of it need no look.
+pub const LOOKED_AT: [&str; 8] = [METHODS, QUESTIONS, PASSWORD, HOSTBASED, GSSAPI, KEYS, "usepam", "pamservicename"];
 /// What is wrong, unless it is meant so.
 const MEANT: &str = "without_code";
 
@@ -44,8 +46,10 @@ pub struct Sshd {
 pub enum Told {
     /// What `sshd -T -C` printed of a connection that fits it.
     Settings(String),
-    /// Nobody gets in there.
+    /// Nobody gets in there, or it sets nothing that is judged.
     Nobody,
+    /// So many stand before it that it was not asked about.
+    Beyond,
     /// No connection is known that fits it, and why.
     NoneFits(String),
     /// It was not asked, or did not answer, and why.
@@ -99,7 +103,7 @@ pub fn judge(sshd: &Sshd, shape: impl Fn(&str) -> Option<Shape>) -> Vec<Finding>
         let Some(block) = config.blocks.get(at) else { continue };
         let place = format!("{}:{}, {}", clean(&block.path), block.line, shown(block.text.trim()));
         match told {
-            Told::Nobody => {}
+            Told::Nobody | Told::Beyond => {}
             Told::NoneFits(why) => findings.push(Finding::note(ABOUT, "match", not_judged(&place, why))),
             Told::Unread(why) => {
                 findings.push(Finding::warning(ABOUT, "match", not_judged(&place, why)).fixed_by([LOOK]));
@@ -109,6 +113,11 @@ pub fn judge(sshd: &Sshd, shape: impl Fn(&str) -> Option<Shape>) -> Vec<Finding>
                 findings.extend(judged.findings(&shape, service(settings), &ills));
             }
         }
+    }
+    let beyond = sshd.blocks.iter().filter(|told| **told == Told::Beyond).count();
+    if beyond > 0 {
+        let what = format!("other values may hold behind the last {beyond} of the Match lines, which were not judged");
+        findings.push(Finding::warning(ABOUT, "match", what).fixed_by([LOOK]));
     }
     if findings.iter().all(|finding| finding.level < Level::Warning) {
         findings.insert(0, Finding::fine(ABOUT, "asks PAM as its stack needs it"));

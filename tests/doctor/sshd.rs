@@ -243,12 +243,15 @@ fn a_block_that_cannot_be_judged_is_told_of() {
         let found = findings(system);
         let told = found.iter().find(|finding| finding["code"] == "match").expect("a note");
         assert!(text(told, "message").contains("Match Group nobody-is-in-it: "), "{told}");
-        // Only so many are asked about, and nothing is run because of a criterion.
-        let many: String = (0..17).map(|user| format!("Match User u{user}\n Banner none\n")).collect();
+        // Only so many are asked about.
+        let many: String = (0..17).map(|user| format!("Match User u{user}\n PasswordAuthentication no\n")).collect();
         system.file("/etc/ssh/sshd_config.d/90-many.conf", &many);
         let found = bad(system);
-        assert_eq!(found.len(), 2, "{found:#?}");
-        assert!(found.iter().all(|finding| text(finding, "message").contains("it stands behind 16 others")));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(text(&found[0], "message").contains("behind the last 1 of the Match lines"), "{found:#?}");
+        // Those that set nothing of what is judged are no matter.
+        system.file("/etc/ssh/sshd_config.d/90-many.conf", &many.replace("PasswordAuthentication no", "Banner none"));
+        assert_eq!(bad(system), Vec::<Value>::new());
     });
 }
 

@@ -11,6 +11,8 @@ pub const MAIN: &str = "/etc/ssh/sshd_config";
 const FOLDER: &str = "/etc/ssh";
 /// Files in files, as deep as sshd itself goes.
 const DEPTH: usize = 16;
+/// So many files are read, those that are included again with each.
+const FILES: usize = 1000;
 
 /// Files by path.
 pub type Texts = BTreeMap<String, String>;
@@ -69,7 +71,8 @@ impl Config {
     }
 
     fn file(&mut self, texts: &Texts, path: &str, outer: Option<usize>, depth: usize) {
-        let Some(text) = texts.get(path).filter(|_| depth <= DEPTH) else { return };
+        let may_be = depth <= DEPTH && self.files.len() < FILES;
+        let Some(text) = texts.get(path).filter(|_| may_be) else { return };
         self.files.push((path.to_owned(), outer));
         let mut block = outer;
         for (line, text) in (1..).zip(text.lines()) {
@@ -105,6 +108,11 @@ impl Config {
     /// What counts in a block, as far as it stands there.
     pub fn inside(&self, block: usize, keyword: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.block == Some(block) && setting.keyword == keyword)
+    }
+
+    /// Does a line in it itself set one of these?
+    pub fn sets(&self, block: usize, keywords: &[&str]) -> bool {
+        keywords.iter().any(|keyword| self.inside(block, keyword).is_some())
     }
 
     /// What all must hold for a block: its own criteria, and those of the blocks around it.
@@ -237,6 +245,6 @@ mod tests {
         assert_eq!(criteria, ["group", "user"]);
         assert_eq!(config.criteria(2), [&("all".to_owned(), String::new())]);
         // One that includes itself ends, as sshd ends it.
-        assert!(read(&[(MAIN, "Include sshd_config\n")]).settings.is_empty());
+        assert!(read(&[(MAIN, "Include sshd_config sshd_config sshd_config\n")]).settings.is_empty());
     }
 }

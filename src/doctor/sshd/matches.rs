@@ -10,6 +10,8 @@ use crate::words::clean;
 pub const MOST: usize = 16;
 /// Nobody's, so that no other block is meant by chance.
 const NO_USER: &str = "no-such-user";
+/// So many users are compared.
+const FEW: usize = 50;
 const FAR: [&str; 2] = ["192.0.2.4", "2001:db8::4"];
 const NEAR: [&str; 2] = ["127.0.0.1", "::1"];
 
@@ -32,7 +34,7 @@ pub enum Fit {
     Unknown(String),
 }
 
-/// Made to fit all criteria of a block.
+/// Made to fit all criteria of a block, and those of others as little as can be: their values would hide its own.
 pub fn connection(config: &Config, block: usize, people: &People) -> Fit {
     const JUDGED: [&str; 8] = ["all", "user", "group", "host", "address", "localaddress", "localport", "rdomain"];
     let criteria = config.criteria(block);
@@ -42,64 +44,95 @@ pub fn connection(config: &Config, block: usize, people: &People) -> Fit {
     if let Some((other, _)) = criteria.iter().find(|(attribute, _)| !JUDGED.contains(&attribute.as_str())) {
         return Fit::Unknown(format!("nothing is known of its criterion {}", clean(other)));
     }
-    let lists = |wanted: &str| -> Vec<&str> {
-        criteria.iter().filter(|(attribute, _)| attribute == wanted).map(|(_, list)| list.as_str()).collect()
-    };
+    let search = Search { config, block, people };
     let found = [
-        ("user", user(&lists("user"), &lists("group"), people)),
-        ("host", name(&lists("host"), "host.invalid")),
-        ("addr", place(&lists("address"), FAR)),
-        ("laddr", place(&lists("localaddress"), NEAR)),
-        ("lport", name(&lists("localport"), "22")),
-        ("rdomain", name(&lists("rdomain"), "")),
+        ("user", "no user", search.user()),
+        ("host", "no host name", search.name("host", "host.invalid")),
+        ("addr", "no address", search.place("address", FAR)),
+        ("laddr", "no address of this host", search.place("localaddress", NEAR)),
+        ("lport", "no port", search.name("localport", "22")),
+        // Of these older releases know nothing.
+        ("rdomain", "no routing domain", search.name("rdomain", "").filter(|name| !name.is_empty())),
     ];
-    if let Some((what, _)) = found.iter().find(|(_, value)| value.is_none()) {
-        let what = match *what {
-            "user" => "no user",
-            "host" => "no host name",
-            "lport" => "no port",
-            "rdomain" => "no routing domain",
-            _ => "no address",
+    let mut parts = Vec::new();
+    for (key, none, value) in found {
+        match value {
+            Some(value) if value.contains(',') => return Fit::Unknown("a comma is in its patterns".into()),
+            Some(value) => parts.push(format!("{key}={value}")),
+            None if key == "rdomain" && search.lists("rdomain").is_empty() => {}
+            None => return Fit::Unknown(format!("{none} is known that it is for")),
+        }
+    }
+    Fit::One(parts.join(","))
+}
+
+struct Search<'a> {
+    config: &'a Config,
+    block: usize,
+    people: &'a People<'a>,
+}
+
+impl<'a> Search<'a> {
+    /// What must hold.
+    fn lists(&self, wanted: &str) -> Vec<&'a str> {
+        let criteria = self.config.criteria(self.block).into_iter();
+        criteria.filter(|(attribute, _)| attribute == wanted).map(|(_, list)| list.as_str()).collect()
+    }
+
+    /// What holds for other blocks.
+    fn others(&self, wanted: &'a str) -> impl Iterator<Item = &'a str> {
+        let own = self.block;
+        let others = self.config.blocks.iter().enumerate().filter(move |(at, _)| *at != own);
+        let criteria = others.flat_map(|(_, block)| &block.criteria);
+        criteria.filter(move |(attribute, _)| attribute == wanted).map(|(_, list)| list.as_str())
+    }
+
+    fn user(&self) -> Option<String> {
+        let (lists, groups) = (self.lists("user"), self.lists("group"));
+        let mut names: Vec<String> = if groups.is_empty() { made(&lists, NO_USER) } else { Vec::new() };
+        names.extend(self.people.names.iter().map(|name| (*name).to_owned()));
+        let is_one = |list: &str, name: &str| list_fits(list, |pattern| fits(pattern, name));
+        let is_in = |list: &str, name: &str| {
+            let own = (self.people.groups)(name);
+            list_fits(list, |pattern| own.iter().any(|group| fits(pattern, group)))
         };
-        return Fit::Unknown(format!("{what} is known that it is for"));
+        let fit = names
+            .into_iter()
+            .filter(|name| lists.iter().all(|list| is_one(list, name)) && groups.iter().all(|list| is_in(list, name)));
+        let others = |name: &String| {
+            let by_name = self.others("user").filter(|list| is_one(list, name)).count();
+            by_name.saturating_add(self.others("group").filter(|list| is_in(list, name)).count())
+        };
+        fit.take(FEW).min_by_key(others)
     }
-    // A comma would end it. Of routing domains older releases know nothing.
-    let parts = found.into_iter().filter_map(|(key, value)| Some((key, value.filter(|value| !value.is_empty())?)));
-    let parts: Vec<String> = parts.map(|(key, value)| format!("{key}={value}")).collect();
-    match parts.iter().any(|part| part.contains(',')) {
-        true => Fit::Unknown("a comma is in its patterns".into()),
-        false => Fit::One(parts.join(",")),
+
+    fn name(&self, attribute: &'static str, usual: &str) -> Option<String> {
+        let lists = self.lists(attribute);
+        let is_one = |list: &str, name: &str| list_fits(list, |pattern| fits(pattern, name));
+        let fit = made(&lists, usual).into_iter().filter(|name| lists.iter().all(|list| is_one(list, name)));
+        fit.min_by_key(|name| self.others(attribute).filter(|list| is_one(list, name)).count())
+    }
+
+    fn place(&self, attribute: &'static str, usual: [&str; 2]) -> Option<String> {
+        let lists = self.lists(attribute);
+        let is_in = |list: &str, address: IpAddr| list_fits(list, |pattern| address_fits(pattern, address));
+        let usual = usual.into_iter().filter_map(|text| text.parse::<IpAddr>().ok());
+        let all = usual.chain(positive(&lists).flat_map(addresses));
+        let fit = all.filter(|address| lists.iter().all(|list| is_in(list, *address)));
+        let best = fit.min_by_key(|address| self.others(attribute).filter(|list| is_in(list, *address)).count());
+        best.map(|address| address.to_string())
     }
 }
 
-fn user(lists: &[&str], groups: &[&str], people: &People) -> Option<String> {
-    let is_meant = |name: &&str| lists.iter().all(|list| list_fits(list, |pattern| fits(pattern, name)));
-    if groups.is_empty() {
-        return name(lists, NO_USER).or_else(|| people.names.iter().copied().find(is_meant).map(ToOwned::to_owned));
-    }
-    let is_member = |name: &&str| {
-        let own = (people.groups)(name);
-        let fits_one = |pattern: &str| own.iter().any(|group| fits(pattern, group));
-        groups.iter().all(|list| list_fits(list, fits_one))
-    };
-    people.names.iter().copied().filter(is_meant).find(is_member).map(ToOwned::to_owned)
+fn positive<'a>(lists: &[&'a str]) -> impl Iterator<Item = &'a str> {
+    lists.iter().flat_map(|list| list.split(',')).filter(|pattern| !pattern.starts_with('!'))
 }
 
-/// One that fits all lists, made out of their patterns.
-fn name(lists: &[&str], usual: &str) -> Option<String> {
-    let patterns = lists.iter().flat_map(|list| list.split(',')).filter(|pattern| !pattern.starts_with('!'));
-    let made = patterns.flat_map(|pattern| ["", "x", "1"].map(|part| pattern.replace('*', part).replace('?', "x")));
-    let made = made.filter(|name| !name.is_empty()).chain([usual.to_owned()]);
-    made.into_iter().find(|name| lists.iter().all(|list| list_fits(list, |pattern| fits(pattern, name))))
-}
-
-fn place(lists: &[&str], usual: [&str; 2]) -> Option<String> {
-    let usual = usual.into_iter().filter_map(|text| text.parse::<IpAddr>().ok());
-    let inside = lists.iter().flat_map(|list| list.split(',')).filter(|pattern| !pattern.starts_with('!'));
-    let mut all = usual.chain(inside.flat_map(addresses));
-    let is_meant =
-        |address: &IpAddr| lists.iter().all(|list| list_fits(list, |pattern| address_fits(pattern, *address)));
-    all.find(is_meant).map(|address| address.to_string())
+/// Names that are made out of patterns, and one that nobody has.
+fn made(lists: &[&str], usual: &str) -> Vec<String> {
+    let made =
+        positive(lists).flat_map(|pattern| ["x", "", "1"].map(|part| pattern.replace('*', part).replace('?', "x")));
+    made.filter(|name| !name.is_empty()).chain([usual.to_owned()]).collect()
 }
 
 #[cfg(test)]
@@ -130,7 +163,7 @@ mod tests {
             ("Group *,!root", is("alice", host, far, rest)),
             ("User root Group staff", unknown("no user is known that it is for")),
             ("Group nobody-is-in-it", unknown("no user is known that it is for")),
-            ("Host *.example.org", is(NO_USER, "x.example.org", far, rest).clone()),
+            ("Host *.example.org", is(NO_USER, "x.example.org", far, rest)),
             ("Address 10.0.0.0/8,!10.0.0.0/24", is(NO_USER, host, "10.127.255.255", rest)),
             ("Address *,!192.0.2.0/24", is(NO_USER, host, "2001:db8::4", rest)),
             ("LocalAddress 10.1.2.3 LocalPort 2222", is(NO_USER, host, far, "laddr=10.1.2.3,lport=2222")),
@@ -142,12 +175,25 @@ mod tests {
         for (criteria, expected) in cases {
             let texts = [(MAIN.to_owned(), format!("Match {criteria}\n"))].into();
             let fit = connection(&Config::read(&texts), 0, &people);
-            // Of a host's name the star may be nothing.
-            let fit = match fit {
-                Fit::One(text) => Fit::One(text.replace("host=.example", "host=x.example")),
-                fit => fit,
-            };
             assert_eq!(fit, expected, "{criteria}");
+        }
+    }
+
+    /// Of two that overlap, each is asked about where it alone holds.
+    #[test]
+    fn another_block_hides_none() {
+        let groups = |name: &str| if ["alice", "bob"].contains(&name) { vec!["staff".to_owned()] } else { vec![] };
+        let people = People { names: vec!["alice", "bob"], groups: &groups };
+        for (first, second, expected) in [
+            ("User alice", "Group staff", "user=bob,"),
+            ("User alice", "User alice,bob", "user=bob,"),
+            ("Group staff", "User *", "user=x,"),
+            ("Address 192.0.2.4,10.0.0.0/24", "Address 10.0.0.0/8", "addr=10.127.255.255,"),
+            ("Address 192.0.2.4", "User alice", "addr=2001:db8::4,"),
+        ] {
+            let texts = [(MAIN.to_owned(), format!("Match {first}\nMatch {second}\n"))].into();
+            let Fit::One(text) = connection(&Config::read(&texts), 1, &people) else { panic!("{first} {second}") };
+            assert!(text.contains(expected), "{first} {second}: {text}");
         }
     }
 }

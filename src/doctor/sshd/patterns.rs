@@ -116,14 +116,24 @@ fn class_of(inside: &str) -> Token {
     }
 }
 
+/// Of several stars only the last one can have taken too little.
 fn all(tokens: &[Token], text: &[char]) -> bool {
-    match (tokens, text) {
-        ([], text) => text.is_empty(),
-        ([Token::Any, rest @ ..], text) => {
-            all(rest, text) || text.split_first().is_some_and(|(_, text)| all(tokens, text))
-        }
-        (_, []) => false,
-        ([token, rest @ ..], [letter, text @ ..]) => is_meant(token, *letter) && all(rest, text),
+    let (mut tokens, mut text) = (tokens, text);
+    let mut star: Option<(&[Token], &[char])> = None;
+    loop {
+        (tokens, text) = match (tokens, text, star) {
+            ([], [], _) => return true,
+            ([Token::Any, rest @ ..], text, _) => {
+                star = Some((rest, text));
+                (rest, text)
+            }
+            ([token, rest @ ..], [letter, text @ ..], _) if is_meant(token, *letter) => (rest, text),
+            (_, _, Some((behind, [_, text @ ..]))) => {
+                star = Some((behind, text));
+                (behind, text)
+            }
+            _ => return false,
+        };
     }
 }
 
@@ -147,6 +157,9 @@ mod tests {
             ("*", "", true),
             ("a*c", "abbc", true),
             ("a?c", "ac", false),
+            ("*ab*ab", "ababcab", true),
+            ("*ab*ab", "abab ", false),
+            ("a*a*a*a*a*a*a*a*a*a*b", &"a".repeat(1000), false),
             ("[ab]", "a", false),
             ("backup-*", "backup-1", true),
             ("A", "a", false),

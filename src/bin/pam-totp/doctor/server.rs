@@ -1,5 +1,7 @@
 //! What sshd says of its settings, and the files that they stand in.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs;
 use std::path::Path;
@@ -10,7 +12,7 @@ use pam_totp::disk;
 use pam_totp::doctor::sshd::config::{Config, MAIN, Texts};
 use pam_totp::doctor::sshd::matches::{Fit, MOST, People, connection};
 use pam_totp::doctor::sshd::patterns::part_fits;
-use pam_totp::doctor::sshd::{Sshd, Told};
+use pam_totp::doctor::sshd::{LOOKED_AT, Sshd, Told};
 
 use super::super::accounts::Accounts;
 use super::ask::ask;
@@ -27,16 +29,24 @@ pub fn sshd(root_enrolled: bool, accounts: Option<&Accounts>) -> Sshd {
     let config = Config::read(&texts);
     let settings = said(&["-T"]);
     let names = accounts.into_iter().flat_map(|accounts| accounts.keys()).map(String::as_str).take(ACCOUNTS);
+    let known = RefCell::new(BTreeMap::new());
+    let groups = |name: &str| known.borrow_mut().entry(name.to_owned()).or_insert_with(|| groups(name)).clone();
     let people = People { names: names.collect(), groups: &groups };
-    let tell = |at: usize| match (&settings, connection(&config, at, &people)) {
-        (_, Fit::Nobody) => Told::Nobody,
-        (Err(_), _) => Told::Unread("sshd says nothing of its settings".into()),
-        _ if at >= MOST => Told::Unread(format!("it stands behind {MOST} others")),
-        (_, Fit::Unknown(why)) => Told::NoneFits(why),
-        (Ok(_), Fit::One(connection)) => match said(&["-T", "-C", &connection]) {
-            Ok(settings) => Told::Settings(settings),
-            Err(why) => Told::Unread(why),
-        },
+    let mut asked = 0_usize;
+    let tell = |at: usize| {
+        if !config.sets(at, &LOOKED_AT) {
+            return Told::Nobody;
+        }
+        let connection = match connection(&config, at, &people) {
+            Fit::Nobody => return Told::Nobody,
+            Fit::Unknown(why) => return Told::NoneFits(why),
+            Fit::One(connection) => connection,
+        };
+        asked = asked.saturating_add(1);
+        if asked > MOST || settings.is_err() {
+            return Told::Beyond;
+        }
+        said(&["-T", "-C", &connection]).map_or_else(Told::Unread, Told::Settings)
     };
     let blocks = (0..config.blocks.len()).map(tell).collect();
     let is_debians = ["/usr/lib/systemd/system/ssh.service", "/lib/systemd/system/ssh.service"];
