@@ -218,6 +218,35 @@ fn a_daemon_whose_codes_nobody_judges_is_named() {
         assert_eq!(told["fix"][0], "pam-totp policy set door.judges postgres,www-data", "{told}");
         paste(system, &told);
         assert_eq!(no_judge(&findings(system)), None);
+        // By other names, which their own files have.
+        shell(system, "pam-totp policy set door.judges root; rm /etc/pam.d/postgresql /etc/pam.d/nginx");
+        let places = [
+            (
+                "/etc/postgresql/15/main",
+                "pg_hba.conf",
+                "local all all trust\nhost all all all pam pamservice=data\n",
+                "postgres",
+            ),
+            ("/etc/nginx/conf.d", "web.conf", "location / {\n  auth_pam_service_name \"data\";\n}\n", "www-data"),
+            (
+                "/etc/apache2/sites-enabled",
+                "web.conf",
+                "<Location />\n  AuthPAMService data\n</Location>\n",
+                "www-data",
+            ),
+        ];
+        system.file("/etc/pam.d/data", stack);
+        assert_eq!(no_judge(&findings(system)), None, "nobody names it");
+        for (folder, name, text, account) in places {
+            fs::create_dir_all(folder).expect("a folder");
+            system.file(&format!("{folder}/{name}"), text);
+            let told = no_judge(&findings(system)).expect("a finding");
+            assert!(
+                told["message"].as_str().is_some_and(|said| said.contains(&format!("data runs as {account}"))),
+                "{told}"
+            );
+            fs::remove_file(format!("{folder}/{name}")).expect("it goes");
+        }
     });
 }
 

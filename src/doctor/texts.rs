@@ -9,8 +9,9 @@ pub struct Text {
     pub text: String,
 }
 
-/// What is read: a file, every file of a folder (`/` at the end), or each whose name begins so (`*` at the end).
-pub const PLACES: [&str; 27] = [
+/// What is read: a file, every file of a folder (`/` at the end), or each whose name begins so (`*` at the end); `/*/`
+/// is each folder there.
+pub const PLACES: [&str; 33] = [
     "/etc/proftpd/proftpd.conf",
     "/etc/proftpd/conf.d/",
     "/etc/proftpd.conf",
@@ -38,6 +39,12 @@ pub const PLACES: [&str; 27] = [
     "/etc/httpd/conf/httpd.conf",
     "/etc/httpd/conf.d/",
     "/etc/samba/smb.conf",
+    "/etc/nginx/nginx.conf",
+    "/etc/nginx/conf.d/",
+    "/etc/nginx/sites-enabled/",
+    "/etc/postgresql/*/*/pg_hba.conf",
+    "/var/lib/pgsql/data/pg_hba.conf",
+    "/var/lib/pgsql/*/data/pg_hba.conf",
 ];
 
 /// Those under a path.
@@ -60,6 +67,34 @@ fn include(line: &str) -> Option<&str> {
     let line = line.trim();
     let path = line.strip_prefix("!include_try ").or_else(|| line.strip_prefix("!include "))?;
     Some(path.trim())
+}
+
+/// The services that daemons are told to go by, each with the one that is the daemon's own.
+pub fn daemons(texts: &[Text]) -> Vec<(String, &'static str)> {
+    let mut found = Vec::new();
+    for Text { path, text } in texts {
+        let bare = |value: &String| value.trim_matches(['"', '\'', ';', ' ']).to_owned();
+        let named = |key: &str| settings(text, key, ' ').iter().map(bare).collect::<Vec<_>>();
+        let (services, own) = match path.as_str() {
+            path if path.starts_with("/etc/nginx/") => (named("auth_pam_service_name"), "nginx"),
+            path if path.starts_with("/etc/apache2/") || path.starts_with("/etc/httpd/") => {
+                (named("AuthPAMService"), "apache2")
+            }
+            path if path.ends_with("/pg_hba.conf") => (pamservices(text), "postgresql"),
+            _ => continue,
+        };
+        found.extend(services.into_iter().map(|service| (service, own)));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Those of PostgreSQL's file of clients.
+fn pamservices(text: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let words = lines.flat_map(str::split_whitespace).filter_map(|word| word.strip_prefix("pamservice="));
+    words.map(|word| word.trim_matches('"').to_owned()).collect()
 }
 
 /// The values of a key, in lines of their own; no comments.

@@ -103,7 +103,9 @@ impl Person {
             worlds = match variable.role {
                 Role::Directory if Some(number) == own => preferred(worlds, says(true)),
                 Role::Directory => {
-                    preferred(preferred(worlds, says(false)), |world| world.answer(number) == Answer::Unknown)
+                    let is_not_theirs =
+                        |world: &World| matches!(world.answer(number), Answer::Unknown | Answer::Ignore);
+                    preferred(preferred(worlds, says(false)), is_not_theirs)
                 }
                 // In a stack of keys alone one was shown.
                 _ if variable.line.is_ours() => preferred(worlds, says(self.has_key || own.is_none())),

@@ -12,8 +12,8 @@ use pam_totp::doctor::host::{Clock, Daemon, Door, Module, ModuleFile, Socket, St
 use pam_totp::doctor::modules::{self, LOCKERS, Locker};
 use pam_totp::doctor::pairs::Way;
 use pam_totp::doctor::room::Room;
-use pam_totp::doctor::stacks::{Files, Kind, lines};
-use pam_totp::doctor::texts::{PLACES, Text};
+use pam_totp::doctor::stacks::{Files, Kind, Stack, lines};
+use pam_totp::doctor::texts::{PLACES, Text, daemons};
 use pam_totp::door::client;
 use pam_totp::policy::Policy;
 
@@ -161,7 +161,10 @@ pub fn door(files: &Files, policy: &Policy) -> Door {
     let sandboxed = Path::new(POLKIT_HELPER).exists() && files.stack_of("polkit-1").is_some();
     let mut needed_by: Vec<String> = LOCKERS.iter().filter(|locker| needs_door(files, locker)).map(named).collect();
     needed_by.extend(sandboxed.then(|| "polkit-1".to_owned()));
-    let daemons: Vec<Daemon> = files.naming_us().iter().filter_map(|stack| running_as(&stack.service)).collect();
+    let named = daemons(&texts());
+    let own = |service: &str| named.iter().find(|named| named.0 == service).map(|named| named.1);
+    let running = |stack: &Stack| running_as(&stack.service, own(&stack.service));
+    let daemons: Vec<Daemon> = files.naming_us().iter().filter_map(running).collect();
     needed_by.extend(daemons.iter().map(|daemon| daemon.service.clone()));
     let (verify, root) = (socket("/run/pam_totp/verify.sock"), socket("/run/pam_totp/root.sock"));
     let own = account::by_uid(Uid::effective().as_raw()).ok().flatten();
@@ -171,9 +174,10 @@ pub fn door(files: &Files, policy: &Policy) -> Door {
     Door { verify, root, answer, needed_by, read_only, daemons, judges }
 }
 
-/// The account of a daemon that runs PAM without root.
-fn running_as(service: &str) -> Option<Daemon> {
-    let account = modules::daemon(service).iter().find(|name| matches!(account::by_name(name), Ok(Some(_))))?;
+/// The account of a daemon that runs PAM without root, be it by the service that is its own or by another one.
+fn running_as(service: &str, own: Option<&str>) -> Option<Daemon> {
+    let account =
+        modules::daemon(own.unwrap_or(service)).iter().find(|name| matches!(account::by_name(name), Ok(Some(_))))?;
     Some(Daemon { service: service.to_owned(), account: (*account).to_owned() })
 }
 
@@ -185,6 +189,11 @@ pub fn texts() -> Vec<Text> {
 
 /// A place may be a folder, or the beginning of a name.
 fn places(place: &str) -> Vec<PathBuf> {
+    if let Some((folder, rest)) = place.split_once("/*/") {
+        let folders = fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
+        return names.flat_map(|name| places(&format!("{folder}/{name}/{rest}"))).collect();
+    }
     let (folder, start) =
         match place.strip_suffix('*').map_or((place, ""), |start| start.rsplit_once('/').unwrap_or(("/", start))) {
             (file, "") if !file.ends_with('/') => return vec![file.into()],
