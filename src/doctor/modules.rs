@@ -75,7 +75,7 @@ pub const FACTORS: [&str; 29] = [
     "pam_cockpit_cert.so",
 ];
 /// Modules that give no opinion on who it is: PAM_IGNORE, or a word that nothing should hang on.
-pub const SILENT: [&str; 25] = [
+pub const SILENT: [&str; 26] = [
     "pam_env.so",
     "pam_faildelay.so",
     "pam_nologin.so",
@@ -90,6 +90,7 @@ pub const SILENT: [&str; 25] = [
     "pam_mail.so",
     "pam_tmpdir.so",
     "pam_sepermit.so",
+    "pam_selinux_permit.so",
     "pam_systemd_loadkey.so",
     "pam_gdm.so",
     "pam_gnome_keyring.so",
