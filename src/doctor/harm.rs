@@ -1,8 +1,8 @@
 //! What a change of stacks would do to those who log in: who is shut out by it, who is let in, and which protection of
 //! another module goes. Pure.
 
-use super::model::{Outcome, Stack, Variables, World, is_counter};
-use super::modules::{Role, SILENT};
+use super::model::{Outcome, Stack, Variables, World};
+use super::modules::{Role, counts_failures, is_silent, role};
 use super::run::Answer;
 use super::stacks::{Files, Kind, Line};
 use crate::words::clean;
@@ -75,15 +75,17 @@ impl Change {
 
     /// A condition that was looked at where somebody gets in, or a count of failures anywhere, and is not any more.
     fn unprotected(&self, was: &Outcome, is: &Outcome) -> Option<&Line> {
-        let (touched, touches) = (self.before.touched(was), self.after.touched(is));
-        let gone = touched.into_iter().filter(|number| !touches.contains(number));
-        let mut gone = gone.filter_map(|number| self.variables.0.get(number));
-        let is_protection = |role: Role| matches!(role, Role::Condition(_));
-        let lost = gone.find(|variable| {
-            let silent = SILENT.contains(&variable.line.module_name());
-            is_protection(variable.role) && !silent && (is_counter(variable) || (self.is_in(was) && self.is_in(is)))
-        });
-        lost.map(|variable| &variable.line)
+        let both_in = self.is_in(was) && self.is_in(is);
+        let protects = |line: &&Line| {
+            let is_condition = matches!(role("", self.kind, line), Role::Condition(_));
+            is_condition && !is_silent(line) && (both_in || counts_failures(line))
+        };
+        let asked: Vec<&Line> = is.reached.iter().filter_map(|at| self.after.line(*at)).collect();
+        let goes_on = |line: &Line| {
+            asked.iter().any(|other| other.module_name() == line.module_name() && other.arguments == line.arguments)
+        };
+        let before = was.reached.iter().filter_map(|at| self.before.line(*at)).filter(protects);
+        before.into_iter().find(|line| !goes_on(line))
     }
 
     fn who(&self, world: &World) -> String {

@@ -1,7 +1,7 @@
 //! Every login through a stack, in thought: each directory that may know the user, each other proof of who it is, each
 //! condition that may hold or not. Pure.
 
-use super::modules::{Role, counts_failures, role};
+use super::modules::{Role, counts_failures, not_known, role};
 use super::run::{Answer, Chain, Effect};
 use super::stacks::{Files, Kind, Line, Step};
 
@@ -25,6 +25,10 @@ impl Variable {
     /// Two lines of one directory, or of one condition with the same arguments, answer alike.
     fn is_of(&self, role: Role, line: &Line) -> bool {
         let same = self.line.module_name() == line.module_name();
+        // It locks an account, or does not, whatever the line is for.
+        if counts_failures(line) {
+            return same;
+        }
         let is_condition = matches!(role, Role::Condition(_));
         same && self.role == role && (!is_condition || self.line.arguments == line.arguments)
     }
@@ -43,7 +47,11 @@ enum Asks {
     /// Ours, which refuses everybody who has shown no key: by that they are known.
     Key(usize),
     Fixed(Answer),
-    Variable(usize),
+    /// A directory, or a factor.
+    Proof(usize),
+    Condition(usize),
+    /// One that counts failures: so, while it has not locked the account.
+    Counter(usize, Answer),
     Nobody,
 }
 
@@ -84,6 +92,8 @@ pub struct Outcome {
     pub reached: Vec<usize>,
     /// Those of them at which our line looked at a code.
     pub asked: Vec<usize>,
+    /// A password was right, or another proof, where it was asked for.
+    pub proved: bool,
 }
 
 impl Outcome {
@@ -111,9 +121,14 @@ impl Stack {
     fn new(steps: Vec<Step>, service: &str, kind: Kind, variables: &mut Variables) -> Self {
         let chain = Chain::new(&steps);
         let resets = steps.iter().filter_map(Step::line).any(|line| line.control.text.contains("reset"));
+        let mut certain = !resets;
         let asks = steps.iter().enumerate().map(|(at, step)| match step.line() {
             None => Asks::Nobody,
-            Some(line) => variables.asks(&chain, at, line, service, kind, resets),
+            Some(line) => {
+                let asks = variables.asks(&chain, at, line, service, kind, certain);
+                certain &= !chain.goes_elsewhere(at);
+                asks
+            }
         });
         let asks = asks.collect();
         Self { steps, asks, chain }
@@ -138,7 +153,7 @@ impl Stack {
 
     /// One login, in which our line answers `code`: right, wrong, or none is due.
     pub fn login(&self, world: &World, code: Answer) -> Outcome {
-        let (mut reached, mut asked) = (Vec::new(), Vec::new());
+        let (mut reached, mut asked, mut proved) = (Vec::new(), Vec::new(), false);
         let told = self.chain.run(|at| {
             reached.push(at);
             match self.asks.get(at).copied().unwrap_or(Asks::Nobody) {
@@ -150,23 +165,21 @@ impl Stack {
                 Asks::Key(key) if world.answer(key) != Answer::Success => Answer::Refuse,
                 Asks::Key(_) => {
                     asked.push(at);
+                    proved = true;
                     if code == Answer::Ignore { Answer::Success } else { code }
                 }
                 Asks::Fixed(answer) => answer,
-                Asks::Variable(number) => world.answer(number),
+                Asks::Proof(number) => {
+                    proved |= world.answer(number) == Answer::Success;
+                    world.answer(number)
+                }
+                Asks::Condition(number) => world.answer(number),
+                Asks::Counter(number, usual) if world.answer(number) == Answer::Success => usual,
+                Asks::Counter(..) => Answer::Refuse,
                 Asks::Nobody => Answer::Refuse,
             }
         });
-        Outcome { told, reached, asked }
-    }
-
-    /// The variables that were asked in a login.
-    pub fn touched(&self, outcome: &Outcome) -> Vec<usize> {
-        let number = |at: &usize| match self.asks.get(*at)? {
-            Asks::Variable(number) => Some(*number),
-            _ => None,
-        };
-        outcome.reached.iter().filter_map(number).collect()
+        Outcome { told, reached, asked, proved }
     }
 
     /// The last step before `end` that a login came to: what ends the stack there, or jumps over the rest.
@@ -176,7 +189,7 @@ impl Stack {
 }
 
 impl Variables {
-    fn asks(&mut self, chain: &Chain, at: usize, line: &Line, service: &str, kind: Kind, resets: bool) -> Asks {
+    fn asks(&mut self, chain: &Chain, at: usize, line: &Line, service: &str, kind: Kind, drops: bool) -> Asks {
         let role = role(service, kind, line);
         match role {
             Role::Ours => match line.options() {
@@ -187,8 +200,13 @@ impl Variables {
                 _ => Asks::Code,
             },
             Role::Fixed(answer) => Asks::Fixed(answer),
-            Role::Directory | Role::Factor | Role::Condition(_) => {
-                Asks::Variable(self.add(role, line, answers(chain, at, role, kind, resets)))
+            Role::Condition(usual) if counts_failures(line) => {
+                let answers = vec![Answer::Success, Answer::Refuse];
+                Asks::Counter(self.add(role, line, answers), usual.unwrap_or(Answer::Success))
+            }
+            Role::Condition(_) => Asks::Condition(self.add(role, line, answers(chain, at, line, role, kind, drops))),
+            Role::Directory | Role::Factor => {
+                Asks::Proof(self.add(role, line, answers(chain, at, line, role, kind, drops)))
             }
         }
     }
@@ -286,12 +304,12 @@ fn choices(old: &[usize], number: usize, count: usize) -> Vec<Vec<usize>> {
     (0..count).map(with).collect()
 }
 
-/// What this module may answer here, the usual first. Of answers with one effect one is enough, and a condition that
-/// fails for good lets nobody in whom it would not let in otherwise.
-fn answers(chain: &Chain, at: usize, role: Role, kind: Kind, resets: bool) -> Vec<Answer> {
+/// What this module may answer here, the usual first. Of answers with one effect one is enough. `certain`: each login
+/// comes here, so that a condition which fails for good lets nobody in whom it would not let in otherwise.
+fn answers(chain: &Chain, at: usize, line: &Line, role: Role, kind: Kind, certain: bool) -> Vec<Answer> {
     use Answer::{Denied, Ignore, NewPassword, Refuse, Success, Unavailable, Unknown};
     let all: Vec<Answer> = match (role, kind) {
-        (Role::Directory, Kind::Auth) => vec![Unknown, Refuse, Success, Unavailable],
+        (Role::Directory, Kind::Auth) => vec![not_known(line), Refuse, Success, Unavailable],
         (Role::Directory, _) => vec![Success, NewPassword, Unknown, Refuse, Unavailable],
         // Not set up for this user, or for nobody.
         (Role::Factor, _) => vec![Refuse, Success, Unavailable, Ignore],
@@ -299,13 +317,13 @@ fn answers(chain: &Chain, at: usize, role: Role, kind: Kind, resets: bool) -> Ve
         _ if shortens(chain, at, Success) && !fails(chain, at, Refuse) => vec![Refuse, Denied, Success],
         _ => vec![Success, Refuse, Denied],
     };
+    let is_proof = matches!(role, Role::Directory | Role::Factor);
     let mut kept: Vec<Answer> = Vec::new();
     for answer in all {
         let effect = chain.effect(at, answer);
-        let is_proof = matches!(role, Role::Directory | Role::Factor);
-        let proves = is_proof && answer == Success;
-        let is_new = proves || kept.iter().all(|known| chain.effect(at, *known) != effect);
-        if kept.is_empty() || (is_new && !kept.contains(&answer) && (is_proof || resets || !fails(chain, at, answer))) {
+        let is_new = (is_proof && answer == Success) || kept.iter().all(|known| chain.effect(at, *known) != effect);
+        let matters = is_proof || !certain || !fails(chain, at, answer);
+        if kept.is_empty() || (is_new && matters && !kept.contains(&answer)) {
             kept.push(answer);
         }
     }
@@ -322,11 +340,6 @@ fn shortens(chain: &Chain, at: usize, answer: Answer) -> bool {
         Some(Effect::Goto(target)) => target > at.saturating_add(1),
         _ => false,
     }
-}
-
-/// Does this variable count failures?
-pub fn is_counter(variable: &Variable) -> bool {
-    counts_failures(&variable.line)
 }
 
 #[cfg(test)]

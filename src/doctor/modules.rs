@@ -75,10 +75,9 @@ pub const FACTORS: [&str; 29] = [
     "pam_cockpit_cert.so",
 ];
 /// Modules that give no opinion on who it is: PAM_IGNORE, or a word that nothing should hang on.
-pub const SILENT: [&str; 26] = [
+const SILENT: [&str; 23] = [
     "pam_env.so",
     "pam_faildelay.so",
-    "pam_nologin.so",
     "pam_motd.so",
     "pam_keyinit.so",
     "pam_group.so",
@@ -89,8 +88,6 @@ pub const SILENT: [&str; 26] = [
     "pam_issue.so",
     "pam_mail.so",
     "pam_tmpdir.so",
-    "pam_sepermit.so",
-    "pam_selinux_permit.so",
     "pam_systemd_loadkey.so",
     "pam_gdm.so",
     "pam_gnome_keyring.so",
@@ -104,7 +101,7 @@ pub const SILENT: [&str; 26] = [
     "pam_afs_session.so",
 ];
 /// Modules that know not who it is, but whether they may: by group, place, time, shell.
-const CONDITIONS: [&str; 25] = [
+const CONDITIONS: [&str; 28] = [
     "pam_abl.so",
     "pam_access.so",
     "pam_alreadyloggedin.so",
@@ -118,9 +115,12 @@ const CONDITIONS: [&str; 25] = [
     "pam_limits.so",
     "pam_listfile.so",
     "pam_localuser.so",
+    "pam_nologin.so",
     "pam_rhosts.so",
     "pam_rootok.so",
     "pam_securetty.so",
+    "pam_selinux_permit.so",
+    "pam_sepermit.so",
     "pam_shells.so",
     "pam_shield.so",
     "pam_succeed_if.so",
@@ -196,10 +196,21 @@ pub fn role(service: &str, kind: Kind, line: &Line) -> Role {
         "pam_faillock.so" | "pam_echo.so" | "pam_cap.so" => usual(Answer::Success),
         // They keep the password for the session.
         "pam_gnome_keyring.so" | "pam_mount.so" if kind == Kind::Auth => usual(Answer::Success),
+        // Of members of the group it says nothing.
+        "pam_wheel.so" if !says("trust") => usual(Answer::Ignore),
         "pam_nologin.so" if says("successok") => usual(Answer::Success),
-        name if SILENT.contains(&name) => usual(Answer::Ignore),
+        "pam_nologin.so" | "pam_sepermit.so" | "pam_selinux_permit.so" => usual(Answer::Ignore),
+        _ if is_silent(line) => usual(Answer::Ignore),
         _ => Role::Condition(None),
     }
+}
+
+/// What a directory says of a user who is not one of its own.
+pub fn not_known(line: &Line) -> Answer {
+    let ignores =
+        line.arguments.iter().any(|argument| ["ignore_unknown_user", "unknown_ok"].contains(&argument.as_str()));
+    let of_authd = ["pam_authd.so", "pam_authd_exec.so"].contains(&line.module_name());
+    if ignores || of_authd { Answer::Ignore } else { Answer::Unknown }
 }
 
 /// `uid = 0`, in one of the ways to write it.
@@ -212,6 +223,11 @@ fn is_of_root(line: &Line) -> bool {
 pub fn is_known(line: &Line) -> bool {
     let name = line.module_name();
     role("", Kind::Auth, line) != Role::Condition(None) || CONDITIONS.contains(&name)
+}
+
+/// Does it say nothing of whether somebody may?
+pub fn is_silent(line: &Line) -> bool {
+    SILENT.contains(&line.module_name())
 }
 
 /// Must it go on being asked after a wrong password?
@@ -308,7 +324,7 @@ pub fn is_password(line: &Line) -> bool {
 pub fn asks_nothing(line: &Line) -> bool {
     let silent = ["pam_permit.so", "pam_deny.so", MODULE];
     let name = line.module_name();
-    silent.contains(&name) || SILENT.contains(&name) || CONDITIONS.contains(&name)
+    silent.contains(&name) || is_silent(line) || CONDITIONS.contains(&name)
 }
 
 /// The accounts as which this service may run, if it is a daemon's without root.

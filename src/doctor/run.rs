@@ -111,6 +111,13 @@ impl Chain {
         effects.get(number).copied()
     }
 
+    /// May the stack end well here, or go on elsewhere than at the next step?
+    pub fn goes_elsewhere(&self, at: usize) -> bool {
+        let next = at.saturating_add(1);
+        let effects = ANSWERS.into_iter().filter_map(|answer| self.effect(at, answer));
+        effects.into_iter().any(|effect| matches!(effect, Effect::Done(to) | Effect::Goto(to) if to != next))
+    }
+
     /// Runs it: what libpam tells the application, `None` for a refusal.
     pub fn run(&self, mut ask: impl FnMut(usize) -> Answer) -> Option<Answer> {
         let (mut at, mut impression) = (0_usize, Impression::None);

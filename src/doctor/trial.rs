@@ -100,11 +100,14 @@ impl Trial {
         if right.is_in() && right.asked.len() > 1 {
             keep(&mut self.twice, &right);
         }
-        if rightful && right.is_in() && !none.is_in() {
+        if right.is_in() && !none.is_in() && rightful && (right.proved || none.proved) {
             keep(&mut self.none_due, &none);
         }
-        if rightful && !right.is_in() && without.login(&world, Answer::Success).is_in() {
-            keep(&mut self.shut_out, &right);
+        if rightful && !right.is_in() {
+            let without = without.login(&world, Answer::Success);
+            if without.is_in() && without.proved {
+                keep(&mut self.shut_out, &right);
+            }
         }
         if !rightful && right.is_in() && !right.asked.is_empty() {
             keep(&mut self.code_alone, &right);

@@ -36,7 +36,7 @@ struct Situation {
 }
 
 /// As it is on a host where nothing is locked, closed or forbidden.
-const USUAL: [Situation; 3] = [
+const USUAL: [Situation; 2] = [
     Situation {
         first: "",
         answers: "
@@ -77,8 +77,7 @@ account alice       success  pam_rootok.so
 auth    alice       ignore   pam_exec.so type=session /bin/false
 ",
     },
-    Situation { first: "groupadd -f wheel", answers: "auth alice perm_denied pam_wheel.so\n" },
-    Situation { first: "gpasswd -a root wheel", answers: "auth alice ignore pam_wheel.so\n" },
+    Situation { first: "groupadd -f wheel && gpasswd -a root wheel", answers: "auth alice ignore pam_wheel.so\n" },
 ];
 
 /// Modules that say yes to one user and no to another, or today and not tomorrow.
