@@ -57,7 +57,7 @@ fn say_of_split(trial: &Trial, at: usize, say: &mut impl FnMut(Level, &'static s
         let between = trial.stack.steps.iter().take(judge).skip(at);
         between.filter_map(Step::line).any(is_credential)
     };
-    match asked.into_iter().find(|judge| *judge > at && trial.asks.is_some()) {
+    match asked.into_iter().find(|judge| *judge > at && trial.asks) {
         None => {
             let what = "`forward_pass` without a second line behind the password: no code is checked";
             say(Level::Fault, "forward_pass", what);

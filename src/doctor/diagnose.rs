@@ -175,15 +175,14 @@ impl<'a> Diagnosis<'a> {
     /// Right passwords that never come to our line.
     fn past(&self) -> Vec<Ill> {
         let trial = self.trial;
-        if trial.asks.is_none() && self.forwards {
+        if !trial.asks && self.forwards {
             return Vec::new();
         }
         let found = trial.past.iter().map(|(by, case)| {
             let by_line = by.and_then(|at| self.line(at));
             let by = by_line.map_or(String::new(), named);
             let odd = whom(&trial.variables, &case.world);
-            let asks = trial.asks.is_some_and(|odd| odd <= case.world.odd.len());
-            match (asks, odd.is_empty()) {
+            match (trial.asks, odd.is_empty()) {
                 (false, true) => fault(
                     "unreachable",
                     self.first_place(),

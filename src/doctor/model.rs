@@ -47,9 +47,7 @@ enum Asks {
     /// Ours, which refuses everybody who has shown no key: by that they are known.
     Key(usize),
     Fixed(Answer),
-    /// A directory, or a factor.
-    Proof(usize),
-    Condition(usize),
+    Variable(usize),
     /// One that counts failures: so, while it has not locked the account.
     Counter(usize, Answer),
     Nobody,
@@ -92,8 +90,6 @@ pub struct Outcome {
     pub reached: Vec<usize>,
     /// Those of them at which our line looked at a code.
     pub asked: Vec<usize>,
-    /// A password was right, or another proof, where it was asked for.
-    pub proved: bool,
 }
 
 impl Outcome {
@@ -153,7 +149,7 @@ impl Stack {
 
     /// One login, in which our line answers `code`: right, wrong, or none is due.
     pub fn login(&self, world: &World, code: Answer) -> Outcome {
-        let (mut reached, mut asked, mut proved) = (Vec::new(), Vec::new(), false);
+        let (mut reached, mut asked) = (Vec::new(), Vec::new());
         let told = self.chain.run(|at| {
             reached.push(at);
             match self.asks.get(at).copied().unwrap_or(Asks::Nobody) {
@@ -165,21 +161,16 @@ impl Stack {
                 Asks::Key(key) if world.answer(key) != Answer::Success => Answer::Refuse,
                 Asks::Key(_) => {
                     asked.push(at);
-                    proved = true;
                     if code == Answer::Ignore { Answer::Success } else { code }
                 }
                 Asks::Fixed(answer) => answer,
-                Asks::Proof(number) => {
-                    proved |= world.answer(number) == Answer::Success;
-                    world.answer(number)
-                }
-                Asks::Condition(number) => world.answer(number),
+                Asks::Variable(number) => world.answer(number),
                 Asks::Counter(number, usual) if world.answer(number) == Answer::Success => usual,
                 Asks::Counter(..) => Answer::Refuse,
                 Asks::Nobody => Answer::Refuse,
             }
         });
-        Outcome { told, reached, asked, proved }
+        Outcome { told, reached, asked }
     }
 
     /// The last step before `end` that a login came to: what ends the stack there, or jumps over the rest.
@@ -204,9 +195,8 @@ impl Variables {
                 let answers = vec![Answer::Success, Answer::Refuse];
                 Asks::Counter(self.add(role, line, answers), usual.unwrap_or(Answer::Success))
             }
-            Role::Condition(_) => Asks::Condition(self.add(role, line, answers(chain, at, line, role, kind, drops))),
-            Role::Directory | Role::Factor => {
-                Asks::Proof(self.add(role, line, answers(chain, at, line, role, kind, drops)))
+            Role::Directory | Role::Factor | Role::Condition(_) => {
+                Asks::Variable(self.add(role, line, answers(chain, at, line, role, kind, drops)))
             }
         }
     }

@@ -23,8 +23,8 @@ pub struct Trial {
     pub variables: Variables,
     /// Somebody gets in, whatever it takes.
     pub somebody: bool,
-    /// How many conditions it takes that somebody gets in and a code is looked at; `None` where that never is.
-    pub asks: Option<usize>,
+    /// Somebody gets in after a code was looked at.
+    pub asks: bool,
     /// What a usual login with a right code comes to: one that gets in where there is one.
     pub usual: Option<Outcome>,
     /// They get in and no code is looked at; with the line that ends the stack or jumps over ours. One for each line.
@@ -56,7 +56,7 @@ impl Trial {
             stack,
             variables,
             somebody: false,
-            asks: None,
+            asks: false,
             usual: None,
             past: Vec::new(),
             wrong_code: None,
@@ -80,9 +80,7 @@ impl Trial {
         let (wrong, none) = (with(Answer::Refuse), with(Answer::Ignore));
         self.somebody |= right.is_in() || none.is_in();
         let rightful = world.is_rightful();
-        if self.asks.is_none() && right.is_in() && !right.asked.is_empty() && (rightful || !self.has_credentials()) {
-            self.asks = Some(world.odd.len());
-        }
+        self.asks |= right.is_in() && !right.asked.is_empty() && (rightful || !self.has_credentials());
         let is_better = |usual: &Outcome| !usual.is_in() || usual.asked.is_empty();
         let is_usual = right.is_in() && !right.asked.is_empty();
         if self.usual.as_ref().is_none_or(|usual| is_better(usual) && is_usual) {
@@ -100,14 +98,13 @@ impl Trial {
         if right.is_in() && right.asked.len() > 1 {
             keep(&mut self.twice, &right);
         }
-        if right.is_in() && !none.is_in() && rightful && (right.proved || none.proved) {
+        let gets_in_without = || without.login(&world, Answer::Success).is_in();
+        // One whom another module keeps out is not to get in by this.
+        if rightful && right.is_in() && !none.is_in() && (world.odd.is_empty() || gets_in_without()) {
             keep(&mut self.none_due, &none);
         }
-        if rightful && !right.is_in() {
-            let without = without.login(&world, Answer::Success);
-            if without.is_in() && without.proved {
-                keep(&mut self.shut_out, &right);
-            }
+        if rightful && !right.is_in() && gets_in_without() {
+            keep(&mut self.shut_out, &right);
         }
         if !rightful && right.is_in() && !right.asked.is_empty() {
             keep(&mut self.code_alone, &right);

@@ -106,7 +106,7 @@ fn stacks() -> Vec<Row<'static>> {
                 .replace(&format!(" '{deny}'"), ""),
         ),
         (
-            "unreachable",
+            "sufficient_before",
             stack("sshd", &["auth required pam_unix.so", "auth sufficient pam_faillock.so authsucc", ours]),
         ),
         ("condition", stack("sshd", &["auth sufficient pam_u2f.so", "@include common-auth", ours])),
