@@ -10,6 +10,7 @@ mod programs;
 mod room;
 mod seen;
 mod sshd;
+mod sshd_read;
 mod strangers;
 mod truth;
 

@@ -39,6 +39,10 @@ fn places() -> Vec<Row> {
     let unused = "echo PermitRootLogin yes >/etc/ssh/sshd_config.d/50-unused.conf";
     let with_main = |lines: &str| format!("{without}; {unused}; printf '{lines}\\n' >>/etc/ssh/sshd_config");
     let drop_in = |lines: &str| format!("printf '{lines}\\n' >/etc/ssh/sshd_config.d/00-pam_totp.conf");
+    let key = |command: &str| {
+        let shape = "-e '/^@include common-auth/d' -e 's/pam_totp.so explain/pam_totp.so after=publickey/'";
+        format!("sed -i {shape} /etc/pam.d/sshd; {command}")
+    };
     vec![
         row(&with_main(""), &["kbd_interactive"], asked),
         row(
@@ -85,6 +89,36 @@ fn places() -> Vec<Row> {
                 "permitrootlogin no",
                 "passwordauthentication no",
             ],
+        ),
+        row(
+            &format!(
+                "{}; echo KbdInteractiveAuthentication no >/etc/ssh/sshd_config.d/00-a.conf",
+                drop_in("Subsystem own /bin/true\\nPermitRootLogin no\\nKbdInteractiveAuthentication yes")
+            ),
+            &["kbd_interactive"],
+            &["kbdinteractiveauthentication yes", "passwordauthentication no", "permitrootlogin no"],
+        ),
+        // What is not in force in our file does not become so.
+        row(
+            &format!(
+                "{}; printf '{}\\n' >/etc/ssh/sshd_config.d/00-a.conf",
+                drop_in(
+                    "AuthenticationMethods publickey keyboard-interactive\\nKbdInteractiveAuthentication yes\\nPasswordAuthentication no"
+                ),
+                "PasswordAuthentication yes\\nAuthenticationMethods publickey,keyboard-interactive"
+            ),
+            &["password_authentication"],
+            &["passwordauthentication no", "authenticationmethods publickey,keyboard-interactive"],
+        ),
+        row(
+            &key("echo AuthenticationMethods any >/etc/ssh/sshd_config.d/50-other.conf"),
+            &["authentication_methods"],
+            &["authenticationmethods publickey,keyboard-interactive:pam"],
+        ),
+        row(
+            &key("printf 'Match User alice\\n  AuthenticationMethods any # mine\\n' >>/etc/ssh/sshd_config"),
+            &["authentication_methods", "authentication_methods"],
+            &["authenticationmethods publickey,keyboard-interactive:pam"],
         ),
         row(&drop_in(""), &["kbd_interactive"], &["kbdinteractiveauthentication yes", "passwordauthentication no"]),
     ]

@@ -123,6 +123,11 @@ impl Config {
     }
 }
 
+/// What a line is about; `None` where it says nothing.
+pub fn keyword(line: &str) -> Option<String> {
+    split(line).map(|(keyword, _)| keyword)
+}
+
 /// Keyword and words of a line; `None` where it says nothing.
 fn split(line: &str) -> Option<(String, Vec<String>)> {
     let line = line.trim();

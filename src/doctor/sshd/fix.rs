@@ -2,13 +2,15 @@
 
 use super::super::diagnose::Shape;
 use super::super::quoted;
-use super::config::{Config, MAIN, Setting, Texts};
-use super::{Sshd, methods, value};
+use super::config::{Config, MAIN, Setting, Texts, keyword};
+use super::{LOOKED_AT, Sshd, methods, value};
 
 /// It sorts before what the distributions ship: for sshd the first value wins.
 const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-pam_totp.conf";
 /// For where the other one means something to a block alone.
 const BESIDE: &str = "/etc/ssh/pam_totp.conf";
+
+const METHODS: &str = "AuthenticationMethods";
 
 /// A keyword as people write it, and what it should be.
 pub type Wanted = (&'static str, String);
@@ -18,7 +20,7 @@ pub fn wanted(settings: &str, shape: Shape, codes: &[&str]) -> Vec<Wanted> {
     let methods = value(settings, "authenticationmethods").unwrap_or("any");
     let keys = codes.iter().any(|code| ["authentication_methods", "without_code"].contains(code));
     let mut wanted = vec![
-        ("AuthenticationMethods", methods::asking(methods, shape, keys)),
+        (METHODS, methods::asking(methods, shape, keys)),
         ("KbdInteractiveAuthentication", "yes".to_owned()),
         ("UsePAM", "yes".to_owned()),
     ];
@@ -41,26 +43,38 @@ pub fn wanted(settings: &str, shape: Shape, codes: &[&str]) -> Vec<Wanted> {
 
 /// Outside of all blocks.
 pub fn main(sshd: &Sshd, wanted: &[Wanted]) -> Vec<String> {
-    let config = Config::read(&sshd.texts);
-    let (target, kept) = target(&config, &sshd.texts, wanted);
-    let lines: Vec<String> = wanted.iter().map(|(keyword, value)| format!("{keyword} {value}")).chain(kept).collect();
+    let (target, lines) = file(&sshd.texts, wanted);
     let words: String = lines.iter().map(|line| format!(" {}", quoted(line))).collect();
-    let mut fix = vec![format!("printf '%s\\n'{words} >{target}")];
-    if target == DROP_IN {
-        fix.insert(0, "install -d -m 755 /etc/ssh/sshd_config.d".into());
-    }
+    let mut fix = Vec::new();
     let off = ["HostbasedAuthentication", "GSSAPIAuthentication"];
-    let off = wanted.iter().map(|(keyword, _)| *keyword).filter(|keyword| off.contains(keyword));
-    for keyword in off {
-        fix.insert(0, format!("# without {keyword} users need password and code; to keep it, leave its line out"));
+    for keyword in wanted.iter().map(|(keyword, _)| *keyword).filter(|keyword| off.contains(keyword)) {
+        fix.push(format!("# without {keyword} users need password and code; to keep it, leave its line out"));
     }
-    let mut texts = sshd.texts.clone();
-    texts.insert(target.into(), lines.join("\n"));
-    if !wins(&texts, target, wanted) {
+    if target == DROP_IN {
+        fix.push("install -d -m 755 /etc/ssh/sshd_config.d".into());
+    }
+    fix.push(format!("printf '%s\\n'{words} >{target}"));
+    if !wins(&sshd.texts, target, &lines, wanted) {
         fix.push(first_line(&sshd.texts, target));
+    }
+    if wanted.iter().any(|(keyword, _)| *keyword == METHODS) {
+        fix.extend(without_any(&Config::read(&sshd.texts), target));
     }
     fix.push(reload(sshd));
     fix
+}
+
+/// Behind a line with lists sshd refuses one with `any`, in a block too.
+fn without_any(config: &Config, target: &str) -> Vec<String> {
+    let is_any = |setting: &&Setting| setting.keyword.eq_ignore_ascii_case(METHODS) && setting.value == "any";
+    let stays = |setting: &&Setting| setting.path != target || setting.block.is_some();
+    let comment = |setting: &Setting| {
+        format!("sed -i {} {}", quoted(&format!("s/^{}$/#&/", escaped(&setting.text))), quoted(&setting.path))
+    };
+    let mut lines: Vec<String> = config.settings.iter().filter(is_any).filter(stays).map(comment).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines
 }
 
 /// Only our own file: one of theirs may never have been in use.
@@ -73,29 +87,49 @@ fn first_line(texts: &Texts, target: &str) -> String {
     format!("head -n 1 {MAIN} | grep -qxF 'Include {target}' || {insert}")
 }
 
-/// The file to write, and what stands in it beside.
-fn target(config: &Config, texts: &Texts, wanted: &[Wanted]) -> (&'static str, Vec<String>) {
-    let is_read = |block: bool| config.files.iter().any(|(path, outer)| path == DROP_IN && outer.is_some() == block);
-    let is_replaced = |line: usize| {
-        let sets = |setting: &&Setting| setting.path == DROP_IN && setting.line == line;
-        let setting = config.settings.iter().find(sets).filter(|setting| {
-            let outer = config.files.iter().find(|(path, _)| path == DROP_IN).and_then(|(_, outer)| *outer);
-            setting.block == outer
-        });
-        setting.is_some_and(|setting| wanted.iter().any(|(own, _)| own.eq_ignore_ascii_case(&setting.keyword)))
+/// The file to write, and its lines: ours, and what else it says. What has to be included once more says nothing that may
+/// not be read twice, or that was not in force.
+fn file(texts: &Texts, wanted: &[Wanted]) -> (&'static str, Vec<String>) {
+    let config = Config::read(texts);
+    let ours: Vec<String> = wanted.iter().map(|(keyword, value)| format!("{keyword} {value}")).collect();
+    let with = |others: Vec<String>| [ours.clone(), others].concat();
+    let reads: Vec<bool> =
+        config.files.iter().filter(|(path, _)| path == DROP_IN).map(|(_, block)| block.is_none()).collect();
+    let others = kept(&config, texts, DROP_IN, wanted);
+    let is_in_force = |line: &String| match keyword(line) {
+        Some(keyword) if LOOKED_AT.contains(&keyword.as_str()) => {
+            config.main(&keyword).is_some_and(|setting| setting.path == DROP_IN && setting.text == *line)
+        }
+        keyword => keyword.is_none(),
     };
-    let lines = (1..).zip(texts.get(DROP_IN).map(String::as_str).unwrap_or_default().lines());
-    let kept = lines.filter(|(line, text)| !text.trim().is_empty() && !is_replaced(*line));
-    let kept: Vec<String> = kept.map(|(_, text)| text.to_owned()).collect();
-    match (is_read(false), is_read(true)) {
-        (true, _) => (DROP_IN, kept),
-        (false, true) if kept.iter().any(|line| !line.trim().starts_with('#')) => (BESIDE, Vec::new()),
-        _ => (DROP_IN, Vec::new()),
+    match reads.contains(&true) && wins(texts, DROP_IN, &with(others.clone()), wanted) {
+        _ if reads.is_empty() => (DROP_IN, ours),
+        false if !others.iter().all(is_in_force) => (BESIDE, with(kept(&config, texts, BESIDE, wanted))),
+        _ => (DROP_IN, with(others)),
     }
 }
 
-fn wins(texts: &Texts, target: &str, wanted: &[Wanted]) -> bool {
-    let config = Config::read(texts);
+/// What it says of other things than are wanted now.
+fn kept(config: &Config, texts: &Texts, target: &str, wanted: &[Wanted]) -> Vec<String> {
+    let outer = config.files.iter().find(|(path, _)| path == target).and_then(|(_, outer)| *outer);
+    let own = |setting: &&Setting| setting.path == target && setting.block == outer;
+    let replaced: Vec<usize> = config
+        .settings
+        .iter()
+        .filter(own)
+        .filter(|setting| wanted.iter().any(|(keyword, _)| keyword.eq_ignore_ascii_case(&setting.keyword)))
+        .map(|setting| setting.line)
+        .collect();
+    let lines = (1..).zip(texts.get(target).map(String::as_str).unwrap_or_default().lines());
+    let kept = lines.filter(|(line, text)| !text.trim().is_empty() && !replaced.contains(line));
+    kept.map(|(_, text)| text.to_owned()).collect()
+}
+
+/// Would these lines be in force there, as things are included now?
+fn wins(texts: &Texts, target: &str, lines: &[String], wanted: &[Wanted]) -> bool {
+    let mut texts = texts.clone();
+    texts.insert(target.to_owned(), lines.join("\n"));
+    let config = Config::read(&texts);
     let is_ours = |(keyword, _): &Wanted| {
         config.main(&keyword.to_ascii_lowercase()).is_some_and(|setting| setting.path == target)
     };
