@@ -269,39 +269,40 @@ pub enum WithoutCodes {
 pub fn without_codes(files: &Files, service: &str) -> Option<WithoutCodes> {
     let mut variables = Variables::default();
     let stack = Stack::of(files, service, Kind::Auth, &mut variables);
-    let is_condition =
-        |number: &usize| variables.0.get(*number).is_some_and(|variable| matches!(variable.role, Role::Condition(_)));
-    let worlds: Vec<World> =
-        variables.worlds().into_iter().filter(|world| !world.odd.iter().any(is_condition)).collect();
-    let mut kept = false;
-    let mut lost: Vec<Vec<String>> = Vec::new();
-    for world in &worlds {
-        let [right, wrong, none] =
-            [Answer::Success, Answer::Refuse, Answer::Ignore].map(|code| stack.login(world, code));
-        if !world.is_rightful() && none.is_in() && !wrong.is_in() {
-            return Some(WithoutCodes::Opens);
-        }
-        let rightful = world.is_rightful() || !variables.has_credentials();
-        kept |= rightful && none.is_in();
-        if rightful && right.is_in() && !none.is_in() {
-            lost.push(known_by(&variables, world));
+    if opens(&stack, &variables) {
+        return Some(WithoutCodes::Opens);
+    }
+    let directories = variables.0.iter().enumerate().filter(|(_, variable)| variable.role == Role::Directory);
+    let mut known_by: Vec<(Option<usize>, &str)> =
+        directories.map(|(number, variable)| (Some(number), variable.line.module_name())).collect();
+    if known_by.is_empty() {
+        known_by.push((None, ""));
+    }
+    let case = Case { stack: &stack, variables: &variables, due: Due::Nothing };
+    let (mut kept, mut lost) = (false, Vec::new());
+    for (own, name) in known_by {
+        let person = Person { is_local: LOCAL.contains(&name), has_key: false };
+        let worlds = person.worlds(&variables, own);
+        let Some(usual) = case.usual(&worlds).filter(|usual| stack.login(usual, Answer::Success).is_in()) else {
+            continue;
+        };
+        match stack.login(usual, Answer::Ignore).is_in() {
+            true => kept = true,
+            false => lost.push(name.to_owned()),
         }
     }
-    // By each alone, where that is enough.
-    let alone = lost.iter().any(|names| names.len() == 1);
-    let mut names: Vec<String> = lost.iter().filter(|names| !alone || names.len() == 1).flatten().cloned().collect();
-    names.sort();
-    names.dedup();
     match () {
         () if lost.is_empty() => None,
         () if !variables.has_credentials() => Some(WithoutCodes::Closes),
-        () => Some(WithoutCodes::Refuses(if kept { names } else { Vec::new() })),
+        () => Some(WithoutCodes::Refuses(if kept { lost } else { Vec::new() })),
     }
 }
 
-/// The modules by which a user is known in such a login.
-fn known_by(variables: &Variables, world: &World) -> Vec<String> {
-    let known = variables.0.iter().enumerate().filter(|(number, _)| world.answer(*number) == Answer::Success);
-    let proofs = known.filter(|(_, variable)| matches!(variable.role, Role::Directory | Role::Factor));
-    proofs.map(|(_, variable)| variable.line.module_name().to_owned()).collect()
+/// Does somebody get in who has proved nothing, and only because no code is due?
+fn opens(stack: &Stack, variables: &Variables) -> bool {
+    let is_condition =
+        |number: &usize| variables.0.get(*number).is_some_and(|variable| matches!(variable.role, Role::Condition(_)));
+    let worlds = variables.worlds();
+    let mut usual = worlds.iter().filter(|world| !world.is_rightful() && !world.odd.iter().any(is_condition));
+    usual.any(|world| stack.login(world, Answer::Ignore).is_in() && !stack.login(world, Answer::Refuse).is_in())
 }

@@ -2,6 +2,7 @@
 //! stand-in for each module, and what the doctor says of each.
 
 mod code;
+mod explained;
 mod explorer;
 mod modules;
 mod places;
