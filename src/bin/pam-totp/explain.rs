@@ -58,7 +58,7 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
         let service = clean(service);
         format!("\nThere is no /etc/pam.d/{service}: so it is where {service} asks by itself, with `pam-totp verify`.")
     });
-    let noted: String = notes.iter().map(|note| format!("\n{note}.")).collect();
+    let noted: String = notes.iter().map(|note| format!("\nnote: {note}.")).collect();
     Ok(Report::new(format!("{}: {decision} ({rule}){no_stack}{noted}", account.name))
         .with("user", account.name)
         .with("decision", decision)
