@@ -136,6 +136,8 @@ fn not_judged(place: &str, why: &str) -> String {
 /// What is wrong with these settings, for a stack of this shape.
 fn ills(settings: &str, shape: Shape, keytab: bool) -> Vec<Ill> {
     let (questions, password) = (is(settings, QUESTIONS, "yes"), is(settings, PASSWORD, "yes"));
+    let methods = value(settings, METHODS).unwrap_or("any");
+    let by_password = methods == "any" || methods.split_whitespace().any(|list| methods::names(list, "password"));
     let mut ills = Vec::new();
     if !is(settings, "usepam", "yes") {
         let what = "UsePAM is no: sshd does not ask PAM, so nobody is asked for a code";
@@ -144,7 +146,7 @@ fn ills(settings: &str, shape: Shape, keytab: bool) -> Vec<Ill> {
     if !questions && (shape != Shape::OneField || !password) {
         let what = "KbdInteractiveAuthentication is no: nobody can be asked for a code, and passwords are refused";
         ills.push(ill(Level::Fault, "kbd_interactive", &[QUESTIONS, PASSWORD], what));
-    } else if shape == Shape::Questions && password {
+    } else if shape == Shape::Questions && password && by_password {
         let what = "PasswordAuthentication is yes: it has one answer for password and code, which is never right; \
                     clients that try it first are refused, and users who are not enrolled get in by it";
         ills.push(ill(Level::Warning, "password_authentication", &[PASSWORD], what));
@@ -289,6 +291,9 @@ impl Judged<'_> {
                     quoted(path)
                 )])
             }
+            MEANT if fix.iter().any(|line| line.starts_with('#')) => {
+                finding.fixed_by(fix.into_iter().filter(|line| line.starts_with('#')))
+            }
             MEANT => finding.fixed_by([format!("# only if these are to be asked too: {}", fix.join(" && "))]),
             _ => finding.fixed_by(fix),
         })
@@ -361,6 +366,8 @@ mod tests {
             ("authenticationmethods publickey keyboard-interactive", questions, None),
             ("passwordauthentication yes", questions, Some((Level::Warning, "password_authentication"))),
             ("passwordauthentication yes", one, None),
+            // No list has it.
+            ("passwordauthentication yes\nauthenticationmethods publickey,keyboard-interactive", questions, None),
             ("kbdinteractiveauthentication no", questions, Some((Level::Fault, "kbd_interactive"))),
             ("passwordauthentication yes\nkbdinteractiveauthentication no", one, None),
             ("usepam no", one, Some((Level::Fault, "use_pam"))),

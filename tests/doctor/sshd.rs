@@ -102,13 +102,11 @@ fn places() -> Vec<Row> {
         row(
             &format!(
                 "{}; printf '{}\\n' >/etc/ssh/sshd_config.d/00-a.conf",
-                drop_in(
-                    "AuthenticationMethods publickey keyboard-interactive\\nKbdInteractiveAuthentication yes\\nPasswordAuthentication no"
-                ),
-                "PasswordAuthentication yes\\nAuthenticationMethods publickey,keyboard-interactive"
+                drop_in("PubkeyAuthentication yes\\nKbdInteractiveAuthentication yes\\nPasswordAuthentication no"),
+                "PasswordAuthentication yes\\nPubkeyAuthentication no"
             ),
             &["password_authentication"],
-            &["passwordauthentication no", "authenticationmethods publickey,keyboard-interactive"],
+            &["passwordauthentication no", "pubkeyauthentication no"],
         ),
         row(
             &key("echo AuthenticationMethods any >/etc/ssh/sshd_config.d/50-other.conf"),

@@ -29,7 +29,7 @@ pub fn is_key_and_code(list: &str) -> bool {
     matches!((place(KEY), place(ASKS)), (Some(key), Some(code)) if key < code)
 }
 
-/// Is it more than a key that asks for no code?
+/// Is this method, or one that begins like it, among them?
 pub fn names(list: &str, method: &str) -> bool {
     words(list).any(|word| word.starts_with(method))
 }
