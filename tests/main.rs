@@ -68,6 +68,7 @@ mod rules_at_work;
 mod secrets;
 mod set;
 mod sshd;
+mod stack;
 mod su;
 mod sudo;
 mod support;

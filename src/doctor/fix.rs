@@ -1,66 +1,14 @@
 //! How to fix a stack: changes are tried in thought, and the first that fixes it and harms no other stack is shown. Pure.
 
 use super::diagnose::{Circumstances, ills};
+use super::edits::{Edit, Put, applied, shell};
 use super::harm;
 use super::modules::{counts_failures, is_credential};
-use super::quoted;
 use super::run::distance;
 use super::stacks::{Action, Control, Files, Kind, Line, STACKS, Step, What};
 
 /// Stacks that were tried with their applications.
 const EXAMPLES: &str = "/usr/local/share/doc/pam_totp/examples/pam.d";
-
-/// One change of one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Edit {
-    path: String,
-    at: (usize, usize),
-    put: Put,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Put {
-    Instead(String),
-    Before(String),
-    Behind(String),
-    Comment,
-}
-
-impl Edit {
-    pub(super) fn new(line: &Line, put: Put) -> Self {
-        Self { path: line.path.clone(), at: line.at, put }
-    }
-
-    /// The same change of another file with these lines.
-    pub(super) fn in_file(&self, path: &str) -> Self {
-        Self { path: path.to_owned(), ..self.clone() }
-    }
-
-    fn instead(old: &Line, new: &Line) -> Self {
-        Self { path: old.path.clone(), at: old.at, put: Put::Instead(new.print()) }
-    }
-
-    fn behind(line: &Line, text: &str) -> Self {
-        Self { path: line.path.clone(), at: line.at, put: Put::Behind(text.to_owned()) }
-    }
-
-    fn comment(line: &Line) -> Self {
-        Self { path: line.path.clone(), at: line.at, put: Put::Comment }
-    }
-
-    /// As a command of sed's.
-    fn command(&self) -> String {
-        let (first, last) = self.at;
-        let range = if first == last { first.to_string() } else { format!("{first},{last}") };
-        let text = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n");
-        match &self.put {
-            Put::Instead(line) => format!("{range}c\\{}", text(line)),
-            Put::Before(line) => format!("{first}i\\{}", text(line)),
-            Put::Behind(line) => format!("{last}a\\{}", text(line)),
-            Put::Comment => format!("{range}s/^/#/"),
-        }
-    }
-}
 
 /// The commands that fix this of a service.
 pub fn fix(files: &Files, service: &str, code: &str, circumstances: &Circumstances) -> Vec<String> {
@@ -98,42 +46,6 @@ fn ailments(files: &Files, service: &str, circumstances: &Circumstances) -> Vec<
     let codes: Vec<&str> = ills(files, service, circumstances).iter().map(|ill| ill.code).collect();
     let lesser = codes.contains(&"explain").then_some("strangers");
     codes.into_iter().chain(lesser).collect()
-}
-
-/// The files with the changes, from the last line up.
-pub(super) fn applied(files: &Files, edits: &[Edit]) -> Option<Files> {
-    let mut files = files.clone();
-    // What goes behind the same line keeps its order.
-    let mut edits: Vec<&Edit> = edits.iter().rev().collect();
-    edits.sort_by_key(|edit| std::cmp::Reverse(edit.at.1));
-    for edit in edits {
-        let text = files.text_mut(&edit.path)?;
-        let mut lines: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
-        let (first, last) = edit.at;
-        match &edit.put {
-            Put::Instead(line) => drop(lines.splice(first.checked_sub(1)?..last, [line.clone()])),
-            Put::Before(line) => lines.insert(first.checked_sub(1)?, line.clone()),
-            Put::Behind(line) => lines.insert(last.min(lines.len()), line.clone()),
-            Put::Comment => lines.get_mut(first.checked_sub(1)?..last)?.iter_mut().for_each(|line| line.insert(0, '#')),
-        }
-        *text = lines.join("\n");
-        text.push('\n');
-    }
-    Some(files)
-}
-
-/// One command for each file; sed counts the lines as they were.
-pub(super) fn shell(edits: &[Edit]) -> Vec<String> {
-    let mut paths: Vec<&str> = edits.iter().map(|edit| edit.path.as_str()).collect();
-    paths.dedup();
-    let command = |path: &&str| {
-        let commands = edits.iter().filter(|edit| edit.path == **path);
-        let commands: String = commands.map(|edit| format!(" -e {}", quoted(&edit.command()))).collect();
-        format!("sed -i{commands} {}", quoted(path))
-    };
-    paths.sort_unstable();
-    paths.dedup();
-    paths.iter().map(command).collect()
 }
 
 struct Patient<'a> {

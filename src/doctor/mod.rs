@@ -4,6 +4,7 @@
 pub mod arguments;
 pub mod asking;
 pub mod diagnose;
+mod edits;
 pub mod fix;
 pub mod harm;
 pub mod host;
@@ -17,11 +18,13 @@ pub mod programs;
 pub mod remember;
 pub mod room;
 pub mod run;
+pub mod setup;
 pub mod sshd;
 pub mod stacks;
 pub mod store;
 pub mod texts;
 pub mod trial;
+pub mod undo;
 pub mod verdict;
 mod words;
 

@@ -1,7 +1,7 @@
 //! Every login through a stack, in thought: each directory that may know the user, each other proof of who it is, each
 //! condition that may hold or not. Pure.
 
-use super::modules::{Role, counts_failures, not_known, role};
+use super::modules::{Role, counts_failures, is_silent, not_known, role};
 use super::run::{Answer, Chain, Effect};
 use super::stacks::{Files, Kind, Line, Step};
 
@@ -219,6 +219,17 @@ impl Variables {
     /// Is there anything among them by which a user is known?
     pub fn has_credentials(&self) -> bool {
         self.0.iter().any(|variable| !variable.is_condition())
+    }
+
+    /// The conditions that do not hold as usual in a world.
+    pub fn conditions(&self, world: &World) -> Vec<usize> {
+        let is_condition = |number: &usize| self.0.get(*number).is_some_and(Variable::is_condition);
+        world.odd.iter().copied().filter(is_condition).collect()
+    }
+
+    /// Does a module answer there as it was never seen to?
+    pub fn is_strange(&self, world: &World) -> bool {
+        world.odd.iter().any(|number| self.0.get(*number).is_some_and(|variable| is_silent(&variable.line)))
     }
 
     /// Every way in which a login may go, the plainest first.

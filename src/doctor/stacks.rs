@@ -125,6 +125,26 @@ impl Files {
         self.0.entry(name.to_owned()).or_insert_with(|| File { path: path.to_owned(), text: text.to_owned() });
     }
 
+    /// Puts a file in the place of the one with this name.
+    pub fn put(&mut self, name: &str, path: &str, text: &str) {
+        self.0.insert(name.to_owned(), File { path: path.to_owned(), text: text.to_owned() });
+    }
+
+    /// The text of a service's own file.
+    pub fn text(&self, service: &str) -> Option<&str> {
+        self.0.get(service).map(|file| file.text.as_str())
+    }
+
+    /// The text of the file with this path.
+    pub fn text_at(&self, path: &str) -> Option<&str> {
+        self.0.values().find(|file| file.path == path).map(|file| file.text.as_str())
+    }
+
+    /// The paths of all files.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(|file| file.path.as_str())
+    }
+
     /// The text of the file with this path, to be changed.
     pub fn text_mut(&mut self, path: &str) -> Option<&mut String> {
         self.0.values_mut().find(|file| file.path == path).map(|file| &mut file.text)
@@ -237,6 +257,18 @@ impl Step {
 }
 
 impl Line {
+    /// One that stands in no file.
+    pub fn read(text: &str) -> Self {
+        line("", (0, 0), text).unwrap_or_else(|| Self {
+            path: String::new(),
+            at: (0, 0),
+            kind_word: String::new(),
+            control: Control::read(""),
+            module: String::new(),
+            arguments: Vec::new(),
+        })
+    }
+
     /// The module without its folder.
     pub fn module_name(&self) -> &str {
         self.module.rsplit('/').next().unwrap_or_default()
@@ -342,7 +374,7 @@ fn action(word: &str) -> Option<(String, Action)> {
 }
 
 /// The lines of a file; a backslash at the end of one goes on in the next.
-fn parse(path: &str, text: &str) -> Vec<Line> {
+pub(super) fn parse(path: &str, text: &str) -> Vec<Line> {
     let (mut lines, mut whole, mut first) = (Vec::new(), String::new(), 1);
     for (number, physical) in (1_usize..).zip(text.lines()) {
         if whole.is_empty() {

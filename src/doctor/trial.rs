@@ -1,5 +1,7 @@
 //! A service's logins, all tried in thought, and the first of each kind that goes wrong. Pure.
 
+use std::collections::BTreeSet;
+
 use super::model::{Outcome, Stack, Variables, World};
 use super::run::Answer;
 use super::stacks::{Files, Kind};
@@ -67,20 +69,27 @@ impl Trial {
             twice: None,
             strangers: Vec::new(),
         };
+        // The conditions under which somebody gets in where our lines are not there.
+        let gets_in = |world: &&World| world.is_rightful() && without.login(world, Answer::Success).is_in();
+        let open: BTreeSet<Vec<usize>> =
+            worlds.iter().filter(gets_in).map(|world| trial.variables.conditions(world)).collect();
         for world in worlds {
-            trial.logs_in(world, &without);
+            let is_open = open.contains(&trial.variables.conditions(&world));
+            trial.logs_in(world, &without, is_open);
         }
         trial
     }
 
-    fn logs_in(&mut self, world: World, without: &Stack) {
+    fn logs_in(&mut self, world: World, without: &Stack, is_open: bool) {
         let right = self.stack.login(&world, Answer::Success);
         // Where our line is not asked, its answer changes nothing.
         let with = |code| if right.asked.is_empty() { right.clone() } else { self.stack.login(&world, code) };
         let (wrong, none) = (with(Answer::Refuse), with(Answer::Ignore));
-        self.somebody |= right.is_in() || none.is_in();
         let rightful = world.is_rightful();
-        self.asks |= right.is_in() && !right.asked.is_empty() && (rightful || !self.has_credentials());
+        // What never says yes does not keep a stack open.
+        let strange = self.variables.is_strange(&world);
+        self.somebody |= !strange && (right.is_in() || none.is_in());
+        self.asks |= !strange && right.is_in() && !right.asked.is_empty() && (rightful || !self.has_credentials());
         let is_better = |usual: &Outcome| !usual.is_in() || usual.asked.is_empty();
         let is_usual = right.is_in() && !right.asked.is_empty();
         if self.usual.as_ref().is_none_or(|usual| is_better(usual) && is_usual) {
@@ -98,12 +107,11 @@ impl Trial {
         if right.is_in() && right.asked.len() > 1 {
             keep(&mut self.twice, &right);
         }
-        let gets_in_without = || without.login(&world, Answer::Success).is_in();
         // One whom another module keeps out is not to get in by this.
-        if rightful && right.is_in() && !none.is_in() && (world.odd.is_empty() || gets_in_without()) {
+        if rightful && !strange && right.is_in() && !none.is_in() && (world.odd.is_empty() || is_open) {
             keep(&mut self.none_due, &none);
         }
-        if rightful && !right.is_in() && gets_in_without() {
+        if rightful && !strange && !right.is_in() && without.login(&world, Answer::Success).is_in() {
             keep(&mut self.shut_out, &right);
         }
         if !rightful && right.is_in() && !right.asked.is_empty() {

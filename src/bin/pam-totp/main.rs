@@ -31,6 +31,7 @@ mod rescue;
 mod resync;
 mod rollout;
 mod set;
+mod stack;
 mod stacks;
 mod sweep;
 mod target;
@@ -117,6 +118,9 @@ enum Command {
     /// Show, check and change the policy: who needs a code on this host.
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Have a PAM stack ask for codes, or not any more.
+    #[command(subcommand)]
+    Stack(stack::Command),
     /// Check the clock, files, policy, PAM stacks and sshd, and print the commands that fix what it finds. Exit 1 on
     /// a fault.
     Doctor,
@@ -304,6 +308,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Rename { old, new } => change::rename(config, &old, &new),
         Command::Import(arguments) => import::import(config, &arguments, cli.json),
         Command::Policy(command) => policy::run(config, command, cli.json),
+        Command::Stack(command) => stack::run(config, &command, cli.json),
         Command::Doctor => Ok(doctor::doctor(config).unwrapped()),
         Command::Issuer { name } => policy::issuer(config, name.as_deref()),
         Command::Notify => notify::notify(),

@@ -1,0 +1,245 @@
+//! `stack add` and `stack remove`: lines for codes in the files of PAM stacks, put there and taken away again.
+
+use std::fs;
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use nix::unistd::Uid;
+use pam_totp::desk::{Desk, Local};
+use pam_totp::disk;
+use pam_totp::doctor::diagnose::Shape;
+use pam_totp::doctor::setup::{self, Change, Plan, Wanted};
+use pam_totp::doctor::stacks::Files;
+use pam_totp::doctor::{one_field, undo};
+use pam_totp::store;
+use pam_totp::words::clean;
+use serde_json::{Value, json};
+
+use super::input::agrees;
+use super::people::{desk_anyway, log_change};
+use super::report::{Failure, NO, Report};
+use super::rollout::Rollout;
+use super::{accounts, stacks};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Have a PAM stack ask for a code after the password. Changes nothing where somebody would be locked out or let in
+    /// by it.
+    Add(Add),
+    /// Take the lines of pam_totp.so out of a PAM stack, and put back what they replaced.
+    Remove(Remove),
+}
+
+#[derive(Args)]
+pub struct Add {
+    /// The PAM service: the name of a file in /etc/pam.d.
+    service: String,
+    /// For programs with one field: users type the password and right behind it the code.
+    #[arg(long, conflicts_with = "key")]
+    one_field: bool,
+    /// For sshd behind `AuthenticationMethods publickey,keyboard-interactive:pam`: a key and a code, no password.
+    #[arg(long)]
+    key: bool,
+    /// For programs at the network that tell PAM no address, such as mail servers.
+    #[arg(long)]
+    remote: bool,
+    /// With the module arguments that this service has.
+    #[arg(long, value_name = "SERVICE", conflicts_with_all = ["one_field", "key"])]
+    like: Option<String>,
+    /// Show the lines that would change; write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do it without asking, also where users are refused by it.
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Args)]
+pub struct Remove {
+    /// The PAM service: the name of a file in /etc/pam.d.
+    service: String,
+    /// Show the lines that would change; write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub fn run(config: Option<&Path>, command: &Command, json: bool) -> Result<Report, Failure> {
+    match command {
+        Command::Add(arguments) => add(config, arguments, json),
+        Command::Remove(arguments) => remove(arguments),
+    }
+}
+
+fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Failure> {
+    let service = known(&arguments.service)?;
+    let shape = match (arguments.one_field, arguments.key) {
+        (true, _) => Shape::OneField,
+        (_, true) => Shape::Key,
+        _ => Shape::Questions,
+    };
+    let wanted = Wanted { shape, remote: arguments.remote, like: arguments.like.clone() };
+    let files = stacks::files();
+    let plan = setup::add(&files, service, &wanted).map_err(|why| refused(&why))?;
+    if plan.changes.is_empty() {
+        return Ok(report(service, &plan, "It asks for codes already."));
+    }
+    let (desk, _) = desk_anyway(config)?;
+    one_field_stays_open(&files, &plan, &desk)?;
+    // Where it asked before, nobody is refused by this.
+    let count = if files.stack_of(service).is_some() { None } else { who_is_refused(&desk)? };
+    if arguments.dry_run {
+        let note = count.map_or("Nothing was written.".into(), |count| format!("Nothing was written. {count}"));
+        return Ok(report(service, &plan, &note).with("dry_run", true));
+    }
+    only_root()?;
+    let question = count.map(|count| format!("Once it asks for codes {count}\nChange {}?", clean(service)));
+    if let Some(question) = question.filter(|_| !arguments.yes) {
+        if !agrees(&question, json)? {
+            return Ok(report(service, &Plan::default(), "Nothing was changed.").exiting(NO));
+        }
+    }
+    write(&plan.changes)?;
+    log_change(&format!("has the stack of {} ask for codes", clean(service)));
+    let next = match shape {
+        Shape::Key => "sshd must ask for a key first: AuthenticationMethods publickey,keyboard-interactive:pam.",
+        _ => "Keep a root shell open until a login in a second terminal has worked.",
+    };
+    Ok(report(service, &plan, next))
+}
+
+fn remove(arguments: &Remove) -> Result<Report, Failure> {
+    let service = known(&arguments.service)?;
+    let files = stacks::files();
+    let plan = undo::remove(&files, service, |path| disk::read(path).ok()).map_err(|why| refused(&why))?;
+    if plan.changes.is_empty() {
+        return Ok(report(service, &plan, "Its file has no line of pam_totp.so."));
+    }
+    if arguments.dry_run {
+        return Ok(report(service, &plan, "Nothing was written.").with("dry_run", true));
+    }
+    only_root()?;
+    write(&plan.changes)?;
+    log_change(&format!("has the stack of {} ask for no code", clean(service)));
+    Ok(report(service, &plan, "It asks for no code any more, unless a file that it includes does."))
+}
+
+fn known(service: &str) -> Result<&str, Failure> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+@".contains(c);
+    if service.is_empty() || !service.chars().all(plain) {
+        let text = format!("{} is no PAM service: give the name of a file in /etc/pam.d", clean(service));
+        return Err(Failure::bad_input("bad_name", text.trim_start().to_owned()));
+    }
+    Ok(service)
+}
+
+fn only_root() -> Result<(), Failure> {
+    if Uid::effective().is_root() { Ok(()) } else { Err(Failure::only_root()) }
+}
+
+fn refused(why: &setup::Refused) -> Failure {
+    match why {
+        setup::Refused::NoStack(_) | setup::Refused::NotSshd(_) => Failure::usage(why.to_string()),
+        _ => Failure::not_permitted(why.to_string()),
+    }
+}
+
+/// A shared file asks in programs that cannot ask twice: those come first.
+fn one_field_stays_open(files: &Files, plan: &Plan, desk: &Local) -> Result<(), Failure> {
+    let mut after = files.clone();
+    for change in &plan.changes {
+        let name = change.path.rsplit('/').next().unwrap_or_default();
+        after.put(name, &change.path, change.after.as_deref().unwrap_or_default());
+    }
+    let found = |files: &Files| one_field::judge(files, &desk.policy().rules, |program| Path::new(program).exists());
+    let before = found(files);
+    match found(&after).into_iter().find(|finding| !before.contains(finding)) {
+        None => Ok(()),
+        Some(finding) => Err(Failure::not_permitted(format!("{}. First: {}", finding.message, finding.fix.join("; ")))),
+    }
+}
+
+/// How many cannot log in there, as they are not enrolled.
+fn who_is_refused(desk: &Local) -> Result<Option<String>, Failure> {
+    if !desk.policy().enabled || disk::is_entered() {
+        return Ok(None);
+    }
+    let accounts = accounts::all()?;
+    let count = Rollout::of(desk, &accounts)?.count();
+    Ok((count.refused > 0).then(|| count.to_string()))
+}
+
+/// Each file whole, or not at all.
+fn write(changes: &[Change]) -> Result<(), Failure> {
+    for change in changes {
+        let path = Path::new(&change.path);
+        if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+            return Err(Failure::host(format!(
+                "{} is a link: another program keeps that file, such as authselect. Change it there, see pam_totp(8)",
+                clean(&change.path)
+            )));
+        }
+    }
+    changes.iter().try_for_each(write_one)
+}
+
+fn write_one(Change { path, before, after }: &Change) -> Result<(), Failure> {
+    let other = || Failure::host(format!("{} has changed meanwhile: try again", clean(path)));
+    store::edit_policy(Path::new(path), |bytes| match (bytes.map(<[u8]>::to_vec), after) {
+        (now, _) if now.as_deref() != before.as_deref().map(str::as_bytes) => Err(other()),
+        (_, Some(after)) => Ok(Some(after.clone().into_bytes())),
+        (_, None) => Ok(None),
+    })?;
+    match after {
+        Some(_) => Ok(()),
+        None => fs::remove_file(path).map_err(|error| Failure::host(format!("{}: {error}", clean(path)))),
+    }
+}
+
+fn report(service: &str, plan: &Plan, note: &str) -> Report {
+    let mut lines: Vec<String> = plan.changes.iter().flat_map(shown).collect();
+    lines.extend(plan.notes.iter().map(|note| format!("{note}.")));
+    lines.push(note.to_owned());
+    let files: Vec<Value> =
+        plan.changes.iter().map(|change| json!({ "file": change.path, "lines": differing(change) })).collect();
+    Report::new(lines.join("\n"))
+        .unwrapped()
+        .with("service", service)
+        .with("changed", !plan.changes.is_empty())
+        .with("files", files)
+}
+
+fn shown(change: &Change) -> Vec<String> {
+    let title = match (&change.before, &change.after) {
+        (None, _) => format!("{}, a new file:", change.path),
+        (_, None) => return vec![format!("{} goes", change.path)],
+        _ => format!("{}:", change.path),
+    };
+    std::iter::once(title).chain(differing(change).into_iter().map(|line| format!("  {line}"))).collect()
+}
+
+/// The lines that go, behind `-`, and those that come, behind `+`, with their numbers.
+fn differing(change: &Change) -> Vec<String> {
+    let lines = |text: &Option<String>| -> Vec<String> {
+        text.iter().flat_map(|text| text.lines()).map(ToOwned::to_owned).collect()
+    };
+    let (before, after) = (lines(&change.before), lines(&change.after));
+    let (mut said, mut rest) = (Vec::new(), before.as_slice());
+    for (number, line) in (1_usize..).zip(&after) {
+        match rest.iter().position(|old| old == line) {
+            // What stands between was taken away.
+            Some(at) if !gone_too_far(rest, &after, at, number) => {
+                said.extend(rest.iter().take(at).map(|old| format!("- {old}")));
+                rest = rest.get(at.saturating_add(1)..).unwrap_or_default();
+            }
+            _ => said.push(format!("+ {line}")),
+        }
+    }
+    said.extend(rest.iter().map(|old| format!("- {old}")));
+    said
+}
+
+/// Would a line that is found again skip lines that come later, too?
+fn gone_too_far(rest: &[String], after: &[String], at: usize, number: usize) -> bool {
+    let later = after.get(number..).unwrap_or_default();
+    rest.iter().take(at).any(|old| later.contains(old))
+}

@@ -1,0 +1,83 @@
+//! How a stack asks for codes no more: its files as they were before. Pure.
+
+use super::setup::{ADDED, COPY, Change, INSTEAD, Plan, Refused};
+use super::stacks::{Files, Line, STACKS};
+use crate::words::clean;
+
+/// Takes our lines out of a service's file, and puts back what they replaced. `text_of`: the text of a file that ours is
+/// a copy of. An empty plan: there is none of ours.
+pub fn remove(files: &Files, service: &str, text_of: impl Fn(&str) -> Option<String>) -> Result<Plan, Refused> {
+    let path = format!("{STACKS}/{service}");
+    let Some(text) = files.text_at(&path) else {
+        return if files.path(service).is_some() { Ok(Plan::default()) } else { Err(Refused::NoStack(clean(service))) };
+    };
+    let is_marked = text.lines().any(|line| line.starts_with(INSTEAD));
+    let splits = |line: &Line| line.is_ours() && line.arguments.iter().any(|argument| argument == "forward_pass");
+    let lines = files.lines_of(service);
+    let by_hand = lines.iter().any(splits) && !is_marked && lines.iter().any(is_of_a_split);
+    let keys = |line: &Line| line.is_ours() && line.arguments.iter().any(|argument| argument == "after=publickey");
+    if by_hand || (lines.iter().any(keys) && !is_marked) {
+        return Err(Refused::ByHand(clean(service)));
+    }
+    let mut plan = Plan::default();
+    if let Some(after) = without_ours(&path, text) {
+        plan.changes.push(as_it_was(&path, text, after, &mut plan.notes, &text_of));
+    }
+    // A shared file has its account lines beside it.
+    let beside = format!("{STACKS}/{}", service.replace("-auth", "-account"));
+    if beside != path {
+        if let Some((text, after)) = files.text_at(&beside).and_then(|text| Some((text, without_ours(&beside, text)?)))
+        {
+            plan.changes.push(as_it_was(&beside, text, after, &mut plan.notes, &text_of));
+        }
+    }
+    Ok(plan)
+}
+
+/// `pam_unix.so use_first_pass`, which does not ask.
+fn is_of_a_split(line: &Line) -> bool {
+    line.module_name() == "pam_unix.so" && line.arguments.iter().any(|argument| argument == "use_first_pass")
+}
+
+/// A copy that is like what it was made of goes.
+fn as_it_was(
+    path: &str,
+    before: &str,
+    after: String,
+    notes: &mut Vec<String>,
+    text_of: &impl Fn(&str) -> Option<String>,
+) -> Change {
+    let mut change = Change { path: path.to_owned(), before: Some(before.to_owned()), after: Some(after.clone()) };
+    let copy = after.strip_prefix(COPY).and_then(|rest| rest.split_once('\n'));
+    let Some((from, rest)) = copy.map(|(from, rest)| (from.to_owned(), rest.to_owned())) else { return change };
+    let made_of = text_of(&from).map(|text| without_ours(&from, &text).unwrap_or(text));
+    if made_of.as_deref() == Some(rest.as_str()) {
+        change.after = None;
+    } else {
+        notes.push(format!("{path} stays: {} has changed since it was copied", clean(&from)));
+        change.after = Some(rest);
+    }
+    change
+}
+
+/// The text without our lines; `None` where there are none.
+pub(super) fn without_ours(path: &str, text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let ours: Vec<Line> = super::stacks::parse(path, text).into_iter().filter(Line::is_ours).collect();
+    let is_ours = |number: usize| ours.iter().any(|line| (line.at.0..=line.at.1).contains(&number));
+    let mut kept: Vec<&str> = Vec::new();
+    let mut last_is_gone = false;
+    for (number, line) in (1_usize..).zip(&lines) {
+        let bare = line.trim_end_matches('\n');
+        last_is_gone = is_ours(number) || bare.ends_with(ADDED);
+        if !last_is_gone {
+            kept.push(line.strip_prefix(INSTEAD).unwrap_or(line));
+        }
+    }
+    let mut less = kept.concat();
+    // What was put behind a last line without an end gave it one.
+    if last_is_gone && !text.ends_with('\n') && less.ends_with('\n') {
+        less.pop();
+    }
+    (less != text).then_some(less)
+}
