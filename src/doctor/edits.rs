@@ -89,8 +89,10 @@ pub(super) fn shell(edits: &[Edit]) -> Vec<String> {
     let mut paths: Vec<&str> = edits.iter().map(|edit| edit.path.as_str()).collect();
     paths.dedup();
     let command = |path: &&str| {
-        let commands = edits.iter().filter(|edit| edit.path == **path);
-        let commands: String = commands.map(|edit| format!(" -e {}", quoted(&edit.command()))).collect();
+        let mut commands: Vec<&Edit> = edits.iter().filter(|edit| edit.path == **path).collect();
+        // sed runs no command behind `c` for that line.
+        commands.sort_by_key(|edit| matches!(edit.put, Put::Instead(_)));
+        let commands: String = commands.into_iter().map(|edit| format!(" -e {}", quoted(&edit.command()))).collect();
         format!("sed -i{commands} {}", quoted(path))
     };
     paths.sort_unstable();
