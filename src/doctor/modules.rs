@@ -100,6 +100,9 @@ const SILENT: [&str; 23] = [
     "pam_zfs_key.so",
     "pam_afs_session.so",
 ];
+/// Those of them that never say anything else for `auth`, however it is with the user.
+const MUTE: [&str; 7] =
+    ["pam_env.so", "pam_faildelay.so", "pam_warn.so", "pam_keyinit.so", "pam_group.so", "pam_mail.so", "pam_issue.so"];
 /// Modules that know not who it is, but whether they may: by group, place, time, shell.
 const CONDITIONS: [&str; 28] = [
     "pam_abl.so",
@@ -200,6 +203,7 @@ pub fn role(service: &str, kind: Kind, line: &Line) -> Role {
         "pam_wheel.so" if !says("trust") => usual(Answer::Ignore),
         "pam_nologin.so" if says("successok") => usual(Answer::Success),
         "pam_nologin.so" | "pam_sepermit.so" | "pam_selinux_permit.so" => usual(Answer::Ignore),
+        name if MUTE.contains(&name) && kind == Kind::Auth => Role::Fixed(Answer::Ignore),
         _ if is_silent(line) => usual(Answer::Ignore),
         _ => Role::Condition(None),
     }
