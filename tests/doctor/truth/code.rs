@@ -3,6 +3,7 @@
 pub const SUCCESS: i32 = 0;
 pub const PERM_DENIED: i32 = 6;
 pub const AUTH_ERR: i32 = 7;
+pub const AUTHINFO_UNAVAIL: i32 = 9;
 pub const USER_UNKNOWN: i32 = 10;
 pub const NEW_AUTHTOK_REQD: i32 = 12;
 pub const ACCT_EXPIRED: i32 = 13;
@@ -15,6 +16,7 @@ pub fn name(code: i32) -> String {
         (SUCCESS, "success"),
         (PERM_DENIED, "perm_denied"),
         (AUTH_ERR, "auth_err"),
+        (AUTHINFO_UNAVAIL, "authinfo_unavail"),
         (USER_UNKNOWN, "user_unknown"),
         (NEW_AUTHTOK_REQD, "new_authtok_reqd"),
         (ACCT_EXPIRED, "acct_expired"),

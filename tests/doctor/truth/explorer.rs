@@ -78,6 +78,27 @@ impl Explorer {
         }
     }
 
+    /// Runs lines that are about `/etc/pam.d`; what went wrong, if anything did.
+    pub fn shell(&self, lines: &[String]) -> Result<(), String> {
+        let folder = self.folder.to_str().expect("a plain path");
+        let lines = lines.join("\n").replace("/etc/pam.d", folder);
+        let output = Command::new("sh").args(["-e", "-c", &lines]).output().expect("a shell");
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() && said.is_empty() { Ok(()) } else { Err(format!("{}: {said}", output.status)) }
+    }
+
+    /// The files as they are now.
+    pub fn read(&self) -> Texts {
+        let mut texts = Texts::new();
+        for entry in std::fs::read_dir(&self.folder).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_str().expect("a plain name").to_owned();
+            let text = std::fs::read_to_string(&path).expect("a stack is text");
+            texts.insert(name, text.lines().map(ToOwned::to_owned).collect());
+        }
+        texts
+    }
+
     /// Every way through the stack of this service: for `auth`, and for `account`.
     pub fn explore(&mut self, service: &str) -> [Ways; 2] {
         writeln!(self.to, "{service}").expect("the explorer listens");

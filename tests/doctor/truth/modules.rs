@@ -1,7 +1,8 @@
 //! What modules may answer, as it was measured: a table of its own, which knows nothing of the doctor's.
 
 use super::code::{
-    ACCT_EXPIRED, AUTH_ERR, IGNORE, MODULE_UNKNOWN, NEW_AUTHTOK_REQD, PERM_DENIED, SUCCESS, USER_UNKNOWN,
+    ACCT_EXPIRED, AUTH_ERR, AUTHINFO_UNAVAIL, IGNORE, MODULE_UNKNOWN, NEW_AUTHTOK_REQD, PERM_DENIED, SUCCESS,
+    USER_UNKNOWN,
 };
 
 pub const OURS: &str = "pam_totp.so";
@@ -87,13 +88,17 @@ pub fn part(service: &str, kind: &str, module: &str, arguments: &[&str]) -> Part
             Part { name: "code".into(), needs_key: says("after=publickey"), ..code }
         }
         // Whom they do not know they leave to others.
-        "pam_authd.so" | "pam_authd_exec.so" if is_auth => known(Role::Directory, &[IGNORE, AUTH_ERR, SUCCESS]),
-        _ if DIRECTORIES.contains(&module) && is_auth && says("ignore_unknown_user") => {
-            known(Role::Directory, &[IGNORE, AUTH_ERR, SUCCESS])
+        "pam_authd.so" | "pam_authd_exec.so" if is_auth => {
+            known(Role::Directory, &[IGNORE, AUTH_ERR, SUCCESS, AUTHINFO_UNAVAIL])
         }
-        _ if DIRECTORIES.contains(&module) && is_auth => known(Role::Directory, &[USER_UNKNOWN, AUTH_ERR, SUCCESS]),
+        _ if DIRECTORIES.contains(&module) && is_auth && says("ignore_unknown_user") => {
+            known(Role::Directory, &[IGNORE, AUTH_ERR, SUCCESS, AUTHINFO_UNAVAIL])
+        }
+        _ if DIRECTORIES.contains(&module) && is_auth => {
+            known(Role::Directory, &[USER_UNKNOWN, AUTH_ERR, SUCCESS, AUTHINFO_UNAVAIL])
+        }
         _ if DIRECTORIES.contains(&module) => {
-            known(Role::Directory, &[SUCCESS, NEW_AUTHTOK_REQD, USER_UNKNOWN, ACCT_EXPIRED])
+            known(Role::Directory, &[SUCCESS, NEW_AUTHTOK_REQD, USER_UNKNOWN, ACCT_EXPIRED, AUTHINFO_UNAVAIL])
         }
         "pam_exec.so" if says("expose_authtok") && is_auth => known(Role::Directory, &[AUTH_ERR, SUCCESS]),
         "pam_script.so" | "pam_python.so" if is_auth => known(Role::Directory, &[AUTH_ERR, SUCCESS]),
@@ -102,7 +107,12 @@ pub fn part(service: &str, kind: &str, module: &str, arguments: &[&str]) -> Part
             let usual = if says("authfail") { IGNORE } else { SUCCESS };
             known(Role::Condition, &[usual, AUTH_ERR])
         }
-        _ if FACTORS.contains(&module) && is_auth => known(Role::Factor, &[AUTH_ERR, SUCCESS]),
+        "pam_cockpit_cert.so" if is_auth => known(Role::Factor, &[IGNORE, SUCCESS]),
+        // Of users who have none they say nothing.
+        _ if FACTORS.contains(&module) && is_auth && (says("nullok") || says("nouserok")) => {
+            known(Role::Factor, &[AUTH_ERR, SUCCESS, IGNORE, AUTHINFO_UNAVAIL])
+        }
+        _ if FACTORS.contains(&module) && is_auth => known(Role::Factor, &[AUTH_ERR, SUCCESS, AUTHINFO_UNAVAIL]),
         _ if FACTORS.contains(&module) => depends(&[MODULE_UNKNOWN]),
         _ => depends(condition(service, is_auth, module, &says)),
     }

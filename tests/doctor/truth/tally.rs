@@ -1,5 +1,6 @@
 //! Where the doctor and libpam differ, counted and printed.
 
+use super::fixes::Pasted;
 use super::places::Stack;
 use super::truths::Wrong;
 use pam_totp::doctor::diagnose::Ill;
@@ -16,6 +17,12 @@ pub struct Tally {
     pub silent: usize,
     misses: BTreeMap<Wrong, Kind>,
     false_alarms: BTreeMap<&'static str, Kind>,
+    /// By the finding that it was for.
+    harms: BTreeMap<&'static str, Kind>,
+    /// What `policy explain` would say, and is not so.
+    mistold: Kind,
+    /// How often something was pasted.
+    pub pasted: usize,
     /// Findings that are about something else than what happens to logins.
     unheld: BTreeMap<&'static str, usize>,
 }
@@ -56,6 +63,20 @@ impl Tally {
         self.false_alarms.entry(ill.code).or_default().add(text);
     }
 
+    pub fn pasted(&mut self, stack: &Stack, pasted: &Pasted) {
+        self.pasted += 1;
+        if let Some(harm) = &pasted.harm {
+            let after = Stack { texts: pasted.texts.clone(), ..stack.clone() };
+            let lines = pasted.lines.join("\n    ");
+            let text = || format!("{}  pasted:\n    {lines}\n{}  {harm}", stack.print(), after.print());
+            self.harms.entry(pasted.code).or_default().add(text);
+        }
+    }
+
+    pub fn mistold(&mut self, stack: &Stack, said: &str) {
+        self.mistold.add(|| format!("{}  {said}", stack.print()));
+    }
+
     pub fn unheld(&mut self, code: &'static str) {
         *self.unheld.entry(code).or_default() += 1;
     }
@@ -66,18 +87,38 @@ impl Tally {
         self.silent += other.silent;
         other.misses.into_iter().for_each(|(wrong, kind)| self.misses.entry(wrong).or_default().and(kind));
         other.false_alarms.into_iter().for_each(|(code, kind)| self.false_alarms.entry(code).or_default().and(kind));
+        self.pasted += other.pasted;
+        self.mistold.and(other.mistold);
+        other.harms.into_iter().for_each(|(code, kind)| self.harms.entry(code).or_default().and(kind));
         other.unheld.into_iter().for_each(|(code, count)| *self.unheld.entry(code).or_default() += count);
         self
     }
 
+    /// What may not be at all: somebody is wronged and nothing is said, or is wronged by what is said.
+    pub fn bad(&self) -> Vec<String> {
+        let misses = self.misses.iter().map(|(wrong, kind)| format!("missed {wrong:?}: {}", kind.count));
+        misses.chain(self.harms.iter().map(|(code, kind)| format!("harm by {code}: {}", kind.count))).collect()
+    }
+
+    /// What is said and is not so, by the code; that of `policy explain` as the last.
+    pub fn false_words(&self) -> Vec<(&'static str, usize)> {
+        let alarms = self.false_alarms.iter().map(|(code, kind)| (*code, kind.count));
+        let told = Some(("policy explain", self.mistold.count)).filter(|told| told.1 > 0);
+        alarms.chain(told).collect()
+    }
+
     pub fn print(&self) {
-        println!("{} stacks judged, {} without us", self.judged, self.silent);
+        println!("{} stacks judged, {} without us; {} times lines were pasted", self.judged, self.silent, self.pasted);
         for (wrong, kind) in &self.misses {
             println!("MISSED {wrong:?}: {}", kind.count);
         }
         for (code, kind) in &self.false_alarms {
             println!("FALSE ALARM {code}: {}", kind.count);
         }
+        for (code, kind) in &self.harms {
+            println!("HARM {code}: {}", kind.count);
+        }
+        println!("MISTOLD by policy explain: {}", self.mistold.count);
         for (code, count) in &self.unheld {
             println!("not held against libpam: {code}: {count}");
         }
@@ -86,6 +127,10 @@ impl Tally {
         }
         for (code, kind) in &self.false_alarms {
             kind.examples.iter().for_each(|example| println!("\nFALSE ALARM {code}: {example}"));
+        }
+        self.mistold.examples.iter().for_each(|example| println!("\nMISTOLD: {example}"));
+        for (code, kind) in &self.harms {
+            kind.examples.iter().for_each(|example| println!("\nHARM {code}: {example}"));
         }
     }
 }
