@@ -227,9 +227,11 @@ impl Variables {
         world.odd.iter().copied().filter(is_condition).collect()
     }
 
-    /// Does a module answer there as it was never seen to?
+    /// Does a module say yes there that was never seen to? That it says nothing, or fails, may well be.
     pub fn is_strange(&self, world: &World) -> bool {
-        world.odd.iter().any(|number| self.0.get(*number).is_some_and(|variable| is_silent(&variable.line)))
+        let says_yes = |number: &&usize| world.answer(**number) == Answer::Success;
+        let is_silent = |number: &usize| self.0.get(*number).is_some_and(|variable| is_silent(&variable.line));
+        world.odd.iter().filter(says_yes).any(is_silent)
     }
 
     /// Every way in which a login may go, the plainest first.
