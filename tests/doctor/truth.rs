@@ -34,6 +34,9 @@ const PASTES: usize = 10;
 /// nothing, and that pam_nologin may say yes.
 const FALSE_WORDS: [(&str, usize); 2] = [("condition", 1), ("policy explain", 2)];
 
+/// Beside those, among all stacks: that somebody is shut out.
+const NAMED: [&str; 3] = ["condition", "policy explain", "shut_out"];
+
 /// A spread sample of so many, the same in each run.
 fn sample(count: usize) -> Vec<Stack> {
     let shapes = shapes::all();
@@ -120,11 +123,10 @@ fn the_doctor_says_what_libpam_does() {
         assert!(tally.judged >= 5_000, "{}", tally.judged);
         assert!(tally.pasted >= 100, "{}", tally.pasted);
         assert_eq!(tally.bad(), Vec::<String>::new());
-        // Under torture there are more stacks, and more of each.
-        let names = |words: &[(&'static str, usize)]| words.iter().map(|word| word.0).collect::<Vec<_>>();
         match effort(0, 1) {
             0 => assert_eq!(tally.false_words(), FALSE_WORDS),
-            _ => assert_eq!(names(&tally.false_words()), names(&FALSE_WORDS)),
+            // Of more stacks more is said, but nothing else.
+            _ => assert!(tally.false_words().iter().all(|word| NAMED.contains(&word.0)), "{:?}", tally.false_words()),
         }
     });
 }
