@@ -1,7 +1,7 @@
 //! Every login through a stack, in thought: each directory that may know the user, each other proof of who it is, each
 //! condition that may hold or not. Pure.
 
-use super::modules::{Role, counts_failures, is_silent, not_known, role};
+use super::modules::{Role, counts_failures, may_be_missing, not_known, role};
 use super::run::{Answer, Chain, Effect};
 use super::stacks::{Files, Kind, Line, Step};
 
@@ -227,13 +227,6 @@ impl Variables {
         world.odd.iter().copied().filter(is_condition).collect()
     }
 
-    /// Does a module say yes there that was never seen to? That it says nothing, or fails, may well be.
-    pub fn is_strange(&self, world: &World) -> bool {
-        let says_yes = |number: &&usize| world.answer(**number) == Answer::Success;
-        let is_silent = |number: &usize| self.0.get(*number).is_some_and(|variable| is_silent(&variable.line));
-        world.odd.iter().filter(says_yes).any(is_silent)
-    }
-
     /// Every way in which a login may go, the plainest first.
     pub fn worlds(&self) -> Vec<World> {
         let conditions = self.combined(Variable::is_condition, ALL);
@@ -315,7 +308,8 @@ fn answers(chain: &Chain, at: usize, line: &Line, role: Role, kind: Kind, certai
         (Role::Directory, Kind::Auth) => vec![not_known(line), Refuse, Success, Unavailable],
         (Role::Directory, _) => vec![Success, NewPassword, Unknown, Refuse, Unavailable],
         // Not set up for this user, or for nobody.
-        (Role::Factor, _) => vec![Refuse, Success, Unavailable, Ignore],
+        (Role::Factor, _) if may_be_missing(line) => vec![Refuse, Success, Unavailable, Ignore],
+        (Role::Factor, _) => vec![Refuse, Success, Unavailable],
         (Role::Condition(Some(usual)), _) => vec![usual, Success, Refuse, Denied],
         _ if shortens(chain, at, Success) && !fails(chain, at, Refuse) => vec![Refuse, Denied, Success],
         _ => vec![Success, Refuse, Denied],

@@ -209,6 +209,12 @@ pub fn role(service: &str, kind: Kind, line: &Line) -> Role {
     }
 }
 
+/// Does this factor say nothing of users who have not set it up?
+pub fn may_be_missing(line: &Line) -> bool {
+    let says = |word: &str| line.arguments.iter().any(|argument| argument == word);
+    says("nullok") || says("nouserok") || line.module_name() == "pam_cockpit_cert.so"
+}
+
 /// What a directory says of a user who is not one of its own.
 pub fn not_known(line: &Line) -> Answer {
     let ignores =

@@ -86,10 +86,8 @@ impl Trial {
         let with = |code| if right.asked.is_empty() { right.clone() } else { self.stack.login(&world, code) };
         let (wrong, none) = (with(Answer::Refuse), with(Answer::Ignore));
         let rightful = world.is_rightful();
-        // What never says yes does not keep a stack open.
-        let strange = self.variables.is_strange(&world);
-        self.somebody |= !strange && (right.is_in() || none.is_in());
-        self.asks |= !strange && right.is_in() && !right.asked.is_empty() && (rightful || !self.has_credentials());
+        self.somebody |= right.is_in() || none.is_in();
+        self.asks |= right.is_in() && !right.asked.is_empty() && (rightful || !self.has_credentials());
         let is_better = |usual: &Outcome| !usual.is_in() || usual.asked.is_empty();
         let is_usual = right.is_in() && !right.asked.is_empty();
         if self.usual.as_ref().is_none_or(|usual| is_better(usual) && is_usual) {
@@ -108,10 +106,10 @@ impl Trial {
             keep(&mut self.twice, &right);
         }
         // One whom another module keeps out is not to get in by this.
-        if rightful && !strange && right.is_in() && !none.is_in() && (world.odd.is_empty() || is_open) {
+        if rightful && right.is_in() && !none.is_in() && (world.odd.is_empty() || is_open) {
             keep(&mut self.none_due, &none);
         }
-        if rightful && !strange && !right.is_in() && without.login(&world, Answer::Success).is_in() {
+        if rightful && !right.is_in() && without.login(&world, Answer::Success).is_in() {
             keep(&mut self.shut_out, &right);
         }
         if !rightful && right.is_in() && !right.asked.is_empty() {
