@@ -209,6 +209,16 @@ pub fn role(service: &str, kind: Kind, line: &Line) -> Role {
     }
 }
 
+/// Does it keep some out, and say nothing of all others?
+pub fn never_says_yes(line: &Line) -> bool {
+    let says = |word: &str| line.arguments.iter().any(|argument| argument == word);
+    match line.module_name() {
+        "pam_nologin.so" => !says("successok"),
+        "pam_wheel.so" => !says("trust"),
+        _ => false,
+    }
+}
+
 /// Does this factor say nothing of users who have not set it up?
 pub fn may_be_missing(line: &Line) -> bool {
     let says = |word: &str| line.arguments.iter().any(|argument| argument == word);
