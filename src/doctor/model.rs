@@ -1,7 +1,7 @@
 //! Every login through a stack, in thought: each directory that may know the user, each other proof of who it is, each
 //! condition that may hold or not. Pure.
 
-use super::modules::{Role, counts_failures, may_be_missing, never_says_yes, not_known, role};
+use super::modules::{Role, counts_failures, is_silent, may_be_missing, never_says_yes, not_known, role};
 use super::run::{Answer, Chain, Effect};
 use super::stacks::{Files, Kind, Line, Step};
 
@@ -311,6 +311,7 @@ fn answers(chain: &Chain, at: usize, line: &Line, role: Role, kind: Kind, certai
         (Role::Factor, _) if may_be_missing(line) => vec![Refuse, Success, Unavailable, Ignore],
         (Role::Factor, _) => vec![Refuse, Success, Unavailable],
         (Role::Condition(Some(usual)), _) if never_says_yes(line) => vec![usual, Refuse, Denied],
+        (Role::Condition(Some(usual)), _) if is_silent(line) => vec![usual, Ignore, Success, Refuse, Denied],
         (Role::Condition(Some(usual)), _) => vec![usual, Success, Refuse, Denied],
         _ if shortens(chain, at, Success) && !fails(chain, at, Refuse) => vec![Refuse, Denied, Success],
         _ => vec![Success, Refuse, Denied],
