@@ -221,6 +221,20 @@ fn where_somebody_would_be_worse_off_nothing_changes() {
             assert!(exit != 0 && error.contains("see pam_totp(8)"), "{service}: {error}");
             assert_eq!(stacks(system), before);
         }
+        // What stands there by hand, and would let everybody in without ours.
+        let key = "auth requisite pam_totp.so after=publickey\n";
+        for (stack, word) in [
+            ("auth required pam_totp.so\nauth required pam_permit.so\n", "would get in"),
+            (key, "written by hand"),
+            (
+                "auth requisite pam_totp.so forward_pass\nauth requisite pam_unix.so use_first_pass\nauth requisite pam_totp.so\n",
+                "written by hand",
+            ),
+        ] {
+            system.file("/etc/pam.d/mine", stack);
+            let said = says(system, &["remove", "mine"], 4);
+            assert!(said.contains(word) && text("mine") == stack, "{said}");
+        }
         std::os::unix::fs::symlink("/etc/authselect/sshd", "/etc/pam.d/linked").expect("a link");
         for (arguments, exit, word) in [
             (&["add", "not-there-auth"][..], 2, "there is no such PAM stack"),

@@ -17,7 +17,12 @@ pub fn harm(before: &Files, after: &Files) -> Option<String> {
 
 /// The same of one service.
 pub fn of_service(before: &Files, after: &Files, service: &str) -> Option<String> {
-    of_kind(before, after, service, Kind::Auth).or_else(|| of_kind(before, after, service, Kind::Account))
+    [Kind::Auth, Kind::Account].into_iter().find_map(|kind| of_kind(before, after, service, kind, false))
+}
+
+/// The same where our lines go on purpose: who has a right password gets in without a code then, and nobody else does.
+pub fn of_removal(before: &Files, after: &Files, service: &str) -> Option<String> {
+    [Kind::Auth, Kind::Account].into_iter().find_map(|kind| of_kind(before, after, service, kind, true))
 }
 
 struct Change {
@@ -25,9 +30,11 @@ struct Change {
     after: Stack,
     variables: Variables,
     kind: Kind,
+    /// Our lines are meant to go.
+    removes: bool,
 }
 
-fn of_kind(before: &Files, after: &Files, service: &str, kind: Kind) -> Option<String> {
+fn of_kind(before: &Files, after: &Files, service: &str, kind: Kind, removes: bool) -> Option<String> {
     if before.chain(service, kind) == after.chain(service, kind) {
         return None;
     }
@@ -37,6 +44,7 @@ fn of_kind(before: &Files, after: &Files, service: &str, kind: Kind) -> Option<S
         after: Stack::of(after, service, kind, &mut variables),
         variables,
         kind,
+        removes,
     };
     let worlds = change.variables.worlds();
     worlds.iter().find_map(|world| change.harm(world)).map(|what| format!("{}: {what}", clean(service)))
@@ -46,6 +54,9 @@ impl Change {
     fn harm(&self, world: &World) -> Option<String> {
         let right = world.is_rightful() || self.kind == Kind::Account || !self.variables.has_credentials();
         for code in [Answer::Success, Answer::Ignore, Answer::Refuse] {
+            if self.removes && code != Answer::Ignore && (world.is_rightful() || self.kind == Kind::Account) {
+                continue;
+            }
             let (was, is) = (self.before.login(world, code), self.after.login(world, code));
             let rightly = right && code != Answer::Refuse;
             if rightly && self.is_in(&was) && !self.is_in(&is) {
@@ -56,7 +67,8 @@ impl Change {
             if self.is_in(&is) && !self.is_in(&was) && !may {
                 return Some(format!("{} would get in, and do not now", self.who(world)));
             }
-            if self.is_in(&is) && is.asked.is_empty() && !was.asked.is_empty() && self.kind == Kind::Auth {
+            let unasked = is.asked.is_empty() && !was.asked.is_empty() && !self.removes;
+            if self.is_in(&is) && unasked && self.kind == Kind::Auth {
                 return Some(format!("{} would not be asked for a code any more", self.who(world)));
             }
             if let Some(line) = self.unprotected(&was, &is) {
@@ -140,6 +152,19 @@ mod tests {
         assert_eq!(said(&before, &without), "x: pam_faillock.so would be asked no more");
         let access = ["auth required pam_access.so", "auth requisite pam_unix.so", CODE];
         assert_eq!(said(&access, &access[1..]), "x: pam_access.so would be asked no more");
+    }
+
+    #[test]
+    fn who_takes_our_lines_out_opens_nothing() {
+        let removed =
+            |before: &[&str], after: &[&str]| of_removal(&files(before), &files(after), "x").unwrap_or_default();
+        let (unix, permit) = ("auth requisite pam_unix.so", "auth required pam_permit.so");
+        assert_eq!(removed(&[unix, CODE], &[unix]), "");
+        assert_eq!(removed(&[CODE, permit], &[permit]), "x: users would get in, and do not now");
+        let key = "auth requisite pam_totp.so after=publickey";
+        assert!(removed(&[key], &[]).ends_with("would get in no more"));
+        let jump = ["auth [success=1 default=ignore] pam_unix.so", CODE, "auth requisite pam_deny.so"];
+        assert_eq!(removed(&jump, &[jump[0], jump[2]]), "");
     }
 
     #[test]

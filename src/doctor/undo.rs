@@ -1,5 +1,6 @@
 //! How a stack asks for codes no more: its files as they were before. Pure.
 
+use super::harm;
 use super::setup::{ADDED, COPY, Change, INSTEAD, Plan, Refused};
 use super::stacks::{Files, Line, STACKS};
 use crate::words::clean;
@@ -31,7 +32,22 @@ pub fn remove(files: &Files, service: &str, text_of: impl Fn(&str) -> Option<Str
             plan.changes.push(as_it_was(&beside, text, after, &mut plan.notes, &text_of));
         }
     }
-    Ok(plan)
+    match harm_of(files, &plan) {
+        Some(what) => Err(Refused::Harm(what)),
+        None => Ok(plan),
+    }
+}
+
+/// What would be wrong then, in one service or another.
+fn harm_of(files: &Files, plan: &Plan) -> Option<String> {
+    let mut after = files.clone();
+    for change in &plan.changes {
+        let name = change.path.rsplit('/').next().unwrap_or_default();
+        // Where a copy goes, that which it is a copy of is in force.
+        let copied = || change.before.as_deref().and_then(|text| without_ours(&change.path, text));
+        after.put(name, &change.path, &change.after.clone().or_else(copied).unwrap_or_default());
+    }
+    files.own().find_map(|service| harm::of_removal(files, &after, service))
 }
 
 /// `pam_unix.so use_first_pass`, which does not ask.
