@@ -19,8 +19,6 @@ pub struct Tally {
     false_alarms: BTreeMap<&'static str, Kind>,
     /// By the finding that it was for.
     harms: BTreeMap<&'static str, Kind>,
-    /// What `policy explain` would say, and is not so.
-    mistold: Kind,
     /// How often something was pasted.
     pub pasted: usize,
     /// Findings that are about something else than what happens to logins.
@@ -73,10 +71,6 @@ impl Tally {
         }
     }
 
-    pub fn mistold(&mut self, stack: &Stack, said: &str) {
-        self.mistold.add(|| format!("{}  {said}", stack.print()));
-    }
-
     pub fn unheld(&mut self, code: &'static str) {
         *self.unheld.entry(code).or_default() += 1;
     }
@@ -88,7 +82,6 @@ impl Tally {
         other.misses.into_iter().for_each(|(wrong, kind)| self.misses.entry(wrong).or_default().and(kind));
         other.false_alarms.into_iter().for_each(|(code, kind)| self.false_alarms.entry(code).or_default().and(kind));
         self.pasted += other.pasted;
-        self.mistold.and(other.mistold);
         other.harms.into_iter().for_each(|(code, kind)| self.harms.entry(code).or_default().and(kind));
         other.unheld.into_iter().for_each(|(code, count)| *self.unheld.entry(code).or_default() += count);
         self
@@ -100,11 +93,9 @@ impl Tally {
         misses.chain(self.harms.iter().map(|(code, kind)| format!("harm by {code}: {}", kind.count))).collect()
     }
 
-    /// What is said and is not so, by the code; that of `policy explain` as the last.
+    /// What is said and is not so, by the code.
     pub fn false_words(&self) -> Vec<(&'static str, usize)> {
-        let alarms = self.false_alarms.iter().map(|(code, kind)| (*code, kind.count));
-        let told = Some(("policy explain", self.mistold.count)).filter(|told| told.1 > 0);
-        alarms.chain(told).collect()
+        self.false_alarms.iter().map(|(code, kind)| (*code, kind.count)).collect()
     }
 
     pub fn print(&self) {
@@ -118,7 +109,6 @@ impl Tally {
         for (code, kind) in &self.harms {
             println!("HARM {code}: {}", kind.count);
         }
-        println!("MISTOLD by policy explain: {}", self.mistold.count);
         for (code, count) in &self.unheld {
             println!("not held against libpam: {code}: {count}");
         }
@@ -128,7 +118,6 @@ impl Tally {
         for (code, kind) in &self.false_alarms {
             kind.examples.iter().for_each(|example| println!("\nFALSE ALARM {code}: {example}"));
         }
-        self.mistold.examples.iter().for_each(|example| println!("\nMISTOLD: {example}"));
         for (code, kind) in &self.harms {
             kind.examples.iter().for_each(|example| println!("\nHARM {code}: {example}"));
         }

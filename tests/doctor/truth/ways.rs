@@ -107,21 +107,6 @@ impl Way {
         self.facts.iter().filter(is_new).all(Fact::is_usual)
     }
 
-    /// The directories that were asked.
-    pub fn directories(&self) -> impl Iterator<Item = &str> {
-        let parts = self.steps.iter().map(|step| &step.question.part);
-        parts.filter(|part| part.role == Role::Directory).map(|part| part.name.as_str())
-    }
-
-    /// Of directories those alone know them that may.
-    pub fn is_known_by_none_but(&self, may: impl Fn(&str) -> bool) -> bool {
-        let mut directories = self.steps.iter().filter(|step| step.question.part.role == Role::Directory);
-        directories.all(|step| {
-            let part = &step.question.part;
-            step.answer == part.answers[0] || (step.answer == SUCCESS && may(&part.name))
-        })
-    }
-
     /// Each condition is as it usually is.
     pub fn is_usual(&self) -> bool {
         self.facts.iter().all(Fact::is_usual)
