@@ -237,6 +237,7 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
             terminal
         };
 
+        pasted(system, section(HOST), "policy set unenrolled");
         pasted(system, section(HOST), "sudo sshd -t");
         let drop_in = fs::read_to_string("/etc/ssh/sshd_config.d/00-pam_totp.conf").expect("the drop-in");
         assert_eq!(drop_in, KEYBOARD_INTERACTIVE);
@@ -248,13 +249,16 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
 
         let in_order = || system.runs(Command::new("pam-totp").arg("doctor"));
         in_order();
-        pasted(system, section(HOST), "tee -a common-auth");
+        // Those with one field come first.
+        let one_field = "for service in vsftpd cups nginx; do [ ! -e /etc/pam.d/$service ] || \
+                         pam-totp stack add $service --one-field; done";
+        system.runs(Command::new("/bin/bash").args(["-euc", one_field]));
+        pasted(system, section(HOST), "stack add common-auth");
         in_order();
         let mut terminal = sudo(&bob);
         terminal.answers("Verification code: ", &bob.code());
         terminal.sees("root");
 
-        pasted(system, section(HOST), "policy set unenrolled");
         sudo(&carol).sees("root");
 
         // The way back in for everybody, also if it was a typo in the policy that let nobody in.

@@ -1,4 +1,5 @@
-//! The commands of the README that edit a host's own stacks: they add our lines, keep the rest, and can be used again.
+//! The commands of the README that have a host's own stacks ask for codes: they add our lines, keep the rest, and can be
+//! used again and undone.
 
 use crate::support::system::{System, throw_away};
 use std::fs;
@@ -14,125 +15,123 @@ fn recipe(mark: &str) -> String {
     format!("sudo() {{ \"$@\"; }}\n{part}")
 }
 
+/// A host on which who is not enrolled gets in without a code.
+fn host(test: impl FnOnce(&System)) {
+    throw_away(|system| {
+        system.policy("unenrolled = \"allow\"\n");
+        // Where sshd looks at its own configuration.
+        fs::create_dir_all("/run/sshd").expect("/run/sshd");
+        system.runs(Command::new("ssh-keygen").arg("-A"));
+        test(system);
+    });
+}
+
 fn uses(system: &System, mark: &str) {
-    // Where sshd looks at its own configuration.
-    fs::create_dir_all("/run/sshd").expect("/run/sshd");
-    system.runs(Command::new("ssh-keygen").arg("-A"));
-    system.runs(Command::new("/bin/bash").args(["-euc", &recipe(mark)]).current_dir("/etc/pam.d"));
+    system.runs(Command::new("/bin/bash").args(["-euc", &recipe(mark)]));
 }
 
-fn read(service: &str) -> Vec<String> {
-    let text = fs::read_to_string(format!("/etc/pam.d/{service}")).expect("a stack");
-    text.lines().map(str::to_owned).collect()
+fn text(service: &str) -> String {
+    fs::read_to_string(format!("/etc/pam.d/{service}")).unwrap_or_default()
 }
 
-/// The lines of the host's own that are left, as they were.
-fn own(service: &str) -> Vec<String> {
-    let ours = |line: &String| line.contains("pam_totp.so") || line.ends_with("pam_unix.so use_first_pass");
-    let as_it_was = |line: String| line.replace("#@include common-auth", "@include common-auth");
-    read(service).into_iter().filter(|line| !ours(line)).map(as_it_was).collect()
+/// The lines that libpam reads.
+fn lines(service: &str) -> Vec<String> {
+    let lines = text(service);
+    let lines = lines.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
 /// What stands directly beside a line.
 fn beside(service: &str, line: &str, step: isize) -> String {
-    let lines = read(service);
+    let lines = lines(service);
     let place = lines.iter().position(|other| other.starts_with(line)).unwrap_or_else(|| panic!("{service}: {line}"));
-    lines[place.checked_add_signed(step).expect("a line beside it")].split_whitespace().collect::<Vec<_>>().join(" ")
+    lines[place.checked_add_signed(step).expect("a line beside it")].clone()
+}
+
+/// Used twice it does the same as once, and it can be undone.
+fn is_done_once_and_undone(system: &System, mark: &str, services: &[&str], looks: impl Fn(&str)) {
+    let read = || services.iter().map(|service| text(service)).collect::<Vec<_>>();
+    let stock = read();
+    uses(system, mark);
+    let once = read();
+    services.iter().for_each(|service| looks(service));
+    uses(system, mark);
+    assert_eq!(read(), once, "{mark}");
+    for service in services {
+        system.runs(Command::new("pam-totp").args(["stack", "remove", service]));
+    }
+    assert_eq!(read(), stock, "{mark}");
 }
 
 #[test]
 fn password_and_code_edits_the_hosts_own_files_and_again_changes_nothing() {
-    throw_away(|system| {
+    host(|system| {
         for (mark, services) in [
-            ("/etc/pam.d/sshd\nprintf", &["sshd"][..]),
+            ("stack add sshd\nprintf", &["sshd"][..]),
             ("for service in sudo", &["sudo", "sudo-i", "su", "login"]),
             ("# 7. Ask for a code at sudo", &["sudo", "sudo-i"]),
         ] {
-            let stock: Vec<_> = services.iter().map(|service| own(service)).collect();
-            let mut seen = Vec::new();
-            for _ in 0..2 {
-                uses(system, mark);
-                for (service, stock) in services.iter().zip(&stock) {
-                    assert_eq!(&own(service), stock, "{service}: what the host had is there as it was");
-                    let beside = |line, step| beside(service, line, step);
-                    assert_eq!(beside("@include common-auth", 1), "auth requisite pam_totp.so explain", "{service}");
-                    assert_eq!(beside("@include common-account", -1), "account required pam_totp.so", "{service}");
-                }
-                seen.push(services.iter().map(|service| read(service)).collect::<Vec<_>>());
-            }
-            assert_eq!(seen[0], seen[1], "{mark}");
+            is_done_once_and_undone(system, mark, services, |service| {
+                assert_eq!(
+                    beside(service, "@include common-auth", 1),
+                    "auth requisite pam_totp.so explain",
+                    "{service}"
+                );
+                let account = |line: &String| line.starts_with("account") || line == "@include common-account";
+                let first = lines(service).into_iter().find(account);
+                assert_eq!(first.as_deref(), Some("account required pam_totp.so"), "{service}");
+            });
         }
     });
 }
 
 #[test]
 fn each_other_stack_is_edited_in_place_and_back_again() {
-    throw_away(|system| {
-        let stock = own("sshd");
-        let commented = "#@include common-auth";
-        for _ in 0..2 {
-            uses(system, "# The key, then a code");
-            assert_eq!(own("sshd"), stock);
-            assert_eq!(beside("sshd", commented, 1), "auth requisite pam_totp.so after=publickey explain");
-            assert_eq!(beside("sshd", "@include common-account", -1), "account required pam_totp.so");
-        }
-        for _ in 0..2 {
-            uses(system, "# Password and code in one field");
-            assert_eq!(own("sshd"), stock);
-            let shown = [1, 2, 3].map(|step| beside("sshd", commented, step));
-            let lines = ["pam_totp.so forward_pass", "pam_unix.so use_first_pass", "pam_totp.so explain"];
-            assert_eq!(shown, lines.map(|line| format!("auth requisite {line}")));
-            assert!(!beside("sshd", "@include common-account", -1).contains("pam_totp"), "nobody enrolls there");
-        }
-        uses(system, "# The key, then a code");
-        assert_eq!(own("sshd"), stock, "after another one too");
-        uses(system, "@include common-auth/' -e '/^auth.*pam_unix");
-        assert!(!read("sshd").iter().any(|line| line.contains("use_first_pass")));
-        uses(system, "/etc/pam.d/sshd\nprintf");
-        assert_eq!(beside("sshd", "@include common-auth", 1), "auth requisite pam_totp.so explain");
-        assert_eq!(own("sshd"), stock);
-
-        let cockpit = |line: String| line.replace("include ", "substack");
-        let stock: Vec<_> = own("cockpit").into_iter().map(cockpit).collect();
-        for _ in 0..2 {
-            uses(system, "# Cockpit");
-            assert_eq!(own("cockpit").into_iter().map(cockpit).collect::<Vec<_>>(), stock);
-            assert_eq!(
-                beside("cockpit", "auth       include      common-auth", 1),
-                "auth requisite pam_totp.so explain"
-            );
-            assert_eq!(beside("cockpit", "account    include      common-account", -1), "account required pam_totp.so");
-        }
-
-        let stock = fs::read_to_string("/usr/lib/pam.d/polkit-1").expect("Debian's file");
-        for _ in 0..2 {
-            uses(system, "# polkit:");
-            assert_eq!(own("polkit-1"), stock.lines().collect::<Vec<_>>());
-            assert_eq!(beside("polkit-1", "@include common-auth", 1), "auth requisite pam_totp.so explain local");
-            assert_eq!(beside("polkit-1", "@include common-account", -1), "account required pam_totp.so");
-        }
+    host(|system| {
+        is_done_once_and_undone(system, "# The key, then a code", &["sshd"], |_| {
+            assert_eq!(lines("sshd")[0], "auth requisite pam_totp.so after=publickey explain");
+        });
+        is_done_once_and_undone(system, "# Password and code in one field", &["vsftpd"], |_| {
+            let password = "auth requisite pam_unix.so use_first_pass";
+            assert_eq!(beside("vsftpd", password, -1), "auth requisite pam_totp.so forward_pass");
+            assert_eq!(beside("vsftpd", password, 1), "auth requisite pam_totp.so");
+            assert!(!lines("vsftpd").contains(&"@include common-auth".to_owned()));
+        });
+        is_done_once_and_undone(system, "# Cockpit", &["cockpit", "polkit-1"], |service| {
+            let (password, line) = match service {
+                "cockpit" => ("auth include common-auth", "auth requisite pam_totp.so explain"),
+                _ => ("@include common-auth", "auth requisite pam_totp.so explain local"),
+            };
+            assert_eq!(beside(service, password, 1), line);
+        });
     });
 }
 
 #[test]
 fn the_common_files_get_each_line_once_and_first_or_last() {
-    throw_away(|system| {
+    host(|system| {
+        // Those with one field come first.
+        let one_field = "for service in vsftpd cups nginx; do [ ! -e /etc/pam.d/$service ] || \
+                         pam-totp stack add $service --one-field; done";
+        system.runs(Command::new("/bin/bash").args(["-euc", one_field]));
         uses(system, "for service in sudo");
-        let stock = ["common-auth", "common-account"].map(own);
         for _ in 0..2 {
-            uses(system, "tee -a common-auth");
-            assert_eq!(["common-auth", "common-account"].map(own), stock);
-            assert_eq!(read("common-auth").last().expect("a line"), "auth requisite pam_totp.so explain");
-            let mut lines = read("common-account").into_iter().filter(|l| !l.starts_with('#') && !l.is_empty());
-            assert_eq!(lines.next().expect("a line"), "account required pam_totp.so");
+            uses(system, "stack add common-auth");
+            assert_eq!(lines("common-auth").last().map(String::as_str), Some("auth requisite pam_totp.so explain"));
+            assert_eq!(lines("common-account")[0], "account required pam_totp.so");
             for service in ["sshd", "sudo", "sudo-i", "su", "login"] {
-                assert!(!read(service).iter().any(|line| line.contains("pam_totp")), "{service}: twice asks twice");
+                assert!(!text(service).contains("pam_totp"), "{service}: twice asks twice");
             }
         }
         // What Debian's own tool regenerates keeps them.
         let update = ["--package"];
         system.runs(Command::new("pam-auth-update").args(update).env("DEBIAN_FRONTEND", "noninteractive"));
-        assert_eq!(read("common-auth").iter().filter(|line| line.contains("pam_totp")).count(), 1);
-        assert_eq!(read("common-account").iter().filter(|line| line.contains("pam_totp")).count(), 1);
+        assert_eq!(lines("common-auth").iter().filter(|line| line.contains("pam_totp")).count(), 1);
+        assert_eq!(lines("common-account").iter().filter(|line| line.contains("pam_totp")).count(), 1);
+        let removal = recipe("stack remove $service").replace("sudo systemctl", ": ").replace("sudo make", ": ");
+        system.runs(Command::new("/bin/bash").args(["-euc", &removal]));
+        let left =
+            fs::read_dir("/etc/pam.d").expect("stacks").filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        assert_eq!(left.filter(|service| text(service).contains("pam_totp")).collect::<Vec<_>>(), [""; 0]);
     });
 }

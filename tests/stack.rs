@@ -145,7 +145,8 @@ fn the_account_line_comes_first_and_what_was_replaced_stays_as_a_comment() {
         let vsftpd = text("vsftpd");
         assert!(
             vsftpd.contains(
-                "auth requisite pam_totp.so forward_pass\n@include common-auth\nauth requisite pam_totp.so remote\n"
+                "# pam_totp, instead of: @include common-auth\nauth requisite pam_totp.so forward_pass\n\
+                 auth requisite pam_unix.so use_first_pass # added for pam_totp\nauth requisite pam_totp.so remote\n"
             ),
             "{vsftpd}"
         );

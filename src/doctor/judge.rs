@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::diagnose::{Circumstances, ills};
 use super::stacks::Files;
 use super::{Finding, Level, fix};
-use crate::policy::{PATH, Unenrolled};
+use crate::policy::Unenrolled;
 
 /// Under which these findings are read.
 pub const ABOUT: &str = "stacks";
@@ -64,26 +64,22 @@ pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
 
 /// The first line of a host must refuse nobody who has not heard of codes yet.
 fn nothing_asks(circumstances: &Circumstances) -> Finding {
-    const KEEP: &str = "{ [ -e /root/pam.d-sshd.before ] || cp -a /etc/pam.d/sshd /root/pam.d-sshd.before; }";
-    const LINES: &str = "sed -i -e '/^@include common-auth/a auth       requisite    pam_totp.so explain' \
-         -e '/^@include common-account/a account    required     pam_totp.so' /etc/pam.d/sshd";
+    const ADD: &str = "pam-totp stack add sshd";
     let what = "no stack names pam_totp.so: nobody is asked for a code, though the policy is on";
     let finding = Finding::warning(ABOUT, "no_stack", what);
     let Circumstances { refuses, requires, unenrolled, .. } = circumstances;
     // A directory need not list its accounts: that nobody who is listed would be refused is not enough.
     if matches!(unenrolled, Some(Unenrolled::Allow | Unenrolled::Enroll)) && !requires {
-        return finding.fixed_by([format!("{KEEP} && {LINES}")]);
+        return finding.fixed_by([ADD]);
     }
     if unenrolled.is_none() && *refuses && !requires {
-        // sed puts no line before the first one of an empty file.
-        let allow = format!("{{ [ -s {PATH} ] || echo >>{PATH}; }} && sed -i '1i unenrolled = \"allow\"' {PATH}");
         return finding.fixed_by([
             "# users who are not enrolled get in until the policy says otherwise: pam-totp enroll NAME".into(),
-            format!("{KEEP} && {allow} && {LINES}"),
+            format!("pam-totp policy set unenrolled allow && {ADD}"),
         ]);
     }
     finding.fixed_by([
         "pam-totp list --required --unenrolled   # they would be refused: pam-totp enroll NAME, yourself first".into(),
-        format!("# then: {KEEP} && {LINES}"),
+        format!("# then: {ADD}"),
     ])
 }

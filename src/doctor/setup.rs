@@ -15,7 +15,7 @@ use crate::words::clean;
 /// Behind it stands a line as it was.
 pub(super) const INSTEAD: &str = "# pam_totp, instead of: ";
 /// At the end of a line that came with ours.
-pub(super) const ADDED: &str = "# pam_totp";
+pub(super) const ADDED: &str = "# added for pam_totp";
 /// The first line of a copy, and then where it is from.
 pub(super) const COPY: &str = "# pam_totp, a copy of ";
 
@@ -133,7 +133,7 @@ pub fn add(files: &Files, service: &str, wanted: &Wanted) -> Result<Plan, Refuse
         }
     }
     match (best, refused) {
-        (Some((_, after)), _) => Ok(Plan { changes: changes(files, &after), notes }),
+        (Some((_, after)), _) => Ok(Plan { changes: changes(files, &after, service), notes }),
         (None, Some(why)) => Err(why),
         (None, None) => Err(Refused::NoPassword(clean(service))),
     }
@@ -203,8 +203,10 @@ fn objections(before: &Files, after: &Files, service: &str, wanted: &Wanted) -> 
     Ok(warnings)
 }
 
-/// What differs. Account lines first: until a code is asked for, they have nothing to do.
-fn changes(before: &Files, after: &Files) -> Vec<Change> {
+/// What differs. Account lines first: until a code is asked for, they have nothing to do. And last those that a shared
+/// file asks for: killed in between, they ask twice rather than not at all.
+fn changes(before: &Files, after: &Files, service: &str) -> Vec<Change> {
+    let own = format!("{STACKS}/{service}");
     let change = |path: &str| {
         let (was, is) = (before.text_at(path), after.text_at(path));
         (was != is).then(|| Change {
@@ -214,7 +216,7 @@ fn changes(before: &Files, after: &Files) -> Vec<Change> {
         })
     };
     let mut changes: Vec<Change> = after.paths().filter_map(change).collect();
-    changes.sort_by_key(|change| (!change.path.ends_with("-account"), !change.path.contains("/common-")));
+    changes.sort_by_key(|change| (!change.path.ends_with("-account"), change.path != own));
     changes
 }
 
@@ -267,12 +269,13 @@ impl Setup<'_> {
         let own = self.files.lines_of(self.service);
         let mut candidates = Vec::new();
         if let Some(password) = own.iter().rfind(|line| self.checks(line)) {
-            let around =
-                [Edit::new(password, Put::Before(split.clone())), Edit::new(password, Put::Behind(judge.clone()))];
-            candidates.push(around.to_vec());
+            // The shared file may ask for codes one day: then it would ask a second time.
             let unix = format!("auth requisite pam_unix.so use_first_pass {ADDED}");
             let text = format!("{}\n{split}\n{unix}\n{judge}", self.kept(password));
             candidates.push(vec![Edit::new(password, Put::Instead(text))]);
+            // Where others than /etc/shadow know passwords.
+            let put = [Put::Before(split), Put::Behind(judge)];
+            candidates.push(put.into_iter().map(|put| Edit::new(password, put)).collect());
         }
         candidates
     }

@@ -86,7 +86,7 @@ pub(super) fn without_ours(path: &str, text: &str) -> Option<String> {
     let mut last_is_gone = false;
     for (number, line) in (1_usize..).zip(&lines) {
         let bare = line.trim_end_matches('\n');
-        last_is_gone = is_ours(number) || bare.ends_with(ADDED);
+        last_is_gone = is_ours(number) || (bare.ends_with(ADDED) && !bare.starts_with('#'));
         if !last_is_gone {
             kept.push(line.strip_prefix(INSTEAD).unwrap_or(line));
         }

@@ -139,7 +139,6 @@ fn a_stack_that_no_known_change_mends_is_left_to_its_writer() {
     throw_away(|system| {
         in_order(system);
         system.policy("");
-        shell(system, "cp -a /etc/pam.d/sshd /root/pam.d-sshd.before");
         save(system);
         for (code, service, line) in ills {
             restore(system);
@@ -180,7 +179,10 @@ fn the_first_line_of_a_host_refuses_nobody_who_has_not_enrolled() {
             findings(system).iter().filter(|finding| finding["code"] == "no_stack").for_each(|finding| {
                 paste(system, finding);
             });
-            assert_eq!(said(system, "cat /root/pam.d-sshd.before"), stock);
+            assert!(said(system, "cat /etc/pam.d/sshd").starts_with("# ours\n"));
+            shell(system, "pam-totp stack remove sshd; sed -i '/^# ours$/d' /etc/pam.d/sshd");
+            assert_eq!(said(system, "cat /etc/pam.d/sshd"), stock);
+            system.stack("sshd", include_str!("../../pam.d/sshd"));
             assert!(!codes(&findings(system)).contains(&"no_stack"));
         }
     });

@@ -99,7 +99,7 @@ fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Fai
         }
     }
     write(&plan.changes)?;
-    log_change(&format!("has the stack of {} ask for codes", clean(service)));
+    log_change(&format!("put lines for codes into the stack of {}", clean(service)));
     let next = match shape {
         Shape::Key => "sshd must ask for a key first: AuthenticationMethods publickey,keyboard-interactive:pam.",
         _ => "Keep a root shell open until a login in a second terminal has worked.",
@@ -119,7 +119,7 @@ fn remove(arguments: &Remove) -> Result<Report, Failure> {
     }
     only_root()?;
     write(&plan.changes)?;
-    log_change(&format!("has the stack of {} ask for no code", clean(service)));
+    log_change(&format!("took the lines for codes out of the stack of {}", clean(service)));
     Ok(report(service, &plan, "It asks for no code any more, unless a file that it includes does."))
 }
 
