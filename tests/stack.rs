@@ -208,6 +208,26 @@ fn the_shared_file_takes_the_lines_of_those_that_include_it() {
 }
 
 #[test]
+fn where_strangers_come_to_the_code_they_hear_nothing_of_it_and_that_is_said() {
+    throw_away(|system| {
+        system.policy(ALLOW);
+        let shared = "auth required pam_env.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\n\
+                      account required pam_unix.so\n";
+        system.file("/etc/pam.d/password-auth", shared);
+        system.file("/etc/pam.d/mine", "auth substack password-auth\naccount include password-auth\n");
+        let said = says(system, &["add", "mine"], 0);
+        assert!(said.contains("warning: /etc/pam.d/mine:2: asks for a code after a wrong password too"), "{said}");
+        let expected = "auth substack password-auth\nauth requisite pam_totp.so\naccount required pam_totp.so\n\
+                        account include password-auth\n";
+        assert_eq!(text("mine"), expected);
+        // One that is there, and does not ask.
+        system.file("/etc/pam.d/mine", "auth sufficient pam_unix.so\nauth requisite pam_totp.so\n");
+        let said = says(system, &["add", "mine"], 0);
+        assert!(said.contains("never reached") && said.contains("It names pam_totp.so already."), "{said}");
+    });
+}
+
+#[test]
 fn where_somebody_would_be_worse_off_nothing_changes() {
     throw_away(|system| {
         system.policy(ALLOW);

@@ -73,8 +73,8 @@ pub fn ills(files: &Files, service: &str, circumstances: &Circumstances) -> Vec<
     let auth = files.chain(service, Kind::Auth);
     let account = files.chain(service, Kind::Account);
     let mut ills: Vec<Ill> = auth.iter().chain(&account).flat_map(unreadable).collect();
-    // In a stack that refuses everybody, nothing else can be told.
-    if ills.is_empty() {
+    // In a stack that refuses everybody, nothing else can be told, and of one that does not name us nothing is to be.
+    if ills.is_empty() && files.stack_of(service).is_some() {
         let trial = Trial::of(files, service);
         let diagnosis = Diagnosis { trial: &trial, forwards: forwards(&auth) };
         ills.extend(diagnosis.all());

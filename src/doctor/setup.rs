@@ -106,7 +106,7 @@ pub fn add(files: &Files, service: &str, wanted: &Wanted) -> Result<Plan, Refuse
         return Err(Refused::NotSshd(clean(service)));
     }
     match shape(files, service) {
-        Some(there) if there == wanted.shape => return Ok(Plan::default()),
+        Some(there) if there == wanted.shape => return Ok(as_it_is(files, service)),
         Some(there) if there != Shape::Questions || wanted.shape != Shape::OneField => {
             return Err(Refused::OtherShape(clean(service)));
         }
@@ -119,13 +119,13 @@ pub fn add(files: &Files, service: &str, wanted: &Wanted) -> Result<Plan, Refuse
         return Err(Refused::NoPassword(clean(service)));
     }
     let mut refused = None;
-    let mut best: Option<(usize, Files)> = None;
+    let mut best: Option<(Vec<Ill>, Files)> = None;
     for edits in &candidates {
         let Some(after) = applied(&start, edits).map(|after| without_second_lines(&start, &after, service)) else {
             continue;
         };
         match objections(files, &after, service, wanted) {
-            Ok(warnings) if best.as_ref().is_none_or(|(fewest, _)| warnings < *fewest) => {
+            Ok(warnings) if best.as_ref().is_none_or(|(fewest, _)| weight(&warnings) < weight(fewest)) => {
                 best = Some((warnings, after));
             }
             Ok(_) => {}
@@ -133,10 +133,22 @@ pub fn add(files: &Files, service: &str, wanted: &Wanted) -> Result<Plan, Refuse
         }
     }
     match (best, refused) {
-        (Some((_, after)), _) => Ok(Plan { changes: changes(files, &after, service), notes }),
+        (Some((warnings, after)), _) => {
+            let said = warnings.iter().map(|ill| format!("warning: {}: {}", ill.place, ill.what));
+            let notes = notes.into_iter().chain(said).collect();
+            Ok(Plan { changes: changes(files, &after, service), notes })
+        }
         (None, Some(why)) => Err(why),
         (None, None) => Err(Refused::NoPassword(clean(service))),
     }
+}
+
+/// Nothing to change, but something to say where it does not ask as it should.
+fn as_it_is(files: &Files, service: &str) -> Plan {
+    let circumstances = Circumstances { enabled: true, ..Circumstances::default() };
+    let bad = ills(files, service, &circumstances).into_iter().filter(|ill| ill.level >= Level::Warning);
+    let note = |ill: Ill| format!("{}: {}. `pam-totp doctor` prints what fixes it", ill.place, ill.what);
+    Plan { changes: Vec::new(), notes: bad.map(note).collect() }
 }
 
 /// The files, with one of the service's own in /etc.
@@ -179,10 +191,15 @@ fn without_second_lines(before: &Files, after: &Files, shared: &str) -> Files {
     files
 }
 
-/// How many warnings there are then, or why it may not be.
-fn objections(before: &Files, after: &Files, service: &str, wanted: &Wanted) -> Result<usize, Refused> {
+/// Strangers hear more where `explain` stands.
+fn weight(warnings: &[Ill]) -> usize {
+    warnings.iter().map(|ill| if ill.code == "explain" { 2 } else { 1 }).sum()
+}
+
+/// What to warn of then, or why it may not be.
+fn objections(before: &Files, after: &Files, service: &str, wanted: &Wanted) -> Result<Vec<Ill>, Refused> {
     let circumstances = Circumstances { enabled: true, ..Circumstances::default() };
-    let mut warnings = 0_usize;
+    let mut warnings: Vec<Ill> = Vec::new();
     let changed = |name: &&str| {
         [Kind::Auth, Kind::Account].into_iter().any(|kind| before.chain(name, kind) != after.chain(name, kind))
     };
@@ -198,7 +215,8 @@ fn objections(before: &Files, after: &Files, service: &str, wanted: &Wanted) -> 
         if let Some(ill) = new.iter().find(|ill| ill.level == Level::Fault) {
             return Err(Refused::Faulty(format!("{}: {}", clean(name), ill.what)));
         }
-        warnings = warnings.saturating_add(new.iter().filter(|ill| ill.level == Level::Warning).count());
+        let bad = new.into_iter().filter(|ill| ill.level == Level::Warning && !warnings.contains(ill));
+        warnings.extend(bad.collect::<Vec<_>>());
     }
     Ok(warnings)
 }
@@ -240,23 +258,23 @@ impl Setup<'_> {
         with.into_iter().chain(auth).collect()
     }
 
-    /// Behind what checks the password, and before whatever else decides about the account.
+    /// Behind what checks the password. Without `explain` where that would tell strangers something.
     fn questions(&self) -> Vec<Vec<Edit>> {
         let line = self.asking_line();
-        let behind = |at: &Line| vec![Edit::new(at, Put::Behind(line.clone()))];
+        let less = line.replace(" explain", "");
+        let lines = if self.wanted.like.is_some() { vec![line] } else { vec![line, less] };
         let own = self.files.lines_of(self.service);
-        let password = own.iter().rfind(|line| self.checks(line));
-        let last = own.iter().rfind(|line| line.is_auth() || self.brings_auth(line));
+        let Some(password) = own.iter().rfind(|line| self.checks(line)) else { return Vec::new() };
+        let last = own.iter().rfind(|line| line.is_auth() || self.brings_auth(line)).unwrap_or(password);
         let mut candidates = Vec::new();
-        if let Some(password) = password {
+        for line in lines {
             // A substack that fails does not end the stack: strangers would be asked for codes.
             if password.control.text == "substack" {
                 let include = Line { control: Control::read("include"), ..password.clone() };
                 let text = format!("{}\n{} {ADDED}\n{line}", self.kept(password), include.print());
                 candidates.push(vec![Edit::new(password, Put::Instead(text))]);
             }
-            candidates.push(behind(password));
-            candidates.extend(last.map(behind));
+            candidates.extend([password, last].map(|at| vec![Edit::new(at, Put::Behind(line.clone()))]));
         }
         candidates
     }

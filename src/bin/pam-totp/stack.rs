@@ -81,7 +81,8 @@ fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Fai
     let files = stacks::files();
     let plan = setup::add(&files, service, &wanted).map_err(|why| refused(&why))?;
     if plan.changes.is_empty() {
-        return Ok(report(service, &plan, "It asks for codes already."));
+        let note = if plan.notes.is_empty() { "It asks for codes already." } else { "It names pam_totp.so already." };
+        return Ok(report(service, &plan, note));
     }
     let (desk, _) = desk_anyway(config)?;
     one_field_stays_open(&files, &plan, &desk)?;
