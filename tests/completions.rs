@@ -30,6 +30,11 @@ fn users_services_and_groups_are_offered() {
         has(&format!("pam-totp {command} roo"), "root");
     }
     has("pam-totp policy explain root --service oth", "other");
+    for command in ["add", "remove"] {
+        has(&format!("pam-totp stack {command} oth"), "other");
+        assert!(!offered(&format!("pam-totp stack {command} roo")).iter().any(|word| word == "root"), "no user");
+    }
+    has("pam-totp stack add sudo-i --like oth", "other");
     has("pam-totp list --group roo", "root");
     has("pam-totp pol", "policy");
     has("pam-totp stat", "status");
@@ -52,6 +57,8 @@ fn in_fish_too() {
     offers("pam-totp remove --all --except roo", "root");
     offers("pam-totp verify --service oth", "other");
     offers("pam-totp try oth", "other");
+    offers("pam-totp stack add oth", "other");
+    offers("pam-totp stack remove oth", "other");
     offers("pam-totp list --group roo", "root");
 }
 

@@ -33,7 +33,7 @@ pub fn clock(clock: &Clock) -> Finding {
         [] => "by nothing that runs here".to_owned(),
         daemons => format!("by {}", daemons.join(", ")),
     };
-    let mend = [
+    let fix = [
         "ls /lib/systemd/systemd-timesyncd /usr/sbin/chronyd /usr/sbin/ntpd 2>/dev/null | grep -q . || apt-get install -y systemd-timesyncd",
         "timedatectl set-ntp true",
     ];
@@ -41,7 +41,7 @@ pub fn clock(clock: &Clock) -> Finding {
         Some(true) => Finding::fine(CLOCK, format!("synchronized, {by}")),
         Some(false) => {
             let what = format!("not synchronized, {by}: once it is a minute off, every code is refused");
-            Finding::fault(CLOCK, "not_synchronized", what).fixed_by(mend)
+            Finding::fault(CLOCK, "not_synchronized", what).fixed_by(fix)
         }
         None => {
             let what = format!("whether it is synchronized cannot be known here ({by}): compare it with a phone's");
