@@ -110,6 +110,18 @@ fn every_change_is_made_there_and_none_here() {
 }
 
 #[test]
+fn a_stack_of_that_disk_asks_no_more_and_again() {
+    rescue(|system| {
+        let (here_before, stack) = (here(), || fs::read_to_string("/mnt/etc/pam.d/sshd").expect("a stack"));
+        on_disk(system, &["stack", "remove", "sshd"], "");
+        assert_eq!(stack(), "auth requisite pam_unix.so\n");
+        on_disk(system, &["stack", "add", "sshd"], "");
+        assert_eq!(stack(), "auth requisite pam_unix.so\nauth requisite pam_totp.so explain\n");
+        assert!(here() == here_before, "nothing of this system changes");
+    });
+}
+
+#[test]
 fn somebody_enrolls_anew_with_that_hosts_name() {
     rescue(|system| {
         enrolls(system, "zoe");

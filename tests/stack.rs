@@ -186,6 +186,9 @@ fn the_shared_file_takes_the_lines_of_those_that_include_it() {
         }
         let said = says(system, &["add", "common-auth", "--dry-run"], 0);
         assert!(said.contains("/etc/pam.d/sshd:\n  - auth requisite pam_totp.so explain"), "{said}");
+        // Killed in between, it asks twice rather than not at all.
+        let place = |file: &str| said.find(&format!("/etc/pam.d/{file}:")).unwrap_or_else(|| panic!("{file}: {said}"));
+        assert!(place("common-account") < place("common-auth") && place("common-auth") < place("sshd"), "{said}");
         says(system, &["add", "common-auth"], 0);
         let common = text("common-auth");
         let last = common.lines().rfind(|line| line.starts_with("auth"));
@@ -204,6 +207,22 @@ fn the_shared_file_takes_the_lines_of_those_that_include_it() {
         let said = says(system, &["add", "common-auth"], 4);
         assert!(said.contains("First: pam-totp stack add vsftpd --one-field"), "{said}");
         assert_eq!(stacks(system), before);
+    });
+}
+
+#[test]
+fn on_a_full_disk_each_file_stays_as_it_is() {
+    throw_away(|system| {
+        system.policy(ALLOW);
+        let small = "cp -a /etc/pam.d /root/pam.d && mount -t tmpfs -o size=200k,mode=755 tmpfs /etc/pam.d\n\
+                     cp -a /root/pam.d/. /etc/pam.d/ && dd if=/dev/zero of=/etc/pam.d/filler.x bs=1k 2>/dev/null || :";
+        system.runs(Command::new("/bin/sh").args(["-c", small]));
+        let before = stacks(system);
+        let (exit, said, error) = program(system, &["stack", "add", "sshd"], "");
+        assert!(exit != 0 && error.contains("No space left"), "{said}{error}");
+        assert_eq!(stacks(system), before, "and nothing is left over");
+        fs::remove_file("/etc/pam.d/filler.x").expect("room");
+        says(system, &["add", "sshd"], 0);
     });
 }
 
