@@ -239,10 +239,7 @@ fn without_a_stack_that_names_us_it_says_that_nothing_asks_yet() {
         system.policy("enabled = false\n");
         let (exit, said, _) = program(system, &["policy", "enable"], "");
         assert_eq!(exit, 0, "nobody is kept out, so nobody is asked");
-        assert!(
-            said.contains("Nothing asks for a code yet: put `auth requisite pam_totp.so explain` behind"),
-            "{said}"
-        );
+        assert!(said.contains("Nothing asks for a code yet: `pam-totp stack add sshd`"), "{said}");
         assert_eq!(text(), "enabled = true\n");
     });
 }

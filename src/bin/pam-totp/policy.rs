@@ -244,9 +244,8 @@ fn enable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failur
     let effect = if asks {
         format!("These stacks ask for a code: {}.\n{count}", services.join(", "))
     } else {
-        "Nothing asks for a code yet: put `auth requisite pam_totp.so explain` behind the password of a stack, such as \
-         /etc/pam.d/sshd, and `account required pam_totp.so` before its other account lines. Keep a root shell \
-         open until a login in a second terminal has worked."
+        "Nothing asks for a code yet: `pam-totp stack add sshd` has sshd ask after the password. Keep a root shell open \
+         until a login in a second terminal has worked."
             .into()
     };
     let state = if changed { "The policy is on." } else { "The policy was on already." };
