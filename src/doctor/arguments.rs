@@ -58,6 +58,8 @@ fn say_of_split(trial: &Trial, at: usize, say: &mut impl FnMut(Level, &'static s
         between.filter_map(Step::line).any(is_credential)
     };
     match asked.into_iter().find(|judge| *judge > at && trial.asks) {
+        // Where nobody gets in at all, that is said.
+        None if !trial.somebody => {}
         None => {
             let what = "`forward_pass` without a second line behind the password: no code is checked";
             say(Level::Fault, "forward_pass", what);

@@ -269,7 +269,8 @@ impl<'a> Diagnosis<'a> {
         }));
         if let Some(case) = trial.nothing.as_ref().filter(plain) {
             ills.push(self.open(case));
-        } else if let Some(line) = trial.code_alone.as_ref().and_then(asked).filter(|_| !has) {
+        }
+        if let Some(line) = trial.code_alone.as_ref().and_then(asked).filter(|_| !has) {
             if !line.options().is_ok_and(|options| options.after_publickey) {
                 let what = "nothing but the code is asked for: anybody who holds the phone gets in";
                 ills.push(warning("code_alone", self.first_place(), what));

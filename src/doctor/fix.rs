@@ -1,31 +1,65 @@
 //! How to fix a stack: changes are tried in thought, and the first that fixes it and harms no other stack is shown. Pure.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::diagnose::{Circumstances, ills};
 use super::edits::{Edit, Put, applied, shell};
 use super::harm;
 use super::modules::{counts_failures, is_credential};
 use super::run::distance;
-use super::stacks::{Action, Control, Files, Kind, Line, STACKS, Step, What};
+use super::stacks::{Action, Control, Files, Kind, Line, STACKS, Step, What, lines};
 
 /// Stacks that were tried with their applications.
 const EXAMPLES: &str = "/usr/local/share/doc/pam_totp/examples/pam.d";
 
 /// The commands that fix this of a service.
 pub fn fix(files: &Files, service: &str, code: &str, circumstances: &Circumstances) -> Vec<String> {
-    let steps = files.chain(service, Kind::Auth);
-    let patient = Patient { files, service, steps: &steps };
-    let before = ailments(files, service, circumstances);
-    let left = |edits: &Vec<Edit>| {
-        let fixed = applied(files, edits).filter(|_| !edits.is_empty())?;
-        let after = ills(&fixed, service, circumstances);
-        let is_better = after.iter().all(|ill| ill.code != code && before.contains(&ill.code));
-        let helps = is_better && files.own().all(|other| harmless(files, &fixed, other, circumstances));
-        helps.then_some(after.len())
-    };
-    let candidates = patient.candidates(code);
-    // Of those that leave as little to fix, the first.
-    let best = candidates.iter().filter_map(|edits| Some((left(edits)?, edits))).min_by_key(|(left, _)| *left);
-    best.map_or_else(by_hand, |(_, edits)| shell(edits))
+    Fixer::new(files, circumstances).fix(service, code)
+}
+
+/// Who fixes the stacks of a host, one after the other.
+pub struct Fixer<'a> {
+    files: &'a Files,
+    circumstances: &'a Circumstances,
+    /// The files that each service reads: a change of others is none of it.
+    paths: BTreeMap<&'a str, BTreeSet<String>>,
+}
+
+impl<'a> Fixer<'a> {
+    /// Looks once which service reads which file.
+    pub fn new(files: &'a Files, circumstances: &'a Circumstances) -> Self {
+        let paths_of = |service| {
+            let steps = [Kind::Auth, Kind::Account].map(|kind| files.chain(service, kind)).concat();
+            let own = files.path(service);
+            lines(&steps).map(|line| line.path.clone()).chain(own).collect()
+        };
+        Self { files, circumstances, paths: files.own().map(|service| (service, paths_of(service))).collect() }
+    }
+
+    /// The commands that fix this of a service.
+    pub fn fix(&self, service: &str, code: &str) -> Vec<String> {
+        let Self { files, circumstances, .. } = self;
+        let steps = files.chain(service, Kind::Auth);
+        let patient = Patient { files, service, steps: &steps };
+        let before = ailments(files, service, circumstances);
+        let left = |edits: &Vec<Edit>| {
+            let fixed = applied(files, edits).filter(|_| !edits.is_empty())?;
+            let after = ills(&fixed, service, circumstances);
+            let is_better = after.iter().all(|ill| ill.code != code && before.contains(&ill.code));
+            let helps = is_better && self.read_by(edits).all(|other| harmless(files, &fixed, other, circumstances));
+            helps.then_some(after.len())
+        };
+        let candidates = patient.candidates(code);
+        // Of those that leave as little to fix, the first.
+        let best = candidates.iter().filter_map(|edits| Some((left(edits)?, edits))).min_by_key(|(left, _)| *left);
+        best.map_or_else(by_hand, |(_, edits)| shell(edits))
+    }
+
+    /// The services that such changes reach.
+    fn read_by<'b>(&'b self, edits: &'b [Edit]) -> impl Iterator<Item = &'a str> + 'b {
+        let reads = |paths: &BTreeSet<String>| edits.iter().any(|edit| paths.contains(&edit.path));
+        self.paths.iter().filter(move |(_, paths)| reads(paths)).map(|(service, _)| *service)
+    }
 }
 
 /// Where none is known: an example in place of the file would take what else its writer wanted with it.

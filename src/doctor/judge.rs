@@ -24,17 +24,18 @@ pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
         }];
     }
     let mut found: BTreeMap<(Level, &'static str, String, String), Vec<&str>> = BTreeMap::new();
-    let mut well = Vec::new();
+    let (mut well, mut faulty) = (Vec::new(), Vec::new());
     for stack in &stacks {
         let ills = ills(files, &stack.service, circumstances);
         if ills.iter().all(|ill| ill.level < Level::Warning) {
             well.push(stack.service.as_str());
         }
+        faulty.extend(ills.iter().any(|ill| ill.level == Level::Fault).then_some(stack.service.as_str()));
         for ill in ills {
             found.entry((ill.level, ill.code, ill.place, ill.what)).or_default().push(&stack.service);
         }
     }
-    let has_fault = |service: &&str| ills(files, service, circumstances).iter().any(|ill| ill.level == Level::Fault);
+    let fixer = fix::Fixer::new(files, circumstances);
     let mut findings = Vec::new();
     if !well.is_empty() {
         findings.push(Finding::fine(ABOUT, format!("these ask for a code: {}", well.join(", "))));
@@ -49,10 +50,13 @@ pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
         let lines = match level {
             Level::Note => Vec::new(),
             // Two changes of one stack, each made for what stands there now, may spoil each other.
-            Level::Warning if ["strangers", "explain"].contains(&code) && services.iter().any(has_fault) => {
+            Level::Warning
+                if ["strangers", "explain"].contains(&code)
+                    && services.iter().any(|service| faulty.contains(service)) =>
+            {
                 vec!["# first fix what else is wrong with this stack, then look again: pam-totp doctor".into()]
             }
-            _ => match (code, fix::fix(files, service, code, circumstances)) {
+            _ => match (code, fixer.fix(service, code)) {
                 ("condition", lines) if lines == fix::by_hand() => vec![KEEP_OR_MOVE.into()],
                 (_, lines) => lines,
             },
