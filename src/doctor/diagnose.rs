@@ -128,6 +128,11 @@ fn warning(code: &'static str, place: String, what: impl Into<String>) -> Ill {
     Ill { level: Level::Warning, ..fault(code, place, what) }
 }
 
+fn doubted(line: &Line, what: &str) -> Ill {
+    let what = format!("users who pass {} {what}. What that module checks is not known here", named(line));
+    warning("condition", line.place(), what)
+}
+
 /// The line of the first condition that does not hold as usual.
 fn odd_line<'a>(variables: &'a Variables, world: &World) -> Option<&'a Line> {
     world.odd.first().and_then(|number| variables.0.get(*number)).map(|variable| &variable.line)
@@ -263,25 +268,42 @@ impl<'a> Diagnosis<'a> {
             true => fault("sufficient", line.place(), enough),
             false => fault("optional", line.place(), "a wrong code lets in"),
         }));
-        ills.extend(by_code.map(|line| match is_sufficient(line) {
-            true => fault("sufficient", line.place(), enough),
-            false => fault("password_optional", line.place(), "a right code lets in, whatever the password is"),
+        let doubt = trial.code_alone.as_ref().and_then(|case| self.doubtful(case));
+        ills.extend(by_code.map(|line| match (is_sufficient(line), doubt) {
+            (true, _) => fault("sufficient", line.place(), enough),
+            (false, Some(unknown)) => doubted(unknown, "need no other password, but a code alone"),
+            (false, None) => fault("password_optional", line.place(), "a right code lets in, whatever the password is"),
         }));
-        if let Some(case) = trial.nothing.as_ref().filter(plain) {
-            ills.push(self.open(case));
-        }
-        if let Some(line) = trial.code_alone.as_ref().and_then(asked).filter(|_| !has) {
-            if !line.options().is_ok_and(|options| options.after_publickey) {
-                let what = "nothing but the code is asked for: anybody who holds the phone gets in";
-                ills.push(warning("code_alone", self.first_place(), what));
-            }
-        }
+        ills.extend(trial.nothing.as_ref().filter(plain).map(|case| match self.doubtful(case) {
+            Some(unknown) => doubted(unknown, "need no other password"),
+            None => self.open(case),
+        }));
+        let by_key = |line: &&Line| line.options().is_ok_and(|options| options.after_publickey);
+        let alone = trial.code_alone.as_ref().and_then(asked).filter(|line| !has && !by_key(line));
+        ills.extend(alone.map(|_| {
+            let what = match doubt {
+                Some(unknown) => format!(
+                    "no module that is known here checks a password: unless {} does, anybody who holds the phone gets in",
+                    named(unknown)
+                ),
+                None => "nothing but the code is asked for: anybody who holds the phone gets in".to_owned(),
+            };
+            warning("code_alone", self.first_place(), what)
+        }));
         let odd = |case: &&Case| !case.world.odd.is_empty();
         let code = trial.code_alone.as_ref().filter(odd).filter(|_| has);
         ills.extend(code.map(|case| self.condition(case, "need no password, but a code alone")));
         let nothing = trial.nothing.as_ref().filter(odd);
         ills.extend(nothing.map(|case| self.condition(case, "need no password")));
         ills
+    }
+
+    /// A module that had to say yes there, and may well be one that checks a password.
+    fn doubtful(&self, case: &Case) -> Option<&'a Line> {
+        let variables = &self.trial.variables;
+        let said_yes = |line: &&Line| variables.answer_of(line, &case.world) == Some(Answer::Success);
+        let lines = case.outcome.reached.iter().filter_map(|at| self.line(*at));
+        lines.into_iter().filter(|line| !is_known(line)).find(said_yes)
     }
 
     fn open(&self, case: &Case) -> Ill {

@@ -221,6 +221,12 @@ impl Variables {
         self.0.iter().any(|variable| !variable.is_condition())
     }
 
+    /// What a condition answers in a world.
+    pub fn answer_of(&self, line: &Line, world: &World) -> Option<Answer> {
+        let is_of = |variable: &Variable| variable.is_condition() && variable.is_of(variable.role, line);
+        self.0.iter().position(is_of).map(|number| world.answer(number))
+    }
+
     /// The conditions that do not hold as usual in a world.
     pub fn conditions(&self, world: &World) -> Vec<usize> {
         let is_condition = |number: &usize| self.0.get(*number).is_some_and(Variable::is_condition);

@@ -84,6 +84,22 @@ fn what_lets_in_beside_the_password_is_named() {
     says(&unknown, "condition", "What that module checks is not known here");
 }
 
+/// It may be the one that checks passwords here.
+#[test]
+fn of_a_module_that_nobody_knows_it_is_said_that_it_is_not_known() {
+    let jump =
+        ["auth [success=1 default=ignore] pam_vendor.so", "auth requisite pam_deny.so", "auth required pam_permit.so"];
+    for stack in [&["auth required pam_vendor.so", OURS][..], &[jump.as_slice(), &[OURS]].concat()] {
+        let found = bad(stack);
+        let said = found.iter().find(|(code, _)| *code == "code_alone").map(|(_, what)| what.as_str());
+        assert!(
+            said.is_some_and(|said| said.contains("unless pam_vendor.so (/etc/pam.d/sshd:1")),
+            "{stack:#?} {found:#?}"
+        );
+        assert!(found.iter().all(|(code, _)| !["permit", "nobody"].contains(code)), "{found:#?}");
+    }
+}
+
 #[test]
 fn a_wrong_password_gets_in_nowhere_where_no_code_is_due() {
     let faillock = [
