@@ -10,7 +10,7 @@ use std::process::Command;
 const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nodelay\nauth requisite pam_deny.so\n\
                       auth required pam_permit.so\n";
 
-/// Alice is enrolled, carol is not, and whoever needs no code gets in by the policy.
+/// Alice is enrolled, carol is not, and users who need no code get in by the policy.
 fn host(test: impl FnOnce(&System, &User)) {
     throw_away(|system| {
         build(system);

@@ -222,7 +222,9 @@ impl<'a> Diagnosis<'a> {
         let then = match unknown {
             true => ". What that module checks is not known here",
             false if line.is_some_and(|line| FACTORS.contains(&line.module_name())) => "",
-            false => ". Should that be meant, an [[exempt]] rule says it where the log and `policy explain` know of it",
+            false => {
+                ". If that is intended, write an [[exempt]] rule instead: the log and `policy explain` know of those"
+            }
         };
         warning("condition", place, format!("users {} {what}{then}", whom(&self.trial.variables, &case.world)))
     }

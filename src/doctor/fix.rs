@@ -261,7 +261,7 @@ impl<'a> Patient<'a> {
         jumps.collect()
     }
 
-    /// What is jumped to, so that whoever needs no code gets in by a right password: Debian's own way.
+    /// What is jumped to, so that users who need no code get in by a right password: Debian's own way.
     fn permitted(&self) -> Vec<Edit> {
         let first = self.ours().next().map(|(_, line)| line);
         let permit = |line: &Line| Put::Before(format!("{} required pam_permit.so", line.kind_word));

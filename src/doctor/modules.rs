@@ -137,7 +137,7 @@ const CONDITIONS: [&str; 28] = [
 /// Those that count failures, and must go on being asked.
 const COUNTERS: [&str; 6] =
     ["pam_faillock.so", "pam_tally.so", "pam_tally2.so", "pam_abl.so", "pam_shield.so", "pam_fail2ban.so"];
-/// Services of programs that ask PAM as root, whoever logs in: there pam_rootok is content with everybody.
+/// Services of programs that ask PAM as root, for all users: there pam_rootok accepts everybody.
 const OF_ROOT: [&str; 24] = [
     "sshd",
     "login",

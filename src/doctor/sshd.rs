@@ -224,7 +224,7 @@ impl Judged<'_> {
             return self.finding(&ill, &[("PAMServiceName", main.to_owned())]).into_iter().collect();
         };
         let ills = ills(self.inside, shape, self.sshd.keytab).into_iter().map(|ill| self.meant(ill, shape));
-        // What all logins are told of is not told anew.
+        // What holds for all logins was said already.
         let is_old = |ill: &Ill| {
             of_main.iter().any(|old| ill.level == Level::Note && old.code == ill.code && old.level == ill.level)
         };

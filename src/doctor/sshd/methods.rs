@@ -18,7 +18,7 @@ pub fn asks(list: &str, shape: Shape) -> bool {
     words(list).any(|word| word == ASKS || (word == PASSWORD && shape == Shape::OneField))
 }
 
-/// Does whoever has all of it get in without PAM having been asked?
+/// Do those who have all of it get in without PAM having been asked?
 pub fn is_free(list: &str) -> bool {
     words(list).all(|word| FREE.contains(&word))
 }

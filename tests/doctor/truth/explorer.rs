@@ -22,7 +22,7 @@ pub fn build<'a>(system: &System, modules: impl IntoIterator<Item = &'a str>) {
     let strict = ["-O1", "-Wall", "-Wextra", "-Werror"];
     let compile = |arguments: &[&str]| system.runs(Command::new("cc").args(strict).args(arguments));
     compile(&["-rdynamic", "-o", PROGRAM, "/usr/local/src/explore.c", "-lpam", "-ldl"]);
-    // Loaded once and kept: libpam would load it anew for each stack.
+    // Loaded once and kept: libpam would load it again for each stack.
     compile(&["-shared", "-fPIC", "-Wl,-z,nodelete", "-o", STAND_IN, "/usr/local/src/stand_in.c"]);
     let folder = crate::support::system::pam_folder();
     for module in modules {

@@ -67,7 +67,7 @@ const FACTORS: [&str; 13] = [
     "pam_howdy.so",
     "pam_cockpit_cert.so",
 ];
-/// Programs that are root when they ask PAM, whoever logs in.
+/// Programs that are root when they ask PAM, for all users.
 const OF_ROOT: [&str; 9] =
     ["sshd", "login", "remote", "cockpit", "gdm-password", "gdm-fingerprint", "lightdm", "vsftpd", "sddm"];
 

@@ -123,7 +123,7 @@ fn at_place(shape: &Shape, name: &str, at: usize, ours: &str) -> Vec<Stack> {
     let mut stacks = vec![stack(shape, "put in", |texts| put(texts.get_mut(name).expect("a file")))];
     let longer = jumping_further(lines, at);
     if &longer != lines {
-        stacks.push(stack(shape, "put in, jumps counted anew", |texts| {
+        stacks.push(stack(shape, "put in, jumps counted again", |texts| {
             let mut longer = longer;
             put(&mut longer);
             texts.insert(name.to_owned(), longer);
