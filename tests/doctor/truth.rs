@@ -29,12 +29,6 @@ const HANDS: usize = 2;
 /// Of so many stacks one is fixed as well: that takes longer.
 const PASTES: usize = 10;
 
-/// What is said of some stacks of the sample and is not so: their number by the name of what is said.
-const FALSE_WORDS: [(&str, usize); 0] = [];
-
-/// Beside those, among all stacks: that somebody is shut out.
-const NAMED: [&str; 2] = ["condition", "shut_out"];
-
 /// A spread sample of so many, the same in each run.
 fn sample(count: usize) -> Vec<Stack> {
     let shapes = shapes::all();
@@ -120,10 +114,6 @@ fn the_doctor_says_what_libpam_does() {
         assert!(tally.judged >= 5_000, "{}", tally.judged);
         assert!(tally.pasted >= 100, "{}", tally.pasted);
         assert_eq!(tally.bad(), Vec::<String>::new());
-        match effort(0, 1) {
-            0 => assert_eq!(tally.false_words(), FALSE_WORDS),
-            // Of more stacks more is said, but nothing else.
-            _ => assert!(tally.false_words().iter().all(|word| NAMED.contains(&word.0)), "{:?}", tally.false_words()),
-        }
+        assert_eq!(tally.false_words(), [], "said, and not so");
     });
 }
