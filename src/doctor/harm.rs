@@ -54,7 +54,8 @@ impl Change {
     fn harm(&self, world: &World) -> Option<String> {
         let right = world.is_rightful() || self.kind == Kind::Account || !self.variables.has_credentials();
         for code in [Answer::Success, Answer::Ignore, Answer::Refuse] {
-            if self.removes && code != Answer::Ignore && (world.is_rightful() || self.kind == Kind::Account) {
+            // Without our lines nobody is refused by them any more.
+            if self.removes && code == Answer::Refuse && (world.is_rightful() || self.kind == Kind::Account) {
                 continue;
             }
             let (was, is) = (self.before.login(world, code), self.after.login(world, code));
@@ -165,6 +166,11 @@ mod tests {
         assert!(removed(&[key], &[]).ends_with("would get in no more"));
         let jump = ["auth [success=1 default=ignore] pam_unix.so", CODE, "auth requisite pam_deny.so"];
         assert_eq!(removed(&jump, &[jump[0], jump[2]]), "");
+        let ours = "auth [success=1 default=die] pam_totp.so";
+        let deny = "auth required pam_deny.so";
+        let over = ["auth [success=1 default=ignore] pam_unix.so", deny, ours, deny, "auth required pam_permit.so"];
+        assert!(removed(&over, &[over[0], deny, deny, over[4]]).ends_with("would get in no more"));
+        assert_eq!(removed(&[unix, "auth [success=ok default=die] pam_totp.so"], &[unix]), "");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::harm;
 use super::setup::{ADDED, COPY, Change, INSTEAD, Plan, Refused};
-use super::stacks::{Files, Line, STACKS};
+use super::stacks::{Files, Line, STACKS, parse};
 use crate::words::clean;
 
 /// Takes our lines out of a service's file, and puts back what they replaced. `text_of`: the text of a file that ours is
@@ -32,11 +32,21 @@ pub fn remove(files: &Files, service: &str, text_of: impl Fn(&str) -> Option<Str
             plan.changes.push(as_it_was(&beside, text, after, &mut plan.notes, &text_of));
         }
     }
+    plan.notes.extend(plan.changes.iter().filter_map(falls_back));
     // What a command put there did no harm, and what it replaced comes back.
     match harm_of(files, &plan).filter(|_| !is_marked) {
         Some(what) => Err(Refused::Harm(what)),
         None => Ok(plan),
     }
+}
+
+/// A stack that asked for codes alone asks by another file's rules then.
+fn falls_back(change: &Change) -> Option<String> {
+    let is_auth = |line: &Line| line.is_auth() || line.kind_word == "@include";
+    let asks = |text: &String| parse(&change.path, text).iter().any(is_auth);
+    let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
+    let note = || format!("{} has no auth line any more: libpam takes those of {STACKS}/other instead", change.path);
+    (asks(before) && !asks(after)).then(note)
 }
 
 /// What would be wrong then, in one service or another.
@@ -80,7 +90,7 @@ fn as_it_was(
 /// The text without our lines; `None` where there are none.
 pub(super) fn without_ours(path: &str, text: &str) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let ours: Vec<Line> = super::stacks::parse(path, text).into_iter().filter(Line::is_ours).collect();
+    let ours: Vec<Line> = parse(path, text).into_iter().filter(Line::is_ours).collect();
     let is_ours = |number: usize| ours.iter().any(|line| (line.at.0..=line.at.1).contains(&number));
     let mut kept: Vec<&str> = Vec::new();
     let mut last_is_gone = false;
