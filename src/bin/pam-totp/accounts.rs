@@ -9,8 +9,8 @@ use pam_totp::disk;
 use pam_totp::doctor::quoted;
 use pam_totp::words::clean;
 
-use super::people::unavailable;
-use super::report::Failure;
+use crate::people::unavailable;
+use crate::report::Failure;
 
 /// What is no shell to work in.
 const NO_SHELL: [&str; 5] = ["nologin", "false", "sync", "shutdown", "halt"];

@@ -9,7 +9,7 @@ use pam_totp::doctor::verdict::{WithoutCodes, without_codes};
 use pam_totp::policy::{PATH, Policy, Unenrolled};
 use pam_totp::words::clean;
 
-use super::stacks;
+use crate::stacks;
 
 const FIX: &str = ". `pam-totp doctor` prints the commands that fix it";
 

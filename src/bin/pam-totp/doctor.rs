@@ -23,9 +23,10 @@ use pam_totp::words::{clean, counted};
 use serde_json::{Value, json};
 
 use super::accounts::{self, Accounts, Orphan};
+use super::commands::list;
 use super::report::{NO, Report};
 use super::rollout::Rollout;
-use super::{list, names, stacks};
+use super::{names, stacks};
 
 pub fn doctor(config: Option<&Path>) -> Report {
     let (desk, files) = (Local::open(config), stacks::files());

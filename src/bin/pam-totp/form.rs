@@ -5,7 +5,7 @@ use pam_totp::enrollment::{Device, Kind, MAX_COUNTER, PERIODS};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::uri::parse::Parsed;
 
-use super::report::Failure;
+use crate::report::Failure;
 
 #[derive(Args, Clone)]
 pub struct Form {

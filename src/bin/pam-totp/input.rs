@@ -13,7 +13,7 @@ use pam_totp::secret::{Answer, MAX_ANSWER};
 use pam_totp::words::enrolling::slip;
 use zeroize::Zeroizing;
 
-use super::report::{Failure, say, wrapped};
+use crate::report::{Failure, say, wrapped};
 
 /// Longer than any URI of a key.
 const MAX_KEY: usize = 4_096;

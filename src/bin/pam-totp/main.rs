@@ -5,38 +5,26 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a program of its own, not inside a host")]
 
 mod accounts;
-mod change;
-mod completions;
+mod commands;
 mod consequences;
 mod doctor;
+mod each;
 mod edit;
-mod enroll;
-mod explain;
 mod form;
-mod home;
-mod import;
 mod input;
-mod list;
-mod look;
 mod names;
 mod notify;
-mod own;
 mod pam_app;
 mod people;
 mod picture;
-mod policy;
-mod policy_set;
+mod proof;
+mod read_as_user;
 mod report;
 mod rescue;
-mod resync;
 mod rollout;
-mod set;
-mod stack;
 mod stacks;
-mod sweep;
+mod standing;
 mod target;
-mod temporary;
-mod try_stack;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +33,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, setrlimit};
 
+use commands::{backup_codes, completions, enroll, import, list, policy, remove, resync, set, stack, r#try};
 use form::Form;
 use pam_totp::backup::{MAX_CODES, MIN_CODES};
 use report::{Failure, Report};
@@ -86,7 +75,7 @@ enum Command {
     Verify(Verify),
     /// Show the same prompts as a login, use up a code like one, and say whether the user would get in. Opens no
     /// session.
-    Try(try_stack::Try),
+    Try(r#try::Try),
     /// Show a user's devices, when they were last used, backup codes, and wrong codes.
     Status {
         /// Which user [default: you].
@@ -96,7 +85,7 @@ enum Command {
     List(list::List),
     /// Turn two-factor authentication off for users: remove all of their devices, or one. The account may be gone.
     #[command(visible_alias = "disable")]
-    Remove(sweep::Remove),
+    Remove(remove::Remove),
     /// Accept a device again whose clock or counter is too far off. Needs two of its codes in a row, from stdin.
     Resync(resync::Resync),
     /// Forget wrong codes, so that one code is enough again. Also fixes a state from the future, after a wrong clock.
@@ -181,7 +170,7 @@ struct BackupCodes {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MAX_CODES as i64))]
     count: Option<u8>,
     /// Codes of a help desk: root makes them beside the user's own, which stay, and after this time none counts: 10m to 7d.
-    #[arg(long, value_name = "TIME", value_parser = temporary::life)]
+    #[arg(long, value_name = "TIME", value_parser = backup_codes::life)]
     expires: Option<u64>,
 }
 
@@ -239,7 +228,7 @@ enum Qr {
 
 fn main() -> ExitCode {
     // First of all, while nothing was opened or read: this process may have to be somebody else's.
-    if let Some(exit) = home::read_as_asked() {
+    if let Some(exit) = read_as_user::read_as_asked() {
         return exit;
     }
     keep_no_core();
@@ -294,18 +283,18 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Generate(arguments) => enroll::generate(config, &arguments),
         Command::Set(arguments) => set::set(config, &arguments, cli.json),
         Command::BackupCodes(BackupCodes { user, count, expires: Some(life) }) => {
-            temporary::backup_codes(config, user.as_deref(), count, life)
+            backup_codes::backup_codes(config, user.as_deref(), count, life)
         }
         Command::BackupCodes(arguments) => enroll::backup_codes(config, &arguments, cli.json),
-        Command::Verify(arguments) => look::verify(config, &arguments, cli.json),
-        Command::Try(arguments) => try_stack::run(&arguments, cli.json),
-        Command::Status { user } => look::status(config, user.as_deref()),
+        Command::Verify(arguments) => standing::verify(config, &arguments, cli.json),
+        Command::Try(arguments) => r#try::run(&arguments, cli.json),
+        Command::Status { user } => standing::status(config, user.as_deref()),
         Command::List(arguments) => list::list(config, &arguments),
-        Command::Remove(arguments) => sweep::remove(config, &arguments, cli.json),
+        Command::Remove(arguments) => remove::remove(config, &arguments, cli.json),
         Command::Resync(arguments) => resync::resync(config, &arguments, cli.json),
-        Command::Unlock(users) => change::unlock(config, &users.users),
-        Command::Forget { users } => change::forget(config, &users),
-        Command::Rename { old, new } => change::rename(config, &old, &new),
+        Command::Unlock(users) => each::unlock(config, &users.users),
+        Command::Forget { users } => each::forget(config, &users),
+        Command::Rename { old, new } => each::rename(config, &old, &new),
         Command::Import(arguments) => import::import(config, &arguments, cli.json),
         Command::Policy(command) => policy::run(config, command, cli.json),
         Command::Stack(command) => stack::run(config, &command, cli.json),

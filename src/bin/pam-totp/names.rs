@@ -7,8 +7,9 @@ use pam_totp::doctor::Finding;
 use pam_totp::doctor::names::{Looked, Lookups, judge};
 use pam_totp::policy::Policy;
 
-use super::accounts::{self, Accounts};
-use super::{notify, stacks};
+use crate::accounts::{self, Accounts};
+use crate::notify;
+use crate::stacks;
 
 /// What does not fit, of the policy at `path`. Of another system's disk its own files are asked.
 pub fn unknown(path: &Path, policy: &Policy, accounts: &Accounts) -> Vec<Finding> {

@@ -21,8 +21,8 @@ use pam_totp::policy::Policy;
 use pam_totp::store::spool;
 use pam_totp::words::clean;
 
-use super::people::{self, log};
-use super::report::{Failure, Report};
+use crate::people::{self, log};
+use crate::report::{Failure, Report};
 
 /// It may mail; it may not keep anybody waiting.
 const BOUND: Duration = Duration::from_secs(10);

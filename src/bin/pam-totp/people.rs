@@ -12,8 +12,8 @@ use pam_totp::store::StoreError;
 use pam_totp::words::{clean, plain};
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
-use super::notify;
-use super::report::{Failure, Report};
+use crate::notify;
+use crate::report::{Failure, Report};
 
 /// The policy and the store, or why there is no working with them.
 pub fn desk(config: Option<&Path>) -> Result<Local, Failure> {

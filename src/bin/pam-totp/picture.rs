@@ -16,7 +16,7 @@ use pam_totp::disk;
 use pam_totp::qr::{self, QrError, Style, picture};
 use zeroize::Zeroizing;
 
-use super::report::Failure;
+use crate::report::Failure;
 
 /// What `generate` draws.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

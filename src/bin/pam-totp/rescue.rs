@@ -6,8 +6,8 @@ use nix::unistd::Uid;
 use pam_totp::disk::{self, NotEntered};
 use pam_totp::words::clean;
 
-use super::people;
-use super::report::Failure;
+use crate::people;
+use crate::report::Failure;
 
 /// Works on that disk from now on, and on nothing else.
 pub fn enter(directory: &Path) -> Result<(), Failure> {

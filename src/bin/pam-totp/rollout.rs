@@ -11,9 +11,9 @@ use pam_totp::source::Source;
 use pam_totp::store::Store;
 use pam_totp::words::counted;
 
-use super::accounts::{Accounts, Members};
-use super::report::Failure;
-use super::stacks;
+use crate::accounts::{Accounts, Members};
+use crate::report::Failure;
+use crate::stacks;
 
 /// What sshd may have seen succeed: nothing, or all there is.
 const SHOWN: [&str; 2] = ["", "publickey\npassword\nkeyboard-interactive\nhostbased\ngssapi-with-mic"];

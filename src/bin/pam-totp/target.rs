@@ -11,9 +11,9 @@ use pam_totp::secret::{Answer, Secret};
 use pam_totp::status::Status;
 use pam_totp::words::enrolling::{NEW_PHONE, OLD_PHONE, OWN_DEVICE, Purpose};
 
-use super::input::Input;
-use super::own::current_code;
-use super::report::Failure;
+use crate::input::Input;
+use crate::proof::current_code;
+use crate::report::Failure;
 
 /// What a device is called of which nobody says it.
 pub const USUAL_NAME: &str = "phone";

@@ -3,7 +3,7 @@
 use clap::{Command, ValueHint};
 use clap_complete::Shell;
 
-use super::report::Report;
+use crate::report::Report;
 
 /// The arguments that are users.
 const USERS: [&str; 5] = ["user", "users", "except", "old", "new"];

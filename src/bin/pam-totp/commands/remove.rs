@@ -10,12 +10,14 @@ use pam_totp::manage;
 use pam_totp::words::{clean, counted};
 use serde_json::json;
 
-use super::accounts::{self, Accounts, Orphan, renaming};
-use super::enroll::valid_name;
-use super::input::agrees;
-use super::people::{by_name, desk, front, person};
-use super::report::{Failure, NO, Report};
-use super::{change, list, own};
+use crate::accounts::{self, Accounts, Orphan, renaming};
+use crate::commands::enroll::valid_name;
+use crate::commands::list;
+use crate::each;
+use crate::input::agrees;
+use crate::people::{by_name, desk, front, person};
+use crate::proof;
+use crate::report::{Failure, NO, Report};
 
 #[derive(Args)]
 pub struct Remove {
@@ -48,11 +50,11 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
             let desk = front(config)?;
             device.as_deref().map_or(Ok(()), valid_name)?;
             match users.as_slice() {
-                users if desk.is_for_owners() => own::remove(&desk, users, device.as_deref(), json),
+                users if desk.is_for_owners() => proof::remove(&desk, users, device.as_deref(), json),
                 [] => Err(Failure::usage("Say whose: `remove alice`, `remove --orphans` or `remove --all`")),
                 users => match device {
-                    Some(device) => change::remove_device(&desk, users, device),
-                    None => change::remove(config, users),
+                    Some(device) => each::remove_device(&desk, users, device),
+                    None => each::remove(config, users),
                 },
             }
         }
@@ -72,7 +74,7 @@ fn all(config: Option<&Path>, except: &[String], yes: bool, json: bool) -> Resul
     if !names.is_empty() && !yes && !agrees(&question, json)? {
         return Ok(unchanged());
     }
-    change::remove(config, &names)
+    each::remove(config, &names)
 }
 
 /// Whose enrollment is kept; on another system's disk nobody's is one's own.
@@ -116,7 +118,7 @@ fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Re
     }
     let orphans: BTreeMap<String, Orphan> = found.into_iter().collect();
     let names: Vec<String> = orphans.keys().cloned().collect();
-    let report = change::each(&names, "removed", "removed the enrollment of", |name| match orphans.get(name) {
+    let report = each::each(&names, "removed", "removed the enrollment of", |name| match orphans.get(name) {
         // Waits and counts go too: the next account of that name starts clean.
         Some(Orphan::NoAccount | Orphan::Renamed(_)) => manage::forget(store, name),
         _ => manage::remove(store, name),

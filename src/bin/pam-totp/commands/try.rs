@@ -10,12 +10,12 @@ use pam_totp::words::{clean, deceives};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::input::Input;
-use super::pam_app::{Answer, Conversation, Item, Stack, Style};
-use super::people::{person, whom};
-use super::policy::source;
-use super::report::{Failure, HOST, NO, Report};
-use super::stacks;
+use crate::commands::policy::source;
+use crate::input::Input;
+use crate::pam_app::{Answer, Conversation, Item, Stack, Style};
+use crate::people::{person, whom};
+use crate::report::{Failure, HOST, NO, Report};
+use crate::stacks;
 
 #[derive(Args)]
 pub struct Try {

@@ -11,15 +11,15 @@ use serde_json::{Map, Value as Json, json};
 use toml::Table;
 use toml_edit::{Array, Datetime, Value};
 
-use super::accounts;
-use super::consequences::{self, Off};
-use super::edit::{self, Key};
-use super::input::agrees;
-use super::notify;
-use super::people::log_change;
-use super::policy::{POLICY_CHANGED, path};
-use super::report::{Failure, NO, Report};
-use super::rollout::{Count, Rollout};
+use crate::accounts;
+use crate::commands::policy::{POLICY_CHANGED, path};
+use crate::consequences::{self, Off};
+use crate::edit::{self, Key};
+use crate::input::agrees;
+use crate::notify;
+use crate::people::log_change;
+use crate::report::{Failure, NO, Report};
+use crate::rollout::{Count, Rollout};
 
 #[derive(Args)]
 pub struct Set {
@@ -365,7 +365,7 @@ impl Edited {
 mod tests {
     use super::*;
 
-    const EXAMPLE: &str = include_str!("../../../packaging/pam_totp.toml");
+    const EXAMPLE: &str = include_str!("../../../../../packaging/pam_totp.toml");
 
     fn after(text: &str, pairs: &[(&str, Option<&str>)]) -> Result<Edited, Failure> {
         let steps = pairs.iter().map(|(key, value)| Step::of(key, *value, value.is_none()));

@@ -9,11 +9,11 @@ use pam_totp::manage::Change;
 use pam_totp::notify::Event;
 use pam_totp::words::{clean, counted, moment, shown};
 
-use super::enroll::with_codes;
-use super::notify;
-use super::people::{front, log_change, whom};
-use super::report::{Failure, Report};
-use super::target::for_user;
+use crate::commands::enroll::with_codes;
+use crate::notify;
+use crate::people::{front, log_change, whom};
+use crate::report::{Failure, Report};
+use crate::target::for_user;
 
 const SHORTEST_LIFE: u64 = 600;
 

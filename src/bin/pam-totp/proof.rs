@@ -12,12 +12,12 @@ use pam_totp::secret::Answer;
 use pam_totp::words::{shown, user};
 use serde_json::Map;
 
-use super::change;
-use super::input::Input;
-use super::look;
-use super::notify;
-use super::people::{by_name, log_change, whom};
-use super::report::{Failure, Report, USAGE};
+use crate::each;
+use crate::input::Input;
+use crate::notify;
+use crate::people::{by_name, log_change, whom};
+use crate::report::{Failure, Report, USAGE};
+use crate::standing;
 
 /// Users change nobody's enrollment but their own; said here, whether or not there is a door.
 pub fn check(desk: &Front, account: &Account) -> Result<(), Failure> {
@@ -107,7 +107,7 @@ pub fn status(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
         return Err(Failure::not_authorized_to_look(&account.name));
     }
     let status = desk.status(&account)?;
-    Ok(look::Standing::told(account.name, status).report())
+    Ok(standing::Standing::told(account.name, status).report())
 }
 
 /// Removes the user's own enrollment, with a code of what is removed. Answers as root's `remove` does.
@@ -127,7 +127,7 @@ pub fn remove(desk: &Front, users: &[String], device: Option<&str>, json: bool) 
         }
         Err(failure) if failure.exit == USAGE => Err(failure),
         Err(failure) => {
-            let failed = Map::from_iter([(name.clone(), change::said(&name, &failure))]);
+            let failed = Map::from_iter([(name.clone(), each::said(&name, &failure))]);
             let report = Report::new(String::new()).with("modified", Vec::<String>::new()).with("failed", failed);
             Ok(report.exiting(failure.exit))
         }

@@ -12,10 +12,10 @@ use pam_totp::rules::{By, Ruling};
 use pam_totp::store::StoreError;
 use pam_totp::words::clean;
 
-use super::people::{by_name, desk};
-use super::policy::{Explain, source};
-use super::report::{Failure, Report};
-use super::stacks;
+use crate::commands::policy::{Explain, source};
+use crate::people::{by_name, desk};
+use crate::report::{Failure, Report};
+use crate::stacks;
 
 pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Failure> {
     let desk = desk(config)?;

@@ -15,11 +15,12 @@ use pam_totp::store;
 use pam_totp::words::clean;
 use serde_json::{Value, json};
 
-use super::input::agrees;
-use super::people::{desk_anyway, log_change};
-use super::report::{Failure, NO, Report};
-use super::rollout::Rollout;
-use super::{accounts, stacks};
+use crate::accounts;
+use crate::input::agrees;
+use crate::people::{desk_anyway, log_change};
+use crate::report::{Failure, NO, Report};
+use crate::rollout::Rollout;
+use crate::stacks;
 
 #[derive(Subcommand)]
 pub enum Command {

@@ -141,7 +141,7 @@ fn become_and_read(arguments: Vec<OsString>) -> Result<(), Unread> {
     let (uid, gid) = (Uid::from_raw(id(&uid)?), Gid::from_raw(id(&gid)?));
     let name = CString::new(name.as_bytes()).map_err(|_| Unread::NoChild)?;
     become_user(&name, uid, gid).ok_or(Unread::NoChild)?;
-    super::keep_no_core();
+    crate::keep_no_core();
     let bytes = read_own(Path::new(&path), uid)?;
     std::io::stdout().write_all(&bytes).map_err(|_| Unread::NotReadable)
 }

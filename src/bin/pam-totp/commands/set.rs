@@ -12,14 +12,14 @@ use pam_totp::manage::{Change, Codes, Proof};
 use pam_totp::secret::{KeyError, Secret};
 use pam_totp::uri::parse::parse;
 
-use super::enroll::{codes_text, enrolled_text, log_enrolled, new_device, warn, with_codes};
-use super::form::{self, Form};
-use super::input::Input;
-use super::none_or_a_set;
-use super::own;
-use super::people::{by_name, front};
-use super::report::{Failure, Report};
-use super::target::{Target, USUAL_NAME, for_user};
+use crate::commands::enroll::{codes_text, enrolled_text, log_enrolled, new_device, warn, with_codes};
+use crate::form::{self, Form};
+use crate::input::Input;
+use crate::none_or_a_set;
+use crate::people::{by_name, front};
+use crate::proof;
+use crate::report::{Failure, Report};
+use crate::target::{Target, USUAL_NAME, for_user};
 
 #[derive(Args)]
 pub struct Set {
@@ -45,7 +45,7 @@ pub struct Set {
 pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report, Failure> {
     let desk = front(config)?;
     let account = by_name(&arguments.user)?;
-    own::check(&desk, &account)?;
+    proof::check(&desk, &account)?;
     let mut input = Input::new(json)?;
     let (key, form) = given(&input.key("Key or otpauth:// URI: ")?, &arguments.form)?;
     if is_there(&desk, &account, arguments, &key, &form)? {
@@ -68,7 +68,8 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     let proof = code.as_ref().map_or(Proof::None, Proof::Code);
     let place = target.place.clone();
     let change = Change::Set { device, proof, place, backup_codes: arguments.backup_codes };
-    let codes = own::apply(&desk, &account, current, &change, &mut input).map_err(|error| for_user(&account, error))?;
+    let codes =
+        proof::apply(&desk, &account, current, &change, &mut input).map_err(|error| for_user(&account, error))?;
     log_enrolled(&desk, &account, &target.place, if arguments.no_code { "not proved" } else { "proved by a code" });
     let text = format!("{}{}", enrolled_text(&desk, &account, &target, !arguments.no_code), *codes_text(&codes));
     let report = answer(text, account.name, true, &codes);

@@ -11,12 +11,12 @@ use pam_totp::throttle::Limits;
 use pam_totp::words::shown;
 use serde_json::{Map, Value, json};
 
-use super::accounts::{self, Accounts, Members, Orphan, Uids, renaming};
-use super::change::said;
-use super::look::Standing;
-use super::people::{by_name, desk_anyway, unavailable};
-use super::report::{Failure, PARTLY, Report};
-use super::rollout::Rollout;
+use crate::accounts::{self, Accounts, Members, Orphan, Uids, renaming};
+use crate::each::said;
+use crate::people::{by_name, desk_anyway, unavailable};
+use crate::report::{Failure, PARTLY, Report};
+use crate::rollout::Rollout;
+use crate::standing::Standing;
 
 /// Without a filter: every user who is enrolled. With several filters: the users who pass each of them.
 #[derive(Args)]

@@ -1,5 +1,8 @@
 //! `policy` and `issuer`: what this host asks of its users, shown, checked and switched.
 
+mod explain;
+mod set;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,13 +19,16 @@ use pam_totp::source::Source;
 use pam_totp::{store, uri, words};
 use serde_json::{Map, Value, json};
 
-use super::consequences::Off;
-use super::edit::{self, Key};
-use super::input::agrees;
-use super::people::{desk, log_change};
-use super::report::{Failure, NO, Report};
-use super::rollout::Rollout;
-use super::{accounts, consequences, explain, names, notify, policy_set};
+use crate::accounts;
+use crate::consequences;
+use crate::consequences::Off;
+use crate::edit::{self, Key};
+use crate::input::agrees;
+use crate::names;
+use crate::notify;
+use crate::people::{desk, log_change};
+use crate::report::{Failure, NO, Report};
+use crate::rollout::Rollout;
 
 /// For panels.
 pub const POLICY_CHANGED: Event<'static> = Event {
@@ -62,7 +68,7 @@ pub enum Command {
         yes: bool,
     },
     /// Set keys of the policy, or remove them with --unset. Comments stay; a wrong value changes nothing.
-    Set(policy_set::Set),
+    Set(set::Set),
     /// Say what happens at a login of a user, and by which rule.
     Explain(Explain),
 }
@@ -88,7 +94,7 @@ pub fn run(config: Option<&Path>, command: Command, json: bool) -> Result<Report
         Command::Check { file } => check(config, file.as_deref()),
         Command::Enable { yes } => enable(config, yes, json),
         Command::Disable { yes } => disable(config, yes, json),
-        Command::Set(arguments) => policy_set::set(config, &arguments, json),
+        Command::Set(arguments) => set::set(config, &arguments, json),
         Command::Explain(arguments) => explain::explain(config, &arguments),
     }
 }
@@ -235,7 +241,7 @@ fn enable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failur
             return Ok(Report::new("Nothing was changed.".into()).with("enabled", false).exiting(NO));
         }
     }
-    let changed = set(config, "enabled", Some(true.into()), |policy| policy.enabled = true)?;
+    let changed = set_key(config, "enabled", Some(true.into()), |policy| policy.enabled = true)?;
     if changed {
         log_change("switched the policy on");
         notify::tell(&POLICY_CHANGED);
@@ -269,7 +275,7 @@ fn disable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failu
             return Ok(Report::new("Nothing was changed.".into()).with("enabled", true).exiting(NO));
         }
     }
-    let changed = set(config, "enabled", Some(false.into()), |policy| policy.enabled = false)?;
+    let changed = set_key(config, "enabled", Some(false.into()), |policy| policy.enabled = false)?;
     if changed {
         log_change("switched the policy off");
         notify::tell(&POLICY_CHANGED);
@@ -291,7 +297,7 @@ pub fn issuer(config: Option<&Path>, name: Option<&str>) -> Result<Report, Failu
         }
         let issuer = Some(name.to_owned()).filter(|name| !name.is_empty());
         let value = issuer.clone().map(Into::into);
-        changed = set(config, "issuer", value, |policy| policy.issuer = issuer)?;
+        changed = set_key(config, "issuer", value, |policy| policy.issuer = issuer)?;
         if changed {
             log_change(&match name {
                 "" => "reset the issuer".into(),
@@ -308,7 +314,7 @@ pub fn issuer(config: Option<&Path>, name: Option<&str>) -> Result<Report, Failu
 }
 
 /// Sets one key, or takes it away; false where that changes nothing.
-fn set(
+fn set_key(
     config: Option<&Path>,
     key: &str,
     value: Option<toml_edit::Value>,

@@ -16,12 +16,12 @@ use pam_totp::verify::{self, Verdict};
 use pam_totp::words::{self, counted, duration, moment};
 use serde_json::{Value, json};
 
-use super::Verify;
-use super::input::Input;
-use super::own;
-use super::people::{by_name, desk, front_anyway, log, whom};
-use super::policy::source;
-use super::report::{Failure, NO, Report};
+use crate::Verify;
+use crate::commands::policy::source;
+use crate::input::Input;
+use crate::people::{by_name, desk, front_anyway, log, whom};
+use crate::proof;
+use crate::report::{Failure, NO, Report};
 
 /// Judges one code as that login would be judged.
 pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<Report, Failure> {
@@ -112,7 +112,7 @@ fn answer(account: &Account, reason: &str, retry_after: u64, text: String) -> Re
 /// What one user has.
 pub fn status(config: Option<&Path>, user: Option<&str>) -> Result<Report, Failure> {
     let (desk, warnings) = front_anyway(config)?;
-    let report = if desk.is_for_owners() { own::status(&desk, user)? } else { any_status(&desk, user)? };
+    let report = if desk.is_for_owners() { proof::status(&desk, user)? } else { any_status(&desk, user)? };
     Ok(warnings.beside(report).with("issuer", desk.policy().issuer.clone().or_else(hostname)))
 }
 

@@ -20,15 +20,15 @@ use pam_totp::uri;
 use pam_totp::words::enrolling::{self as words, Purpose};
 use zeroize::Zeroizing;
 
-use super::form;
-use super::input::Input;
-use super::own::{self, CURRENT, current_code, log_if_root, tell_if_root};
-use super::people::{front, whom};
-use super::picture::Picture;
-use super::report::{Failure, Report, tell, wrapped};
-use super::stacks;
-use super::target::{Target, USUAL_NAME, digits_of, for_user};
-use super::{BackupCodes, Enroll, Generate, Label, Qr};
+use crate::form;
+use crate::input::Input;
+use crate::people::{front, whom};
+use crate::picture::Picture;
+use crate::proof::{self, CURRENT, current_code, log_if_root, tell_if_root};
+use crate::report::{Failure, Report, tell, wrapped};
+use crate::stacks;
+use crate::target::{Target, USUAL_NAME, digits_of, for_user};
+use crate::{BackupCodes, Enroll, Generate, Label, Qr};
 
 /// How many wrong codes there may be before the key is thrown away.
 const TRIES: u32 = 3;
@@ -42,7 +42,7 @@ const ASCII_IS_LARGE: &str = " If this terminal can show UTF-8, use --qr utf8.";
 pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failure> {
     let desk = front(config)?;
     let account = whom(arguments.user.as_deref(), "enroll")?;
-    own::check(&desk, &account)?;
+    proof::check(&desk, &account)?;
     let mut input = Input::new(false)?;
     let target = Target::of(&desk, &account, arguments.device.as_deref(), arguments.replace, &mut input)?;
     let device = arguments.form.shape(new_device(new_key()?, &target.name)?, target.digits)?;
@@ -88,7 +88,7 @@ fn prove(
         let current = target.current(desk, account, &device.secret, input)?;
         let (device, place) = (device.clone(), target.place.clone());
         let change = Change::Set { device, proof: Proof::Code(&code), place, backup_codes };
-        match own::apply(desk, account, current, &change, input) {
+        match proof::apply(desk, account, current, &change, input) {
             Err(error) if input.asks && attempt < TRIES && is_a_slip(&error) => {
                 tell(&Failure::from(error).message);
             }
@@ -117,12 +117,12 @@ pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) 
     }
     let desk = front(config)?;
     let account = whom(arguments.user.as_deref(), "backup-codes")?;
-    own::check(&desk, &account)?;
+    proof::check(&desk, &account)?;
     let change = Change::BackupCodes(count);
     let codes = if desk.is_for_owners() {
         let mut input = Input::new(json)?;
         let current = current_code(&desk, &account, Deed::BackupCodes, CURRENT, &mut input)?;
-        own::apply(&desk, &account, Some(current), &change, &mut input)
+        proof::apply(&desk, &account, Some(current), &change, &mut input)
     } else {
         desk.apply(&account, None, change)
     };

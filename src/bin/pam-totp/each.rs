@@ -12,10 +12,10 @@ use pam_totp::store::StoreError;
 use pam_totp::words::{self, clean, shown};
 use serde_json::{Map, Value, json};
 
-use super::notify;
-use super::own;
-use super::people::{by_name, desk, desk_anyway, front, log_change, whom};
-use super::report::{Failure, PARTLY, Report, tell};
+use crate::notify;
+use crate::people::{by_name, desk, desk_anyway, front, log_change, whom};
+use crate::proof;
+use crate::report::{Failure, PARTLY, Report, tell};
 
 /// Removes the enrollment.
 pub fn remove(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
@@ -35,7 +35,7 @@ pub fn remove_device(desk: &Front, users: &[String], device: &str) -> Result<Rep
 pub fn forget(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
     let desk = front(config)?;
     if desk.is_for_owners() {
-        return own::forget(&desk, users);
+        return proof::forget(&desk, users);
     }
     let own = if users.is_empty() { vec![whom(None, "forget")?.name] } else { Vec::new() };
     each(

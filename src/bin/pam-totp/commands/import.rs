@@ -20,13 +20,13 @@ use pam_totp::words::{clean, user};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::accounts::{self, Line};
-use super::change::{for_user, said};
-use super::home::{self, Unread};
-use super::notify;
-use super::people::{by_name, desk, log_change};
-use super::report::{Failure, PARTLY, Report};
-use super::stacks;
+use crate::accounts::{self, Line};
+use crate::each::{for_user, said};
+use crate::notify;
+use crate::people::{by_name, desk, log_change};
+use crate::read_as_user::{self, Unread};
+use crate::report::{Failure, PARTLY, Report};
+use crate::stacks;
 
 /// No file of one user is longer.
 const ONE: u64 = 64 * 1024;
@@ -133,7 +133,7 @@ fn from_homes(desk: &Local, google: &Google, host: &Host, json: bool) -> Result<
         (Some(user), None) => {
             let account = by_name(user)?;
             let path = account::home(&account).map_err(|_| no_accounts())?.join(&google.file);
-            let found = home::read(&account, &path).map_err(|unread| not_read(&path, unread));
+            let found = read_as_user::read(&account, &path).map_err(|unread| not_read(&path, unread));
             run.user(&account.name, Ok(&account), found.and_then(|bytes| parse(&bytes, &path)));
         }
         (None, _) => of_everybody(&mut run, &google.file, json, |_, bytes, path| parse(bytes, path))?,
@@ -159,7 +159,7 @@ fn of_everybody(
     run.shows_progress(accounts.len(), json);
     for Line { account, home, .. } in accounts.values().filter(|line| line.home.is_absolute()) {
         let path = home.join(below);
-        match home::read(account, &path) {
+        match read_as_user::read(account, &path) {
             Err(Unread::Absent) => {}
             read => {
                 let read = read.map_err(|unread| not_read(&path, unread));
@@ -387,7 +387,7 @@ fn read_one(path: &Path, account: &Account, longest: u64) -> Result<Zeroizing<Ve
     let home = account::home(account).map_err(|_| no_accounts())?;
     let absolute = std::path::absolute(path).map_err(|e| bad(path, &e))?;
     if home.is_absolute() && absolute.starts_with(&home) {
-        return home::read(account, &absolute).map_err(|unread| not_read(path, unread));
+        return read_as_user::read(account, &absolute).map_err(|unread| not_read(path, unread));
     }
     read_here(path, longest, &[0, account.uid])
 }

@@ -9,11 +9,11 @@ use pam_totp::manage::Change;
 use pam_totp::notify::Event;
 use pam_totp::words::clean;
 
-use super::enroll::valid_name;
-use super::input::Input;
-use super::own::{self, current_code, log_if_root, tell_if_root};
-use super::people::{front, whom};
-use super::report::{Failure, Report};
+use crate::commands::enroll::valid_name;
+use crate::input::Input;
+use crate::people::{front, whom};
+use crate::proof::{self, current_code, log_if_root, tell_if_root};
+use crate::report::{Failure, Report};
 use pam_totp::words::enrolling::OTHER_DEVICE;
 
 #[derive(Args)]
@@ -32,7 +32,7 @@ pub struct Resync {
 pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<Report, Failure> {
     let desk = front(config)?;
     let account = whom(arguments.user.as_deref(), "resync")?;
-    own::check(&desk, &account)?;
+    proof::check(&desk, &account)?;
     let device = arguments.device.clone();
     device.as_deref().map_or(Ok(()), valid_name)?;
     let done = |what: &str| {
@@ -58,6 +58,6 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
         .is_for_owners()
         .then(|| current_code(&desk, &account, Deed::Resync, OTHER_DEVICE, &mut input))
         .transpose()?;
-    own::apply(&desk, &account, current, &Change::Resync { device, first: &first, second: &second }, &mut input)?;
+    proof::apply(&desk, &account, current, &Change::Resync { device, first: &first, second: &second }, &mut input)?;
     Ok(done("resynchronized a device").with("resynchronized", true))
 }
