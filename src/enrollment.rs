@@ -11,7 +11,7 @@ use crate::backup::{BackupCodes, Form, MAX_CODES, MAX_ITERATIONS, MAX_TEMPORARY,
 use crate::date::Utc;
 use crate::otp::{self, Algorithm, Digits};
 use crate::secret::Secret;
-use crate::words::deceives;
+use crate::text::{deceives, position};
 
 /// More devices than this do not fit the state record while they are being replaced.
 pub const MAX_DEVICES: usize = 5;
@@ -283,14 +283,6 @@ impl Enrollment {
 
 fn broken(what: &'static str) -> Broken {
     Broken { at: None, what }
-}
-
-/// The parser's own message quotes the offending line, which may hold a key: the place alone is kept.
-pub(crate) fn position(text: &str, error: &toml::de::Error) -> Option<(usize, usize)> {
-    let before = text.get(..error.span()?.start)?;
-    let line = before.matches('\n').count().saturating_add(1);
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1);
-    Some((line, column))
 }
 
 fn device(table: DeviceTable, text: &str) -> Result<Device, Broken> {

@@ -1,11 +1,11 @@
 //! This host's own name: the issuer that apps show where the policy names none.
 
-use crate::{disk, uri};
+use crate::{disk, text};
 
 /// `None` where there is none, or one that no app could show. That of another system's disk stands in its own file.
 pub fn hostname() -> Option<String> {
     let name = if disk::is_entered() { in_file()? } else { nix::unistd::gethostname().ok()?.into_string().ok()? };
-    uri::valid_label(&name).then_some(name)
+    text::valid_label(&name).then_some(name)
 }
 
 fn in_file() -> Option<String> {

@@ -71,6 +71,7 @@ pub mod rules;
 pub mod secret;
 pub mod source;
 pub mod state;
+pub mod text;
 pub mod trust;
 pub mod uri;
 pub mod words;

@@ -105,7 +105,7 @@ impl Options {
 }
 
 fn bad(argument: &str, what: &str) -> BadOption {
-    BadOption(format!("'{}' {what}", crate::words::clean(argument)))
+    BadOption(format!("'{}' {what}", crate::text::clean(argument)))
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use toml::value::Datetime;
 
 use crate::date::Utc;
-use crate::enrollment::position;
 use crate::rules::{Rule, Rules};
+use crate::text::plain;
+use crate::text::position;
+use crate::text::valid_label;
 use crate::throttle::Limits;
-use crate::uri::valid_label;
-use crate::words::plain;
 
 /// Where the policy is; absent means its defaults.
 pub const PATH: &str = "/etc/security/pam_totp.toml";

@@ -24,7 +24,7 @@ use crate::disk;
 use crate::door::DoorError;
 use crate::enrollment::{Broken, Enrollment};
 use crate::state::{self, Found, Place, Record, Writing};
-use crate::words::clean;
+use crate::text::clean;
 
 use files::{
     Writers, born, check_directories, check_directory, create, io_error, lock_file, lock_shared, open_checked,

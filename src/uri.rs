@@ -9,12 +9,6 @@ use zeroize::Zeroizing;
 
 use crate::enrollment::{Device, Kind};
 use crate::otp::{Algorithm, Digits};
-use crate::words::deceives;
-
-/// An issuer or account that fits an otpauth label: printable, without a colon, 1 to 128 bytes.
-pub fn valid_label(text: &str) -> bool {
-    (1..=128).contains(&text.len()) && !text.chars().any(|c| deceives(c) || c == ':')
-}
 
 /// `otpauth://totp/ISSUER:ACCOUNT?secret=...&issuer=ISSUER`; algorithm, digits and period only where they are not
 /// what every app assumes: they would push the QR code past 24 rows.
@@ -94,13 +88,5 @@ mod tests {
         device.digits = Digits::new(8).unwrap();
         device.kind = Kind::Totp { period: 60 };
         assert_eq!(*otpauth(&device, "ACME & Söhne", "alice@host"), plain + "&algorithm=SHA256&digits=8&period=60");
-    }
-
-    #[test]
-    fn labels() {
-        assert!(valid_label("my host"));
-        for bad in ["", "a:b", "a\nb", "a\u{202e}b", &"x".repeat(129)] {
-            assert!(!valid_label(bad));
-        }
     }
 }

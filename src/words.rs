@@ -5,34 +5,10 @@ use crate::date::Utc;
 use crate::preview::Reason;
 use crate::source::Source;
 use crate::state::{LaneKey, Proving, Since};
+use crate::text::{clean, clocks_differ, counted, duration, moment};
 use crate::verify::Verdict;
 
 pub mod enrolling;
-
-/// Does this letter show as something else than itself? Control characters write lines of their own; the invisible and
-/// the direction marks of Unicode turn what stands beside them into another text.
-pub fn deceives(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// Foreign text in a log: control characters and spaces replaced, so that nobody writes lines or words of ours.
-pub fn clean(text: &str) -> String {
-    let mut out: String =
-        text.chars().take(128).map(|c| if deceives(c) || c.is_whitespace() { '?' } else { c }).collect();
-    if text.chars().nth(128).is_some() {
-        out.push_str("...");
-    }
-    out
-}
-
-/// A name on a terminal, whole: in quotes where it has blanks, which some directories allow.
-pub fn shown(name: &str) -> String {
-    let shown: String = name.chars().take(128).map(|c| if deceives(c) { '?' } else { c }).collect();
-    let more = if name.chars().nth(128).is_some() { "..." } else { "" };
-    if shown.chars().any(char::is_whitespace) { format!("\"{shown}{more}\"") } else { format!("{shown}{more}") }
-}
 
 /// Where wrong codes came from, in one word or two.
 pub fn from(source: Source) -> String {
@@ -52,39 +28,6 @@ pub fn place(lane: LaneKey) -> String {
         LaneKey::Net(network) => network.to_string(),
         LaneKey::Other(_) => "places without a login before".into(),
     }
-}
-
-/// Text of several lines in which nothing shows as something else than itself.
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if deceives(c) && c != '\n' { '?' } else { c }).collect()
-}
-
-/// Seconds as people say them, rounded up: "12 s", "4 minutes", "6 hours".
-pub fn duration(seconds: u64) -> String {
-    match seconds {
-        0..=120 => format!("{seconds} s"),
-        121..=7_200 => format!("{} minutes", seconds.div_ceil(60)),
-        7_201..=172_800 => format!("{} hours", seconds.div_ceil(3_600)),
-        _ => format!("{} days", seconds.div_ceil(86_400)),
-    }
-}
-
-/// A number and what there is so much of: "1 user", "2 users".
-pub fn counted<N: std::fmt::Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
-    let noun = if count == N::from(1) { one } else { many };
-    format!("{count} {noun}")
-}
-
-/// `2026-11-21 19:00 UTC`.
-pub fn moment(epoch: u64) -> String {
-    let utc = Utc::from_epoch(epoch);
-    format!("{:04}-{:02}-{:02} {:02}:{:02} UTC", utc.year, utc.month, utc.day, utc.hour, utc.minute)
-}
-
-/// The clocks of phone and server differ: which way, by how much.
-pub fn clocks_differ(ahead: i64) -> String {
-    let direction = if ahead < 0 { "behind" } else { "ahead of" };
-    format!("{} s {direction}", ahead.unsigned_abs())
 }
 
 /// What a user reads where the stack says `explain`. Each is an oracle where no first factor came before.
@@ -362,10 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn foreign_text_makes_no_lines_and_no_words() {
-        assert_eq!(clean("bob\nroot user=x\u{1b}[2J\u{2028}"), "bob?root?user=x?[2J?");
-        assert_eq!(clean("bo\u{202e}b\u{200b}"), "bo?b?");
-        assert_eq!(clean(&"x".repeat(200)).len(), 131);
+    fn a_failure_reads_as_pam_unix_says_it() {
         let failure = log::Failure { uid: 0, euid: 0, tty: "ssh", ruser: "", rhost: "192.0.2.4", user: Some("bob x") };
         assert_eq!(
             failure.to_string(),
@@ -381,15 +321,12 @@ mod tests {
             "1 wrong code was entered since your last right one, at 1970-01-01 00:00 UTC from an unknown place."
         );
         assert!(since(2).starts_with("2 wrong codes were"));
-        assert_eq!([0, 1, 2].map(|count: u32| counted(count, "user", "users")), ["0 users", "1 user", "2 users"]);
-        assert_eq!(counted(21_usize, "user", "users"), "21 users");
         let left = [0, 1, 2, 3].map(user::backup_codes_left);
         assert!(left[0].starts_with("That was your last"));
         assert!(
             left[1].starts_with("1 backup code is left. Make") && left[2].starts_with("2 backup codes are left. Make")
         );
         assert_eq!(left[3], "3 backup codes are left.");
-        assert_eq!([-30, 0, 30].map(clocks_differ), ["30 s behind", "0 s ahead of", "30 s ahead of"]);
         let told = "The security code is invalid. It would be right if the clocks agreed: the phone's clock is 90 s ahead of \
                     this server's.";
         assert_eq!(
@@ -399,18 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn times_as_people_say_them() {
-        let cases = [
-            (12, "12 s"),
-            (120, "120 s"),
-            (121, "3 minutes"),
-            (240, "4 minutes"),
-            (21_600, "6 hours"),
-            (172_801, "3 days"),
-        ];
-        for (seconds, words) in cases {
-            assert_eq!(duration(seconds), words);
-        }
+    fn a_wait_says_until_when_and_what_else_counts() {
         let too_many = |until, need| user::too_many(until, need, 1_000);
         assert_eq!(
             too_many(Some(1_240), 2),

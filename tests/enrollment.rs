@@ -9,7 +9,7 @@ use pam_totp::backup::{BackupCodes, Form, Temporary};
 use pam_totp::enrollment::{Broken, Device, Enrollment, Kind, MAX_COUNTER};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::Secret;
-use pam_totp::words::deceives;
+use pam_totp::text::deceives;
 
 const RIGHT: &str = r#"version = 1
 user = "alice"

@@ -10,7 +10,7 @@ use super::trial::{AccountTrial, Case, Trial};
 use super::words::{named, whom, written};
 use crate::options::Options;
 use crate::policy::Unenrolled;
-use crate::words::clean;
+use crate::text::clean;
 
 /// What the policy says, as far as it matters to stacks.
 #[derive(Clone, Copy, Debug, Default)]

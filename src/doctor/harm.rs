@@ -5,7 +5,7 @@ use super::model::{Outcome, Stack, Variables, World};
 use super::modules::{Role, counts_failures, is_silent, role};
 use super::run::Answer;
 use super::stacks::{Files, Kind, Line};
-use crate::words::clean;
+use crate::text::clean;
 
 /// What is wrong with a change, in words; `None` where nobody is worse off.
 pub fn harm(before: &Files, after: &Files) -> Option<String> {

@@ -3,7 +3,7 @@
 use super::store::INSTALL;
 use super::{Finding, quoted};
 use crate::door::DoorError;
-use crate::words::{clean, counted};
+use crate::text::{clean, counted};
 
 const CLOCK: &str = "clock";
 const MODULE: &str = "module";

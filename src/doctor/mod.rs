@@ -28,7 +28,7 @@ pub mod undo;
 pub mod verdict;
 mod words;
 
-use crate::words::deceives;
+use crate::text::deceives;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Finding, quoted};
 use crate::policy::Policy;
 use crate::rules::Rule;
-use crate::words::clean;
+use crate::text::clean;
 
 const ABOUT: &str = "policy";
 

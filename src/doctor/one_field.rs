@@ -7,7 +7,7 @@ use super::stacks::{Files, STACKS};
 use super::{Finding, quoted};
 use crate::policy::PATH;
 use crate::rules::{Rule, Rules};
-use crate::words::clean;
+use crate::text::clean;
 
 /// They answer each question with the one password that was typed. With the program, where a service without a file of
 /// its own has that of `other`.

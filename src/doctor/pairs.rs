@@ -3,7 +3,7 @@
 use super::asking::as_another;
 use super::stacks::{Files, STACKS};
 use super::{Finding, judge};
-use crate::words::clean;
+use crate::text::clean;
 
 /// A service of a program, and what people call it.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use super::stacks::Files;
 use super::texts::{self, Text, of, set, setting, settings};
 use super::{Finding, quoted};
-use crate::words::clean;
+use crate::text::clean;
 
 pub(super) const ABOUT: &str = "programs";
 const CODE: &str = "asks_elsewhere";

@@ -5,7 +5,7 @@ use super::programs::{ABOUT, SASL, dovecot_services, words_of};
 use super::stacks::Files;
 use super::texts::{Text, dovecot, of, set, setting};
 use super::{Finding, quoted};
-use crate::words::clean;
+use crate::text::clean;
 
 const CODE: &str = "remembers";
 

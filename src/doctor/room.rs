@@ -1,7 +1,7 @@
 //! The disks under keys and records: is there room, and can they be written? Pure.
 
 use super::{Finding, quoted};
-use crate::words::clean;
+use crate::text::clean;
 
 const ABOUT: &str = "store";
 /// What one more enrollment takes, with its record, and the folder that grows by it.

@@ -10,7 +10,7 @@ use super::stacks::{Control, Files, Kind, Line, STACKS, lines};
 use super::trial::Trial;
 use super::undo::without_ours;
 use super::{Level, harm};
-use crate::words::clean;
+use crate::text::clean;
 
 /// Behind it stands a line as it was.
 pub(super) const INSTEAD: &str = "# pam_totp, instead of: ";

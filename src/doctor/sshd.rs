@@ -10,7 +10,7 @@ use self::config::{Block, Config, Setting, Texts};
 use self::fix::Wanted;
 use super::diagnose::Shape;
 use super::{Finding, Level, quoted};
-use crate::words::{clean, deceives};
+use crate::text::{clean, deceives};
 
 const ABOUT: &str = "sshd";
 const METHODS: &str = "authenticationmethods";

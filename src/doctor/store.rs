@@ -9,7 +9,8 @@ use crate::desk::PolicyFault;
 use crate::policy::{PATH, Policy, STORE};
 use crate::store::StoreError;
 use crate::store::audit::{Flaw, FlawKind, Form};
-use crate::words::{clean, log};
+use crate::text::clean;
+use crate::words::log;
 
 const ABOUT: &str = "store";
 const POLICY: &str = "policy";

@@ -3,7 +3,7 @@
 use super::harm;
 use super::setup::{ADDED, COPY, Change, INSTEAD, Plan, Refused};
 use super::stacks::{Files, Line, STACKS, parse};
-use crate::words::clean;
+use crate::text::clean;
 
 /// Takes our lines out of a service's file, and puts back what they replaced. `text_of`: the text of a file that ours is
 /// a copy of. An empty plan: there is none of ours.

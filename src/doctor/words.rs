@@ -3,7 +3,7 @@
 use super::model::{Variables, World};
 use super::run::Answer;
 use super::stacks::{Control, Line};
-use crate::words::clean;
+use crate::text::clean;
 
 /// A line, as people find it.
 pub fn named(line: &Line) -> String {

@@ -26,8 +26,9 @@ use crate::secret::Answer;
 use crate::source::Source;
 use crate::status::Status;
 use crate::store::StoreError;
+use crate::text::clean;
 use crate::verify::{self, Verdict};
-use crate::words::{self, clean};
+use crate::words;
 
 /// For the whole request to come, and for the reply to go.
 const BOUND: Duration = Duration::from_secs(1);

@@ -181,7 +181,7 @@ impl fmt::Display for Remark {
             Self::Skew(ahead) => write!(
                 f,
                 "the device's clock is {} this host's, which is too far: set it right, or `pam-totp resync`",
-                crate::words::clocks_differ(*ahead)
+                crate::text::clocks_differ(*ahead)
             ),
             Self::Window(size) => {
                 write!(f, "a window of {size} codes or steps is not carried: the policy's `window` holds for everybody")

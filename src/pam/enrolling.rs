@@ -3,6 +3,7 @@
 //!
 //! Key and backup codes stand in the text of prompts: some programs write every other message into a log.
 
+use crate::text;
 use zeroize::Zeroizing;
 
 use crate::account::Account;
@@ -53,14 +54,14 @@ pub fn prove(
             if !host.keep(pending) {
                 return refuse(host, items, account, "the key could not be kept for the account line");
             }
-            host.log(Level::Info, &format!("enrolling: {} has proved a new key", words::clean(&account.name)));
+            host.log(Level::Info, &format!("enrolling: {} has proved a new key", text::clean(&account.name)));
             if options.explain && !mark(host, desk, items, account) {
                 return refuse(host, items, account, "that they proved a key could not be noted");
             }
             no_credential(options)
         }
         Ok(None) => {
-            host.log(Level::Notice, &format!("enrolling: {} put it off", words::clean(&account.name)));
+            host.log(Level::Notice, &format!("enrolling: {} put it off", text::clean(&account.name)));
             no_credential(options)
         }
         Err(Refused::CannotShow) => refuse(host, items, account, "this program cannot show a key"),
@@ -91,7 +92,7 @@ fn is_lost_here(host: &mut impl Host, desk: &impl Desk, items: &Items, account: 
             proving.is_at(&items.service) && account.uid != 0
         }
         Err(error) => {
-            host.log(Level::Error, &format!("store error for {}: {error}", words::clean(&account.name)));
+            host.log(Level::Error, &format!("store error for {}: {error}", text::clean(&account.name)));
             true
         }
     }
@@ -101,7 +102,7 @@ fn is_lost_here(host: &mut impl Host, desk: &impl Desk, items: &Items, account: 
 /// caller of su can make fail (a limit, a lock) does, or they would get in with a new key each time.
 fn mark(host: &mut impl Host, desk: &impl Desk, items: &Items, account: &Account) -> bool {
     let Err(error) = desk.mark_proving(account, &items.service) else { return true };
-    let user = words::clean(&account.name);
+    let user = text::clean(&account.name);
     host.log(Level::Error, &format!("enrolling: that {user} has proved a key could not be noted: {error}"));
     error.is_of_the_disk()
 }
@@ -109,7 +110,7 @@ fn mark(host: &mut impl Host, desk: &impl Desk, items: &Items, account: &Account
 /// The account line has run, whatever comes of it.
 fn unmark(host: &mut impl Host, desk: &impl Desk, account: &Account) {
     if let Err(error) = desk.end_proving(account) {
-        host.log(Level::Error, &format!("store error for {}: {error}", words::clean(&account.name)));
+        host.log(Level::Error, &format!("store error for {}: {error}", text::clean(&account.name)));
     }
 }
 
@@ -121,7 +122,7 @@ fn no_credential(options: &Options) -> Exit {
 
 /// The `account` half: stores what was proved, and shows the backup codes in the one moment in which that can be.
 pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
-    let user = words::clean(&pending.account.name);
+    let user = text::clean(&pending.account.name);
     // The application may have changed PAM_USER since: a key is nobody's but its prover's.
     let same = matches!(host.user(), Ok(Some(name)) if desk.names(&name, &pending.account));
     if !same {
@@ -166,7 +167,7 @@ fn offer_codes(host: &mut impl Host, desk: &impl Desk, account: &Account, device
     let kept = desk.make_codes().and_then(|(set, codes)| {
         if is_typed_back(host, &codes) { desk.add_codes(account, device, set).map(Some) } else { Ok(None) }
     });
-    let user = words::clean(&account.name);
+    let user = text::clean(&account.name);
     let (level, logged) = match &kept {
         Ok(Some(true)) => (Level::Notice, format!("{user} has typed back a backup code: the set counts")),
         Ok(None) => (Level::Notice, format!("{user} has typed back no backup code: there are none")),
@@ -224,7 +225,7 @@ impl From<ConversationFailed> for Refused {
 
 fn refuse(host: &mut impl Host, items: &Items, account: &Account, why: &str) -> Exit {
     log_failure(host, items, Some(&account.name));
-    host.log(Level::Notice, &format!("no enrollment: {} must enroll, and {why}", words::clean(&account.name)));
+    host.log(Level::Notice, &format!("no enrollment: {} must enroll, and {why}", text::clean(&account.name)));
     Exit::Refuse
 }
 
@@ -331,7 +332,7 @@ impl Question<'_> {
 
     /// Has a terminal of this host shown a QR code? ssh clients and web pages show none.
     fn is_drawn(&self, host: &mut impl Host, items: &Items, words: &str) -> bool {
-        if host.is_silent() || !host.has_terminal(&items.tty) || !uri::valid_label(self.account) {
+        if host.is_silent() || !host.has_terminal(&items.tty) || !text::valid_label(self.account) {
             return false;
         }
         let Ok(page) = self.page(words) else { return false };

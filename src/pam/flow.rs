@@ -8,8 +8,9 @@ use crate::preview::{Login, Preview, Reason, Standing};
 use crate::secret::Answer;
 use crate::source::{Process, Source, Told};
 use crate::store::StoreError;
+use crate::text;
 use crate::verify::Verdict;
-use crate::words::{self, log, user};
+use crate::words::{log, user};
 
 use super::enrolling;
 use crate::options::Options;
@@ -328,7 +329,7 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
                 self.host.log(Level::Notice, &format!("no enrollment: unknown user from {source}"));
             }
             _ => {
-                let who = user.map_or("a user".into(), words::clean);
+                let who = user.map_or("a user".into(), text::clean);
                 let text = format!("no enrollment: {who} from {source} is not enrolled, and the policy refuses those");
                 self.host.log(Level::Notice, &text);
             }
@@ -372,7 +373,7 @@ impl<H: Host, D: Desk> Line<'_, H, D> {
     }
 
     fn log_store_error(&mut self, error: &StoreError, user: Option<&str>) {
-        let who = user.map(|u| format!(" for {}", words::clean(u))).unwrap_or_default();
+        let who = user.map(|u| format!(" for {}", text::clean(u))).unwrap_or_default();
         self.host.log(Level::Error, &format!("store error{who}: {error}"));
     }
 

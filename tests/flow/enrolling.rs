@@ -159,7 +159,7 @@ fn no_name_is_too_long_for_a_prompt() {
         line.clerk.policy.prompt = prompt.clone();
         let account = Account { name: name.clone(), ..alice() };
         line.clerk.preview = Preview::Enroll { account, required: false };
-        let proved = format!("enrolling: {} has proved a new key", pam_totp::words::clean(name));
+        let proved = format!("enrolling: {} has proved a new key", pam_totp::text::clean(name));
         let prompt = prompt.as_deref().unwrap_or(PROMPT);
         let steps = [asks(prompt, "12345x"), asks(prompt, PHONE), Step::Logs(Level::Info, proved)];
         assert_eq!(line.runs(&steps), Exit::Ignore);

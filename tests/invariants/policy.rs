@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use pam_totp::policy::{Policy, SelfService, Unenrolled};
-use pam_totp::uri::valid_label;
-use pam_totp::words::deceives;
+use pam_totp::text::deceives;
+use pam_totp::text::valid_label;
 
 pub fn hold(bytes: &[u8]) {
     let strictest = Policy::strictest(bytes);

@@ -3,7 +3,8 @@
 use pam_totp::enrollment::{Device, Kind};
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::Secret;
-use pam_totp::uri::{otpauth, valid_label};
+use pam_totp::text::valid_label;
+use pam_totp::uri::otpauth;
 
 use super::pieces::Pieces;
 
@@ -33,7 +34,7 @@ pub fn hold(bytes: &[u8]) {
 
 /// What an app cannot show, or takes for the colon between issuer and account.
 fn unfit(letter: char) -> bool {
-    letter == ':' || pam_totp::words::deceives(letter)
+    letter == ':' || pam_totp::text::deceives(letter)
 }
 
 fn check(uri: &str, device: &Device, issuer: &str, account: &str) {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use pam_totp::account::{self, Account, Entry, Group, Unavailable};
 use pam_totp::disk;
 use pam_totp::doctor::quoted;
-use pam_totp::words::clean;
+use pam_totp::text::clean;
 
 use crate::people::unavailable;
 use crate::report::Failure;

@@ -19,7 +19,7 @@ use pam_totp::healing;
 use pam_totp::policy::PATH;
 use pam_totp::store::audit::{Flaw, FlawKind, audit};
 use pam_totp::store::{Store, StoreError, read_policy};
-use pam_totp::words::{clean, counted};
+use pam_totp::text::{clean, counted};
 use serde_json::{Value, json};
 
 use super::accounts::{self, Accounts, Orphan};

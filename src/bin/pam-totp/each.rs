@@ -1,5 +1,6 @@
 //! `remove`, `unlock`, `rename`: what administrators do to the enrollments of others.
 
+use pam_totp::text;
 use std::cell::RefCell;
 use std::path::Path;
 
@@ -9,7 +10,8 @@ use pam_totp::desk::{Desk, Front, Local};
 use pam_totp::manage::{self, Change, ManageError, Unlocked};
 use pam_totp::notify::Event;
 use pam_totp::store::StoreError;
-use pam_totp::words::{self, clean, shown};
+use pam_totp::text::{clean, shown};
+use pam_totp::words;
 use serde_json::{Map, Value, json};
 
 use crate::notify;
@@ -80,7 +82,7 @@ fn beside(user: &str, unlocked: &Unlocked) -> Vec<String> {
         lines.push(format!("{user}: {}", words::user::later(at, now())));
     }
     if *was_ahead > 0 {
-        let ahead = words::duration(*was_ahead);
+        let ahead = text::duration(*was_ahead);
         lines.push(format!(
             "{user}: the last code was of {ahead} later than the clock says. If the clock was ahead then, codes of that \
              time may be known: enroll {user} again with a new key"

@@ -19,7 +19,7 @@ use pam_totp::doctor::{Finding, quoted};
 use pam_totp::notify::Event;
 use pam_totp::policy::Policy;
 use pam_totp::store::spool;
-use pam_totp::words::clean;
+use pam_totp::text::clean;
 
 use crate::people::{self, log};
 use crate::report::{Failure, Report};

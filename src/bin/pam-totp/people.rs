@@ -9,7 +9,7 @@ use pam_totp::account::{self, Account};
 use pam_totp::desk::{Desk, Front, Local, PolicyFault};
 use pam_totp::disk;
 use pam_totp::store::StoreError;
-use pam_totp::words::{clean, plain};
+use pam_totp::text::{clean, plain};
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
 use crate::notify;

@@ -9,7 +9,8 @@ use pam_totp::manage::{Change, Codes, ManageError};
 use pam_totp::notify::Event;
 use pam_totp::preview::Standing;
 use pam_totp::secret::Answer;
-use pam_totp::words::{shown, user};
+use pam_totp::text::shown;
+use pam_totp::words::user;
 use serde_json::Map;
 
 use crate::each;

@@ -13,7 +13,7 @@ use pam_totp::door::DoorError;
 use pam_totp::manage::ManageError;
 use pam_totp::qr;
 use pam_totp::store::StoreError;
-use pam_totp::words::{clocks_differ, plain, shown};
+use pam_totp::text::{clocks_differ, plain, shown};
 use pam_totp::wrap::wrap;
 use serde_json::{Map, Value};
 
@@ -124,7 +124,7 @@ impl Failure {
 
     /// Nor look at what this user has.
     pub fn not_authorized_to_look(name: &str) -> Self {
-        let name = pam_totp::words::clean(name);
+        let name = pam_totp::text::clean(name);
         Self::new("not_permitted", NOT_PERMITTED, format!("You are not authorized to look at {name}"))
     }
 

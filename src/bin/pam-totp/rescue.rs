@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nix::unistd::Uid;
 use pam_totp::disk::{self, NotEntered};
-use pam_totp::words::clean;
+use pam_totp::text::clean;
 
 use crate::people;
 use crate::report::Failure;

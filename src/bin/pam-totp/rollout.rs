@@ -9,7 +9,7 @@ use pam_totp::policy::{Policy, Unenrolled};
 use pam_totp::rules::{By, Facts, Ruling, decide};
 use pam_totp::source::Source;
 use pam_totp::store::Store;
-use pam_totp::words::counted;
+use pam_totp::text::counted;
 
 use crate::accounts::{Accounts, Members};
 use crate::report::Failure;

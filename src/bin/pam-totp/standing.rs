@@ -1,5 +1,6 @@
 //! `verify`, `status`: what is there, and whether a code is right. Never a secret.
 
+use pam_totp::text;
 use std::path::Path;
 
 use pam_totp::account::{self, Account};
@@ -11,9 +12,10 @@ use pam_totp::hostname::hostname;
 use pam_totp::preview::{self, Login};
 use pam_totp::status::{DeviceStatus, Remembered, Status};
 use pam_totp::store::{Store, StoreError};
+use pam_totp::text::{counted, duration, moment};
 use pam_totp::throttle::{Limits, ROW as CLOSED};
 use pam_totp::verify::{self, Verdict};
-use pam_totp::words::{self, counted, duration, moment};
+use pam_totp::words;
 use serde_json::{Value, json};
 
 use crate::Verify;
@@ -43,7 +45,7 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
         // The lock would leave a state file behind for somebody who never enrolled.
         false => Ok(None),
     });
-    let service = arguments.service.as_deref().map_or(String::new(), |s| format!("{}: ", words::clean(s)));
+    let service = arguments.service.as_deref().map_or(String::new(), |s| format!("{}: ", text::clean(s)));
     match verdict {
         Ok(Some(verdict)) => {
             for line in [words::log::verdict(&verdict, &account.name, &source)]
@@ -179,19 +181,19 @@ impl Standing {
     /// One line of the list.
     pub fn line(&self) -> String {
         if !self.status.enrolled {
-            return format!("{:<24} not enrolled", words::shown(&self.user));
+            return format!("{:<24} not enrolled", text::shown(&self.user));
         }
         let names: Vec<&str> = self.status.devices.iter().map(|d| d.name.as_str()).collect();
         let used = self.status.devices.iter().filter_map(|d| d.last_used).max();
         let used = used.map_or("never used".into(), |at| format!("last used {}", moment(at)));
-        format!("{:<24} {:<16} {used}", words::shown(&self.user), names.join(", "))
+        format!("{:<24} {:<16} {used}", text::shown(&self.user), names.join(", "))
     }
 
     fn text(&self) -> String {
-        let user = words::shown(&self.user);
+        let user = text::shown(&self.user);
         let mut lines = vec![format!("{user} is {}enrolled.", if self.status.enrolled { "" } else { "not " })];
         if let Some(proving) = &self.status.proving {
-            let (service, at) = (words::clean(&proving.service), moment(proving.at));
+            let (service, at) = (text::clean(&proving.service), moment(proving.at));
             lines.push(format!("  proved a key at {service} at {at} that was not stored: see `pam-totp doctor`"));
         }
         for device in &self.status.devices {
@@ -264,7 +266,7 @@ fn form(device: &DeviceStatus) -> String {
     }
     if let (true, Kind::Totp { period }) = (device.skew != 0, device.kind) {
         let off = i64::from(device.skew).saturating_mul(period.into());
-        words.push(format!("its clock is {} this host's", words::clocks_differ(off)));
+        words.push(format!("its clock is {} this host's", text::clocks_differ(off)));
     }
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::config::Config;
 use super::patterns::{address_fits, addresses, fits, list_fits};
-use crate::words::clean;
+use crate::text::clean;
 
 /// So many blocks are judged: sshd is started for each of them.
 pub const MOST: usize = 16;

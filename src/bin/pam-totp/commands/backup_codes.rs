@@ -7,7 +7,7 @@ use pam_totp::clock::{self, now};
 use pam_totp::desk::Front;
 use pam_totp::manage::Change;
 use pam_totp::notify::Event;
-use pam_totp::words::{clean, counted, moment, shown};
+use pam_totp::text::{clean, counted, moment, shown};
 
 use crate::commands::enroll::with_codes;
 use crate::notify;

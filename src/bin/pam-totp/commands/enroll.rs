@@ -1,5 +1,6 @@
 //! `enroll`, `generate`: a key comes into being and is stored once it is proved.
 
+use pam_totp::text;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -127,7 +128,7 @@ pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) 
         desk.apply(&account, None, change)
     };
     let codes = codes.map_err(|error| for_user(&account, error))?;
-    log_if_root(&desk, &format!("made new backup codes for {}", pam_totp::words::clean(&account.name)));
+    log_if_root(&desk, &format!("made new backup codes for {}", pam_totp::text::clean(&account.name)));
     tell_if_root(&desk, &Event { event: "backup_codes", user: Some(&account.name), ..Event::default() });
     let text = format!("{} has new backup codes; the old ones are void.{}", account.name, *codes_text(&codes));
     Ok(with_codes(Report::new(text).with("user", account.name), &codes))
@@ -189,7 +190,7 @@ pub fn log_enrolled(desk: &Front, account: &Account, place: &Place, how: &str) {
         Place::Beside => "added a device for",
         Place::InsteadOf(_) => "replaced a device of",
     };
-    log_if_root(desk, &format!("{word} {}, {how}", pam_totp::words::clean(&account.name)));
+    log_if_root(desk, &format!("{word} {}, {how}", pam_totp::text::clean(&account.name)));
     let (event, device) = match place {
         Place::First => ("enrolled", None),
         Place::Beside => ("device_added", None),
@@ -227,7 +228,7 @@ fn label(desk: &Front, label: &Label, account: &Account) -> Result<(String, Stri
     let issuer = label.issuer.clone().or_else(|| desk.policy().issuer.clone()).or_else(hostname);
     let issuer = issuer.ok_or_else(|| Failure::host("this host has no name to show: give --issuer"))?;
     let name = label.account.clone().unwrap_or_else(|| account.name.clone());
-    if [&issuer, &name].into_iter().all(|text| uri::valid_label(text)) {
+    if [&issuer, &name].into_iter().all(|text| text::valid_label(text)) {
         Ok((issuer, name))
     } else {
         let text = "issuer and account have 1 to 128 printable characters and no colon";

@@ -16,7 +16,8 @@ use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
 use pam_totp::manage::ManageError;
 use pam_totp::manage::import::{Imported, import as store_found, would_import};
 use pam_totp::notify::Event;
-use pam_totp::words::{clean, user};
+use pam_totp::text::clean;
+use pam_totp::words::user;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 

@@ -7,8 +7,8 @@ use pam_totp::account::Account;
 use pam_totp::desk::{Desk, Local};
 use pam_totp::disk;
 use pam_totp::store::{Store, StoreError};
+use pam_totp::text::shown;
 use pam_totp::throttle::Limits;
-use pam_totp::words::shown;
 use serde_json::{Map, Value, json};
 
 use crate::accounts::{self, Accounts, Members, Orphan, Uids, renaming};

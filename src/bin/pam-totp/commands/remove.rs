@@ -7,7 +7,7 @@ use clap::Args;
 use pam_totp::desk::Local;
 use pam_totp::disk;
 use pam_totp::manage;
-use pam_totp::words::{clean, counted};
+use pam_totp::text::{clean, counted};
 use serde_json::json;
 
 use crate::accounts::{self, Accounts, Orphan, renaming};

@@ -7,7 +7,7 @@ use pam_totp::access::Deed;
 use pam_totp::enrollment::MAX_COUNTER;
 use pam_totp::manage::Change;
 use pam_totp::notify::Event;
-use pam_totp::words::clean;
+use pam_totp::text::clean;
 
 use crate::commands::enroll::valid_name;
 use crate::input::Input;

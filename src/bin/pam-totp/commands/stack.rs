@@ -12,7 +12,7 @@ use pam_totp::doctor::setup::{self, Change, Plan, Wanted};
 use pam_totp::doctor::stacks::Files;
 use pam_totp::doctor::{one_field, undo};
 use pam_totp::store;
-use pam_totp::words::clean;
+use pam_totp::text::clean;
 use serde_json::{Value, json};
 
 use crate::accounts;

@@ -10,7 +10,7 @@ use pam_totp::policy::Unenrolled;
 use pam_totp::preview::{Login, Preview, Reason, Standing};
 use pam_totp::rules::{By, Ruling};
 use pam_totp::store::StoreError;
-use pam_totp::words::clean;
+use pam_totp::text::clean;
 
 use crate::commands::policy::{Explain, source};
 use crate::people::{by_name, desk};

@@ -3,6 +3,7 @@
 mod explain;
 mod set;
 
+use pam_totp::text;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use pam_totp::hostname::hostname;
 use pam_totp::notify::Event;
 use pam_totp::policy::{PATH, Policy, SelfService, Unenrolled};
 use pam_totp::source::Source;
-use pam_totp::{store, uri, words};
+use pam_totp::store;
 use serde_json::{Map, Value, json};
 
 use crate::accounts;
@@ -292,7 +293,7 @@ fn disable(config: Option<&Path>, yes: bool, json: bool) -> Result<Report, Failu
 pub fn issuer(config: Option<&Path>, name: Option<&str>) -> Result<Report, Failure> {
     let mut changed = false;
     if let Some(name) = name {
-        if !name.is_empty() && !uri::valid_label(name) {
+        if !name.is_empty() && !text::valid_label(name) {
             return Err(Failure::bad_input("bad_name", "an issuer has 1 to 128 printable characters and no colon"));
         }
         let issuer = Some(name.to_owned()).filter(|name| !name.is_empty());
@@ -301,7 +302,7 @@ pub fn issuer(config: Option<&Path>, name: Option<&str>) -> Result<Report, Failu
         if changed {
             log_change(&match name {
                 "" => "reset the issuer".into(),
-                name => format!("set the issuer to {}", words::clean(name)),
+                name => format!("set the issuer to {}", text::clean(name)),
             });
             notify::learn(desk(config)?.policy());
             notify::tell(&POLICY_CHANGED);
@@ -349,5 +350,5 @@ fn set_key(
 pub fn source(from: Option<&str>) -> Result<Source, Failure> {
     let Some(text) = from else { return Ok(Source::Local) };
     Source::from_address(text)
-        .ok_or_else(|| Failure::usage(format!("--from needs an IP address, not {}", words::clean(text))))
+        .ok_or_else(|| Failure::usage(format!("--from needs an IP address, not {}", text::clean(text))))
 }

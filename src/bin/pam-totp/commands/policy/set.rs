@@ -6,7 +6,7 @@ use clap::Args;
 use pam_totp::desk::PolicyFault;
 use pam_totp::policy::{Policy, Unenrolled};
 use pam_totp::store;
-use pam_totp::words::clean;
+use pam_totp::text::clean;
 use serde_json::{Map, Value as Json, json};
 use toml::Table;
 use toml_edit::{Array, Datetime, Value};
