@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::account::Account;
-use crate::manage::Place;
+use crate::enrollment::Place;
 use crate::policy::Policy;
 use crate::secret::Secret;
 
@@ -136,7 +136,8 @@ pub fn may(caller: Caller, subject: Subject<'_>, deed: Deed<'_>, policy: &Policy
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{SelfService, Unenrolled};
+    use crate::policy::SelfService;
+    use crate::rules::Unenrolled;
 
     const ALICE: u32 = 1000;
     const NOBODY: SelfService = SelfService { enroll: false, replace: false, remove: false, backup_codes: false };

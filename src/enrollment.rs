@@ -40,6 +40,17 @@ pub enum Kind {
     },
 }
 
+/// Where a new device goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The user has none yet.
+    First,
+    /// Beside those that they have.
+    Beside,
+    /// Instead of the one of this name, or of the only one, whose name it takes.
+    InsteadOf(Option<String>),
+}
+
 impl Kind {
     /// A period of at most an hour, a counter that lasts.
     pub fn is_valid(self) -> bool {

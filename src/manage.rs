@@ -20,7 +20,7 @@ use crate::attempt::{self, Attempt, Outcome};
 use crate::backup::{self, BackupCodes, Stretched, TEMPORARY_BITS};
 use crate::clock;
 use crate::door::DoorError;
-use crate::enrollment::{Device, Enrollment, Kind};
+use crate::enrollment::{Device, Enrollment, Kind, Place};
 use crate::healing;
 use crate::otp::{Algorithm, Digits};
 use crate::policy::Policy;
@@ -33,7 +33,6 @@ use crate::throttle::Limits;
 use crate::verify;
 use crate::words::user;
 
-pub use devices::Place;
 use devices::{placed, without};
 pub use upkeep::{Unlocked, add_codes, end_proving, forget, mark_proving, remove, rename, unlock};
 use upkeep::{forget_trusts, void_codes};

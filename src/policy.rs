@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::value::Datetime;
 
 use crate::date::Utc;
-use crate::rules::{Rule, Rules};
+use crate::rules::{Rule, Rules, Unenrolled};
 use crate::text::plain;
 use crate::text::position;
 use crate::text::valid_label;
@@ -19,18 +19,6 @@ pub const PATH: &str = "/etc/security/pam_totp.toml";
 pub const STORE: &str = "/var/lib/pam_totp";
 /// What sshd's clients and scripts match.
 pub const PROMPT: &str = "Verification code: ";
-
-/// What happens to a user without a factor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Unenrolled {
-    /// Refused like one with a wrong code.
-    Deny,
-    /// Not asked.
-    Allow,
-    /// Enrolls at the login.
-    Enroll,
-}
 
 /// What users may do to their own factor without root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

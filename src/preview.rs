@@ -3,7 +3,8 @@
 use crate::account::{self, Account};
 use crate::clock;
 use crate::interfaces;
-use crate::policy::{Policy, Unenrolled};
+use crate::policy::Policy;
+use crate::rules::Unenrolled;
 use crate::rules::{self, By, Facts, Ruling};
 use crate::source::{Source, is_remote};
 use crate::store::{Store, StoreError};
@@ -104,7 +105,7 @@ pub fn preview(
     }
     let account = login.name.map_or(Ok(None), account::by_name);
     let found = account.as_ref().ok().and_then(Option::as_ref);
-    let ruling = rules::decide(policy, login.nullok, &facts(policy, login, found));
+    let ruling = rules::decide(&policy.rules, policy.unenrolled, login.nullok, &facts(policy, login, found));
     let (without, by) = match ruling {
         Ruling::Off => return (Preview::Ignore(Reason::SwitchedOff, None), ruling),
         Ruling::Exempt(_) => return (Preview::Ignore(Reason::Exempt, found.map(|found| found.name.clone())), ruling),

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::policy::{Policy, Unenrolled};
+use serde::Deserialize;
+
 use crate::source::{Source, is_remote, literal};
 
 /// `[[require]]` and `[[exempt]]`.
@@ -28,6 +29,29 @@ pub struct Rule {
     pub networks: Option<Vec<Cidr>>,
     /// Methods that sshd has seen succeed.
     pub ssh_auth: Option<Vec<String>>,
+}
+
+/// What happens to a user who is not enrolled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unenrolled {
+    /// Refused like one with a wrong code.
+    Deny,
+    /// Not asked.
+    Allow,
+    /// Enrolls at the login.
+    Enroll,
+}
+
+impl Unenrolled {
+    /// The word that stands in a policy.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Allow => "allow",
+            Self::Enroll => "enroll",
+        }
+    }
 }
 
 /// What is known of a login. Where a look-up failed nothing is known: that requires, and exempts nobody.
@@ -79,18 +103,18 @@ pub enum By {
 }
 
 /// Of a policy that is on: `require` beats `exempt`, which beats `unenrolled`, which beats `nullok`.
-pub fn decide(policy: &Policy, nullok: bool, facts: &Facts<'_>) -> Ruling {
+pub fn decide(rules: &Rules, unenrolled: Option<Unenrolled>, nullok: bool, facts: &Facts<'_>) -> Ruling {
     let ask = |without, by| Ruling::Ask { without, by };
     let first = |rules: &[Rule], in_doubt| (1..).zip(rules).find(|(_, r)| r.matches(facts, in_doubt)).map(|(n, _)| n);
-    let require = &policy.rules.require;
+    let require = &rules.require;
     if let Some(by) = first(require, false).map(By::Require).or_else(|| first(require, true).map(By::Doubt)) {
-        let may_enroll = policy.unenrolled == Some(Unenrolled::Enroll);
+        let may_enroll = unenrolled == Some(Unenrolled::Enroll);
         return ask(if may_enroll { Unenrolled::Enroll } else { Unenrolled::Deny }, by);
     }
-    if let Some(number) = first(&policy.rules.exempt, false) {
+    if let Some(number) = first(&rules.exempt, false) {
         return Ruling::Exempt(number);
     }
-    match policy.unenrolled {
+    match unenrolled {
         Some(without) => ask(without, By::Unenrolled),
         None if nullok => ask(Unenrolled::Allow, By::Nullok),
         None => ask(Unenrolled::Deny, By::Default),

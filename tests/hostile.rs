@@ -1,6 +1,7 @@
 //! Files, folders and names that somebody tampered with: refused with their reason, nothing lost, nothing misled, and
 //! never a wait for what was planted.
 
+use pam_totp::enrollment;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -16,8 +17,9 @@ use pam_totp::desk::{Desk, Local};
 use pam_totp::enrollment::{Device, Kind};
 use pam_totp::manage::{self, By, Change, ManageError, Proof};
 use pam_totp::otp::{Algorithm, Digits, hotp, step};
-use pam_totp::policy::{Policy, SelfService, Unenrolled};
+use pam_totp::policy::{Policy, SelfService};
 use pam_totp::preview::{Login, Preview, Standing};
+use pam_totp::rules::Unenrolled;
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::Source;
 use pam_totp::state::Record;
@@ -87,7 +89,7 @@ impl Place {
 
     fn enrolls(&self, account: &Account, key: u8, replace: bool) -> Result<(), ManageError> {
         let store = self.store().map_err(ManageError::Store)?;
-        let place = if replace { manage::Place::InsteadOf(None) } else { manage::Place::First };
+        let place = if replace { enrollment::Place::InsteadOf(None) } else { enrollment::Place::First };
         let change = Change::Set { device: device(key), proof: Proof::None, place, backup_codes: 0 };
         manage::apply(&store, &Policy::default(), account, By::Root, change).map(drop)
     }

@@ -1,7 +1,8 @@
 //! `make install`: everything in its place, and nobody's place taken.
 
 use super::support::artifacts::{self, make};
-use pam_totp::policy::{Policy, Unenrolled};
+use pam_totp::policy::Policy;
+use pam_totp::rules::Unenrolled;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;

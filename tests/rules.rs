@@ -1,7 +1,8 @@
 //! Who must have a factor, and who need not give a code.
 
-use pam_totp::policy::{Policy, Unenrolled};
+use pam_totp::policy::Policy;
 use pam_totp::preview::{Login, Preview, Reason, Standing, preview};
+use pam_totp::rules::Unenrolled;
 use pam_totp::rules::{By, Facts, Ruling, decide};
 use pam_totp::source::Source;
 use pam_totp::store::StoreError;
@@ -133,7 +134,7 @@ fn one_table_of_every_precedence() {
         let text = parts.concat();
         let policy = Policy::parse(text.as_bytes()).expect("a policy");
         let nullok = login.split(' ').any(|word| word == "nullok");
-        assert_eq!(say(decide(&policy, nullok, &facts(login))), ruling, "{text}{login}");
+        assert_eq!(say(decide(&policy.rules, policy.unenrolled, nullok, &facts(login))), ruling, "{text}{login}");
     }
 }
 

@@ -9,7 +9,7 @@ use super::stacks::{Action, Files, Kind, Line, Step, What};
 use super::trial::{AccountTrial, Case, Trial};
 use super::words::{named, whom, written};
 use crate::options::Options;
-use crate::policy::Unenrolled;
+use crate::rules::Unenrolled;
 use crate::text::clean;
 
 /// What the policy says, as far as it matters to stacks.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::diagnose::{Circumstances, ills};
 use super::stacks::Files;
 use super::{Finding, Level, fix};
-use crate::policy::Unenrolled;
+use crate::rules::Unenrolled;
 
 /// Under which these findings are read.
 pub const ABOUT: &str = "stacks";

@@ -9,8 +9,9 @@ use super::message::{Fields, Malformed, Message, decoded, encoded, maybe, or_non
 use crate::access::Denied;
 use crate::attempt::{Outcome, Via};
 use crate::backup::{MAX_CODES, MIN_CODES};
+use crate::enrollment::Place;
 use crate::enrollment::{Kind, PERIODS, valid_device_name};
-use crate::manage::{Codes, ManageError, Place};
+use crate::manage::{Codes, ManageError};
 use crate::otp::{Algorithm, Digits};
 use crate::secret::{Answer, Secret};
 use crate::source;

@@ -1,18 +1,7 @@
 //! Which devices a user has once one has come, or one has gone. Pure.
 
 use super::ManageError;
-use crate::enrollment::{Device, MAX_DEVICES};
-
-/// Where a new device goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The user has none yet.
-    First,
-    /// Beside those that they have.
-    Beside,
-    /// Instead of the one of this name, or of the only one, whose name it takes.
-    InsteadOf(Option<String>),
-}
+use crate::enrollment::{Device, MAX_DEVICES, Place};
 
 /// The devices with the new one in its place.
 pub fn placed(mut devices: Vec<Device>, mut device: Device, place: &Place) -> Result<Vec<Device>, ManageError> {

@@ -18,7 +18,7 @@ use crate::qr::{self, QrError, Size, Style};
 use crate::uri;
 use crate::words::{self, enrolling as say};
 
-use super::flow::{ConversationFailed, Exit, Host, Items, Level, Tone, log_failure};
+use super::application::{Application, ConversationFailed, Exit, Items, Level, Tone, log_failure};
 use crate::options::Options;
 use crate::secret::Answer;
 
@@ -35,7 +35,7 @@ const LONGEST: usize = 512;
 
 /// The `auth` half: shows a new key, and keeps it for `account` once a code has proved it.
 pub fn prove(
-    host: &mut impl Host,
+    host: &mut impl Application,
     desk: &impl Desk,
     options: &Options,
     items: &Items,
@@ -83,7 +83,7 @@ pub fn prove(
 
 /// Was a key proved here before, and stored by no account line? A user who must enroll would get in with a new key each time.
 /// Another service may well store it. A record that cannot be read lets nobody through.
-fn is_lost_here(host: &mut impl Host, desk: &impl Desk, items: &Items, account: &Account) -> bool {
+fn is_lost_here(host: &mut impl Application, desk: &impl Desk, items: &Items, account: &Account) -> bool {
     match desk.proving(account) {
         Ok(None) => false,
         Ok(Some(proving)) => {
@@ -100,7 +100,7 @@ fn is_lost_here(host: &mut impl Host, desk: &impl Desk, items: &Items, account: 
 
 /// With `explain` the password was right: no stranger leaves a mark. A disk that is full or read-only stops no login; what a
 /// caller of su can make fail (a limit, a lock) does, or they would get in with a new key each time.
-fn mark(host: &mut impl Host, desk: &impl Desk, items: &Items, account: &Account) -> bool {
+fn mark(host: &mut impl Application, desk: &impl Desk, items: &Items, account: &Account) -> bool {
     let Err(error) = desk.mark_proving(account, &items.service) else { return true };
     let user = text::clean(&account.name);
     host.log(Level::Error, &format!("enrolling: that {user} has proved a key could not be noted: {error}"));
@@ -108,7 +108,7 @@ fn mark(host: &mut impl Host, desk: &impl Desk, items: &Items, account: &Account
 }
 
 /// The account line has run, whatever comes of it.
-fn unmark(host: &mut impl Host, desk: &impl Desk, account: &Account) {
+fn unmark(host: &mut impl Application, desk: &impl Desk, account: &Account) {
     if let Err(error) = desk.end_proving(account) {
         host.log(Level::Error, &format!("store error for {}: {error}", text::clean(&account.name)));
     }
@@ -121,7 +121,7 @@ fn no_credential(options: &Options) -> Exit {
 }
 
 /// The `account` half: stores what was proved, and shows the backup codes in the one moment in which that can be.
-pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
+pub fn store(host: &mut impl Application, desk: &impl Desk, pending: Pending) -> Exit {
     let user = text::clean(&pending.account.name);
     // The application may have changed PAM_USER since: a key is nobody's but its prover's.
     let same = matches!(host.user(), Ok(Some(name)) if desk.names(&name, &pending.account));
@@ -150,7 +150,7 @@ pub fn store(host: &mut impl Host, desk: &impl Desk, pending: Pending) -> Exit {
 }
 
 /// No login fails by it.
-fn tell(host: &mut impl Host, desk: &impl Desk, event: &str, account: &Account) {
+fn tell(host: &mut impl Application, desk: &impl Desk, event: &str, account: &Account) {
     let items = host.items();
     let user = Some(account.name.as_str());
     let from = Some(items.rhost.as_str()).filter(|from| !from.is_empty());
@@ -163,7 +163,7 @@ fn tell(host: &mut impl Host, desk: &impl Desk, event: &str, account: &Account) 
 
 /// The device is stored, whatever comes of this. A set counts only once one of its codes was typed back: some programs
 /// show no long prompt, and who leaves has nothing written down.
-fn offer_codes(host: &mut impl Host, desk: &impl Desk, account: &Account, device: &str) {
+fn offer_codes(host: &mut impl Application, desk: &impl Desk, account: &Account, device: &str) {
     let kept = desk.make_codes().and_then(|(set, codes)| {
         if is_typed_back(host, &codes) { desk.add_codes(account, device, set).map(Some) } else { Ok(None) }
     });
@@ -185,7 +185,7 @@ fn offer_codes(host: &mut impl Host, desk: &impl Desk, account: &Account, device
 }
 
 /// Shows the codes until one of them comes back; in vain after Enter alone, too many slips, or where nobody answers.
-fn is_typed_back(host: &mut impl Host, codes: &Codes) -> bool {
+fn is_typed_back(host: &mut impl Application, codes: &Codes) -> bool {
     let mut above = say::BACKUP_CODES;
     for _ in 0..TRIES {
         let mut text = Zeroizing::new(String::with_capacity(2 * LONGEST));
@@ -223,7 +223,7 @@ impl From<ConversationFailed> for Refused {
     }
 }
 
-fn refuse(host: &mut impl Host, items: &Items, account: &Account, why: &str) -> Exit {
+fn refuse(host: &mut impl Application, items: &Items, account: &Account, why: &str) -> Exit {
     log_failure(host, items, Some(&account.name));
     host.log(Level::Notice, &format!("no enrollment: {} must enroll, and {why}", text::clean(&account.name)));
     Exit::Refuse
@@ -231,7 +231,7 @@ fn refuse(host: &mut impl Host, items: &Items, account: &Account, why: &str) -> 
 
 /// `None`: put off, where it may be until `put_off`.
 fn show_and_ask(
-    host: &mut impl Host,
+    host: &mut impl Application,
     desk: &impl Desk,
     options: &Options,
     items: &Items,
@@ -277,7 +277,7 @@ fn show_and_ask(
 
 /// Is it a program that users of this host call, such as sudo and su? It may hand a prompt to another program, in the
 /// arguments that every process can read (`sudo -A`), or without a terminal write it to a log.
-fn is_called_here(host: &impl Host, items: &Items) -> bool {
+fn is_called_here(host: &impl Application, items: &Items) -> bool {
     let (real, effective) = host.ids();
     let own = |name: &str| name.eq_ignore_ascii_case(&items.rhost);
     let names_no_other_host = own("") || own("localhost") || hostname().is_some_and(|name| own(&name));
@@ -285,7 +285,7 @@ fn is_called_here(host: &impl Host, items: &Items) -> bool {
 }
 
 /// Does it run another program to ask with? A prompt that holds nothing secret finds out.
-fn asks_elsewhere(host: &mut impl Host) -> Result<bool, ConversationFailed> {
+fn asks_elsewhere(host: &mut impl Application) -> Result<bool, ConversationFailed> {
     let before = host.children();
     host.prompt(&(say::must_enroll() + say::PRESS_ENTER), true)?;
     Ok(host.children() != before)
@@ -301,7 +301,12 @@ struct Question<'a> {
 
 impl Question<'_> {
     /// For a code; digits that are too few or too many to be one are asked for again.
-    fn ask(&self, host: &mut impl Host, echo: bool, text: Zeroizing<String>) -> Result<Answer, ConversationFailed> {
+    fn ask(
+        &self,
+        host: &mut impl Application,
+        echo: bool,
+        text: Zeroizing<String>,
+    ) -> Result<Answer, ConversationFailed> {
         let mut text = text;
         for _ in 0..SLIPS {
             let code = host.prompt(&text, echo)?;
@@ -331,7 +336,7 @@ impl Question<'_> {
     }
 
     /// Has a terminal of this host shown a QR code? ssh clients and web pages show none.
-    fn is_drawn(&self, host: &mut impl Host, items: &Items, words: &str) -> bool {
+    fn is_drawn(&self, host: &mut impl Application, items: &Items, words: &str) -> bool {
         if host.is_silent() || !host.has_terminal(&items.tty) || !text::valid_label(self.account) {
             return false;
         }

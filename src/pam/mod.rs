@@ -1,10 +1,11 @@
 //! The edge: six entry points, the silent panic hook, and the one place where an answer becomes a PAM code.
 #![allow(missing_docs, clippy::missing_safety_doc, reason = "what the hooks macro makes")]
 
+pub mod application;
 pub mod enrolling;
 pub mod ffi;
 pub mod flow;
-pub mod host;
+pub mod handle;
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
@@ -19,8 +20,8 @@ use zeroize::Zeroize;
 use crate::desk::Front;
 use crate::memory;
 use crate::options::Options;
-use flow::Exit;
-use host::PamHost;
+use application::Exit;
+use handle::PamApplication;
 
 struct PamTotp;
 pam_hooks!(PamTotp);
@@ -45,7 +46,7 @@ fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Ex
     drop(ffi::take_pending(pamh));
     let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
     let desk = Front::open(options.config.as_deref());
-    let mut host = PamHost::new(pamh, flags & PAM_SILENT != 0);
+    let mut host = PamApplication::new(pamh, flags & PAM_SILENT != 0);
     let exit = flow::login(&mut host, &desk, &options);
     // A line that splits has looked at what the user has, and mostly a refusal of the next module follows.
     if (exit == Exit::Refuse || options.forward_pass) && !options.nodelay {
@@ -60,7 +61,7 @@ fn store_enrollment(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -
     // Nearly every login: nothing was proved, and nothing is opened.
     let Some(pending) = ffi::take_pending(pamh) else { return Exit::Ignore };
     let desk = Front::open(options.config.as_deref());
-    enrolling::store(&mut PamHost::new(pamh, flags & PAM_SILENT != 0), &desk, pending)
+    enrolling::store(&mut PamApplication::new(pamh, flags & PAM_SILENT != 0), &desk, pending)
 }
 
 fn options(pamh: &mut PamHandle, arguments: &[&CStr]) -> Option<Options> {

@@ -5,7 +5,7 @@ use pam_totp::doctor::diagnose::{Circumstances, Ill, ills};
 use pam_totp::doctor::judge::judge;
 use pam_totp::doctor::stacks::Files;
 use pam_totp::doctor::verdict::{Decision, Due, Person, WithoutCodes, verdict, without_codes};
-use pam_totp::policy::Unenrolled;
+use pam_totp::rules::Unenrolled;
 
 const OURS: &str = "auth requisite pam_totp.so explain";
 const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\n\

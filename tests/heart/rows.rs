@@ -3,6 +3,7 @@
 use super::*;
 use crate::invariants::script;
 use pam_totp::options::Options;
+use pam_totp::pam::application;
 use pam_totp::pam::flow;
 
 const STEP: u64 = NOW / 30;
@@ -244,7 +245,7 @@ fn in_one_field_they_stand_at_the_end_with_one_hyphen_between_two() {
         let (mut application, clerk) = (script::script(), script::clerk());
         application.replies = [Some(typed.into())].into();
         let options = Options::parse(&[c"forward_pass"]).unwrap();
-        assert_eq!(flow::login(&mut application, &clerk, &options), flow::Exit::Ignore);
+        assert_eq!(flow::login(&mut application, &clerk, &options), application::Exit::Ignore);
         assert_eq!(application.stash.unwrap().as_bytes(), code.as_bytes(), "{typed}");
         let password = &typed[..typed.len() - code.len()];
         assert_eq!(application.password.as_deref(), Some(password.as_bytes()), "{typed}");

@@ -9,7 +9,7 @@ use pam_totp::backup::{BackupCodes, Form};
 use pam_totp::desk::Desk;
 use pam_totp::manage::{Codes, ManageError, Pending};
 use pam_totp::otp::Digits;
-use pam_totp::pam::flow::{ConversationFailed, Host, Items, Level, Tone};
+use pam_totp::pam::application::{Application, ConversationFailed, Items, Level, Tone};
 use pam_totp::policy::Policy;
 use pam_totp::preview::{Login, Preview, Standing};
 use pam_totp::secret::Answer;
@@ -137,7 +137,7 @@ impl Process for Script {
     }
 }
 
-impl Host for Script {
+impl Application for Script {
     fn items(&mut self) -> Items {
         self.items.clone()
     }

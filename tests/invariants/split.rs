@@ -2,7 +2,8 @@
 //! apart, found here by another road.
 
 use pam_totp::options::Options;
-use pam_totp::pam::flow::{Exit, login};
+use pam_totp::pam::application::Exit;
+use pam_totp::pam::flow::login;
 use pam_totp::secret::MAX_ANSWER;
 
 use super::script::{clerk, script};

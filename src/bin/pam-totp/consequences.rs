@@ -6,7 +6,8 @@ use std::path::Path;
 use pam_totp::doctor::diagnose::{Circumstances, ills};
 use pam_totp::doctor::stacks::{Files, Kind, lines};
 use pam_totp::doctor::verdict::{WithoutCodes, without_codes};
-use pam_totp::policy::{PATH, Policy, Unenrolled};
+use pam_totp::policy::{PATH, Policy};
+use pam_totp::rules::Unenrolled;
 use pam_totp::text::clean;
 
 use crate::stacks;

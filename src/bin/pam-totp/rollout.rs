@@ -5,7 +5,8 @@ use std::fmt;
 
 use pam_totp::desk::{Desk, Local};
 use pam_totp::doctor::stacks::Stack;
-use pam_totp::policy::{Policy, Unenrolled};
+use pam_totp::policy::Policy;
+use pam_totp::rules::Unenrolled;
 use pam_totp::rules::{By, Facts, Ruling, decide};
 use pam_totp::source::Source;
 use pam_totp::store::Store;
@@ -74,7 +75,8 @@ impl<'a> Rollout<'a> {
         let rulings = logins.map(|((service, nullok), ssh_auth)| {
             // An unknown place may be in any network: that requires, and exempts nobody.
             let (user, source, groups) = (Some(name), Source::Unknown, Some(groups.clone()));
-            decide(&self.policy, nullok, &Facts { user, service, source, ssh_auth, groups, own: None })
+            let facts = Facts { user, service, source, ssh_auth, groups, own: None };
+            decide(&self.policy.rules, self.policy.unenrolled, nullok, &facts)
         });
         rulings.collect::<Vec<_>>().into_iter()
     }

@@ -6,7 +6,7 @@ use super::truths::Wrong;
 use pam_totp::doctor::Level;
 use pam_totp::doctor::diagnose::{Circumstances, Ill, ills};
 use pam_totp::doctor::stacks::Files;
-use pam_totp::policy::Unenrolled;
+use pam_totp::rules::Unenrolled;
 
 /// A policy under which everything counts.
 pub const CIRCUMSTANCES: Circumstances = Circumstances {

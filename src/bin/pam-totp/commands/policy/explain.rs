@@ -6,7 +6,6 @@ use nix::errno::Errno;
 use pam_totp::account::{self, Account};
 use pam_totp::doctor::stacks::Files;
 use pam_totp::doctor::verdict::{Decision, Due, Person, Verdict, verdict};
-use pam_totp::policy::Unenrolled;
 use pam_totp::preview::{Login, Preview, Reason, Standing};
 use pam_totp::rules::{By, Ruling};
 use pam_totp::store::StoreError;
@@ -100,17 +99,8 @@ fn by(ruling: Ruling) -> String {
         Ruling::Exempt(number) => format!("[[exempt]] {number}"),
         Ruling::Ask { by: By::Require(number), .. } => format!("[[require]] {number}"),
         Ruling::Ask { by: By::Doubt(number), .. } => format!("[[require]] {number}, as a look-up failed"),
-        Ruling::Ask { by: By::Unenrolled, without } => format!("unenrolled = \"{}\"", word(without)),
+        Ruling::Ask { by: By::Unenrolled, without } => format!("unenrolled = \"{}\"", without.word()),
         Ruling::Ask { by: By::Nullok, .. } => "nullok in the stack".into(),
-        Ruling::Ask { by: By::Default, without } => format!("the default, unenrolled = \"{}\"", word(without)),
-    }
-}
-
-/// A value of the key `unenrolled`.
-pub fn word(unenrolled: Unenrolled) -> &'static str {
-    match unenrolled {
-        Unenrolled::Deny => "deny",
-        Unenrolled::Allow => "allow",
-        Unenrolled::Enroll => "enroll",
+        Ruling::Ask { by: By::Default, without } => format!("the default, unenrolled = \"{}\"", without.word()),
     }
 }

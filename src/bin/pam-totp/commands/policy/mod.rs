@@ -15,7 +15,8 @@ use pam_totp::desk::{Desk, PolicyFault};
 use pam_totp::disk::{self, NotRead};
 use pam_totp::hostname::hostname;
 use pam_totp::notify::Event;
-use pam_totp::policy::{PATH, Policy, SelfService, Unenrolled};
+use pam_totp::policy::{PATH, Policy, SelfService};
+use pam_totp::rules::Unenrolled;
 use pam_totp::source::Source;
 use pam_totp::store;
 use serde_json::{Map, Value, json};
@@ -165,7 +166,7 @@ fn in_force(policy: &Policy, file: &Map<String, Value>) -> Vec<(String, Value)> 
     let values = [
         ("enabled", json!(enabled)),
         ("issuer", json!(issuer.clone().or_else(hostname))),
-        ("unenrolled", json!(explain::word(unenrolled.unwrap_or(Unenrolled::Deny)))),
+        ("unenrolled", json!(unenrolled.unwrap_or(Unenrolled::Deny).word())),
         ("enroll_by", json!(day)),
         ("self_service", json!(rights(policy.self_service()))),
         ("window", json!(window)),

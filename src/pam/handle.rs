@@ -12,8 +12,8 @@ use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM
 use pam::items::{AuthTok, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 
+use super::application::{Application, ConversationFailed, Items, Level, Tone};
 use super::ffi;
-use super::flow::{ConversationFailed, Host, Items, Level, Tone};
 use crate::beat;
 use crate::hostname;
 use crate::manage::Pending;
@@ -24,13 +24,13 @@ use crate::source::Process;
 const MEMORY: u32 = 1;
 
 /// A handle, whether the application wants silence, and when its user answered.
-pub struct PamHost<'a> {
+pub struct PamApplication<'a> {
     pamh: &'a mut PamHandle,
     silent: bool,
     answered: Instant,
 }
 
-impl<'a> PamHost<'a> {
+impl<'a> PamApplication<'a> {
     /// `silent`: PAM_SILENT was given.
     pub fn new(pamh: &'a mut PamHandle, silent: bool) -> Self {
         Self { pamh, silent, answered: Instant::now() }
@@ -71,7 +71,7 @@ macro_rules! owned {
     };
 }
 
-impl Process for PamHost<'_> {
+impl Process for PamApplication<'_> {
     fn ids(&self) -> (u32, u32) {
         (Uid::current().as_raw(), Uid::effective().as_raw())
     }
@@ -87,7 +87,7 @@ impl Process for PamHost<'_> {
     }
 }
 
-impl Host for PamHost<'_> {
+impl Application for PamApplication<'_> {
     fn items(&mut self) -> Items {
         panic_here!("host");
         Items {
