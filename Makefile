@@ -95,8 +95,8 @@ demo: ready-as-root
 	@$(MAKE) all
 	@demo/run
 
-# What `make check` tries in seconds, tests/corpora.rs, here for minutes: every target, two at once. A target is a file
-# there, a line in fuzz/Cargo.toml and one in tests/invariants/mod.rs.
+# What `make check` tries in seconds, tests/pure/corpora.rs, here for minutes: every target, two at once. A target is a file
+# there, a line in fuzz/Cargo.toml and one in tests/pure/invariants/mod.rs.
 FUZZ_SECONDS = 400
 TARGETS = $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 # Mutation testing builds all for every change: none of it is in `make check`. Each day another shard, for so long.

@@ -1,4 +1,4 @@
 #![no_main]
-#[path = "../../tests/invariants/mod.rs"]
+#[path = "../../tests/pure/invariants/mod.rs"]
 mod invariants;
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| invariants::policy::hold(bytes));

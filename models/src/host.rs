@@ -71,7 +71,7 @@ fn remains(old: &Bytes, new: &Bytes) -> Vec<Bytes> {
     let (before, after) = (padded(old), padded(new));
     let mut all = vec![old.clone(), new.clone(), Bytes::default()];
     // The head with the old body, the body with the old head, and the body cut in two: that no other cut is read as a
-    // record is a test of the code's own (tests/record.rs).
+    // record is a test of the code's own (tests/pure/record.rs).
     let head = new.iter().position(|b| *b == b'\n').unwrap_or_default();
     for cut in [head, head.midpoint(new.len())] {
         for (first, second) in [(&after, &before), (&before, &after)] {

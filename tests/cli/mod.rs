@@ -1,0 +1,22 @@
+//! `pam-totp`.
+
+mod completions;
+mod consequences;
+mod devices;
+mod doctor;
+mod explain;
+mod imports;
+mod list;
+mod notify;
+mod owners;
+mod panels;
+mod picture;
+mod policy;
+mod policy_set;
+mod program;
+mod qr;
+mod renamed;
+mod rescue;
+mod set;
+mod stack;
+mod try_stack;

@@ -1,0 +1,4 @@
+//! `pam-totpd`, asked by whoever can reach its socket.
+
+mod door;
+mod judges;

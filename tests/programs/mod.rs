@@ -1,0 +1,17 @@
+//! Real programs that log somebody in.
+
+mod across;
+mod again;
+mod cockpit;
+mod daemons;
+mod first_login;
+mod lockers;
+mod login;
+mod origin;
+mod remember;
+mod rules_at_work;
+mod sshd;
+mod su;
+pub mod sudo;
+mod transfers;
+mod vsftpd;

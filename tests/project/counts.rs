@@ -1,0 +1,106 @@
+//! What a right code costs, above the same application with pam_permit.so: counted, so that no busy machine matters.
+
+use crate::support::application::{self, SERVICE, SUCCESS, Said, application};
+use crate::support::codes::{code_at, now};
+use crate::support::strace::{Call, recorded, strace_alone};
+use crate::support::system::{KEY, System, throw_away};
+use std::process::Command;
+
+const CEILINGS: &str = include_str!("../data/ceilings.toml");
+const FLOOR: &str = "auth required pam_permit.so\n";
+/// The beginning of a step.
+const T: u64 = 1_800_000_000;
+const DAY: u64 = 86_400;
+
+fn ceiling(name: &str) -> u64 {
+    let ceilings: toml::Table = CEILINGS.parse().expect("a table");
+    let ceiling = ceilings[name].as_integer().expect("a number");
+    u64::try_from(ceiling).expect("a count")
+}
+
+fn holds(name: &str, counted: u64) {
+    println!("{name}: {counted}");
+    assert!(counted <= ceiling(name), "{name}: {counted}, at most {}", ceiling(name));
+}
+
+/// The same accounts and look-ups on every machine: reading a long /etc/passwd is not what is counted.
+fn prepare(system: &System) {
+    application::build(system);
+    system.file("/etc/nsswitch.conf", "passwd: files\n");
+    system.file("/etc/passwd", "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n");
+    system.reads(Command::new("pam-totp").args(["set", "--no-code", "alice"]), &format!("{KEY}\n"));
+}
+
+fn instructions(system: &System, stack: &str) -> u64 {
+    system.stack(SERVICE, stack);
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    valgrind.arg(application().get_program()).args([SERVICE, "alice"]);
+    let output = system.reads(&mut valgrind, &format!("{}\n", code_at(KEY, now())));
+    let said = Said::read(&output);
+    assert_eq!(said.codes, [SUCCESS], "{output:?}");
+    let counted = said.errors.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind's sum");
+    counted.1.parse().expect("a number")
+}
+
+#[test]
+fn instructions_of_a_right_code() {
+    throw_away(|system| {
+        prepare(system);
+        let floor = instructions(system, FLOOR);
+        holds("instructions", instructions(system, application::STACK) - floor);
+    });
+}
+
+/// At `time`, of a user whose record was last written at `written`.
+fn system_calls(system: &System, stack: &str, time: u64, written: u64) -> Vec<Call> {
+    system.stack(SERVICE, stack);
+    let program = application();
+    let program = [program.get_program().to_str().expect("a path"), SERVICE, "alice"];
+    system.runs(Command::new("touch").args(["-d", &format!("@{written}"), "/var/lib/pam_totp/state/alice"]));
+    let output = system.reads(strace_alone(time, &[]).args(program), &format!("{}\n", code_at(KEY, time)));
+    assert_eq!(Said::read(&output).codes, [SUCCESS], "{output:?}");
+    recorded()
+}
+
+#[test]
+fn system_calls_of_a_right_code() {
+    throw_away(|system| {
+        prepare(system);
+        let floor = system_calls(system, FLOOR, T, T - DAY).len();
+        let calls = system_calls(system, application::STACK, T, T - DAY);
+        let count = |name: &str| calls.iter().filter(|call| call.name.starts_with(name)).count();
+        let to_u64 = |count: usize| u64::try_from(count).expect("a count");
+        // For a failure to show.
+        calls.iter().skip_while(|call| !call.line.contains("pam_totp")).for_each(|call| println!("{}", call.line));
+        holds("system_calls", to_u64(calls.len() - floor));
+        // The guess, and over it the outcome; one wait for the disk.
+        assert_eq!((count("fdatasync"), count("fsync"), count("rename"), count("pwrite")), (1, 0, 0, 2));
+    });
+}
+
+/// Who logs in again before the kernel has certainly written the last record to the disk syncs it first: whoever wrote
+/// it may have died before he did.
+#[test]
+fn a_record_that_is_not_on_the_disk_for_certain_is_synced_before_the_next_one_is_written() {
+    throw_away(|system| {
+        prepare(system);
+        let writes = |time, written| {
+            let calls = system_calls(system, application::STACK, time, written);
+            let names =
+                calls.into_iter().map(|call| call.name).filter(|name| ["fdatasync", "pwrite64"].contains(&&**name));
+            names.collect::<Vec<_>>()
+        };
+        for (time, written, synced) in [
+            (T, T - 120, false),
+            (T + 60, T + 60 - 119, true),
+            (T + 120, T + 120, true),
+            // The clock went back, by whatever it may be.
+            (T + 180, T + 180 + 119, true),
+            (T + 240, T + 240 + DAY, true),
+        ] {
+            let all = ["fdatasync", "pwrite64", "pwrite64", "fdatasync"];
+            assert_eq!(writes(time, written), all[usize::from(!synced)..], "{time} {written}");
+        }
+    });
+}

@@ -1,0 +1,10 @@
+//! What belongs to the project as a whole: documents, installation, units, demo, costs.
+
+mod counts;
+mod demo;
+mod docs;
+mod install;
+mod recipes;
+mod timing;
+mod units;
+mod words;
