@@ -22,8 +22,8 @@ use pam_totp::store::{Store, StoreError, read_policy};
 use pam_totp::text::{clean, counted};
 use serde_json::{Value, json};
 
-use super::accounts::{self, Accounts, Orphan};
-use super::commands::list;
+use super::accounts::{self, Accounts};
+use super::orphans::{self, Orphan};
 use super::report::{NO, Report};
 use super::rollout::Rollout;
 use super::{names, stacks};
@@ -105,8 +105,8 @@ fn strange(store: &Store, name: &str, accounts: Option<&Accounts>) -> Option<Fla
 
 /// Enrollments without an account. Not from a disk alone: there every account of a directory looks gone.
 fn orphans(store: &Store, accounts: &Accounts) -> Vec<Finding> {
-    let found = match (list::can_tell_orphans(), store.names()) {
-        (Ok(()), Ok(names)) => list::orphans(store, names, accounts).unwrap_or_default(),
+    let found = match (orphans::can_tell_orphans(), store.names()) {
+        (Ok(()), Ok(names)) => orphans::orphans(store, names, accounts).unwrap_or_default(),
         _ => Vec::new(),
     };
     // Those of another uid have a finding of their own.
@@ -121,7 +121,7 @@ fn orphans(store: &Store, accounts: &Accounts) -> Vec<Finding> {
     let renamed = found.iter().filter_map(|(name, orphan)| match orphan {
         Orphan::Renamed(names) => {
             let what = format!("{}: {}", clean(name), orphan.words());
-            Some(Finding::warning("store", "renamed", what).fixed_by(accounts::renaming(name, names)))
+            Some(Finding::warning("store", "renamed", what).fixed_by(orphans::renaming(name, names)))
         }
         Orphan::NoAccount | Orphan::OtherUid => None,
     });

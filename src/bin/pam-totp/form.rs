@@ -1,11 +1,13 @@
-//! What kind of codes a new device makes, and which apps can make them.
+//! What a new device is: its name, its key, the kind of its codes, and which apps can make them.
 
 use clap::{Args, ValueEnum};
-use pam_totp::enrollment::{Device, Kind, MAX_COUNTER, PERIODS};
+use pam_totp::enrollment::{Device, Kind, MAX_COUNTER, PERIODS, valid_device_name};
 use pam_totp::otp::{Algorithm, Digits};
+use pam_totp::secret::{GENERATED_BYTES, Secret};
 use pam_totp::uri::parse::Parsed;
+use pam_totp::{clock, manage, random};
 
-use crate::report::Failure;
+use crate::report::{Failure, tell};
 
 #[derive(Args, Clone)]
 pub struct Form {
@@ -122,4 +124,24 @@ pub fn warnings(device: &Device, proved: bool) -> Vec<String> {
         "Without a code nobody knows whether this one can: the next login may refuse its user."
     };
     vec![format!("Not every app can do this: {}. {end}", what.join(", "))]
+}
+
+pub fn new_device(secret: Secret, name: &str) -> Result<Device, Failure> {
+    valid_name(name)?;
+    Ok(manage::device_of(secret, name, clock::now()))
+}
+
+pub fn new_key() -> Result<Secret, Failure> {
+    random::bytes(GENERATED_BYTES).map(Secret::from_bytes).map_err(|error| Failure::host(error.to_string()))
+}
+
+/// A name that a device may have.
+pub fn valid_name(name: &str) -> Result<(), Failure> {
+    let fault = || Failure::bad_input("bad_name", "a device's name has 1 to 64 printable characters");
+    if valid_device_name(name) { Ok(()) } else { Err(fault()) }
+}
+
+/// On stderr, also where stdout carries JSON: there they are a field as well.
+pub fn warn(warnings: &[String]) {
+    warnings.iter().for_each(|warning| tell(&format!("pam-totp: {warning}")));
 }

@@ -5,18 +5,25 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a program of its own, not inside a host")]
 
 mod accounts;
+mod backend;
+mod codes;
 mod commands;
 mod consequences;
 mod doctor;
 mod each;
 mod edit;
 mod form;
+mod hook;
 mod input;
+mod label;
+mod log;
 mod names;
-mod notify;
+mod no_core;
+mod orphans;
 mod pam_app;
 mod people;
 mod picture;
+mod policy_file;
 mod proof;
 mod read_as_user;
 mod report;
@@ -30,12 +37,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use nix::sys::resource::{Resource, setrlimit};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use commands::{backup_codes, completions, enroll, import, list, policy, remove, resync, set, stack, r#try};
-use form::Form;
-use pam_totp::backup::{MAX_CODES, MIN_CODES};
+use commands::{
+    backup_codes, completions, enroll, forget, generate, import, issuer, list, notify, policy, remove, rename, resync,
+    set, stack, status, r#try, unlock, verify,
+};
 use report::{Failure, Report};
 
 /// Two-factor authentication for logins: enrolls users, and looks after their devices.
@@ -61,26 +68,23 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Turn two-factor authentication on for a user: show a new key and QR code, and store it after a right code.
-    Enroll(Enroll),
+    Enroll(enroll::Enroll),
     /// The same as enroll --replace, as panels call it.
-    Reconfigure(Enroll),
+    Reconfigure(enroll::Enroll),
     /// Print a new key and its URI. Stores nothing.
-    Generate(Generate),
+    Generate(generate::Generate),
     /// Store a key that came from elsewhere: the key or an otpauth:// URI on the first line of stdin, a code of it on the
     /// second. Root can repeat it: a key that is there already changes nothing.
     Set(set::Set),
     /// Make new backup codes. The old ones are void.
-    BackupCodes(BackupCodes),
+    BackupCodes(backup_codes::BackupCodes),
     /// Check a code from stdin as a login would: a right code is used up, a wrong one counted.
-    Verify(Verify),
+    Verify(verify::Verify),
     /// Show the same prompts as a login, use up a code like one, and say whether the user would get in. Opens no
     /// session.
     Try(r#try::Try),
     /// Show a user's devices, when they were last used, backup codes, and wrong codes.
-    Status {
-        /// Which user [default: you].
-        user: Option<String>,
-    },
+    Status(status::Status),
     /// List the users who are enrolled, or those that a filter names.
     List(list::List),
     /// Turn two-factor authentication off for users: remove all of their devices, or one. The account may be gone.
@@ -89,19 +93,11 @@ enum Command {
     /// Accept a device again whose clock or counter is too far off. Needs two of its codes in a row, from stdin.
     Resync(resync::Resync),
     /// Forget wrong codes, so that one code is enough again. Also fixes a state from the future, after a wrong clock.
-    Unlock(Users),
+    Unlock(unlock::Unlock),
     /// End remembered addresses: the next login from there asks for a code again. Needs no code.
-    Forget {
-        /// Whose; without it your own.
-        users: Vec<String>,
-    },
+    Forget(forget::Forget),
     /// Move an enrollment to a renamed account, or give it to an account that was deleted and created again.
-    Rename {
-        /// The name that the enrollment has.
-        old: String,
-        /// The new name; the same name again for an account that was created again.
-        new: String,
-    },
+    Rename(rename::Rename),
     /// Import what users have with another module: keys, counters, scratch codes, and which codes were used.
     Import(import::Import),
     /// Show, check and change the policy: who needs a code on this host.
@@ -114,116 +110,11 @@ enum Command {
     /// a fault.
     Doctor,
     /// Show or set the name that apps show beside the account.
-    Issuer {
-        /// The new one; "" for the hostname.
-        name: Option<String>,
-    },
+    Issuer(issuer::Issuer),
     /// Tell the policy's `notify` program what logins and pam-totpd have changed; systemd calls this.
     Notify,
     /// Print the completions for a shell.
-    Completions {
-        /// Which.
-        shell: clap_complete::Shell,
-    },
-}
-
-#[derive(Args)]
-struct Label {
-    /// The name that the app shows first [default: the policy's, else the hostname].
-    #[arg(long)]
-    issuer: Option<String>,
-    /// The name that the app shows second [default: USER].
-    #[arg(long)]
-    account: Option<String>,
-}
-
-#[derive(Args)]
-struct Enroll {
-    /// Which user [default: you].
-    user: Option<String>,
-    #[command(flatten)]
-    label: Label,
-    #[command(flatten)]
-    form: Form,
-    /// What to call the device. A new name adds a device to those that the user has [default: phone].
-    #[arg(long, value_name = "NAME")]
-    device: Option<String>,
-    /// How to draw the QR code.
-    #[arg(long, value_enum, default_value = "auto")]
-    qr: Qr,
-    /// Also write the QR code to a new file: a .png or .svg.
-    #[arg(long, value_name = "FILE", value_parser = picture::NewFile::parse)]
-    qr_file: Option<picture::NewFile>,
-    /// Replace the key of --device, or of the only device. The old key and the backup codes are void.
-    #[arg(long)]
-    replace: bool,
-    /// How many backup codes to make: 0, or 2 to 20 [default: 10; for one more device 0: the old codes stay].
-    #[arg(long, value_name = "N", value_parser = none_or_a_set)]
-    backup_codes: Option<u8>,
-}
-
-#[derive(Args)]
-struct BackupCodes {
-    /// Which user [default: you].
-    user: Option<String>,
-    /// How many: 2 to 20, with --expires 1 to 12 [default: 10, with --expires 1].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MAX_CODES as i64))]
-    count: Option<u8>,
-    /// Codes of a help desk: root makes them beside the user's own, which stay, and after this time none counts: 10m to 7d.
-    #[arg(long, value_name = "TIME", value_parser = backup_codes::life)]
-    expires: Option<u64>,
-}
-
-fn none_or_a_set(text: &str) -> Result<u8, String> {
-    let count = text.parse().ok().filter(|n| *n == 0 || (MIN_CODES..=MAX_CODES).contains(&usize::from(*n)));
-    count.ok_or_else(|| format!("0, or {MIN_CODES} to {MAX_CODES}"))
-}
-
-#[derive(Args)]
-struct Generate {
-    /// Which user [default: you].
-    user: Option<String>,
-    #[command(flatten)]
-    label: Label,
-    #[command(flatten)]
-    form: Form,
-    /// Also draw the QR code.
-    #[arg(long, value_enum, default_value = "none")]
-    qr: picture::Drawing,
-    /// Write the QR code to a new file: a .png or .svg.
-    #[arg(long, value_name = "FILE", value_parser = picture::NewFile::parse)]
-    qr_file: Option<picture::NewFile>,
-}
-
-#[derive(Args)]
-struct Verify {
-    /// Whose code it is.
-    user: String,
-    /// The PAM service that the login is for.
-    #[arg(long)]
-    service: Option<String>,
-    /// The IP address that the login comes from [default: this host].
-    #[arg(long, value_name = "ADDRESS")]
-    from: Option<String>,
-}
-
-#[derive(Args)]
-struct Users {
-    /// Which users.
-    #[arg(required = true)]
-    users: Vec<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Qr {
-    /// utf8 where the terminal can, else ascii; none where there is no terminal.
-    Auto,
-    /// Half blocks.
-    Utf8,
-    /// Colored blanks and `##`, for terminals without UTF-8.
-    Ascii,
-    /// Not at all.
-    None,
+    Completions(completions::Completions),
 }
 
 fn main() -> ExitCode {
@@ -231,7 +122,7 @@ fn main() -> ExitCode {
     if let Some(exit) = read_as_user::read_as_asked() {
         return exit;
     }
-    keep_no_core();
+    no_core::keep_none();
     let cli = match command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -262,7 +153,7 @@ fn command() -> clap::Command {
 
 fn run(cli: Cli) -> Result<Report, Failure> {
     let config = cli.config.as_deref();
-    cli.by.as_deref().map_or(Ok(()), people::on_behalf_of)?;
+    cli.by.as_deref().map_or(Ok(()), log::on_behalf_of)?;
     match (&cli.root, &cli.command) {
         (Some(_), Command::Import(_)) => {
             return Err(Failure::usage("`import` reads homes as their owners: not with --root; import on that host"));
@@ -279,29 +170,26 @@ fn run(cli: Cli) -> Result<Report, Failure> {
             Err(Failure::usage("`enroll` asks for a code; with --json use `generate`, then `set`"))
         }
         Command::Enroll(arguments) => enroll::enroll(config, &arguments),
-        Command::Reconfigure(arguments) => enroll::enroll(config, &Enroll { replace: true, ..arguments }),
-        Command::Generate(arguments) => enroll::generate(config, &arguments),
+        Command::Reconfigure(arguments) => enroll::reconfigure(config, arguments),
+        Command::Generate(arguments) => generate::generate(config, &arguments),
         Command::Set(arguments) => set::set(config, &arguments, cli.json),
-        Command::BackupCodes(BackupCodes { user, count, expires: Some(life) }) => {
-            backup_codes::backup_codes(config, user.as_deref(), count, life)
-        }
-        Command::BackupCodes(arguments) => enroll::backup_codes(config, &arguments, cli.json),
-        Command::Verify(arguments) => standing::verify(config, &arguments, cli.json),
+        Command::BackupCodes(arguments) => backup_codes::backup_codes(config, &arguments, cli.json),
+        Command::Verify(arguments) => verify::verify(config, &arguments, cli.json),
         Command::Try(arguments) => r#try::run(&arguments, cli.json),
-        Command::Status { user } => standing::status(config, user.as_deref()),
+        Command::Status(arguments) => status::status(config, &arguments),
         Command::List(arguments) => list::list(config, &arguments),
         Command::Remove(arguments) => remove::remove(config, &arguments, cli.json),
         Command::Resync(arguments) => resync::resync(config, &arguments, cli.json),
-        Command::Unlock(users) => each::unlock(config, &users.users),
-        Command::Forget { users } => each::forget(config, &users),
-        Command::Rename { old, new } => each::rename(config, &old, &new),
+        Command::Unlock(arguments) => unlock::unlock(config, &arguments),
+        Command::Forget(arguments) => forget::forget(config, &arguments),
+        Command::Rename(arguments) => rename::rename(config, &arguments),
         Command::Import(arguments) => import::import(config, &arguments, cli.json),
-        Command::Policy(command) => policy::run(config, command, cli.json),
+        Command::Policy(command) => policy::run(config, &command, cli.json),
         Command::Stack(command) => stack::run(config, &command, cli.json),
         Command::Doctor => Ok(doctor::doctor(config).unwrapped()),
-        Command::Issuer { name } => policy::issuer(config, name.as_deref()),
+        Command::Issuer(arguments) => issuer::issuer(config, &arguments),
         Command::Notify => notify::notify(),
-        Command::Completions { shell } => Ok(completions::script(shell, command())),
+        Command::Completions(arguments) => Ok(completions::script(&arguments, command())),
     }
 }
 
@@ -316,10 +204,4 @@ fn usage(error: &clap::Error) -> ExitCode {
         }
         _ => report::finish(json, Err(Failure::usage(text.trim_start_matches("error: ").trim_end()))),
     }
-}
-
-/// Keys pass through this process: none goes into a core file or to a debugger of the same user.
-fn keep_no_core() {
-    let _ = nix::sys::prctl::set_dumpable(false);
-    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
 }

@@ -8,14 +8,13 @@ use pam_totp::doctor::names::{Looked, Lookups, judge};
 use pam_totp::policy::Policy;
 
 use crate::accounts::{self, Accounts};
-use crate::notify;
-use crate::stacks;
+use crate::{hook, stacks};
 
 /// What does not fit, of the policy at `path`. Of another system's disk its own files are asked.
 pub fn unknown(path: &Path, policy: &Policy, accounts: &Accounts) -> Vec<Finding> {
     let user = |name: &str| user(name, accounts);
     let lookups = Lookups { user: &user, group: &group, has_stack: &stacks::has_file };
-    judge(path, policy, &lookups).into_iter().chain(notify::judge(path, policy)).collect()
+    judge(path, policy, &lookups).into_iter().chain(hook::judge(path, policy)).collect()
 }
 
 fn user(name: &str, accounts: &Accounts) -> Looked {

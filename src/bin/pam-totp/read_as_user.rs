@@ -21,8 +21,10 @@ use zeroize::Zeroizing;
 
 /// No such file is longer; theirs end at 1 KiB.
 const MAX: usize = 64 * 1024;
+
 /// A home on a server that is gone keeps nobody waiting for longer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
 /// By this name the program knows that it is the child.
 const CHILD: &str = "pam-totp: reading as a user";
 
@@ -53,6 +55,7 @@ const TOLD: [Unread; 7] = [
     Unread::NotReadable,
     Unread::NoChild,
 ];
+
 const FIRST: u8 = 10;
 
 impl Unread {
@@ -141,7 +144,7 @@ fn become_and_read(arguments: Vec<OsString>) -> Result<(), Unread> {
     let (uid, gid) = (Uid::from_raw(id(&uid)?), Gid::from_raw(id(&gid)?));
     let name = CString::new(name.as_bytes()).map_err(|_| Unread::NoChild)?;
     become_user(&name, uid, gid).ok_or(Unread::NoChild)?;
-    crate::keep_no_core();
+    crate::no_core::keep_none();
     let bytes = read_own(Path::new(&path), uid)?;
     std::io::stdout().write_all(&bytes).map_err(|_| Unread::NotReadable)
 }

@@ -6,7 +6,7 @@ use nix::unistd::Uid;
 use pam_totp::disk::{self, NotEntered};
 use pam_totp::text::clean;
 
-use crate::people;
+use crate::log;
 use crate::report::Failure;
 
 /// Works on that disk from now on, and on nothing else.
@@ -16,7 +16,7 @@ pub fn enter(directory: &Path) -> Result<(), Failure> {
         return Err(Failure::not_permitted(format!("--root {name}: only root may do this (try sudo)")));
     }
     // The person behind this and the log are of this system, and out of reach from there.
-    people::remember(&name);
+    log::remember(&name);
     disk::enter(directory).map_err(|error| match error {
         NotEntered::Io(_) => Failure::usage(format!("--root {name}: {error}: mount that disk first")),
         NotEntered::NotRoots | NotEntered::Own => Failure::usage(format!("--root {name} {error}")),

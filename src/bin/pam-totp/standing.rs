@@ -1,132 +1,17 @@
-//! `verify`, `status`: what is there, and whether a code is right. Never a secret.
+//! A user and what they have, for people and programs. Never a secret.
 
-use pam_totp::text;
-use std::path::Path;
-
-use pam_totp::account::{self, Account};
-use pam_totp::attempt::{Outcome, Via};
+use pam_totp::account::Account;
 use pam_totp::clock;
-use pam_totp::desk::{Desk, Front};
 use pam_totp::enrollment::Kind;
-use pam_totp::hostname::hostname;
-use pam_totp::preview::{self, Login};
 use pam_totp::status::{DeviceStatus, Remembered, Status};
 use pam_totp::store::{Store, StoreError};
+use pam_totp::text;
 use pam_totp::text::{counted, duration, moment};
 use pam_totp::throttle::{Limits, ROW as CLOSED};
-use pam_totp::verify::{self, Verdict};
 use pam_totp::words;
 use serde_json::{Value, json};
 
-use crate::Verify;
-use crate::commands::policy::source;
-use crate::input::Input;
-use crate::people::{by_name, desk, front_anyway, log, whom};
-use crate::proof;
-use crate::report::{Failure, NO, Report};
-
-/// Judges one code as that login would be judged.
-pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<Report, Failure> {
-    let desk = desk(config)?;
-    let account = by_name(&arguments.user)?;
-    let source = source(arguments.from.as_deref())?;
-    let code = Input::new(json)?.code("Verification code: ")?;
-    let login = Login {
-        name: Some(&account.name),
-        service: arguments.service.as_deref().unwrap_or_default(),
-        source,
-        ssh_auth: "",
-        nullok: false,
-        remembers: true,
-    };
-    let memory = preview::memory(desk.policy(), &login, &account);
-    let verdict = desk.store().and_then(|store| match store.is_enrolled(&account.name)? {
-        true => verify::verify(store, desk.policy(), &account, source, &code, memory.as_ref()),
-        // The lock would leave a state file behind for somebody who never enrolled.
-        false => Ok(None),
-    });
-    let service = arguments.service.as_deref().map_or(String::new(), |s| format!("{}: ", text::clean(s)));
-    match verdict {
-        Ok(Some(verdict)) => {
-            for line in [words::log::verdict(&verdict, &account.name, &source)]
-                .into_iter()
-                .chain(words::log::notes(&verdict, &account.name))
-            {
-                // As at a login, a log that is not there changes no verdict.
-                let _ = log(&format!("{service}{line}"));
-            }
-            Ok(judged(&account, &verdict))
-        }
-        Ok(None) => Ok(answer(&account, "not_enrolled", 0, format!("{} is not enrolled.", account.name)).exiting(NO)),
-        Err(error) => {
-            let failure = Failure::from(error);
-            let fault = failure.object();
-            if !json {
-                return Err(failure);
-            }
-            Ok(answer(&account, "store", 0, String::new()).with("error", fault).exiting(failure.exit))
-        }
-    }
-}
-
-/// Seconds of a wait that does not end by itself: a day, after which a panel may as well ask again.
-const NO_END: u64 = 86_400;
-
-fn judged(account: &Account, verdict: &Verdict) -> Report {
-    let left = |until: u64| until.saturating_sub(verdict.now);
-    let said = words::user::refused(&verdict.outcome, verdict.now).unwrap_or_default();
-    let report = match &verdict.outcome {
-        Outcome::Accepted { via: Via::Device(_) | Via::Untold, .. } => {
-            answer(account, "ok", 0, "The code is right.".into()).with("via", "code")
-        }
-        Outcome::Accepted { via: Via::Backup { left }, .. } => {
-            let text = format!("The backup code is right. {}", words::user::backup_codes_left(*left));
-            answer(account, "ok", 0, text).with("via", "backup_code").with("backup_codes_left", *left)
-        }
-        Outcome::Accepted { via: Via::Temporary, .. } => {
-            let text = format!("The backup code is right. {}", words::user::TEMPORARY_CODE);
-            answer(account, "ok", 0, text).with("via", "backup_code").with("temporary", true)
-        }
-        Outcome::Used { next_in } => answer(account, "used", *next_in, said).exiting(NO),
-        Outcome::Later { at } => answer(account, "used", left(*at), said).exiting(NO),
-        // A number for readers who know of no codes in a row: a wait without an end lasts until somebody types them.
-        Outcome::Waiting { until, need, next_in } => {
-            let report = answer(account, "waiting", until.map_or(NO_END, left), said).with("codes", *need);
-            next_in.iter().fold(report, |report, next_in| report.with("next_in", *next_in)).exiting(NO)
-        }
-        Outcome::Twice { next_in } => answer(account, "same", next_in.unwrap_or_default(), said).exiting(NO),
-        Outcome::Wrong { .. } | Outcome::NotACode | Outcome::Untold => {
-            answer(account, "wrong", 0, words::user::wrong_code(verdict.clock_off)).exiting(NO)
-        }
-    };
-    // Nearly always it is a clock, and a reader that counts only wrong codes never finds out.
-    verdict.clock_off.into_iter().fold(report, |report, ahead| report.with("clock_off", ahead))
-}
-
-fn answer(account: &Account, reason: &str, retry_after: u64, text: String) -> Report {
-    Report::new(text)
-        .with("user", account.name.clone())
-        .with("accepted", reason == "ok")
-        .with("reason", reason)
-        .with("retry_after", retry_after)
-}
-
-/// What one user has.
-pub fn status(config: Option<&Path>, user: Option<&str>) -> Result<Report, Failure> {
-    let (desk, warnings) = front_anyway(config)?;
-    let report = if desk.is_for_owners() { proof::status(&desk, user)? } else { any_status(&desk, user)? };
-    Ok(warnings.beside(report).with("issuer", desk.policy().issuer.clone().or_else(hostname)))
-}
-
-fn any_status(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
-    let store = desk.store()?;
-    let name = match user {
-        // Of an account that is gone there may still be an enrollment to look at.
-        Some(name) if store.is_enrolled(name)? => name.to_owned(),
-        other => whom(other, "status")?.name,
-    };
-    Ok(Standing::of(store, &desk.policy().throttle, &name, account::by_name(&name).ok().flatten())?.report())
-}
+use crate::report::Report;
 
 /// A user and what they have.
 pub struct Standing {

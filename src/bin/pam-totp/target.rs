@@ -3,17 +3,18 @@
 use pam_totp::access::Deed;
 use pam_totp::account::Account;
 use pam_totp::backup::USUAL_CODES;
-use pam_totp::desk::Front;
+use pam_totp::desk::{Desk, Front};
 use pam_totp::enrollment::MAX_DEVICES;
 use pam_totp::enrollment::Place;
 use pam_totp::manage::ManageError;
+use pam_totp::notify::Event;
 use pam_totp::otp::Digits;
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::status::Status;
-use pam_totp::words::enrolling::{NEW_PHONE, OLD_PHONE, OWN_DEVICE, Purpose};
+use pam_totp::words::enrolling::{self as words, NEW_PHONE, OLD_PHONE, OWN_DEVICE, Purpose};
 
 use crate::input::Input;
-use crate::proof::current_code;
+use crate::proof::{current_code, note_if_root};
 use crate::report::Failure;
 
 /// What a device is called of which nobody says it.
@@ -144,4 +145,23 @@ pub fn for_user(account: &Account, error: ManageError) -> Failure {
         }
         error => error.into(),
     }
+}
+
+pub fn log_enrolled(desk: &Front, account: &Account, place: &Place, how: &str) {
+    let word = match place {
+        Place::First => "enrolled",
+        Place::Beside => "added a device for",
+        Place::InsteadOf(_) => "replaced a device of",
+    };
+    let (event, device) = match place {
+        Place::First => ("enrolled", None),
+        Place::Beside => ("device_added", None),
+        Place::InsteadOf(device) => ("replaced", device.as_deref()),
+    };
+    let what = format!("{word} {}, {how}", pam_totp::text::clean(&account.name));
+    note_if_root(desk, &what, &Event { event, user: Some(&account.name), device, ..Event::default() });
+}
+
+pub fn enrolled_text(desk: &Front, account: &Account, target: &Target, proved: bool) -> String {
+    words::stored(&account.name, target.purpose(), &target.name, proved, desk.policy().enabled)
 }

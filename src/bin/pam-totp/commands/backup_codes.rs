@@ -1,24 +1,42 @@
-//! `backup-codes --expires`: a code that a help desk reads out, and that ends by itself.
+//! `backup-codes`: a new set of them, or with `--expires` codes that a help desk reads out, and that end by themselves.
 
 use std::path::Path;
 
-use pam_totp::backup::{LONGEST_LIFE, MAX_TEMPORARY};
+use clap::Args;
+use pam_totp::access::Deed;
+use pam_totp::backup::{LONGEST_LIFE, MAX_CODES, MAX_TEMPORARY, MIN_CODES, USUAL_CODES};
 use pam_totp::clock::{self, now};
 use pam_totp::desk::Front;
 use pam_totp::manage::Change;
 use pam_totp::notify::Event;
 use pam_totp::text::{clean, counted, moment, shown};
 
-use crate::commands::enroll::with_codes;
-use crate::notify;
-use crate::people::{front, log_change, whom};
+use crate::backend::front;
+use crate::codes::{codes_text, with_codes};
+use crate::hook;
+use crate::input::Input;
+use crate::log::log_change;
+use crate::people::whom;
+use crate::proof::{self, CURRENT, current_code, note_if_root};
 use crate::report::{Failure, Report};
 use crate::target::for_user;
+
+#[derive(Args)]
+pub struct BackupCodes {
+    /// Which user [default: you].
+    user: Option<String>,
+    /// How many: 2 to 20, with --expires 1 to 12 [default: 10, with --expires 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MAX_CODES as i64))]
+    count: Option<u8>,
+    /// Codes of a help desk: root makes them beside the user's own, which stay, and after this time none counts: 10m to 7d.
+    #[arg(long, value_name = "TIME", value_parser = life)]
+    expires: Option<u64>,
+}
 
 const SHORTEST_LIFE: u64 = 600;
 
 /// Seconds of a time such as `30m`, `8h`, `2d`.
-pub fn life(text: &str) -> Result<u64, String> {
+fn life(text: &str) -> Result<u64, String> {
     let of = |number: &str, unit: u64| number.parse::<u64>().ok()?.checked_mul(unit);
     let seconds = match text.split_at_checked(text.len().saturating_sub(1)) {
         Some((number, "m")) => of(number, 60),
@@ -30,22 +48,54 @@ pub fn life(text: &str) -> Result<u64, String> {
     seconds.ok_or_else(|| "a time from 10m to 7d, such as 30m, 8h or 2d".into())
 }
 
+/// Makes backup codes.
+pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result<Report, Failure> {
+    match arguments.expires {
+        Some(life) => temporary(config, arguments, life),
+        None => new_set(config, arguments, json),
+    }
+}
+
+/// Makes a new set of backup codes; the old one is void.
+fn new_set(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result<Report, Failure> {
+    let count = arguments.count.unwrap_or(USUAL_CODES);
+    if usize::from(count) < MIN_CODES {
+        return Err(Failure::usage(format!(
+            "--count {count} is for --expires: a set has {MIN_CODES} to {MAX_CODES} codes"
+        )));
+    }
+    let desk = front(config)?;
+    let account = whom(arguments.user.as_deref(), "backup-codes")?;
+    proof::own_alone(&desk, &account)?;
+    let change = Change::BackupCodes(count);
+    let codes = if desk.is_for_owners() {
+        let mut input = Input::new(json)?;
+        let current = current_code(&desk, &account, Deed::BackupCodes, CURRENT, &mut input)?;
+        proof::apply(&desk, &account, Some(current), &change, &mut input)
+    } else {
+        desk.apply(&account, None, change)
+    };
+    let codes = codes.map_err(|error| for_user(&account, error))?;
+    note_if_root(
+        &desk,
+        &format!("made new backup codes for {}", pam_totp::text::clean(&account.name)),
+        &Event { event: "backup_codes", user: Some(&account.name), ..Event::default() },
+    );
+    let text = format!("{} has new backup codes; the old ones are void.{}", account.name, *codes_text(&codes));
+    Ok(with_codes(Report::new(text).with("user", account.name), &codes))
+}
+
 /// Makes them; the user's own stay as they are.
-pub fn backup_codes(
-    config: Option<&Path>,
-    user: Option<&str>,
-    count: Option<u8>,
-    life: u64,
-) -> Result<Report, Failure> {
+fn temporary(config: Option<&Path>, arguments: &BackupCodes, life: u64) -> Result<Report, Failure> {
     let desk: Front = front(config)?;
     if desk.is_for_owners() {
         return Err(Failure::only_root());
     }
-    let count = count.unwrap_or(1);
+    let count = arguments.count.unwrap_or(1);
     if usize::from(count) > MAX_TEMPORARY {
         return Err(Failure::usage(format!("--count {count}: with --expires at most {MAX_TEMPORARY} codes")));
     }
-    let account = whom(user, "backup-codes")?;
+    let account = whom(arguments.user.as_deref(), "backup-codes")?;
     let now = now();
     if clock::is_wrong(now) {
         return Err(Failure::host("the clock of this host is wrong, so nothing can end by it: set it first"));
@@ -55,7 +105,7 @@ pub fn backup_codes(
     let codes = codes.map_err(|error| for_user(&account, error))?;
     let codes_word = counted(u64::from(count), "temporary backup code", "temporary backup codes");
     log_change(&format!("made {codes_word} for {}, until {}", clean(&account.name), moment(until).replace(' ', "T")));
-    notify::tell(&Event { event: "temporary_backup_codes", user: Some(&account.name), ..Event::default() });
+    hook::tell(&Event { event: "temporary_backup_codes", user: Some(&account.name), ..Event::default() });
     let each = if count == 1 { "" } else { "each " };
     let mut text = zeroize::Zeroizing::new(String::with_capacity(1_024));
     text.push_str(&format!(

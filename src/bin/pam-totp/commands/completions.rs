@@ -1,6 +1,6 @@
 //! `completions`: what a shell offers at the Tab key, with users, services and groups.
 
-use clap::{Command, ValueHint};
+use clap::{Args, Command, ValueHint};
 use clap_complete::Shell;
 
 use crate::report::Report;
@@ -8,9 +8,15 @@ use crate::report::Report;
 /// The arguments that are users.
 const USERS: [&str; 5] = ["user", "users", "except", "old", "new"];
 
-pub fn script(shell: Shell, program: Command) -> Report {
+#[derive(Args)]
+pub struct Completions {
+    /// Which.
+    shell: Shell,
+}
+
+pub fn script(Completions { shell }: &Completions, program: Command) -> Report {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut with_users(program), "pam-totp", &mut script);
+    clap_complete::generate(*shell, &mut with_users(program), "pam-totp", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     let script = match shell {
         // clap_complete writes our hyphen in two ways into its bash functions, which then never meet.

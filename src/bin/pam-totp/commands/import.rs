@@ -22,15 +22,17 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::accounts::{self, Line};
-use crate::each::{for_user, said};
-use crate::notify;
-use crate::people::{by_name, desk, log_change};
+use crate::backend::desk;
+use crate::each::{failure_of, said};
+use crate::log::log_change;
+use crate::people::by_name;
 use crate::read_as_user::{self, Unread};
 use crate::report::{Failure, PARTLY, Report};
-use crate::stacks;
+use crate::{hook, stacks};
 
 /// No file of one user is longer.
 const ONE: u64 = 64 * 1024;
+
 /// Nor one of all users: two million lines.
 const MANY: u64 = 256 * 1024 * 1024;
 
@@ -287,7 +289,7 @@ impl<'a> Run<'a> {
                 let message = "already enrolled with another key: --replace voids that one".to_owned();
                 Failure { message, ..error.into() }
             }
-            error => for_user(&account.name, error),
+            error => failure_of(&account.name, error),
         })
     }
 
@@ -304,7 +306,7 @@ impl<'a> Run<'a> {
         };
         log.filter(|_| !self.how.dry_run).iter().for_each(|line| {
             self.bar.suspend(|| log_change(line));
-            notify::tell(&Event { event: "imported", user: Some(name), ..Event::default() });
+            hook::tell(&Event { event: "imported", user: Some(name), ..Event::default() });
         });
         self.lines.push(format!("{shown}: {words}"));
         let is_new = matches!(imported, Imported::New { .. });

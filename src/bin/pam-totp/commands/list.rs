@@ -5,15 +5,16 @@ use std::path::Path;
 use clap::Args;
 use pam_totp::account::Account;
 use pam_totp::desk::{Desk, Local};
-use pam_totp::disk;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::text::shown;
 use pam_totp::throttle::Limits;
 use serde_json::{Map, Value, json};
 
-use crate::accounts::{self, Accounts, Members, Orphan, Uids, renaming};
+use crate::accounts::{self, Accounts, Members};
+use crate::backend::desk_anyway;
 use crate::each::said;
-use crate::people::{by_name, desk_anyway, unavailable};
+use crate::orphans::{Orphan, can_tell_orphans, orphans, renaming};
+use crate::people::by_name;
 use crate::report::{Failure, PARTLY, Report};
 use crate::rollout::Rollout;
 use crate::standing::Standing;
@@ -142,40 +143,6 @@ fn names(desk: &Local, accounts: &Accounts, arguments: &List, named: &Named) -> 
             && group.as_ref().is_none_or(|group| group.has(name, accounts))
     };
     Ok(people.into_iter().filter(passes).collect())
-}
-
-/// Not from a disk alone: there every account of a directory looks gone.
-pub fn can_tell_orphans() -> Result<(), Failure> {
-    let why = "--orphans cannot be told with --root: accounts of a directory are not known there and would look gone";
-    if disk::is_entered() { Err(Failure::usage(why)) } else { Ok(()) }
-}
-
-/// Those of `names` whose enrollment has no owner.
-pub fn orphans(store: &Store, names: Vec<String>, accounts: &Accounts) -> Result<Vec<(String, Orphan)>, Failure> {
-    let (mut found, uids) = (Vec::new(), Uids::of(accounts));
-    for name in names {
-        let uid = match store.enrollment_of(&name) {
-            // On its way to another account: `rename` goes on with it, and there is no other copy.
-            Ok(Some(enrollment)) if enrollment.user != name && is_without(store, &enrollment.user, accounts)? => {
-                continue;
-            }
-            Ok(enrollment) => enrollment.map(|enrollment| enrollment.uid),
-            // A damaged file is its owner's all the same.
-            Err(StoreError::Broken(..) | StoreError::Newer(..) | StoreError::Unsafe(..)) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let is_enrolled = |name: &str| Ok(store.is_enrolled(name)?);
-        if let Some(orphan) = Orphan::of(&name, uid, accounts, &uids, is_enrolled)? {
-            found.push((name, orphan));
-        }
-    }
-    Ok(found)
-}
-
-/// An account that is not enrolled.
-fn is_without(store: &Store, name: &str, accounts: &Accounts) -> Result<bool, Failure> {
-    let account = accounts::named(name, accounts).map_err(|_| unavailable())?;
-    Ok(account.is_some() && !store.is_enrolled(name)?)
 }
 
 #[derive(Default)]

@@ -1,23 +1,26 @@
-//! `remove --orphans` and `--all`: many users at once.
+//! `remove`: turns two-factor authentication off for users, one, many, or all; or takes one device of several.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::desk::Local;
+use pam_totp::access::Deed;
+use pam_totp::desk::{Front, Local};
 use pam_totp::disk;
-use pam_totp::manage;
-use pam_totp::text::{clean, counted};
-use serde_json::json;
+use pam_totp::manage::{self, Change};
+use pam_totp::text::{clean, counted, shown};
+use serde_json::{Map, json};
 
-use crate::accounts::{self, Accounts, Orphan, renaming};
-use crate::commands::enroll::valid_name;
-use crate::commands::list;
-use crate::each;
-use crate::input::agrees;
-use crate::people::{by_name, desk, front, person};
-use crate::proof;
-use crate::report::{Failure, NO, Report};
+use crate::accounts::{self, Accounts};
+use crate::backend::{desk, front};
+use crate::each::{account_of, each, said};
+use crate::form::valid_name;
+use crate::input::{Input, agrees};
+use crate::log::person;
+use crate::orphans::{self, Orphan, renaming};
+use crate::people::{by_name, whom};
+use crate::proof::{CURRENT, apply, current_code, own_alone};
+use crate::report::{Failure, NO, Report, USAGE};
 
 #[derive(Args)]
 pub struct Remove {
@@ -50,15 +53,28 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
             let desk = front(config)?;
             device.as_deref().map_or(Ok(()), valid_name)?;
             match users.as_slice() {
-                users if desk.is_for_owners() => proof::remove(&desk, users, device.as_deref(), json),
+                users if desk.is_for_owners() => by_owner(&desk, users, device.as_deref(), json),
                 [] => Err(Failure::usage("Say whose: `remove alice`, `remove --orphans` or `remove --all`")),
                 users => match device {
-                    Some(device) => each::remove_device(&desk, users, device),
-                    None => each::remove(config, users),
+                    Some(device) => one_device(&desk, users, device),
+                    None => by_root(config, users),
                 },
             }
         }
     }
+}
+
+/// Removes whole enrollments.
+fn by_root(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    each(users, "removed", "removed the enrollment of", |user| manage::remove(desk.store()?, user))
+}
+
+/// Removes one device of several.
+fn one_device(desk: &Front, users: &[String], device: &str) -> Result<Report, Failure> {
+    each(users, "device_removed", &format!("removed the device {} of", clean(device)), |user| {
+        desk.apply(&account_of(user)?, None, Change::RemoveDevice(device.to_owned())).map(drop)
+    })
 }
 
 fn all(config: Option<&Path>, except: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
@@ -74,7 +90,7 @@ fn all(config: Option<&Path>, except: &[String], yes: bool, json: bool) -> Resul
     if !names.is_empty() && !yes && !agrees(&question, json)? {
         return Ok(unchanged());
     }
-    each::remove(config, &names)
+    by_root(config, &names)
 }
 
 /// Whose enrollment is kept; on another system's disk nobody's is one's own.
@@ -92,16 +108,16 @@ fn own_name() -> Result<Option<String>, Failure> {
 
 /// With names there is nothing to ask: they say whom. That is how the removal of an account calls this.
 fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
-    list::can_tell_orphans()?;
+    orphans::can_tell_orphans()?;
     let desk: Local = desk(config)?;
     let store = desk.store()?;
     let found = match users {
-        [] => list::orphans(store, store.names()?, &accounts::all()?)?,
+        [] => orphans::orphans(store, store.names()?, &accounts::all()?)?,
         // By name even one that may be renamed is removed.
         users => {
             let kept = users.iter().map(|user| Ok(store.keeps(user)?.then(|| user.clone())));
             let kept = kept.collect::<Result<Vec<_>, Failure>>()?;
-            list::orphans(store, kept.into_iter().flatten().collect(), &Accounts::new())?
+            orphans::orphans(store, kept.into_iter().flatten().collect(), &Accounts::new())?
         }
     };
     // What was another's uid once may be the same person under a new name, and there is no other copy of the key.
@@ -118,7 +134,7 @@ fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Re
     }
     let orphans: BTreeMap<String, Orphan> = found.into_iter().collect();
     let names: Vec<String> = orphans.keys().cloned().collect();
-    let report = each::each(&names, "removed", "removed the enrollment of", |name| match orphans.get(name) {
+    let report = each(&names, "removed", "removed the enrollment of", |name| match orphans.get(name) {
         // Waits and counts go too: the next account of that name starts clean.
         Some(Orphan::NoAccount | Orphan::Renamed(_)) => manage::forget(store, name),
         _ => manage::remove(store, name),
@@ -139,4 +155,41 @@ fn turn_off(users: usize) -> String {
 
 fn unchanged() -> Report {
     Report::new("Nothing was changed.".into()).exiting(NO)
+}
+
+/// Removes the user's own enrollment, with a code of what is removed. Answers as root's `remove` does.
+fn by_owner(desk: &Front, users: &[String], device: Option<&str>, json: bool) -> Result<Report, Failure> {
+    let name = match users {
+        [] => whom(None, "remove")?.name,
+        [name] => name.clone(),
+        _ => return Err(Failure::usage("without root a command is about you alone: leave the names out, or use sudo")),
+    };
+    match take_off(desk, &name, device, json) {
+        Ok(()) => {
+            let text = match device {
+                Some(device) => format!("{device} is no device of {} any more.", shown(&name)),
+                None => format!("{} is not enrolled any more.", shown(&name)),
+            };
+            Ok(Report::new(text).with("modified", vec![name]).with("failed", Map::new()))
+        }
+        Err(failure) if failure.exit == USAGE => Err(failure),
+        Err(failure) => {
+            let failed = Map::from_iter([(name.clone(), said(&name, &failure))]);
+            let report = Report::new(String::new()).with("modified", Vec::<String>::new()).with("failed", failed);
+            Ok(report.exiting(failure.exit))
+        }
+    }
+}
+
+fn take_off(desk: &Front, name: &str, device: Option<&str>, json: bool) -> Result<(), Failure> {
+    let account = by_name(name)?;
+    own_alone(desk, &account)?;
+    let (deed, change) = match device {
+        Some(device) => (Deed::RemoveDevice, Change::RemoveDevice(device.to_owned())),
+        None => (Deed::Remove, Change::Remove),
+    };
+    let mut input = Input::new(json)?;
+    let current = current_code(desk, &account, deed, CURRENT, &mut input)?;
+    apply(desk, &account, Some(current), &change, &mut input)?;
+    Ok(())
 }

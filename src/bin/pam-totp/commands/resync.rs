@@ -8,13 +8,14 @@ use pam_totp::enrollment::MAX_COUNTER;
 use pam_totp::manage::Change;
 use pam_totp::notify::Event;
 use pam_totp::text::clean;
-
-use crate::commands::enroll::valid_name;
-use crate::input::Input;
-use crate::people::{front, whom};
-use crate::proof::{self, current_code, log_if_root, tell_if_root};
-use crate::report::{Failure, Report};
 use pam_totp::words::enrolling::OTHER_DEVICE;
+
+use crate::backend::front;
+use crate::form::valid_name;
+use crate::input::Input;
+use crate::people::whom;
+use crate::proof::{self, current_code, note_if_root};
+use crate::report::{Failure, Report};
 
 #[derive(Args)]
 pub struct Resync {
@@ -32,13 +33,16 @@ pub struct Resync {
 pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<Report, Failure> {
     let desk = front(config)?;
     let account = whom(arguments.user.as_deref(), "resync")?;
-    proof::check(&desk, &account)?;
+    proof::own_alone(&desk, &account)?;
     let device = arguments.device.clone();
     device.as_deref().map_or(Ok(()), valid_name)?;
     let done = |what: &str| {
         let name = clean(&account.name);
-        log_if_root(&desk, &format!("{what} of {name}"));
-        tell_if_root(&desk, &Event { event: "resynced", user: Some(&account.name), ..Event::default() });
+        note_if_root(
+            &desk,
+            &format!("{what} of {name}"),
+            &Event { event: "resynced", user: Some(&account.name), ..Event::default() },
+        );
         Report::new(format!("{name} can log in with the next code.")).with("user", account.name.clone())
     };
     if let Some(counter) = arguments.counter {

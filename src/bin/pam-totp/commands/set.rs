@@ -12,14 +12,14 @@ use pam_totp::manage::{Change, Codes, Proof};
 use pam_totp::secret::{KeyError, Secret};
 use pam_totp::uri::parse::parse;
 
-use crate::commands::enroll::{codes_text, enrolled_text, log_enrolled, new_device, warn, with_codes};
-use crate::form::{self, Form};
+use crate::backend::front;
+use crate::codes::{codes_text, none_or_a_set, with_codes};
+use crate::form::{self, Form, new_device, warn};
 use crate::input::Input;
-use crate::none_or_a_set;
-use crate::people::{by_name, front};
+use crate::people::by_name;
 use crate::proof;
 use crate::report::{Failure, Report};
-use crate::target::{Target, USUAL_NAME, for_user};
+use crate::target::{Target, USUAL_NAME, enrolled_text, for_user, log_enrolled};
 
 #[derive(Args)]
 pub struct Set {
@@ -45,7 +45,7 @@ pub struct Set {
 pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report, Failure> {
     let desk = front(config)?;
     let account = by_name(&arguments.user)?;
-    proof::check(&desk, &account)?;
+    proof::own_alone(&desk, &account)?;
     let mut input = Input::new(json)?;
     let (key, form) = given(&input.key("Key or otpauth:// URI: ")?, &arguments.form)?;
     if is_there(&desk, &account, arguments, &key, &form)? {

@@ -6,21 +6,20 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use nix::unistd::Uid;
 use pam_totp::desk::{Desk, Local};
-use pam_totp::disk;
 use pam_totp::doctor::diagnose::Shape;
 use pam_totp::doctor::setup::{self, Change, Plan, Wanted};
 use pam_totp::doctor::stacks::Files;
 use pam_totp::doctor::{one_field, undo};
-use pam_totp::store;
 use pam_totp::text::clean;
+use pam_totp::{disk, store};
 use serde_json::{Value, json};
 
-use crate::accounts;
+use crate::backend::desk_anyway;
 use crate::input::agrees;
-use crate::people::{desk_anyway, log_change};
+use crate::log::log_change;
 use crate::report::{Failure, NO, Report};
 use crate::rollout::Rollout;
-use crate::stacks;
+use crate::{accounts, stacks};
 
 #[derive(Subcommand)]
 pub enum Command {

@@ -10,10 +10,10 @@ use pam_totp::text::{clean, deceives};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::commands::policy::source;
 use crate::input::Input;
+use crate::log::person;
 use crate::pam_app::{Answer, Conversation, Item, Stack, Style};
-use crate::people::{person, whom};
+use crate::people::{source, whom};
 use crate::report::{Failure, HOST, NO, Report};
 use crate::stacks;
 
@@ -33,7 +33,9 @@ pub struct Try {
 
 /// Longest name of a service.
 const MAX_SERVICE: usize = 255;
+
 const PAM_SUCCESS: c_int = 0;
+
 const PAM_NEW_AUTHTOK_REQD: c_int = 12;
 
 /// Runs `auth`, and after a success `account`.

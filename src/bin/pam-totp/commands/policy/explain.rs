@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::Args;
 use nix::errno::Errno;
 use pam_totp::account::{self, Account};
 use pam_totp::doctor::stacks::Files;
@@ -11,10 +12,25 @@ use pam_totp::rules::{By, Ruling};
 use pam_totp::store::StoreError;
 use pam_totp::text::clean;
 
-use crate::commands::policy::{Explain, source};
-use crate::people::{by_name, desk};
+use crate::backend::desk;
+use crate::people::{by_name, source};
 use crate::report::{Failure, Report};
 use crate::stacks;
+
+#[derive(Args)]
+pub struct Explain {
+    /// Who logs in.
+    pub user: String,
+    /// The PAM service. Its PAM stack is looked at too.
+    #[arg(long)]
+    pub service: Option<String>,
+    /// The IP address that the login comes from [default: this host].
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<String>,
+    /// What ssh has accepted before, as in SSH_AUTH_INFO_0: publickey, for example.
+    #[arg(long, value_name = "METHOD")]
+    pub ssh_auth: Option<String>,
+}
 
 pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Failure> {
     let desk = desk(config)?;

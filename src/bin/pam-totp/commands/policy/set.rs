@@ -12,15 +12,14 @@ use serde_json::{Map, Value as Json, json};
 use toml::Table;
 use toml_edit::{Array, Datetime, Value};
 
-use crate::accounts;
-use crate::commands::policy::{POLICY_CHANGED, path};
 use crate::consequences::{self, Off};
 use crate::edit::{self, Key};
 use crate::input::agrees;
-use crate::notify;
-use crate::people::log_change;
+use crate::log::log_change;
+use crate::policy_file::{POLICY_CHANGED, path};
 use crate::report::{Failure, NO, Report};
 use crate::rollout::{Count, Rollout};
+use crate::{accounts, hook};
 
 #[derive(Args)]
 pub struct Set {
@@ -118,8 +117,8 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     let note = if written.is_empty() { "That is what the policy says already." } else { "" };
     if !written.is_empty() {
         steps.iter().for_each(|step| log_change(&step.done()));
-        notify::learn(&first.after);
-        notify::tell(&POLICY_CHANGED);
+        hook::learn(&first.after);
+        hook::tell(&POLICY_CHANGED);
     }
     Ok(report(file, &written, &steps, note, &warnings))
 }
@@ -127,7 +126,7 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
 /// What will not work as it was set.
 fn warnings(file: &Path, edited: &Edited, steps: &[Step<'_>]) -> Vec<String> {
     let is_set = |key: &str| steps.iter().any(|step| step.key == key && step.value.is_some());
-    let notify = is_set("notify").then(|| notify::judge(file, &edited.after)).flatten();
+    let notify = is_set("notify").then(|| hook::judge(file, &edited.after)).flatten();
     let enrolls = |policy: &Policy| policy.enabled && policy.unenrolled == Some(Unenrolled::Enroll);
     let begins = enrolls(&edited.after) && !enrolls(&edited.before);
     let unstored = if begins { consequences::unstored(file, &edited.after) } else { Vec::new() };
@@ -300,6 +299,7 @@ fn edited(config: Option<&Path>, bytes: Option<&[u8]>, steps: &[Step<'_>]) -> Re
 
 /// How the parser begins where a table lacks a key.
 const MISSING: &str = "missing field";
+
 const PAIR: &str = "hours and services of [remember] belong together: `policy set remember.hours 12 remember.services sshd`, \
                     or `policy set --unset remember`";
 

@@ -1,31 +1,28 @@
-//! The policy's `notify` program: told of each change here, and by `pam-totp notify` of those that were left in the spool.
+//! The policy's `notify` program: told of each change, at once or from the spool.
 
-use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, Uid};
+use nix::unistd::Pid;
 use pam_totp::clock::now;
-use pam_totp::desk::{Desk, Local};
 use pam_totp::disk;
 use pam_totp::doctor::{Finding, quoted};
 use pam_totp::notify::Event;
 use pam_totp::policy::Policy;
-use pam_totp::store::spool;
 use pam_totp::text::clean;
 
-use crate::people::{self, log};
-use crate::report::{Failure, Report};
+use crate::log;
 
 /// It may mail; it may not keep anybody waiting.
 const BOUND: Duration = Duration::from_secs(10);
+
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The program, as the policy of this call names it.
@@ -42,49 +39,20 @@ pub fn learn(policy: &Policy) {
 pub fn tell(event: &Event<'_>) {
     let Ok(mut program) = PROGRAM.lock() else { return };
     let Some(path) = program.as_deref().filter(|_| !disk::is_entered()) else { return };
-    let (panel_user, person) = people::behind();
+    let (panel_user, person) = log::behind();
     let by = Some(panel_user.unwrap_or(&person));
     // The panel says who that is; who ran the program is known.
     let person = panel_user.map(|_| person.as_str());
     let line = Event { by, person, at: now(), ..event.clone() }.to_string();
-    if said(path, &run(path, &line, BOUND)) {
+    if hangs_at(path, &line) {
         // It hangs: with a thousand changes nobody waits for it a thousand times.
         *program = None;
     }
 }
 
-/// Tells what module and pam-totpd have left, each line until it was told once.
-pub fn notify() -> Result<Report, Failure> {
-    if !Uid::effective().is_root() {
-        return Err(Failure::only_root());
-    }
-    if disk::is_entered() {
-        return Err(Failure::usage("`notify` runs a program of this system: not with --root"));
-    }
-    let _turn = spool::lock()?;
-    spool::check_writable()?;
-    let desk = Local::open(None);
-    if let Some(fault) = desk.fault() {
-        return Err(Failure::host(format!("{fault}: whom to tell is not known, so what waits goes on waiting")));
-    }
-    let mut told = 0_u64;
-    for path in spool::waiting()? {
-        let line = match (spool::read(&path), desk.policy().notify.as_deref()) {
-            (Ok(Some(line)), Some(program)) => Some((line, program)),
-            (Err(error), _) => {
-                let _ = log(&format!("notify: {error}"));
-                None
-            }
-            _ => None,
-        };
-        if let Some((line, program)) = line {
-            said(program, &run(program, &line, BOUND));
-            told = told.saturating_add(1);
-        }
-        // Only now: killed before, the line is told again.
-        spool::take(&path)?;
-    }
-    Ok(Report::new(String::new()).with("told", told))
+/// Tells one program of one change; whether it hung.
+pub fn hangs_at(program: &Path, line: &str) -> bool {
+    said(program, &run(program, line, BOUND))
 }
 
 /// What came of it.
@@ -103,7 +71,7 @@ fn said(program: &Path, run: &Run) -> bool {
         Run::Hung => format!("{program} took longer than {} s and was killed", BOUND.as_secs()),
         Run::Refused(why) => format!("{program} was not run: {why}"),
     };
-    let _ = log(&format!("notify: {what}"));
+    let _ = log::log(&format!("notify: {what}"));
     matches!(run, Run::Hung)
 }
 

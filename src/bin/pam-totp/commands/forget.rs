@@ -1,0 +1,49 @@
+//! `forget`: ends remembered addresses.
+
+use std::path::Path;
+
+use clap::Args;
+use pam_totp::desk::Front;
+use pam_totp::manage::Change;
+use pam_totp::text::shown;
+use serde_json::Map;
+
+use crate::backend::front;
+use crate::each::{account_of, each};
+use crate::people::{by_name, whom};
+use crate::proof::own_alone;
+use crate::report::{Failure, Report};
+
+#[derive(Args)]
+pub struct Forget {
+    /// Whose; without it your own.
+    users: Vec<String>,
+}
+
+/// Ends remembered addresses.
+pub fn forget(config: Option<&Path>, Forget { users }: &Forget) -> Result<Report, Failure> {
+    let desk = front(config)?;
+    if desk.is_for_owners() {
+        return own(&desk, users);
+    }
+    let own = if users.is_empty() { vec![whom(None, "forget")?.name] } else { Vec::new() };
+    each(
+        if users.is_empty() { &own } else { users },
+        "addresses_forgotten",
+        "ended the remembered addresses of",
+        |user| desk.apply(&account_of(user)?, None, Change::Forget).map(drop),
+    )
+}
+
+/// Ends what is remembered of them. It takes nothing away but a login without a code, so it needs none.
+fn own(desk: &Front, users: &[String]) -> Result<Report, Failure> {
+    let account = match users {
+        [] => whom(None, "forget")?,
+        [name] => by_name(name)?,
+        _ => return Err(Failure::usage("without root you look after your own enrollment alone")),
+    };
+    own_alone(desk, &account)?;
+    desk.apply(&account, None, Change::Forget)?;
+    let text = format!("{}: done", shown(&account.name));
+    Ok(Report::new(text).with("modified", vec![account.name]).with("failed", Map::new()))
+}

@@ -1,0 +1,61 @@
+//! `generate`: a new key and its URI, of which nothing is stored.
+
+use std::path::Path;
+
+use clap::Args;
+use pam_totp::uri;
+
+use crate::backend::front;
+use crate::form::{self, Form, new_device, new_key, warn};
+use crate::label::{Label, label};
+use crate::people::whom;
+use crate::picture::{Drawing, NewFile, Picture};
+use crate::report::{Failure, Report};
+use crate::target::{USUAL_NAME, digits_of};
+
+#[derive(Args)]
+pub struct Generate {
+    /// Which user [default: you].
+    user: Option<String>,
+    #[command(flatten)]
+    label: Label,
+    #[command(flatten)]
+    form: Form,
+    /// Also draw the QR code.
+    #[arg(long, value_enum, default_value = "none")]
+    qr: Drawing,
+    /// Write the QR code to a new file: a .png or .svg.
+    #[arg(long, value_name = "FILE", value_parser = NewFile::parse)]
+    qr_file: Option<NewFile>,
+}
+
+/// Prints a new key; nothing is stored.
+pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, Failure> {
+    let desk = front(config)?;
+    let account = whom(arguments.user.as_deref(), "generate")?;
+    let (issuer, name) = label(&desk, &arguments.label, &account)?;
+    let enrolled = desk.status(&account).ok().filter(|status| status.enrolled);
+    let digits = enrolled.and_then(|status| digits_of(&status));
+    let device = arguments.form.shape(new_device(new_key()?, USUAL_NAME)?, digits)?;
+    let warnings = form::warnings(&device, true);
+    warn(&warnings);
+    let (secret, uri) = (device.secret.to_base32(), uri::otpauth(&device, &issuer, &name));
+    let drawing = arguments.qr.of(&uri)?;
+    let picture = arguments.qr_file.as_ref().map(|file| file.write(&uri)).transpose()?;
+    let mut text =
+        format!("Issuer:  {issuer}\nAccount: {name}\nKey:     {}\nURI:     {}", *device.secret.to_groups(), *uri);
+    for more in picture.iter().map(Picture::words).chain(drawing.iter().map(|(_, drawn)| drawn.trim_end().to_owned())) {
+        text.push('\n');
+        text.push_str(&more);
+    }
+    let report = Report::new(text)
+        .unwrapped()
+        .with("user", account.name)
+        .with("secret", secret.as_str())
+        .with("uri", uri.as_str())
+        .with("issuer", issuer)
+        .with("account", name)
+        .with("warnings", warnings);
+    let report = drawing.iter().fold(report, |report, (field, drawn)| report.with(field, drawn.as_str()));
+    Ok(picture.map(Picture::keep).into_iter().fold(report, |report, path| report.with("qr_file", path)))
+}

@@ -1,0 +1,45 @@
+//! `issuer`: the name that apps show beside the account.
+
+use pam_totp::text;
+use std::path::Path;
+
+use clap::Args;
+use pam_totp::desk::Desk;
+use pam_totp::hostname::hostname;
+
+use crate::backend::desk;
+use crate::hook;
+use crate::log::log_change;
+use crate::policy_file::{POLICY_CHANGED, set_key};
+use crate::report::{Failure, Report};
+
+#[derive(Args)]
+pub struct Issuer {
+    /// The new one; "" for the hostname.
+    name: Option<String>,
+}
+
+/// Shows or sets the name that apps show beside the account.
+pub fn issuer(config: Option<&Path>, Issuer { name }: &Issuer) -> Result<Report, Failure> {
+    let mut changed = false;
+    if let Some(name) = name.as_deref() {
+        if !name.is_empty() && !text::valid_label(name) {
+            return Err(Failure::bad_input("bad_name", "an issuer has 1 to 128 printable characters and no colon"));
+        }
+        let issuer = Some(name.to_owned()).filter(|name| !name.is_empty());
+        let value = issuer.clone().map(Into::into);
+        changed = set_key(config, "issuer", value, |policy| policy.issuer = issuer)?;
+        if changed {
+            log_change(&match name {
+                "" => "reset the issuer".into(),
+                name => format!("set the issuer to {}", text::clean(name)),
+            });
+            hook::learn(desk(config)?.policy());
+            hook::tell(&POLICY_CHANGED);
+        }
+    }
+    let issuer = desk(config)?.policy().issuer.clone().or_else(hostname);
+    let text = issuer.clone().unwrap_or("There is none, and this host has no name to show.".into());
+    // Both names, because panels know an issuer of a reseller's beside the host's; here they are one.
+    Ok(Report::new(text).with("issuer", issuer.clone()).with("system_wide_issuer", issuer).with("changed", changed))
+}

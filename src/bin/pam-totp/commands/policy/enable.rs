@@ -1,0 +1,60 @@
+//! `policy enable`: codes are asked for, once it was said who would be refused.
+
+use std::path::Path;
+
+use clap::Args;
+use pam_totp::desk::Desk;
+use pam_totp::policy::Policy;
+
+use crate::backend::desk;
+use crate::input::agrees;
+use crate::log::log_change;
+use crate::policy_file::{POLICY_CHANGED, path, set_key};
+use crate::report::{Failure, NO, Report};
+use crate::rollout::Rollout;
+use crate::{accounts, consequences, hook};
+
+#[derive(Args)]
+pub struct Enable {
+    /// Do not ask for confirmation.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub fn enable(config: Option<&Path>, Enable { yes }: &Enable, json: bool) -> Result<Report, Failure> {
+    let desk = desk(config)?;
+    let accounts = accounts::all()?;
+    let rollout = Rollout::of(&desk, &accounts)?;
+    let count = rollout.count();
+    let asks = !rollout.stacks.is_empty();
+    if asks && !desk.policy().enabled && count.refused > 0 && !*yes {
+        let question = format!("{count}\nSwitch two-factor authentication on?");
+        if !agrees(&question, json)? {
+            return Ok(Report::new("Nothing was changed.".into()).with("enabled", false).exiting(NO));
+        }
+    }
+    let changed = set_key(config, "enabled", Some(true.into()), |policy| policy.enabled = true)?;
+    if changed {
+        log_change("switched the policy on");
+        hook::tell(&POLICY_CHANGED);
+    }
+    let services: Vec<&str> = rollout.stacks.iter().map(|stack| stack.service.as_str()).collect();
+    let effect = if asks {
+        format!("These stacks ask for a code: {}.\n{count}", services.join(", "))
+    } else {
+        "Nothing asks for a code yet: `pam-totp stack add sshd` has sshd ask after the password. Keep a root shell open \
+         until a login in a second terminal has worked."
+            .into()
+    };
+    let state = if changed { "The policy is on." } else { "The policy was on already." };
+    let warnings = consequences::unstored(path(config), &Policy { enabled: true, ..desk.policy().clone() });
+    let warned: String = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
+    Ok(Report::new(format!("{state} {effect}{warned}"))
+        .with("enabled", true)
+        .with("warnings", warnings)
+        .with("changed", changed)
+        .with("stacks", services)
+        .with("accounts", count.accounts)
+        .with("unenrolled", count.unenrolled)
+        .with("refused", count.refused))
+}

@@ -1,0 +1,68 @@
+//! `unlock`: one code is enough again.
+
+use pam_totp::text;
+use std::cell::RefCell;
+use std::path::Path;
+
+use clap::Args;
+use pam_totp::clock::now;
+use pam_totp::desk::Desk;
+use pam_totp::manage::{self, Unlocked};
+use pam_totp::text::{clean, shown};
+use pam_totp::words;
+
+use crate::backend::desk_anyway;
+use crate::each::each;
+use crate::report::{Failure, Report, tell};
+
+#[derive(Args)]
+pub struct Unlock {
+    /// Which users.
+    #[arg(required = true)]
+    users: Vec<String>,
+}
+
+/// Clears waits and a future state.
+pub fn unlock(config: Option<&Path>, Unlock { users }: &Unlock) -> Result<Report, Failure> {
+    let (desk, warnings) = desk_anyway(config)?;
+    let told = RefCell::new(Vec::new());
+    let report = each(users, "unlocked", "unlocked", |user| {
+        let unlocked = manage::unlock(desk.store()?, desk.policy(), user)?;
+        told.borrow_mut().extend(beside(user, &unlocked));
+        Ok(())
+    })?;
+    let told = told.into_inner();
+    told.iter().for_each(|line| tell(line));
+    Ok(warnings.beside(report.with("notes", told)))
+}
+
+/// What an administrator must know of whom they have unlocked.
+fn beside(user: &str, unlocked: &Unlocked) -> Vec<String> {
+    let Unlocked { brought_back, was_ahead, clock_is_wrong } = unlocked;
+    let user = shown(user);
+    let mut lines = Vec::new();
+    if *clock_is_wrong {
+        lines.push(format!(
+            "{user}: set the clock first (`timedatectl`), then unlock again: it is wrong, and until it is right no code of \
+             an app counts"
+        ));
+        return lines;
+    }
+    if let Some(at) = brought_back.counts_from.filter(|at| *at > now()) {
+        lines.push(format!("{user}: {}", words::user::later(at, now())));
+    }
+    if *was_ahead > 0 {
+        let ahead = text::duration(*was_ahead);
+        lines.push(format!(
+            "{user}: the last code was of {ahead} later than the clock says. If the clock was ahead then, codes of that \
+             time may be known: enroll {user} again with a new key"
+        ));
+    }
+    for device in &brought_back.stay {
+        let device = clean(device);
+        lines.push(format!(
+            "{user}: {device} was unlocked too often with a wrong clock: enroll it again with a new key"
+        ));
+    }
+    lines
+}
