@@ -3,13 +3,16 @@
 
 pub mod arguments;
 pub mod asking;
+pub mod clock;
 pub mod diagnose;
+pub mod door;
 mod edits;
 pub mod fix;
 pub mod harm;
-pub mod host;
 pub mod judge;
+pub mod labels;
 pub mod model;
+pub mod module;
 pub mod modules;
 pub mod names;
 pub mod one_field;
@@ -22,6 +25,7 @@ pub mod setup;
 pub mod sshd;
 pub mod stacks;
 pub mod store;
+pub mod sudo;
 pub mod texts;
 pub mod trial;
 pub mod undo;

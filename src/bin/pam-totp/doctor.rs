@@ -11,10 +11,11 @@ use pam_totp::account;
 use pam_totp::clock::{self, now};
 use pam_totp::desk::{Desk, Local};
 use pam_totp::disk::{self, NotRead};
+use pam_totp::doctor;
 use pam_totp::doctor::diagnose::{self, Circumstances};
 use pam_totp::doctor::judge;
 use pam_totp::doctor::stacks::{Files, Kind, Line, lines};
-use pam_totp::doctor::{Finding, Level, host, one_field, pairs, programs, quoted, remember, room, sshd, store};
+use pam_totp::doctor::{Finding, Level, one_field, pairs, programs, quoted, remember, room, sshd, store};
 use pam_totp::healing;
 use pam_totp::policy::PATH;
 use pam_totp::store::audit::{Flaw, FlawKind, audit};
@@ -34,15 +35,15 @@ pub fn doctor(config: Option<&Path>) -> Report {
     let accounts = accounts::all().ok();
     let mut findings = Vec::new();
     if !disk::is_entered() {
-        findings.push(host::clock(&gather::clock()));
+        findings.push(doctor::clock::judge(&gather::clock()));
         let Ahead { names, clock_is_wrong } = Ahead::of(&desk);
-        findings.extend(host::ahead(&names, clock_is_wrong));
+        findings.extend(doctor::clock::ahead(&names, clock_is_wrong));
     }
     findings.extend(kept(&desk, accounts.as_ref()));
-    findings.extend(gather::labels().map(|stat| host::labels(&stat)));
+    findings.extend(gather::labels().map(|stat| doctor::labels::judge(&stat)));
     findings.extend(policies(config, &desk, &files));
     findings.extend(unknown_names(config, &desk, accounts.as_ref()));
-    findings.extend(host::module(&gather::module(), pam_totp::VERSION));
+    findings.extend(doctor::module::judge(&gather::module(), pam_totp::VERSION));
     findings.extend(no_such_module(&files));
     findings.extend(stacks::left_out().iter().map(|(path, why)| left_out(path, *why)));
     findings.extend(judge::judge(&files, &circumstances(&desk, accounts.as_ref())));
@@ -50,7 +51,7 @@ pub fn doctor(config: Option<&Path>) -> Report {
     findings.extend(others(&desk, &files));
     if !disk::is_entered() {
         findings.extend(servers(&desk, &files, accounts.as_ref()));
-        findings.extend(host::door(&gather::door(&files, desk.policy())));
+        findings.extend(doctor::door::judge(&gather::door(&files, desk.policy())));
     }
     findings.extend(unseen());
     report(&findings)
@@ -242,7 +243,7 @@ fn servers(desk: &Local, files: &Files, accounts: Option<&Accounts>) -> Vec<Find
         findings.extend(sshd::judge(&facts, |service| diagnose::shape(files, service)));
     }
     if Path::new("/usr/bin/sudo").exists() && diagnose::shape(files, "sudo").is_some() && Uid::effective().is_root() {
-        findings.extend(host::sudo(&gather::sudo(files)));
+        findings.extend(doctor::sudo::judge(&gather::sudo(files)));
     }
     findings
 }
@@ -281,7 +282,7 @@ fn report(findings: &[Finding]) -> Report {
 
 /// A subject, as people call it; its word in JSON stays.
 fn heading(subject: &'static str) -> &'static str {
-    if subject == host::DOOR { "pam-totpd" } else { subject }
+    if subject == doctor::door::ABOUT { "pam-totpd" } else { subject }
 }
 
 fn object(finding: &Finding) -> Value {

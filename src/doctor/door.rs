@@ -1,0 +1,110 @@
+//! Does pam-totpd answer, and whom? Pure.
+
+use super::{Finding, quoted};
+use crate::door::DoorError;
+use crate::text::clean;
+
+/// What programs know pam-totpd by.
+pub const ABOUT: &str = "door";
+
+/// A socket of the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// Whose.
+    pub uid: u32,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// What was found of the door.
+#[derive(Clone, Debug, Default)]
+pub struct Door {
+    /// `verify.sock`, everybody's.
+    pub verify: Option<Socket>,
+    /// `root.sock`.
+    pub root: Option<Socket>,
+    /// What root is answered there; `None`: not asked.
+    pub answer: Option<Result<(), DoorError>>,
+    /// Stacks of programs that run without root.
+    pub needed_by: Vec<String>,
+    /// The store's disk is read-only.
+    pub read_only: bool,
+    /// Stacks of daemons with an account of their own.
+    pub daemons: Vec<Daemon>,
+    /// The accounts that the policy's `[door] judges` names.
+    pub judges: Vec<String>,
+}
+
+/// A daemon that runs PAM without root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Daemon {
+    /// Its service.
+    pub service: String,
+    /// Its account.
+    pub account: String,
+}
+
+/// Is the door there, whose is it, and does it answer?
+pub fn judge(door: &Door) -> Vec<Finding> {
+    const ENABLE: [&str; 1] = ["systemctl enable --now pam-totpd.socket"];
+    let mut findings = Vec::new();
+    let sockets = [("/run/pam_totp/verify.sock", door.verify, 0o666), ("/run/pam_totp/root.sock", door.root, 0o600)];
+    for (path, socket, mode) in sockets {
+        let Some(found) = socket else { continue };
+        if found.uid != 0 || found.mode & 0o777 != mode {
+            let what = format!(
+                "{path} has mode {:o} and belongs to uid {}: it must be root's, {mode:o}",
+                found.mode & 0o777,
+                found.uid
+            );
+            let fix = [format!("chown root:root {path}"), format!("chmod {mode:o} {path}")];
+            findings.push(Finding::fault(ABOUT, "socket_mode", what).fixed_by(fix));
+        }
+    }
+    if door.verify.is_none() && door.root.is_none() {
+        let who = match () {
+            () if !door.needed_by.is_empty() => Some(format!("needed by {}", door.needed_by.join(", "))),
+            () if door.read_only => Some("the disk with the keys is read-only".to_owned()),
+            () => None,
+        };
+        findings.push(match who {
+            Some(who) => {
+                Finding::warning(ABOUT, "no_door", format!("closed, but {who}: everybody is refused")).fixed_by(ENABLE)
+            }
+            None => Finding::note(
+                ABOUT,
+                "door_closed",
+                "closed: programs without root refuse everybody, and users do nothing by themselves",
+            )
+            .fixed_by(ENABLE),
+        });
+    }
+    findings.extend(no_judge(door));
+    if let (Some(Err(error)), true) = (&door.answer, door.root.is_some()) {
+        let fix = ["systemctl restart pam-totpd.socket pam-totpd-root.socket"];
+        findings.push(Finding::fault(ABOUT, "door_silent", error.to_string()).fixed_by(fix));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::fine(ABOUT, "answers"));
+    }
+    findings
+}
+
+/// Daemons whose codes nobody judges.
+fn no_judge(door: &Door) -> Option<Finding> {
+    let missing: Vec<&Daemon> = door.daemons.iter().filter(|daemon| !door.judges.contains(&daemon.account)).collect();
+    let named: Vec<String> =
+        missing.iter().map(|daemon| format!("{} runs as {}", clean(&daemon.service), clean(&daemon.account))).collect();
+    let mut judges = door.judges.clone();
+    for daemon in &missing {
+        if !judges.contains(&daemon.account) {
+            judges.push(daemon.account.clone());
+        }
+    }
+    let what = format!(
+        "{}, which may not have codes judged for other users ([door] judges): it refuses everybody",
+        named.join(", ")
+    );
+    let fix = format!("pam-totp policy set door.judges {}", quoted(&judges.join(",")));
+    (!missing.is_empty()).then(|| Finding::warning(ABOUT, "no_judge", what).fixed_by([fix]))
+}

@@ -1,0 +1,45 @@
+//! Do keys and records have the labels that SELinux wants? Pure.
+
+use super::Finding;
+use crate::text::clean;
+
+const ABOUT: &str = "labels";
+
+/// SELinux: `stat -c '%C %n'` of the folders and files; only where SELinux is.
+pub fn judge(stat: &str) -> Finding {
+    let expected = |path: &str| match () {
+        () if path.starts_with("/var/lib/pam_totp/secrets") => Some("var_auth_t"),
+        () if path.starts_with("/var/lib/pam_totp/state") || path.starts_with("/run/pam_totp/state") => {
+            Some("faillog_t")
+        }
+        () => None,
+    };
+    let wrong = stat.lines().find_map(|line| {
+        let (context, path) = line.split_once(' ')?;
+        let (kind, wanted) = (context.split(':').nth(2).unwrap_or("?"), expected(path)?);
+        (kind != wanted).then(|| format!("{} is {}, not {wanted}", clean(path), clean(kind)))
+    });
+    let Some(wrong) = wrong else { return Finding::fine(ABOUT, "as SELinux needs them") };
+    Finding::fault(ABOUT, "label", format!("{wrong}: SELinux keeps login programs from it")).fixed_by([
+        "semanage fcontext -a -t var_auth_t '/var/lib/pam_totp/secrets(/.*)?'",
+        "semanage fcontext -a -t faillog_t '/var/lib/pam_totp/state(/.*)?'",
+        "semanage fcontext -a -t faillog_t '/run/pam_totp/state(/.*)?'",
+        "restorecon -R /var/lib/pam_totp /run/pam_totp",
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Level;
+
+    #[test]
+    fn a_wrong_label_is_named() {
+        let good = "system_u:object_r:var_lib_t:s0 /var/lib/pam_totp\nsystem_u:object_r:var_auth_t:s0 /var/lib/pam_totp/secrets\n\
+                    system_u:object_r:faillog_t:s0 /run/pam_totp/state\n";
+        assert_eq!(judge(good).level, Level::Fine);
+        let bad = judge(&good.replace("var_auth_t", "var_lib_t"));
+        assert_eq!((bad.level, bad.code), (Level::Fault, "label"));
+        assert!(bad.message.contains("/var/lib/pam_totp/secrets is var_lib_t"), "{}", bad.message);
+    }
+}
