@@ -1,6 +1,7 @@
 //! Is the clock right? Pure.
 
-use super::{Finding, quoted};
+use crate::doctor::finding::Finding;
+use crate::doctor::shell::quoted;
 use crate::text::{clean, counted};
 
 const ABOUT: &str = "clock";
@@ -21,7 +22,7 @@ pub struct Clock {
 }
 
 /// Is the clock synchronized, and by what? What nobody can say is no "yes".
-pub fn judge(clock: &Clock) -> Finding {
+pub fn check(clock: &Clock) -> Finding {
     let by = match clock.daemons.as_slice() {
         [] => "by nothing that runs here".to_owned(),
         daemons => format!("by {}", daemons.join(", ")),
@@ -78,11 +79,11 @@ pub fn ahead(names: &[String], clock_is_wrong: bool) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Level;
+    use crate::doctor::finding::Level;
 
     #[test]
     fn only_what_is_known_of_the_clock_is_fine() {
-        let level = |facts: &Clock| judge(facts).level;
+        let level = |facts: &Clock| check(facts).level;
         let told = |text: &str| Some(text.to_owned());
         assert_eq!(level(&Clock::default()), Level::Warning);
         assert_eq!(level(&Clock { timesync_mark: true, ..Clock::default() }), Level::Warning, "of an earlier daemon");

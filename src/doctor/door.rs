@@ -1,6 +1,7 @@
 //! Does pam-totpd answer, and whom? Pure.
 
-use super::{Finding, quoted};
+use crate::doctor::finding::Finding;
+use crate::doctor::shell::quoted;
 use crate::door::DoorError;
 use crate::text::clean;
 
@@ -45,7 +46,7 @@ pub struct Daemon {
 }
 
 /// Is the door there, whose is it, and does it answer?
-pub fn judge(door: &Door) -> Vec<Finding> {
+pub fn check(door: &Door) -> Vec<Finding> {
     const ENABLE: [&str; 1] = ["systemctl enable --now pam-totpd.socket"];
     let mut findings = Vec::new();
     let sockets = [("/run/pam_totp/verify.sock", door.verify, 0o666), ("/run/pam_totp/root.sock", door.root, 0o600)];

@@ -1,12 +1,12 @@
 //! Do keys and records have the labels that SELinux wants? Pure.
 
-use super::Finding;
+use crate::doctor::finding::Finding;
 use crate::text::clean;
 
 const ABOUT: &str = "labels";
 
 /// SELinux: `stat -c '%C %n'` of the folders and files; only where SELinux is.
-pub fn judge(stat: &str) -> Finding {
+pub fn check(stat: &str) -> Finding {
     let expected = |path: &str| match () {
         () if path.starts_with("/var/lib/pam_totp/secrets") => Some("var_auth_t"),
         () if path.starts_with("/var/lib/pam_totp/state") || path.starts_with("/run/pam_totp/state") => {
@@ -31,14 +31,14 @@ pub fn judge(stat: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Level;
+    use crate::doctor::finding::Level;
 
     #[test]
     fn a_wrong_label_is_named() {
         let good = "system_u:object_r:var_lib_t:s0 /var/lib/pam_totp\nsystem_u:object_r:var_auth_t:s0 /var/lib/pam_totp/secrets\n\
                     system_u:object_r:faillog_t:s0 /run/pam_totp/state\n";
-        assert_eq!(judge(good).level, Level::Fine);
-        let bad = judge(&good.replace("var_auth_t", "var_lib_t"));
+        assert_eq!(check(good).level, Level::Fine);
+        let bad = check(&good.replace("var_auth_t", "var_lib_t"));
         assert_eq!((bad.level, bad.code), (Level::Fault, "label"));
         assert!(bad.message.contains("/var/lib/pam_totp/secrets is var_lib_t"), "{}", bad.message);
     }

@@ -1,7 +1,8 @@
 //! Is the module in place, and of this version? Pure.
 
-use super::store::INSTALL;
-use super::{Finding, quoted};
+use crate::doctor::finding::Finding;
+use crate::doctor::shell::quoted;
+use crate::doctor::store::INSTALL;
 use crate::text::clean;
 
 const ABOUT: &str = "module";
@@ -44,7 +45,7 @@ pub struct Module {
 }
 
 /// Is it in place, loadable, and of the same version as this program?
-pub fn judge(module: &Module, own: &str) -> Vec<Finding> {
+pub fn check(module: &Module, own: &str) -> Vec<Finding> {
     let Some(folder) = &module.folder else {
         let what = "no folder here holds pam_unix.so: where libpam looks for modules is not known";
         return vec![Finding::warning(ABOUT, "no_folder", what).fixed_by(INSTALL)];

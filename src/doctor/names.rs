@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Finding, quoted};
+use crate::doctor::finding::Finding;
+use crate::doctor::shell::quoted;
 use crate::policy::Policy;
 use crate::rules::Rule;
 use crate::text::clean;
@@ -35,7 +36,7 @@ pub struct Lookups<'a> {
 }
 
 /// Each name of the policy at `path`.
-pub fn judge(path: &Path, policy: &Policy, lookups: &Lookups<'_>) -> Vec<Finding> {
+pub fn check(path: &Path, policy: &Policy, lookups: &Lookups<'_>) -> Vec<Finding> {
     let numbered = |word: &'static str, rules: &[Rule]| {
         let place = |number: usize| format!("[[{word}]] number {number}");
         (1..).zip(rules.to_vec()).map(|(number, rule)| (place(number), rule)).collect::<Vec<_>>()
@@ -110,7 +111,7 @@ fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Level;
+    use crate::doctor::finding::Level;
 
     fn judged(text: &str) -> Vec<(Level, String)> {
         let user = |name: &str| match name {
@@ -124,7 +125,7 @@ mod tests {
         let has_stack = |name: &str| name == "sshd";
         let lookups = Lookups { user: &user, group: &group, has_stack: &has_stack };
         let policy = Policy::parse(text.as_bytes()).unwrap();
-        judge(Path::new("/p"), &policy, &lookups).into_iter().map(|f| (f.level, f.message)).collect()
+        check(Path::new("/p"), &policy, &lookups).into_iter().map(|f| (f.level, f.message)).collect()
     }
 
     #[test]

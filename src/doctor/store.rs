@@ -4,8 +4,9 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::{Finding, quoted};
 use crate::desk::PolicyFault;
+use crate::doctor::finding::Finding;
+use crate::doctor::shell::quoted;
 use crate::policy::{PATH, Policy, STORE};
 use crate::store::StoreError;
 use crate::store::audit::{Flaw, FlawKind, Form};
@@ -16,7 +17,7 @@ const ABOUT: &str = "store";
 const POLICY: &str = "policy";
 
 /// What to do about a flaw of the store in this folder.
-pub fn judge(flaw: &Flaw, store: &Path) -> Finding {
+pub fn check(flaw: &Flaw, store: &Path) -> Finding {
     let path = quoted(&flaw.path.display().to_string());
     match &flaw.kind {
         FlawKind::LeftOver => {

@@ -1,6 +1,6 @@
 //! When does sudo ask for no code? Pure.
 
-use super::Finding;
+use crate::doctor::finding::Finding;
 use crate::text::clean;
 
 const ABOUT: &str = "sudo";
@@ -17,7 +17,7 @@ pub struct Sudo {
 }
 
 /// Where sudo's stack names us: when it asks nobody.
-pub fn judge(sudo: &Sudo) -> Vec<Finding> {
+pub fn check(sudo: &Sudo) -> Vec<Finding> {
     let said = |key: &str| sudo.version.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
     let mut findings = Vec::new();
     match said("Authentication timestamp timeout:") {

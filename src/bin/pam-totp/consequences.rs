@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pam_totp::doctor::diagnose::{Circumstances, ills};
-use pam_totp::doctor::stacks::{Files, Kind, lines};
-use pam_totp::doctor::verdict::{WithoutCodes, without_codes};
+use pam_totp::doctor::stacks::diagnose::ills;
+use pam_totp::doctor::stacks::files::{Files, lines};
+use pam_totp::doctor::stacks::line::Kind;
+use pam_totp::doctor::stacks::predict::{WithoutCodes, without_codes};
+use pam_totp::doctor::stacks::problem::Circumstances;
 use pam_totp::policy::{PATH, Policy};
 use pam_totp::rules::Unenrolled;
 use pam_totp::text::clean;

@@ -12,10 +12,15 @@ use pam_totp::clock::{self, now};
 use pam_totp::desk::{Desk, Local};
 use pam_totp::disk::{self, NotRead};
 use pam_totp::doctor;
-use pam_totp::doctor::diagnose::{self, Circumstances};
-use pam_totp::doctor::judge;
-use pam_totp::doctor::stacks::{Files, Kind, Line, lines};
-use pam_totp::doctor::{Finding, Level, one_field, pairs, programs, quoted, remember, room, sshd, store};
+use pam_totp::doctor::finding::{Finding, Level};
+use pam_totp::doctor::programs::{elsewhere, one_field, pairs, remember};
+use pam_totp::doctor::shell::quoted;
+use pam_totp::doctor::stacks::check::ABOUT;
+use pam_totp::doctor::stacks::files::{Files, lines};
+use pam_totp::doctor::stacks::line::{Kind, Line};
+use pam_totp::doctor::stacks::problem::Circumstances;
+use pam_totp::doctor::stacks::shape::shape;
+use pam_totp::doctor::store;
 use pam_totp::healing;
 use pam_totp::policy::PATH;
 use pam_totp::store::audit::{Flaw, FlawKind, audit};
@@ -35,23 +40,23 @@ pub fn doctor(config: Option<&Path>) -> Report {
     let accounts = accounts::all().ok();
     let mut findings = Vec::new();
     if !disk::is_entered() {
-        findings.push(doctor::clock::judge(&gather::clock()));
+        findings.push(doctor::clock::check(&gather::clock()));
         let Ahead { names, clock_is_wrong } = Ahead::of(&desk);
         findings.extend(doctor::clock::ahead(&names, clock_is_wrong));
     }
     findings.extend(kept(&desk, accounts.as_ref()));
-    findings.extend(gather::labels().map(|stat| doctor::labels::judge(&stat)));
+    findings.extend(gather::labels().map(|stat| doctor::labels::check(&stat)));
     findings.extend(policies(config, &desk, &files));
     findings.extend(unknown_names(config, &desk, accounts.as_ref()));
-    findings.extend(doctor::module::judge(&gather::module(), pam_totp::VERSION));
+    findings.extend(doctor::module::check(&gather::module(), pam_totp::VERSION));
     findings.extend(no_such_module(&files));
     findings.extend(stacks::left_out().iter().map(|(path, why)| left_out(path, *why)));
-    findings.extend(judge::judge(&files, &circumstances(&desk, accounts.as_ref())));
-    findings.extend(pairs::judge(&files, |way| gather::is_there(&files, way)));
+    findings.extend(doctor::stacks::check::check(&files, &circumstances(&desk, accounts.as_ref())));
+    findings.extend(pairs::check(&files, |way| gather::is_there(&files, way)));
     findings.extend(others(&desk, &files));
     if !disk::is_entered() {
         findings.extend(servers(&desk, &files, accounts.as_ref()));
-        findings.extend(doctor::door::judge(&gather::door(&files, desk.policy())));
+        findings.extend(doctor::door::check(&gather::door(&files, desk.policy())));
     }
     findings.extend(unseen());
     report(&findings)
@@ -81,9 +86,9 @@ fn kept(desk: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
     if let Ok(opened) = desk.store() {
         flaws.extend(opened.names().unwrap_or_default().iter().filter_map(|name| strange(opened, name, accounts)));
     }
-    let mut findings: Vec<Finding> = flaws.iter().map(|flaw| store::judge(flaw, folder)).collect();
+    let mut findings: Vec<Finding> = flaws.iter().map(|flaw| store::check(flaw, folder)).collect();
     findings.extend(desk.store().ok().zip(accounts).into_iter().flat_map(|(store, accounts)| orphans(store, accounts)));
-    findings.extend(room::judge(&gather::rooms(folder)));
+    findings.extend(doctor::disk::check(&gather::rooms(folder)));
     if findings.is_empty() {
         findings.push(Finding::fine("store", "folders, keys and records are as they were left"));
     }
@@ -209,7 +214,7 @@ fn no_such_module(files: &Files) -> Vec<Finding> {
 fn left_out(path: &Path, why: NotRead) -> Finding {
     let path = path.display().to_string();
     let what = format!("{}: {why}: it was not looked at", clean(&path));
-    Finding::warning(judge::ABOUT, "left_out", what).fixed_by([format!("ls -lL {}", quoted(&path))])
+    Finding::warning(ABOUT, "left_out", what).fixed_by([format!("ls -lL {}", quoted(&path))])
 }
 
 fn circumstances(desk: &Local, accounts: Option<&Accounts>) -> Circumstances {
@@ -228,9 +233,9 @@ fn circumstances(desk: &Local, accounts: Option<&Accounts>) -> Circumstances {
 /// What programs make of PAM's answer.
 fn others(desk: &Local, files: &Files) -> Vec<Finding> {
     let (texts, is_there) = (gather::texts(), |program: &str| Path::new(program).exists());
-    let mut findings = one_field::judge(files, &desk.policy().rules, is_there);
-    findings.extend(programs::judge(files, &texts, is_there));
-    findings.extend(remember::judge(files, &texts, is_there));
+    let mut findings = one_field::check(files, &desk.policy().rules, is_there);
+    findings.extend(elsewhere::check(files, &texts, is_there));
+    findings.extend(remember::check(files, &texts, is_there));
     findings
 }
 
@@ -240,10 +245,10 @@ fn servers(desk: &Local, files: &Files, accounts: Option<&Accounts>) -> Vec<Find
     if Path::new("/usr/sbin/sshd").exists() && Uid::effective().is_root() {
         let root_enrolled = desk.store().and_then(|store| store.is_enrolled("root")).unwrap_or(false);
         let facts = server::sshd(root_enrolled, accounts);
-        findings.extend(sshd::judge(&facts, |service| diagnose::shape(files, service)));
+        findings.extend(doctor::sshd::check::check(&facts, |service| shape(files, service)));
     }
-    if Path::new("/usr/bin/sudo").exists() && diagnose::shape(files, "sudo").is_some() && Uid::effective().is_root() {
-        findings.extend(doctor::sudo::judge(&gather::sudo(files)));
+    if Path::new("/usr/bin/sudo").exists() && shape(files, "sudo").is_some() && Uid::effective().is_root() {
+        findings.extend(doctor::sudo::check(&gather::sudo(files)));
     }
     findings
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use pam_totp::account;
-use pam_totp::doctor::Finding;
-use pam_totp::doctor::names::{Looked, Lookups, judge};
+use pam_totp::doctor::finding::Finding;
+use pam_totp::doctor::names::{Looked, Lookups, check};
 use pam_totp::policy::Policy;
 
 use crate::accounts::{self, Accounts};
@@ -14,7 +14,7 @@ use crate::{hook, stacks};
 pub fn unknown(path: &Path, policy: &Policy, accounts: &Accounts) -> Vec<Finding> {
     let user = |name: &str| user(name, accounts);
     let lookups = Lookups { user: &user, group: &group, has_stack: &stacks::has_file };
-    judge(path, policy, &lookups).into_iter().chain(hook::judge(path, policy)).collect()
+    check(path, policy, &lookups).into_iter().chain(hook::judge(path, policy)).collect()
 }
 
 fn user(name: &str, accounts: &Accounts) -> Looked {

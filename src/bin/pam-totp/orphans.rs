@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pam_totp::account::{self, Unavailable};
 use pam_totp::disk;
-use pam_totp::doctor::quoted;
+use pam_totp::doctor::shell::quoted;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::text::clean;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use pam_totp::desk::{Desk, Local};
-use pam_totp::doctor::stacks::Stack;
+use pam_totp::doctor::stacks::files::Stack;
 use pam_totp::policy::Policy;
 use pam_totp::rules::Unenrolled;
 use pam_totp::rules::{By, Facts, Ruling, decide};

@@ -1,9 +1,10 @@
 //! The lines that give sshd what its stack needs: they put values where they win, and bring nothing else into force. Pure.
 
-use super::super::diagnose::Shape;
-use super::super::quoted;
 use super::config::{Config, MAIN, Setting, Texts, keyword};
-use super::{LOOKED_AT, Sshd, methods, value};
+use super::facts::{LOOKED_AT, Sshd, value};
+use super::methods;
+use crate::doctor::shell::quoted;
+use crate::doctor::stacks::shape::Shape;
 
 /// It sorts before what the distributions ship: for sshd the first value wins.
 const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-pam_totp.conf";

@@ -1,6 +1,6 @@
 //! `AuthenticationMethods`: lists of methods, one of which must succeed as a whole. Pure.
 
-use super::super::diagnose::Shape;
+use crate::doctor::stacks::shape::Shape;
 
 const KEY: &str = "publickey";
 const ASKS: &str = "keyboard-interactive";

@@ -2,8 +2,9 @@
 
 use crate::support::application::{self, SERVICE, SUCCESS, Said, application};
 use crate::support::system::{System, throw_away};
-use pam_totp::doctor::run::{Answer, run};
-use pam_totp::doctor::stacks::{Files, Kind, Line};
+use pam_totp::doctor::stacks::files::Files;
+use pam_totp::doctor::stacks::line::{Kind, Line};
+use pam_totp::doctor::stacks::run::{Answer, run};
 
 const CONTROLS: [&str; 14] = [
     "required",

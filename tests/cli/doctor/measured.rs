@@ -2,8 +2,9 @@
 
 use crate::support::packages::unpacked;
 use crate::support::system::{PASSWORD, System, throw_away_with};
-use pam_totp::doctor::modules::{Role, role};
-use pam_totp::doctor::stacks::{Files, Kind, Step};
+use pam_totp::doctor::stacks::files::{Files, Step};
+use pam_totp::doctor::stacks::line::Kind;
+use pam_totp::doctor::stacks::modules::{Role, role};
 use std::path::Path;
 use std::process::Command;
 

@@ -1,10 +1,11 @@
 //! Shapes of stacks that administrators wrote, each tried with the real libpam: what doctor says of each.
 
-use pam_totp::doctor::Level;
-use pam_totp::doctor::diagnose::{Circumstances, Ill, ills};
-use pam_totp::doctor::judge::judge;
-use pam_totp::doctor::stacks::Files;
-use pam_totp::doctor::verdict::{Decision, Due, Person, WithoutCodes, verdict, without_codes};
+use pam_totp::doctor::finding::Level;
+use pam_totp::doctor::stacks::check::check;
+use pam_totp::doctor::stacks::diagnose::ills;
+use pam_totp::doctor::stacks::files::Files;
+use pam_totp::doctor::stacks::predict::{Decision, Due, Person, WithoutCodes, verdict, without_codes};
+use pam_totp::doctor::stacks::problem::{Circumstances, Ill};
 use pam_totp::rules::Unenrolled;
 
 const OURS: &str = "auth requisite pam_totp.so explain";
@@ -148,7 +149,7 @@ fn whom_our_line_keeps_out_is_said() {
     says(&between, "shut_out", "users whom pam_krb5.so knows");
     let policy = Circumstances { enabled: true, ..Circumstances::default() };
     let fix = |files: &Files| {
-        let found = judge(files, &policy).into_iter().find(|finding| finding.code == "shut_out");
+        let found = check(files, &policy).into_iter().find(|finding| finding.code == "shut_out");
         found.expect("a finding").fix.join("\n")
     };
     assert!(fix(&files("sshd", &between)).contains("-e '2s/^/#/' -e '5a\\auth requisite pam_totp.so explain'"));
@@ -175,7 +176,7 @@ fn an_account_line_that_is_not_always_reached_stores_nothing() {
         assert!(*level == Level::Fault && what.contains("before the other account lines"), "{what}");
         assert_eq!(found(account, &policy)[0].0, Level::Note);
         let lines = [&["@include common-auth", OURS][..], account].concat();
-        let fix = judge(&files("sshd", &lines), &enroll).into_iter().find(|finding| finding.code == "no_account");
+        let fix = check(&files("sshd", &lines), &enroll).into_iter().find(|finding| finding.code == "no_account");
         let fix = fix.expect("a finding").fix.join("\n");
         assert!(fix.contains("3i\\account    required     pam_totp.so"), "in front: {fix}");
     }
@@ -193,7 +194,7 @@ fn no_fix_takes_the_count_of_failures_away() {
         "auth sufficient pam_faillock.so authsucc audit deny=5 unlock_time=900",
         OURS,
     ];
-    let findings = judge(&files("sshd", &cis), &Circumstances { enabled: true, ..Circumstances::default() });
+    let findings = check(&files("sshd", &cis), &Circumstances { enabled: true, ..Circumstances::default() });
     let fix: Vec<&String> = findings.iter().flat_map(|finding| &finding.fix).collect();
     assert!(findings.iter().any(|finding| finding.code == "unreachable"), "{findings:#?}");
     assert!(fix.iter().all(|line| !line.contains("s/^/#/")), "{fix:#?}");

@@ -1,9 +1,9 @@
 //! Who does not know the password is not to reach the code: every stack in which they do is named, and no other.
 
-use pam_totp::doctor::Finding;
-use pam_totp::doctor::diagnose::Circumstances;
-use pam_totp::doctor::judge::judge;
-use pam_totp::doctor::stacks::Files;
+use pam_totp::doctor::finding::Finding;
+use pam_totp::doctor::stacks::check::check;
+use pam_totp::doctor::stacks::files::Files;
+use pam_totp::doctor::stacks::problem::Circumstances;
 
 /// Debian's, and Fedora's.
 const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\n\
@@ -17,7 +17,7 @@ fn looked_at(service: &str, stack: &str) -> Vec<Finding> {
     for (name, text) in [(service, stack), ("common-auth", COMMON), ("password-auth", PASSWORD)] {
         files.add(name, &format!("/etc/pam.d/{name}"), text);
     }
-    judge(&files, &Circumstances { enabled: true, ..Circumstances::default() })
+    check(&files, &Circumstances { enabled: true, ..Circumstances::default() })
 }
 
 /// What is said of strangers, without the place, and the lines that fix it.

@@ -16,7 +16,7 @@ mod ways;
 use crate::support::effort::effort;
 use crate::support::system::throw_away;
 use explorer::Explorer;
-use pam_totp::doctor::diagnose::Ill;
+use pam_totp::doctor::stacks::problem::Ill;
 use places::Stack;
 use shapes::Texts;
 use std::thread;

@@ -6,10 +6,13 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use nix::unistd::Uid;
 use pam_totp::desk::{Desk, Local};
-use pam_totp::doctor::diagnose::Shape;
-use pam_totp::doctor::setup::{self, Change, Plan, Wanted};
-use pam_totp::doctor::stacks::Files;
-use pam_totp::doctor::{one_field, undo};
+use pam_totp::doctor::programs::one_field;
+use pam_totp::doctor::stacks::add;
+use pam_totp::doctor::stacks::add::Wanted;
+use pam_totp::doctor::stacks::files::Files;
+use pam_totp::doctor::stacks::plan::{self, Change, Plan};
+use pam_totp::doctor::stacks::remove;
+use pam_totp::doctor::stacks::shape::Shape;
 use pam_totp::text::clean;
 use pam_totp::{disk, store};
 use serde_json::{Value, json};
@@ -79,7 +82,7 @@ fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Fai
     };
     let wanted = Wanted { shape, remote: arguments.remote, like: arguments.like.clone() };
     let files = stacks::files();
-    let plan = setup::add(&files, service, &wanted).map_err(|why| refused(&why))?;
+    let plan = add::add(&files, service, &wanted).map_err(|why| refused(&why))?;
     if plan.changes.is_empty() {
         let note = if plan.notes.is_empty() { "It asks for codes already." } else { "It names pam_totp.so already." };
         return Ok(report(service, &plan, note));
@@ -111,7 +114,7 @@ fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Fai
 fn remove(arguments: &Remove) -> Result<Report, Failure> {
     let service = known(&arguments.service)?;
     let files = stacks::files();
-    let plan = undo::remove(&files, service, |path| disk::read(path).ok()).map_err(|why| refused(&why))?;
+    let plan = remove::remove(&files, service, |path| disk::read(path).ok()).map_err(|why| refused(&why))?;
     if plan.changes.is_empty() {
         return Ok(report(service, &plan, "Its file has no line of pam_totp.so."));
     }
@@ -137,9 +140,9 @@ fn only_root() -> Result<(), Failure> {
     if Uid::effective().is_root() { Ok(()) } else { Err(Failure::only_root()) }
 }
 
-fn refused(why: &setup::Refused) -> Failure {
+fn refused(why: &plan::Refused) -> Failure {
     match why {
-        setup::Refused::NoStack(_) | setup::Refused::NotSshd(_) => Failure::usage(why.to_string()),
+        plan::Refused::NoStack(_) | plan::Refused::NotSshd(_) => Failure::usage(why.to_string()),
         _ => Failure::not_permitted(why.to_string()),
     }
 }
@@ -151,7 +154,7 @@ fn one_field_stays_open(files: &Files, plan: &Plan, desk: &Local) -> Result<(), 
         let name = change.path.rsplit('/').next().unwrap_or_default();
         after.put(name, &change.path, change.after.as_deref().unwrap_or_default());
     }
-    let found = |files: &Files| one_field::judge(files, &desk.policy().rules, |program| Path::new(program).exists());
+    let found = |files: &Files| one_field::check(files, &desk.policy().rules, |program| Path::new(program).exists());
     let before = found(files);
     match found(&after).into_iter().find(|finding| !before.contains(finding)) {
         None => Ok(()),

@@ -9,14 +9,16 @@ use nix::unistd::Uid;
 use pam_totp::account;
 use pam_totp::disk;
 use pam_totp::doctor::clock::Clock;
+use pam_totp::doctor::disk::Room;
 use pam_totp::doctor::door::{Daemon, Door, Socket};
 use pam_totp::doctor::module::{Module, ModuleFile, Stale, is_old, unit, version_in};
-use pam_totp::doctor::modules::{self, LOCKERS, Locker};
-use pam_totp::doctor::pairs::Way;
-use pam_totp::doctor::room::Room;
-use pam_totp::doctor::stacks::{Files, Kind, Stack, lines};
+use pam_totp::doctor::programs::pairs::Way;
+use pam_totp::doctor::programs::texts::{PLACES, Text, daemons};
+use pam_totp::doctor::stacks::files::{Files, Stack, lines};
+use pam_totp::doctor::stacks::line::Kind;
+use pam_totp::doctor::stacks::services;
+use pam_totp::doctor::stacks::services::{LOCKERS, Locker};
 use pam_totp::doctor::sudo::Sudo;
-use pam_totp::doctor::texts::{PLACES, Text, daemons};
 use pam_totp::door::client;
 use pam_totp::policy::Policy;
 
@@ -180,7 +182,7 @@ pub fn door(files: &Files, policy: &Policy) -> Door {
 /// The account of a daemon that runs PAM without root, be it by the service that is its own or by another one.
 fn running_as(service: &str, own: Option<&str>) -> Option<Daemon> {
     let account =
-        modules::daemon(own.unwrap_or(service)).iter().find(|name| matches!(account::by_name(name), Ok(Some(_))))?;
+        services::daemon(own.unwrap_or(service)).iter().find(|name| matches!(account::by_name(name), Ok(Some(_))))?;
     Some(Daemon { service: service.to_owned(), account: (*account).to_owned() })
 }
 

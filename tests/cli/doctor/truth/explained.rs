@@ -10,8 +10,8 @@ use super::ways::{Step, Way};
 use super::{sample, seen, shapes, verdict as told};
 use crate::support::effort::effort;
 use crate::support::system::throw_away;
-use pam_totp::doctor::stacks::Files;
-use pam_totp::doctor::verdict::{Decision, Due, Person, WithoutCodes, verdict, without_codes};
+use pam_totp::doctor::stacks::files::Files;
+use pam_totp::doctor::stacks::predict::{Decision, Due, Person, WithoutCodes, verdict, without_codes};
 use std::collections::BTreeSet;
 
 /// A user, and the directory that alone knows them.

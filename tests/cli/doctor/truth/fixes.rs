@@ -8,7 +8,7 @@ use super::shapes::Texts;
 use super::truths::Seen;
 use super::verdict::{self, CIRCUMSTANCES};
 use super::ways::{Step, Way, Ways};
-use pam_totp::doctor::fix::fix;
+use pam_totp::doctor::stacks::fix::fix;
 
 /// Modules that count failures: each of their lines matters at each login.
 const COUNTERS: [&str; 2] = ["pam_faillock.so", "pam_tally2.so"];

@@ -3,7 +3,7 @@
 use super::fixes::Pasted;
 use super::places::Stack;
 use super::truths::Wrong;
-use pam_totp::doctor::diagnose::Ill;
+use pam_totp::doctor::stacks::problem::Ill;
 use std::collections::BTreeMap;
 
 /// So many examples of each kind are kept.

@@ -3,9 +3,10 @@
 use super::places::Stack;
 use super::shapes::Texts;
 use super::truths::Wrong;
-use pam_totp::doctor::Level;
-use pam_totp::doctor::diagnose::{Circumstances, Ill, ills};
-use pam_totp::doctor::stacks::Files;
+use pam_totp::doctor::finding::Level;
+use pam_totp::doctor::stacks::diagnose::ills;
+use pam_totp::doctor::stacks::files::Files;
+use pam_totp::doctor::stacks::problem::{Circumstances, Ill};
 use pam_totp::rules::Unenrolled;
 
 /// A policy under which everything counts.

@@ -1,9 +1,10 @@
 //! What becomes of a user at a stack, once the policy has said whether a code is due. Pure.
 
+use super::files::Files;
+use super::line::{Action, Kind};
 use super::model::{Outcome, Stack, Variables, World};
 use super::modules::Role;
 use super::run::Answer;
-use super::stacks::{Action, Files, Kind};
 use super::words::named;
 
 /// The directories of those whose account stands in this host's own files.
@@ -65,11 +66,11 @@ pub fn verdict(files: &Files, service: &str, person: Person, due: Due) -> Verdic
     let worlds = person.worlds(&variables, first);
     let case = Case { stack: &stack, variables: &variables, due };
     let usual = case.usual(&worlds);
-    let (decision, why) = usual.map_or_else(|| (Decision::Refuse, Some(NO_WAY.into())), |usual| case.judge(usual));
+    let (decision, why) = usual.map_or_else(|| (Decision::Refuse, Some(NO_WAY.into())), |usual| case.decide(usual));
     let mut notes = usual.map(|usual| case.conditions(&worlds, usual, decision)).unwrap_or_default();
     for other in own.iter().skip(1) {
         let worlds = person.worlds(&variables, Some(*other));
-        let otherwise = case.usual(&worlds).map(|usual| case.judge(usual).0);
+        let otherwise = case.usual(&worlds).map(|usual| case.decide(usual).0);
         let line = variables.0.get(*other).map(|variable| named(&variable.line));
         let differs = otherwise.filter(|otherwise| *otherwise != decision).zip(line);
         notes.extend(differs.map(|(otherwise, line)| format!("users whom {line} knows {}", otherwise.words())));
@@ -145,7 +146,7 @@ impl Case<'_> {
         }
     }
 
-    fn judge(&self, world: &World) -> (Decision, Option<String>) {
+    fn decide(&self, world: &World) -> (Decision, Option<String>) {
         let outcome = self.stack.login(world, self.answer());
         match (outcome.is_in(), outcome.asked.is_empty(), self.due) {
             (true, true, Due::Nothing) => (Decision::Pass, None),
@@ -196,7 +197,7 @@ impl Case<'_> {
                 .enumerate()
                 .filter(|(number, _)| world.answer(*number) != usual.answer(*number));
             let (Some((number, variable)), None) = (other.next(), other.next()) else { continue };
-            let (otherwise, _) = self.judge(world);
+            let (otherwise, _) = self.decide(world);
             if otherwise == decision {
                 continue;
             }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::files::Files;
+use super::line::Kind;
 use super::model::{Outcome, Stack, Variables, World};
 use super::run::Answer;
-use super::stacks::{Files, Kind};
 
 /// A login that goes otherwise than it should.
 #[derive(Clone, Debug)]

@@ -1,72 +1,19 @@
 //! What ails a stack: each of its logins is tried in thought, and what goes wrong is said in words. Pure.
 
-use super::Level;
 use super::arguments;
+use super::files::{Files, Step, What};
+use super::line::{Action, Kind, Line};
 use super::model::{Variables, World};
-use super::modules::{FACTORS, Role, is_known, runs_without_root};
+use super::modules::{FACTORS, Role, is_known};
+use super::problem::{Circumstances, Ill};
 use super::run::Answer;
-use super::stacks::{Action, Files, Kind, Line, Step, What};
+use super::services::runs_without_root;
 use super::trial::{AccountTrial, Case, Trial};
 use super::words::{named, whom, written};
+use crate::doctor::finding::Level;
 use crate::options::Options;
 use crate::rules::Unenrolled;
 use crate::text::clean;
-
-/// What the policy says, as far as it matters to stacks.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Circumstances {
-    /// `enabled`.
-    pub enabled: bool,
-    /// `unenrolled`, where the policy says it.
-    pub unenrolled: Option<Unenrolled>,
-    /// Everybody with a login shell is enrolled.
-    pub all_enrolled: bool,
-    /// Somebody with a login shell is refused, or would be, for want of one.
-    pub refuses: bool,
-    /// Rules name those who must have one.
-    pub requires: bool,
-}
-
-/// What ails a stack, before it is known how to fix it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ill {
-    /// How bad.
-    pub level: Level,
-    /// For programs.
-    pub code: &'static str,
-    /// The line that it is about.
-    pub place: String,
-    /// What is wrong, and what happens because of it.
-    pub what: String,
-}
-
-/// How a stack asks, which sshd has to go with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// One question after the other.
-    Questions,
-    /// Password and code in one answer.
-    OneField,
-    /// The code alone, behind a key.
-    Key,
-}
-
-/// That of a service; `None` where it does not name us.
-pub fn shape(files: &Files, service: &str) -> Option<Shape> {
-    let steps = files.chain(service, Kind::Auth);
-    let ours: Vec<Options> = steps
-        .iter()
-        .filter_map(Step::line)
-        .filter(|line| line.is_ours())
-        .filter_map(|line| line.options().ok())
-        .collect();
-    match () {
-        () if ours.is_empty() => None,
-        () if ours.iter().any(|options| options.forward_pass) => Some(Shape::OneField),
-        () if ours.iter().any(|options| options.after_publickey) => Some(Shape::Key),
-        () => Some(Shape::Questions),
-    }
-}
 
 /// What ails one stack.
 pub fn ills(files: &Files, service: &str, circumstances: &Circumstances) -> Vec<Ill> {
@@ -78,7 +25,7 @@ pub fn ills(files: &Files, service: &str, circumstances: &Circumstances) -> Vec<
         let trial = Trial::of(files, service);
         let diagnosis = Diagnosis { trial: &trial, forwards: forwards(&auth) };
         ills.extend(diagnosis.all());
-        ills.extend(arguments::judge(service, &trial, circumstances));
+        ills.extend(arguments::check(service, &trial, circumstances));
         ills.extend(of_account(files, service, &trial, circumstances));
     }
     let mut seen = Vec::new();

@@ -1,15 +1,17 @@
 //! Programs that ask elsewhere when PAM refuses, or do not ask PAM at all: there a password alone is enough. Pure.
 
-use super::stacks::Files;
-use super::texts::{self, Text, of, set, setting, settings};
-use super::{Finding, quoted};
+use super::texts;
+use super::texts::{Text, of, set, setting, settings};
+use crate::doctor::finding::Finding;
+use crate::doctor::shell::quoted;
+use crate::doctor::stacks::files::Files;
 use crate::text::clean;
 
 pub(super) const ABOUT: &str = "programs";
 const CODE: &str = "asks_elsewhere";
 
 /// `is_there`: is this file of a program's installed?
-pub fn judge(files: &Files, texts: &[Text], is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
+pub fn check(files: &Files, texts: &[Text], is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
     let asks = |service: &str| files.stack_of(service).is_some();
     let mut findings = Vec::new();
     if is_there("/usr/sbin/proftpd") {
@@ -287,7 +289,7 @@ pub(super) fn words_of(text: &str, key: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Level;
+    use crate::doctor::finding::Level;
 
     const STACK: &str = "auth requisite pam_unix.so\nauth requisite pam_totp.so\n";
 
@@ -296,7 +298,7 @@ mod tests {
         files.add(service, &format!("/etc/pam.d/{service}"), STACK);
         let text = |(path, text): &(&str, &str)| Text { path: (*path).into(), text: (*text).into() };
         let texts: Vec<Text> = texts.iter().map(text).collect();
-        judge(&files, &texts, |_| true).into_iter().map(|finding| (finding.level, finding.code)).collect()
+        check(&files, &texts, |_| true).into_iter().map(|finding| (finding.level, finding.code)).collect()
     }
 
     const FAULT: [(Level, &str); 1] = [(Level::Fault, CODE)];

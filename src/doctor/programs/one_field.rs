@@ -1,10 +1,11 @@
 //! Programs that have one field for all answers, where their stack asks one question after the other. Pure.
 
-use super::asking::in_one_field;
-use super::diagnose::{Shape, shape};
-use super::judge::ABOUT;
-use super::stacks::{Files, STACKS};
-use super::{Finding, quoted};
+use crate::doctor::finding::Finding;
+use crate::doctor::shell::quoted;
+use crate::doctor::stacks::asking::in_one_field;
+use crate::doctor::stacks::check::ABOUT;
+use crate::doctor::stacks::files::{Files, STACKS};
+use crate::doctor::stacks::shape::{Shape, shape};
 use crate::policy::PATH;
 use crate::rules::{Rule, Rules};
 use crate::text::clean;
@@ -49,7 +50,7 @@ const PROGRAMS: [(&str, &str); 34] = [
 ];
 
 /// `is_there`: is this program installed?
-pub fn judge(files: &Files, rules: &Rules, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
+pub fn check(files: &Files, rules: &Rules, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
     let is_used =
         |service: &str, program: &str| files.path(service).is_some() || (!program.is_empty() && is_there(program));
     let exempt = |service: &str| rules.exempt.iter().any(|rule| is_for_all_of(rule, service));
@@ -89,7 +90,7 @@ mod tests {
         }
         files.add("common-auth", "/etc/pam.d/common-auth", "auth requisite pam_unix.so\nauth requisite pam_totp.so\n");
         let policy = crate::policy::Policy::parse(exempt.as_bytes()).unwrap();
-        let found = judge(&files, &policy.rules, |program| program == "/usr/bin/screen");
+        let found = check(&files, &policy.rules, |program| program == "/usr/bin/screen");
         found.iter().map(|finding| finding.message.split(' ').nth(1).unwrap().to_owned()).collect()
     }
 

@@ -1,7 +1,8 @@
 //! Changes of stacks, line by line: tried in thought, and as commands of sed. Pure.
 
-use super::quoted;
-use super::stacks::{Files, Line};
+use super::files::Files;
+use super::line::Line;
+use crate::doctor::shell::quoted;
 
 /// One change of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]

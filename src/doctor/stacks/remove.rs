@@ -1,8 +1,11 @@
 //! How a stack asks for codes no more: its files as they were before. Pure.
 
+use super::files::{Files, STACKS};
 use super::harm;
-use super::setup::{ADDED, COPY, Change, INSTEAD, Plan, Refused};
-use super::stacks::{Files, Line, STACKS, parse};
+use super::line::{Line, parse};
+use super::marks::without_ours;
+use super::marks::{COPY, INSTEAD};
+use super::plan::{Change, Plan, Refused};
 use crate::text::clean;
 
 /// Takes our lines out of a service's file, and puts back what they replaced. `text_of`: the text of a file that ours is
@@ -85,26 +88,4 @@ fn as_it_was(
         change.after = Some(rest);
     }
     change
-}
-
-/// The text without our lines; `None` where there are none.
-pub(super) fn without_ours(path: &str, text: &str) -> Option<String> {
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let ours: Vec<Line> = parse(path, text).into_iter().filter(Line::is_ours).collect();
-    let is_ours = |number: usize| ours.iter().any(|line| (line.at.0..=line.at.1).contains(&number));
-    let mut kept: Vec<&str> = Vec::new();
-    let mut last_is_gone = false;
-    for (number, line) in (1_usize..).zip(&lines) {
-        let bare = line.trim_end_matches('\n');
-        last_is_gone = is_ours(number) || (bare.ends_with(ADDED) && !bare.starts_with('#'));
-        if !last_is_gone {
-            kept.push(line.strip_prefix(INSTEAD).unwrap_or(line));
-        }
-    }
-    let mut less = kept.concat();
-    // What was put behind a last line without an end gave it one.
-    if last_is_gone && !text.ends_with('\n') && less.ends_with('\n') {
-        less.pop();
-    }
-    (less != text).then_some(less)
 }

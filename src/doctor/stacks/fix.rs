@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::diagnose::{Circumstances, ills};
+use super::diagnose::ills;
 use super::edits::{Edit, Put, applied, shell};
+use super::files::{Files, STACKS, Step, What, lines};
 use super::harm;
+use super::line::{Action, Control, Kind, Line};
 use super::modules::{counts_failures, is_credential};
+use super::problem::Circumstances;
 use super::run::distance;
-use super::stacks::{Action, Control, Files, Kind, Line, STACKS, Step, What, lines};
 
 /// Stacks that were tried with their applications.
 const EXAMPLES: &str = "/usr/local/share/doc/pam_totp/examples/pam.d";

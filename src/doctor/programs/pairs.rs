@@ -1,8 +1,9 @@
 //! Two ways to the same thing: where one of them asks for a code and the other does not. Pure.
 
-use super::asking::as_another;
-use super::stacks::{Files, STACKS};
-use super::{Finding, judge};
+use crate::doctor::finding::Finding;
+use crate::doctor::stacks::asking::as_another;
+use crate::doctor::stacks::check::ABOUT;
+use crate::doctor::stacks::files::{Files, STACKS};
 use crate::text::clean;
 
 /// A service of a program, and what people call it.
@@ -45,7 +46,7 @@ const PAIRS: [(Way, Way); 6] =
     [(SUDO, SUDO_I), (SU, SU_L), (SUDO, POLKIT), (SSHD, COCKPIT), (COCKPIT, SUDO), (LOGIN, REMOTE)];
 
 /// `is_there`: is this way installed?
-pub fn judge(files: &Files, is_there: impl Fn(&Way) -> bool) -> Vec<Finding> {
+pub fn check(files: &Files, is_there: impl Fn(&Way) -> bool) -> Vec<Finding> {
     let asks = |way: &Way| files.stack_of(way.service).is_some();
     let mut silent: Vec<(Way, Vec<Way>)> = Vec::new();
     for (one, other) in PAIRS.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
@@ -74,7 +75,7 @@ fn finding(files: &Files, way: &Way, askers: &[Way]) -> Finding {
     );
     let what = format!("{file}: {} asks for no code, but {} {verb}", way.name, names.join(" and "));
     let asker = askers.first().map_or("", |asker| asker.service);
-    Finding::warning(judge::ABOUT, "other_way", what).fixed_by(as_another(files, way.service, asker))
+    Finding::warning(ABOUT, "other_way", what).fixed_by(as_another(files, way.service, asker))
 }
 
 #[cfg(test)]
@@ -94,7 +95,7 @@ mod tests {
     }
 
     fn silent(files: &Files) -> Vec<String> {
-        judge(files, |_| true).iter().map(|found| found.message.clone()).collect()
+        check(files, |_| true).iter().map(|found| found.message.clone()).collect()
     }
 
     #[test]
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_is_not_installed_is_not_looked_at() {
-        let found = judge(&files(&[("sudo", CODE), ("polkit-1", "@include common-auth")]), |way| way.service == "sudo");
+        let found = check(&files(&[("sudo", CODE), ("polkit-1", "@include common-auth")]), |way| way.service == "sudo");
         assert_eq!(found, []);
     }
 }

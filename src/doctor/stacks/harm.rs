@@ -1,10 +1,11 @@
 //! What a change of stacks would do to those who log in: who is shut out by it, who is let in, and which protection of
 //! another module goes. Pure.
 
+use super::files::Files;
+use super::line::{Kind, Line};
 use super::model::{Outcome, Stack, Variables, World};
 use super::modules::{Role, counts_failures, is_silent, role};
 use super::run::Answer;
-use super::stacks::{Files, Kind, Line};
 use crate::text::clean;
 
 /// What is wrong with a change, in words; `None` where nobody is worse off.

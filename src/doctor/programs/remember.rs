@@ -1,16 +1,17 @@
 //! Programs that remember an answer of PAM's: for so long one password and code get in again, also after the enrollment
 //! was removed. Pure.
 
-use super::programs::{ABOUT, SASL, dovecot_services, words_of};
-use super::stacks::Files;
+use super::elsewhere::{ABOUT, SASL, dovecot_services, words_of};
 use super::texts::{Text, dovecot, of, set, setting};
-use super::{Finding, quoted};
+use crate::doctor::finding::Finding;
+use crate::doctor::shell::quoted;
+use crate::doctor::stacks::files::Files;
 use crate::text::clean;
 
 const CODE: &str = "remembers";
 
 /// `is_there`: is this file of a program's installed?
-pub fn judge(files: &Files, texts: &[Text], is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
+pub fn check(files: &Files, texts: &[Text], is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
     let asks = |service: &str| files.stack_of(service).is_some();
     let mut findings = Vec::new();
     if is_there("/usr/sbin/saslauthd") && SASL.iter().any(|service| asks(service)) {

@@ -1,8 +1,8 @@
 //! How lines of stacks, and those whom they are for, are called. Pure.
 
+use super::line::{Control, Line};
 use super::model::{Variables, World};
 use super::run::Answer;
-use super::stacks::{Control, Line};
 use crate::text::clean;
 
 /// A line, as people find it.

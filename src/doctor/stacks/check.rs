@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::diagnose::{Circumstances, ills};
-use super::stacks::Files;
-use super::{Finding, Level, fix};
+use super::diagnose::ills;
+use super::files::Files;
+use super::fix;
+use super::problem::Circumstances;
+use crate::doctor::finding::{Finding, Level};
 use crate::rules::Unenrolled;
 
 /// Under which these findings are read.
@@ -14,7 +16,7 @@ pub const ABOUT: &str = "stacks";
 const KEEP_OR_MOVE: &str = "# if that is meant, leave it as it is; else put the line of pam_totp.so before that one";
 
 /// Every stack that reaches us.
-pub fn judge(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
+pub fn check(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
     let stacks = files.naming_us();
     if stacks.is_empty() {
         return vec![if circumstances.enabled {

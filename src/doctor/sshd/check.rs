@@ -1,60 +1,17 @@
 //! Does sshd ask as its stack needs it? Judges what `sshd -T` says, of all logins and of those that a `Match` is for. Pure.
 
-pub mod config;
-mod fix;
-pub mod matches;
-pub mod methods;
-pub mod patterns;
-
-use self::config::{Block, Config, Setting, Texts};
-use self::fix::Wanted;
-use super::diagnose::Shape;
-use super::{Finding, Level, quoted};
+use super::config::{Block, Config, Setting};
+use super::facts::{GSSAPI, HOSTBASED, KEYS, METHODS, PASSWORD, QUESTIONS, Sshd, Told, is, service, value};
+use super::fix::Wanted;
+use super::{fix, methods};
+use crate::doctor::finding::{Finding, Level};
+use crate::doctor::shell::quoted;
+use crate::doctor::stacks::shape::Shape;
 use crate::text::{clean, deceives};
 
 const ABOUT: &str = "sshd";
-const METHODS: &str = "authenticationmethods";
-const QUESTIONS: &str = "kbdinteractiveauthentication";
-const PASSWORD: &str = "passwordauthentication";
-const HOSTBASED: &str = "hostbasedauthentication";
-const GSSAPI: &str = "gssapiauthentication";
-const KEYS: &str = "pubkeyauthentication";
-/// What is judged: blocks that set none of it need no look.
-pub const LOOKED_AT: [&str; 8] = [METHODS, QUESTIONS, PASSWORD, HOSTBASED, GSSAPI, KEYS, "usepam", "pamservicename"];
 /// What is wrong, unless it is meant so.
 const MEANT: &str = "without_code";
-
-/// What was found out about sshd.
-#[derive(Clone, Debug)]
-pub struct Sshd {
-    /// What `sshd -T` printed, or why it did not.
-    pub settings: Result<String, String>,
-    /// sshd_config, and every file that it includes.
-    pub texts: Texts,
-    /// What was found out about each `Match`, in the order of reading.
-    pub blocks: Vec<Told>,
-    /// Has root a factor?
-    pub root_enrolled: bool,
-    /// Is there a key for Kerberos?
-    pub keytab: bool,
-    /// Its unit, which Debian calls ssh.
-    pub unit: &'static str,
-}
-
-/// What holds in a `Match` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
-    /// What `sshd -T -C` printed of a connection that fits it.
-    Settings(String),
-    /// Nobody gets in there, or it sets nothing that is judged.
-    Nobody,
-    /// So many stand before it that it was not asked about.
-    Beyond,
-    /// No connection is known that fits it, and why.
-    NoneFits(String),
-    /// It was not asked, or did not answer, and why.
-    Unread(String),
-}
 
 /// What is wrong with the settings of one kind of login.
 struct Ill {
@@ -69,21 +26,8 @@ fn ill(level: Level, code: &'static str, keys: &'static [&'static str], what: im
     Ill { level, code, what: what.into(), keys }
 }
 
-/// The PAM service that sshd runs under.
-pub fn service(settings: &str) -> &str {
-    value(settings, "pamservicename").unwrap_or("sshd")
-}
-
-fn value<'a>(settings: &'a str, key: &str) -> Option<&'a str> {
-    settings.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')).map(str::trim)
-}
-
-fn is(settings: &str, key: &str, wanted: &str) -> bool {
-    value(settings, key).is_some_and(|value| value.eq_ignore_ascii_case(wanted))
-}
-
 /// Where sshd's stack names us; of other services `shape` tells.
-pub fn judge(sshd: &Sshd, shape: impl Fn(&str) -> Option<Shape>) -> Vec<Finding> {
+pub fn check(sshd: &Sshd, shape: impl Fn(&str) -> Option<Shape>) -> Vec<Finding> {
     let settings = match &sshd.settings {
         Ok(settings) => settings.as_str(),
         Err(_) if shape("sshd").is_none() => return Vec::new(),
@@ -324,6 +268,7 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::config;
     use super::*;
 
     const GOOD: &str =
@@ -344,7 +289,7 @@ mod tests {
 
     fn codes(sshd: &Sshd, shape: Shape) -> Vec<(Level, &'static str)> {
         let of = |service: &str| (service == "sshd").then_some(shape);
-        let bad = judge(sshd, of).into_iter().filter(|finding| finding.level >= Level::Warning);
+        let bad = check(sshd, of).into_iter().filter(|finding| finding.level >= Level::Warning);
         bad.map(|finding| (finding.level, finding.code)).collect()
     }
 
@@ -423,7 +368,7 @@ mod tests {
     fn a_block_that_was_not_judged_is_told_of() {
         let mut sshd = sshd("", "Match Group x\nMatch Version y\nMatch invalid-user\n", &[]);
         sshd.blocks = vec![Told::NoneFits("none".into()), Told::Unread("why".into()), Told::Nobody];
-        let found = judge(&sshd, |_| Some(Shape::Questions));
+        let found = check(&sshd, |_| Some(Shape::Questions));
         let levels: Vec<_> = found.iter().filter(|f| f.code == "match").map(|f| (f.level, f.fix.len())).collect();
         assert_eq!(levels, [(Level::Note, 0), (Level::Warning, 1)]);
         assert!(found.iter().any(|finding| finding.message.contains("/etc/ssh/sshd_config:2, Match Version y: ")));

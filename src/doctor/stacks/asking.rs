@@ -1,10 +1,11 @@
 //! Commands that have a stack ask for a code: as another one does, or in the one field that a program has. Pure.
 
-use super::diagnose::{Shape, shape};
+use super::add::{Wanted, add};
+use super::files::{Files, lines};
 use super::fix::by_hand;
-use super::quoted;
-use super::setup::{Wanted, add};
-use super::stacks::{Files, Kind, Line, lines};
+use super::line::{Kind, Line};
+use super::shape::{Shape, shape};
+use crate::doctor::shell::quoted;
 
 /// Has `service` ask as `asker` does.
 pub fn as_another(files: &Files, service: &str, asker: &str) -> Vec<String> {
@@ -41,7 +42,7 @@ fn asks_plainly(files: &Files, service: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stacks::STACKS;
+    use super::super::files::STACKS;
     use super::*;
 
     fn files(texts: &[(&str, &str)]) -> Files {

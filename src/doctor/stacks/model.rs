@@ -1,9 +1,10 @@
 //! Every login through a stack, in thought: each directory that may know the user, each other proof of who it is, each
 //! condition that may hold or not. Pure.
 
+use super::files::{Files, Step};
+use super::line::{Kind, Line};
 use super::modules::{Role, counts_failures, is_silent, may_be_missing, never_says_yes, not_known, role};
 use super::run::{Answer, Chain, Effect};
-use super::stacks::{Files, Kind, Line, Step};
 
 /// So many combinations of conditions are all tried: ten of them, each one way or the other.
 const ALL: usize = 1024;

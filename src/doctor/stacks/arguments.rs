@@ -1,13 +1,14 @@
 //! Arguments of our lines that the rest of the stack, or the policy, does not go with. Pure.
 
-use super::Level;
-use super::diagnose::{Circumstances, Ill};
+use super::files::Step;
+use super::line::Line;
 use super::modules::{asks_nothing, is_credential, is_password};
-use super::stacks::{Line, Step};
+use super::problem::{Circumstances, Ill};
 use super::trial::Trial;
+use crate::doctor::finding::Level;
 
 /// Each of our lines for `auth`.
-pub fn judge(service: &str, trial: &Trial, circumstances: &Circumstances) -> Vec<Ill> {
+pub fn check(service: &str, trial: &Trial, circumstances: &Circumstances) -> Vec<Ill> {
     let mut ills = Vec::new();
     let lines = trial.stack.steps.iter().enumerate().filter_map(|(at, step)| Some((at, step.line()?)));
     for (at, line) in lines.filter(|(_, line)| line.is_ours()) {

@@ -1,6 +1,7 @@
 //! The disks under keys and records: is there room, and can they be written? Pure.
 
-use super::{Finding, quoted};
+use crate::doctor::finding::Finding;
+use crate::doctor::shell::quoted;
 use crate::text::clean;
 
 const ABOUT: &str = "store";
@@ -26,7 +27,7 @@ pub struct Room {
 }
 
 /// One finding for each file system.
-pub fn judge(rooms: &[Room]) -> Vec<Finding> {
+pub fn check(rooms: &[Room]) -> Vec<Finding> {
     let is_first = |(at, room): &(usize, &Room)| rooms.iter().take(*at).all(|other| other.device != room.device);
     let ours = rooms.iter().enumerate().filter(is_first).map(|(_, room)| room);
     ours.filter_map(|room| if room.read_only { Some(read_only(room)) } else { full(room) }).collect()
@@ -97,7 +98,7 @@ fn in_run(room: &Room) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Level;
+    use crate::doctor::finding::Level;
 
     #[test]
     fn a_disk_without_room_is_a_fault_and_said_once() {
@@ -109,7 +110,7 @@ mod tests {
             files,
             read_only,
         };
-        let judged = |rooms: &[Room]| judge(rooms).iter().map(|f| (f.level, f.code)).collect::<Vec<_>>();
+        let judged = |rooms: &[Room]| check(rooms).iter().map(|f| (f.level, f.code)).collect::<Vec<_>>();
         let plenty = 1 << 30;
         assert_eq!(judged(&[room("/a", 1, plenty, None, false), room("/b", 1, plenty, Some(9), false)]), []);
         assert_eq!(

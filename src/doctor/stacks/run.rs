@@ -1,6 +1,7 @@
 //! What libpam does with a chain when its modules answer so and so. Pure.
 
-use super::stacks::{Action, Line, Step, What};
+use super::files::{Step, What};
+use super::line::{Action, Line};
 
 /// What a module answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -225,7 +226,8 @@ pub fn distance(steps: &[Step], from: usize, to: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stacks::{Files, Kind};
+    use super::super::files::Files;
+    use super::super::line::Kind;
     use super::*;
 
     /// The modules that are reached, where those in `right` succeed, and whether all succeeds.

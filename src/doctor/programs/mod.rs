@@ -1,0 +1,7 @@
+//! Programs that ask PAM, and what they make of its answer.
+
+pub mod elsewhere;
+pub mod one_field;
+pub mod pairs;
+pub mod remember;
+pub mod texts;

@@ -1,0 +1,73 @@
+//! Changes of the files of stacks, or why there are none. Pure.
+
+use std::fmt;
+
+/// A file that changes; `None`: it does not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub path: String,
+    /// As it is.
+    pub before: Option<String>,
+    /// As it is to be.
+    pub after: Option<String>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In this order.
+    pub changes: Vec<Change>,
+    /// What people should know of it.
+    pub notes: Vec<String>,
+}
+
+/// Why nothing is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Nothing there can be asked behind.
+    NoPassword(String),
+    /// It asks already, in another way.
+    OtherShape(String),
+    /// Somebody would be worse off.
+    Harm(String),
+    /// The stack would not work, in this words.
+    Faulty(String),
+    /// It was written by hand.
+    ByHand(String),
+    /// No such stack.
+    NoStack(String),
+    /// `--key` is for sshd.
+    NotSshd(String),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPassword(service) => write!(
+                f,
+                "{service}: no line of its stack checks a password that a code could be asked behind: write the lines \
+                 by hand, see pam_totp(8)"
+            ),
+            Self::OtherShape(service) => {
+                write!(f, "{service} asks for codes already, in another way: first `pam-totp stack remove {service}`")
+            }
+            Self::Harm(what) => write!(
+                f,
+                "by this change somebody would be worse off: {what}. Write the lines by hand, see pam_totp(8)"
+            ),
+            Self::Faulty(what) => write!(
+                f,
+                "with this change the stack would not work as it should: {what}. Write the lines by hand, see \
+                 pam_totp(8)"
+            ),
+            Self::ByHand(service) => write!(
+                f,
+                "{service}: its lines were written by hand, and what stood in their place is not known: take them out \
+                 in an editor"
+            ),
+            Self::NoStack(service) => write!(f, "{service}: there is no such PAM stack"),
+            Self::NotSshd(service) => write!(f, "{service}: --key is for sshd, which alone has seen a key"),
+        }
+    }
+}
