@@ -1,4 +1,6 @@
 # make             the module and the programs
+# make quick       what to run after each edit: formats, lints, the tests of the library and of the pure files (no root;
+#                  under a minute once it is built)
 # make check       installs what is missing, formats, lints, explores the model, builds, runs every test (as root: they
 #                  start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
@@ -33,7 +35,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # No noise between what a check or a demo says.
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all check demo torture install uninstall ready-as-root
+.PHONY: all quick check demo torture install uninstall ready-as-root
 all: $(MODULE) $(PROGRAM) $(DAEMON)
 
 # Before anything else, so that nobody waits for packages to hear that Rust is missing.
@@ -89,6 +91,13 @@ check: ready-as-root
 	cargo run --quiet --locked --release $(MODEL) -- short
 	@$(MAKE) all
 	cargo test --locked --no-fail-fast
+
+# In the profile of mutation testing: what does not change is optimized, what does is built at once.
+quick:
+	@scripts/ready
+	cargo fmt --check
+	cargo clippy --locked --all-targets --all-features -- -D warnings
+	cargo test --quiet --locked --profile mutants --no-default-features --features module --lib --test pure
 
 demo: ready-as-root
 	@scripts/need $(DEMO_NEEDS)
