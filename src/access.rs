@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use crate::account::Account;
 use crate::enrollment::Place;
 use crate::policy::Policy;
 use crate::secret::Secret;
+use crate::system::account::Account;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,13 +12,13 @@ use std::ops::RangeInclusive;
 use subtle::Choice;
 
 use crate::backup::{self, BackupCodes, Form, Stretched};
-use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
 use crate::healing::{counts_from, reach};
 use crate::otp::{hotp, step};
 use crate::secret::{Answer, Codes};
 use crate::source::Source;
 use crate::state::{BackupState, DeviceState, MAX_DRIFT, Record, Since};
+use crate::system::clock;
 use crate::throttle::{self, Buckets, Limits};
 use crate::trust;
 

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::clock;
+use crate::system::clock;
 
 /// Characters of a code without its hyphens.
 const LETTERS: usize = 16;

@@ -6,10 +6,7 @@ use nix::errno::Errno;
 use nix::unistd::Uid;
 
 use crate::access::{self, Caller, Deed, Subject};
-use crate::account::{self, Account};
 use crate::backup::{BackupCodes, USUAL_CODES};
-use crate::clock;
-use crate::disk;
 use crate::door::{DoorError, client};
 use crate::enrollment::Place;
 use crate::manage::{self, By, Change, Codes, ManageError, Pending, Proof};
@@ -23,6 +20,9 @@ use crate::secret::Answer;
 use crate::state::Proving;
 use crate::status::Status;
 use crate::store::{self, Store, StoreError, spool};
+use crate::system::account::{self, Account};
+use crate::system::clock;
+use crate::system::disk;
 use crate::verify::{self, Verdict};
 
 /// What a login needs.

@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
 use crate::state::{BackupState, Barred, Came, DeviceState, How, MAX_BARRED, MAX_DRIFT, Record};
+use crate::system::clock;
 
 /// Brings a record up to an enrollment: a device without its line, or all of them where the state was lost, is
 /// put beyond every code that may have been used. Never a lock-out, never a replay. Returns whether it had to. By a clock

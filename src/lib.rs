@@ -31,12 +31,9 @@
 macro_rules! panic_here {
     ($layer:literal) => {
         #[cfg(forced_panic)]
-        crate::forced_panic::at($layer);
+        crate::system::forced_panic::at($layer);
     };
 }
-
-#[cfg(forced_panic)]
-pub mod forced_panic;
 
 #[cfg(feature = "module")]
 pub mod pam;
@@ -77,15 +74,9 @@ pub mod uri;
 pub mod words;
 pub mod wrap;
 
-pub mod account;
-pub mod beat;
-pub mod clock;
-pub mod disk;
-pub mod hostname;
-pub mod interfaces;
-pub mod memory;
-pub mod random;
 pub mod store;
+
+pub mod system;
 
 /// Of this package: the module and the programs of one installation have the same.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

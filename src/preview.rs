@@ -1,13 +1,13 @@
 //! Before the prompt: is this user asked for a code?
 
-use crate::account::{self, Account};
-use crate::clock;
-use crate::interfaces;
 use crate::policy::Policy;
 use crate::rules::Unenrolled;
 use crate::rules::{self, By, Facts, Ruling};
 use crate::source::{Source, is_remote};
 use crate::store::{Store, StoreError};
+use crate::system::account::{self, Account};
+use crate::system::clock;
+use crate::system::interfaces;
 use crate::trust::Memory;
 
 /// What is known of a login before the prompt.

@@ -7,7 +7,7 @@ use std::fmt;
 use qrcode::{Color, EcLevel, QrCode};
 use zeroize::Zeroizing;
 
-use crate::memory;
+use crate::system::memory;
 
 mod page;
 #[cfg(feature = "cli")]

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::account::Account;
 use crate::backup::{TEMPORARY_BITS, Temporary};
 use crate::enrollment::{Enrollment, Kind};
 use crate::state::{LaneKey, Proving, Record, Since};
 use crate::store::{Store, StoreError};
+use crate::system::account::Account;
 use crate::throttle::{self, Level, Limits};
 
 /// A user's enrollment from outside.

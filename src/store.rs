@@ -18,12 +18,12 @@ use nix::fcntl::{Flock, OFlag};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::lstat;
 
-use crate::account::Account;
-use crate::clock;
-use crate::disk;
 use crate::door::DoorError;
 use crate::enrollment::{Broken, Enrollment};
 use crate::state::{self, Found, Place, Record, Writing};
+use crate::system::account::Account;
+use crate::system::clock;
+use crate::system::disk;
 use crate::text::clean;
 
 use files::{

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
-use crate::account::Account;
 use crate::source::{Network, Source};
 use crate::state::{LaneKey, MAX_TRUSTS, Record, Trust};
+use crate::system::account::Account;
 
 /// One user at one address, under the policy's hours.
 #[derive(Clone, Debug, PartialEq, Eq)]

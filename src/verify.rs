@@ -1,10 +1,8 @@
 //! The transaction of a login: lock, read, write the guess as a wrong one, judge, write the outcome, sync, and only then
 //! answer.
 
-use crate::account::Account;
 use crate::attempt::{self, Attempt, Charge, Decision, Due, Outcome};
 use crate::backup::{BackupShaped, Stretched};
-use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
 use crate::healing;
 use crate::otp::{Algorithm, Digits};
@@ -13,6 +11,8 @@ use crate::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::source::Source;
 use crate::state::Record;
 use crate::store::{Locked, Store, StoreError};
+use crate::system::account::Account;
+use crate::system::clock;
 use crate::throttle;
 use crate::trust::Memory;
 

@@ -18,12 +18,12 @@ use super::DoorError;
 use super::message::{MAX, Malformed};
 use super::wire::{Ask, NewDevice, Reply, Request};
 use crate::access::Denied;
-use crate::account::Account;
 use crate::manage::{Change, Codes, ManageError, Proof};
 use crate::otp::Digits;
 use crate::preview::Login;
 use crate::secret::Answer;
 use crate::status::Status;
+use crate::system::account::Account;
 use crate::verify::Verdict;
 
 /// Anybody's.

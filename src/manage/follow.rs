@@ -3,12 +3,12 @@
 use super::devices::named_mut;
 use super::{By, Codes, ManageError, Transaction};
 use crate::attempt;
-use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
 use crate::healing;
 use crate::resync::{self, Shown};
 use crate::secret::Answer;
 use crate::state::{DeviceState, LaneKey, Record};
+use crate::system::clock;
 use crate::throttle::Buckets;
 
 impl Transaction<'_> {

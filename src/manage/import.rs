@@ -1,15 +1,15 @@
 //! Stores what somebody brought along from another module: his keys, the codes that he used there, his scratch codes.
 
-use crate::account::Account;
 use crate::backup::{self, BackupCodes, BackupShaped, Form, Stretched};
-use crate::clock;
 use crate::enrollment::{Device, Enrollment, Kind};
 use crate::healing;
 use crate::import::{Found, Token};
 use crate::policy::Policy;
-use crate::random;
 use crate::state::{BackupState, DeviceState, Record};
 use crate::store::{Locked, Store, StoreError};
+use crate::system::account::Account;
+use crate::system::clock;
+use crate::system::random;
 
 use super::{ManageError, device_id};
 

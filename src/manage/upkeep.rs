@@ -2,14 +2,14 @@
 //! backup codes that its first login has shown.
 
 use super::ManageError;
-use crate::account::Account;
 use crate::backup::BackupCodes;
-use crate::clock;
 use crate::enrollment::Enrollment;
 use crate::healing::{self, BroughtBack};
 use crate::policy::Policy;
 use crate::state::{BackupState, Came, How, Proving, Record};
 use crate::store::{Locked, Store, StoreError};
+use crate::system::account::Account;
+use crate::system::clock;
 use crate::throttle;
 
 /// Takes the enrollment off; works when the account is gone and when the file is unusable.

@@ -6,15 +6,15 @@
 use crate::text;
 use zeroize::Zeroizing;
 
-use crate::account::Account;
 use crate::backup::BackupShaped;
-use crate::clock;
 use crate::desk::Desk;
 use crate::enrollment::Device;
-use crate::hostname::hostname;
 use crate::manage::{self, Codes, ManageError, Pending};
 use crate::notify::Event;
 use crate::qr::{self, QrError, Size, Style};
+use crate::system::account::Account;
+use crate::system::clock;
+use crate::system::hostname::hostname;
 use crate::uri;
 use crate::words::{self, enrolling as say};
 

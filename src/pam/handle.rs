@@ -14,11 +14,11 @@ use pam::module::PamHandle;
 
 use super::application::{Application, ConversationFailed, Items, Level, Tone};
 use super::ffi;
-use crate::beat;
-use crate::hostname;
 use crate::manage::Pending;
 use crate::secret::Answer;
 use crate::source::Process;
+use crate::system::beat;
+use crate::system::hostname;
 
 /// The kind of device that /dev/null is, which is what daemons have instead of a terminal.
 const MEMORY: u32 = 1;

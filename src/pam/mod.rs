@@ -18,8 +18,8 @@ use pam::pam_hooks;
 use zeroize::Zeroize;
 
 use crate::desk::Front;
-use crate::memory;
 use crate::options::Options;
+use crate::system::memory;
 use application::Exit;
 use handle::PamApplication;
 

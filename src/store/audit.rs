@@ -7,10 +7,10 @@ use nix::fcntl::OFlag;
 
 use super::files::{Writers, born, check_directories, check_directory, io_error, open_checked};
 use super::{RUN, Store, StoreError, read_slots, user_name};
-use crate::clock;
-use crate::disk;
 use crate::healing;
 use crate::state::{Found, How, Proving, Record, Slot};
+use crate::system::clock;
+use crate::system::disk;
 
 /// What is not as it was left.
 #[derive(Clone, Debug, PartialEq, Eq)]

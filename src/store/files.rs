@@ -16,7 +16,7 @@ use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
 use zeroize::Zeroizing;
 
 use super::StoreError;
-use crate::{disk, memory};
+use crate::system::{disk, memory};
 
 /// No file of ours is longer.
 pub(super) const MAX_FILE: u64 = 64 * 1024;

@@ -9,7 +9,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use super::StoreError;
 use super::files::{Writers, check_directories, create, io_error, read_checked, unlink};
-use crate::{clock, random};
+use crate::system::{clock, random};
 
 /// Made by the installation, like all folders.
 pub const SPOOL: &str = "/var/spool/pam_totp";

@@ -20,7 +20,7 @@ use crate::support::door::Door;
 use crate::support::program::{object, program};
 use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE};
 use crate::support::system::{KEY, System, throw_away};
-use pam_totp::clock::now;
+use pam_totp::system::clock::now;
 use serde_json::Value;
 use std::fs;
 use std::io::Read;

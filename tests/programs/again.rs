@@ -133,7 +133,7 @@ fn under_a_flood_sudo_asks_for_a_third_code() {
     throw_away(|system| {
         sudo::prepare(system);
         let alice = guessed_at(system, "alice");
-        lanes::flooded("alice", pam_totp::clock::now() + 600);
+        lanes::flooded("alice", pam_totp::system::clock::now() + 600);
         let mut command = alice.command("/usr/bin/sudo");
         command.args(["id", "-un"]);
         let mut terminal = Terminal::run(command);

@@ -3,7 +3,6 @@
 
 use std::ffi::CStr;
 
-use pam_totp::account::Account;
 use pam_totp::attempt::{Outcome, Via};
 use pam_totp::manage::ManageError;
 use pam_totp::options::Options;
@@ -15,6 +14,7 @@ use pam_totp::secret::Answer;
 use pam_totp::source::Source;
 use pam_totp::state::Since;
 use pam_totp::store::StoreError;
+use pam_totp::system::account::Account;
 use pam_totp::verify::Verdict;
 
 use crate::pure::invariants::script::{

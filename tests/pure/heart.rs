@@ -7,13 +7,13 @@ use proptest::prelude::*;
 
 use pam_totp::attempt::{self, Attempt, Charge, Decision, Outcome, Via};
 use pam_totp::backup::{BackupCodes, BackupShaped, Form, Stretched};
-use pam_totp::clock::BUILT;
 use pam_totp::enrollment::{Device, Enrollment, Kind};
 use pam_totp::healing;
 use pam_totp::otp::{Algorithm, Digits, hotp};
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::Source;
 use pam_totp::state::{BackupState, DeviceState, LaneKey, Record};
+use pam_totp::system::clock::BUILT;
 use pam_totp::throttle::{self, Limits};
 
 mod backup;

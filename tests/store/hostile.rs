@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use pam_totp::account::{self, Account};
 use pam_totp::attempt::Outcome;
-use pam_totp::clock;
 use pam_totp::desk::{Desk, Local};
 use pam_totp::enrollment::{Device, Kind};
 use pam_totp::manage::{self, By, Change, ManageError, Proof};
@@ -24,6 +22,8 @@ use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::Source;
 use pam_totp::state::Record;
 use pam_totp::store::{Store, StoreError};
+use pam_totp::system::account::{self, Account};
+use pam_totp::system::clock;
 use pam_totp::verify::{self, Verdict};
 
 mod files;

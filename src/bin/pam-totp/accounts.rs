@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use pam_totp::account::{self, Account, Entry, Group, Unavailable};
-use pam_totp::disk;
+use pam_totp::system::account::{self, Account, Entry, Group, Unavailable};
+use pam_totp::system::disk;
 use pam_totp::text::clean;
 
 use crate::people::unavailable;

@@ -7,10 +7,7 @@ mod server;
 use std::path::Path;
 
 use nix::unistd::Uid;
-use pam_totp::account;
-use pam_totp::clock::{self, now};
 use pam_totp::desk::{Desk, Local};
-use pam_totp::disk::{self, NotRead};
 use pam_totp::doctor;
 use pam_totp::doctor::finding::{Finding, Level};
 use pam_totp::doctor::programs::{elsewhere, one_field, pairs, remember};
@@ -25,6 +22,9 @@ use pam_totp::healing;
 use pam_totp::policy::PATH;
 use pam_totp::store::audit::{Flaw, FlawKind, audit};
 use pam_totp::store::{Store, StoreError, read_policy};
+use pam_totp::system::account;
+use pam_totp::system::clock::{self, now};
+use pam_totp::system::disk::{self, NotRead};
 use pam_totp::text::{clean, counted};
 use serde_json::{Value, json};
 

@@ -2,10 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use pam_totp::enrollment::{Device, Kind, MAX_COUNTER, PERIODS, valid_device_name};
+use pam_totp::manage;
 use pam_totp::otp::{Algorithm, Digits};
 use pam_totp::secret::{GENERATED_BYTES, Secret};
+use pam_totp::system::{clock, random};
 use pam_totp::uri::parse::Parsed;
-use pam_totp::{clock, manage, random};
 
 use crate::report::{Failure, tell};
 

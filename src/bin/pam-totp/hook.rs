@@ -11,12 +11,12 @@ use std::{fs, thread};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use pam_totp::clock::now;
-use pam_totp::disk;
 use pam_totp::doctor::finding::Finding;
 use pam_totp::doctor::shell::quoted;
 use pam_totp::notify::Event;
 use pam_totp::policy::Policy;
+use pam_totp::system::clock::now;
+use pam_totp::system::disk;
 use pam_totp::text::clean;
 
 use crate::log;

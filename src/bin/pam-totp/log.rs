@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock};
 
 use nix::unistd::Uid;
-use pam_totp::account;
+use pam_totp::system::account;
 use pam_totp::text::clean;
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 

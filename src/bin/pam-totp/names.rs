@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use pam_totp::account;
 use pam_totp::doctor::finding::Finding;
 use pam_totp::doctor::names::{Looked, Lookups, check};
 use pam_totp::policy::Policy;
+use pam_totp::system::account;
 
 use crate::accounts::{self, Accounts};
 use crate::{hook, stacks};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use pam_totp::account::{self, Unavailable};
-use pam_totp::disk;
 use pam_totp::doctor::shell::quoted;
 use pam_totp::store::{Store, StoreError};
+use pam_totp::system::account::{self, Unavailable};
+use pam_totp::system::disk;
 use pam_totp::text::clean;
 
 use crate::accounts::{self, Accounts, named};

@@ -12,8 +12,8 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
-use pam_totp::disk;
 use pam_totp::qr::{self, QrError, Style, picture};
+use pam_totp::system::disk;
 use zeroize::Zeroizing;
 
 use crate::report::Failure;

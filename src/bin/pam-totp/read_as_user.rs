@@ -16,7 +16,7 @@ use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag, fstat, lstat};
 use nix::unistd::{Gid, Uid, getegid, geteuid, getgid, getuid, initgroups, setgid, setuid};
-use pam_totp::account::Account;
+use pam_totp::system::account::Account;
 use zeroize::Zeroizing;
 
 /// No such file is longer; theirs end at 1 KiB.

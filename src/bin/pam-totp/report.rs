@@ -109,7 +109,7 @@ impl Failure {
     /// No such account.
     pub fn no_such_user(name: &str) -> Self {
         let mut message = format!("there is no user {}", shown(name));
-        if pam_totp::disk::is_entered() {
+        if pam_totp::system::disk::is_entered() {
             message += " in that disk's /etc/passwd, and accounts of a directory are not known there: \
                         `list`, `status`, `unlock` and `remove` work on all who are enrolled";
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nix::unistd::Uid;
-use pam_totp::disk::{self, NotEntered};
+use pam_totp::system::disk::{self, NotEntered};
 use pam_totp::text::clean;
 
 use crate::log;

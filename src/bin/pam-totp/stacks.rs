@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pam_totp::disk::{self, NotRead};
 use pam_totp::doctor::stacks::files::{Files, STACKS};
+use pam_totp::system::disk::{self, NotRead};
 
 /// In the order in which libpam takes the first one that is there; the last two are what a distribution keeps out of /etc.
 const FOLDERS: [&str; 3] = [STACKS, "/usr/lib/pam.d", "/usr/etc/pam.d"];

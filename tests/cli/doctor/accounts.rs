@@ -4,7 +4,7 @@ use super::{findings, in_order, of_level, paste, shell, text};
 use crate::support::program::{object, program};
 use crate::support::strace::{strace, trace};
 use crate::support::system::{System, throw_away};
-use pam_totp::clock::now;
+use pam_totp::system::clock::now;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

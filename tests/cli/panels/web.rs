@@ -4,7 +4,7 @@ use super::{LOGIN, block};
 use crate::support::lanes;
 use crate::support::program::object;
 use crate::support::system::{PASSWORD, System, User, throw_away};
-use pam_totp::clock::now;
+use pam_totp::system::clock::now;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;

@@ -1,13 +1,13 @@
 //! Enrollment at login: shown and proved in `auth`, stored in `account`.
 
 use nix::errno::Errno;
-use pam_totp::clock::now;
-use pam_totp::hostname::hostname;
 use pam_totp::manage::Pending;
 use pam_totp::otp::{Algorithm, hotp, step};
 use pam_totp::pam::enrolling::store;
 use pam_totp::secret::Secret;
 use pam_totp::state::Proving;
+use pam_totp::system::clock::now;
+use pam_totp::system::hostname::hostname;
 
 use super::*;
 use crate::pure::invariants::script::BACKUP_CODES;

@@ -2,8 +2,8 @@
 //! no policy and no number of right codes changes.
 
 use super::*;
-use pam_totp::clock;
 use pam_totp::state::{self, Class, ClassKey, Found, Lane};
+use pam_totp::system::clock;
 use pam_totp::throttle::{Buckets, Level, ROW};
 
 const HOUR: u64 = 3_600;

@@ -216,7 +216,7 @@ fn typed_back(pieces: &mut Pieces<'_>) -> Option<Vec<u8>> {
 fn phone(screen: &str) -> String {
     let Some(key) = screen.lines().rev().find_map(|line| line.strip_prefix("Key:     ")) else { return String::new() };
     let key = Secret::from_base32(key).expect("base32");
-    let code = hotp(key.as_bytes(), step(pam_totp::clock::now(), 30), Algorithm::Sha1, Digits::SIX);
+    let code = hotp(key.as_bytes(), step(pam_totp::system::clock::now(), 30), Algorithm::Sha1, Digits::SIX);
     String::from_utf8(code.as_bytes().to_vec()).expect("digits")
 }
 

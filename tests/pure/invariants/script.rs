@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use pam_totp::account::Account;
 use pam_totp::attempt::{Outcome, Via};
 use pam_totp::backup::{BackupCodes, Form};
 use pam_totp::desk::Desk;
@@ -16,6 +15,7 @@ use pam_totp::secret::Answer;
 use pam_totp::source::{Process, Source};
 use pam_totp::state::Proving;
 use pam_totp::store::StoreError;
+use pam_totp::system::account::Account;
 use pam_totp::verify::Verdict;
 
 pub const NOW: u64 = 1_800_000_000;

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use pam_totp::attempt::{self, Attempt, Outcome, Via};
-use pam_totp::clock;
 use pam_totp::enrollment::{Device, Enrollment, Kind};
 use pam_totp::healing;
 use pam_totp::otp::{Algorithm, Digits, hotp};
@@ -13,6 +12,7 @@ use pam_totp::resync::{Shown, resync};
 use pam_totp::secret::{Answer, Secret};
 use pam_totp::source::Source;
 use pam_totp::state::{DeviceState, Record};
+use pam_totp::system::clock;
 use pam_totp::throttle::Limits;
 
 use super::pieces::Pieces;

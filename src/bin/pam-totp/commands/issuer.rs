@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::desk::Desk;
-use pam_totp::hostname::hostname;
+use pam_totp::system::hostname::hostname;
 
 use crate::backend::desk;
 use crate::hook;

@@ -2,8 +2,8 @@
 
 use nix::unistd::Uid;
 use pam_totp::desk::{Desk, Local};
-use pam_totp::disk;
 use pam_totp::store::spool;
+use pam_totp::system::disk;
 
 use crate::hook;
 use crate::log::log;

@@ -6,8 +6,8 @@ use std::path::Path;
 use clap::Args;
 use pam_totp::access::Deed;
 use pam_totp::desk::{Front, Local};
-use pam_totp::disk;
 use pam_totp::manage::{self, Change};
+use pam_totp::system::disk;
 use pam_totp::text::{clean, counted, shown};
 use serde_json::{Map, json};
 

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::access::Deed;
-use pam_totp::account::Account;
 use pam_totp::desk::Front;
 use pam_totp::enrollment::Device;
 use pam_totp::manage::{Change, Codes, Proof};
 use pam_totp::secret::{KeyError, Secret};
+use pam_totp::system::account::Account;
 use pam_totp::uri::parse::parse;
 
 use crate::backend::front;

@@ -13,8 +13,9 @@ use pam_totp::doctor::stacks::files::Files;
 use pam_totp::doctor::stacks::plan::{self, Change, Plan};
 use pam_totp::doctor::stacks::remove;
 use pam_totp::doctor::stacks::shape::Shape;
+use pam_totp::store;
+use pam_totp::system::disk;
 use pam_totp::text::clean;
-use pam_totp::{disk, store};
 use serde_json::{Value, json};
 
 use crate::backend::desk_anyway;

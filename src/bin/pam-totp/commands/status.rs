@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::account;
 use pam_totp::desk::{Desk, Front};
-use pam_totp::hostname::hostname;
+use pam_totp::system::account;
+use pam_totp::system::hostname::hostname;
 
 use crate::backend::front_anyway;
 use crate::people::whom;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use nix::unistd::{Uid, ttyname};
-use pam_totp::account;
+use pam_totp::system::account;
 use pam_totp::text::{clean, deceives};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;

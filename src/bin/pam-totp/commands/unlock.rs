@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::clock::now;
 use pam_totp::desk::Desk;
 use pam_totp::manage::{self, Unlocked};
+use pam_totp::system::clock::now;
 use pam_totp::text::{clean, shown};
 use pam_totp::words;
 

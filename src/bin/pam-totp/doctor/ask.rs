@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pam_totp::disk;
+use pam_totp::system::disk;
 
 /// For each program.
 const BOUND: Duration = Duration::from_secs(5);

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Uid;
-use pam_totp::account;
-use pam_totp::disk;
 use pam_totp::doctor::clock::Clock;
 use pam_totp::doctor::disk::Room;
 use pam_totp::doctor::door::{Daemon, Door, Socket};
@@ -21,6 +19,8 @@ use pam_totp::doctor::stacks::services::{LOCKERS, Locker};
 use pam_totp::doctor::sudo::Sudo;
 use pam_totp::door::client;
 use pam_totp::policy::Policy;
+use pam_totp::system::account;
+use pam_totp::system::disk;
 
 use super::ask::ask;
 

@@ -7,12 +7,12 @@ use std::fs;
 use std::path::Path;
 
 use nix::unistd::{Gid, Group, getgrouplist};
-use pam_totp::account;
-use pam_totp::disk;
 use pam_totp::doctor::sshd::config::{Config, MAIN, Texts};
 use pam_totp::doctor::sshd::facts::{LOOKED_AT, Sshd, Told};
 use pam_totp::doctor::sshd::matches::{Fit, MOST, People, connection};
 use pam_totp::doctor::sshd::patterns::part_fits;
+use pam_totp::system::account;
+use pam_totp::system::disk;
 
 use super::super::accounts::Accounts;
 use super::ask::ask;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use nix::errno::Errno;
 use pam_totp::desk::PolicyFault;
-use pam_totp::disk::{self, NotRead};
 use pam_totp::policy::Policy;
 use pam_totp::store;
+use pam_totp::system::disk::{self, NotRead};
 
 use crate::policy_file::path;
 use crate::report::{Failure, NO, Report};

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use clap::Args;
 use nix::errno::Errno;
-use pam_totp::account::{self, Account};
 use pam_totp::doctor::stacks::files::Files;
 use pam_totp::doctor::stacks::predict::{Decision, Due, Person, Verdict, verdict};
 use pam_totp::preview::{Login, Preview, Reason, Standing};
 use pam_totp::rules::{By, Ruling};
 use pam_totp::store::StoreError;
+use pam_totp::system::account::{self, Account};
 use pam_totp::text::clean;
 
 use crate::backend::desk;

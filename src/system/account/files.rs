@@ -4,7 +4,7 @@
 //! that disk into this process, which is root here, and the modules that are loaded already know this host's accounts.
 
 use super::{Account, Entry, Group, Unavailable};
-use crate::disk;
+use crate::system::disk;
 
 /// Every account.
 pub fn entries() -> Result<Vec<Entry>, Unavailable> {

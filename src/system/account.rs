@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::unistd::{self, Gid, Uid, User, getgrouplist};
 
-use crate::{disk, memory};
+use crate::system::{disk, memory};
 pub use files::{entries as in_files, entry};
 
 /// An account of this host.

@@ -1,6 +1,7 @@
 //! This host's own name: the issuer that apps show where the policy names none.
 
-use crate::{disk, text};
+use crate::system::disk;
+use crate::text;
 
 /// `None` where there is none, or one that no app could show. That of another system's disk stands in its own file.
 pub fn hostname() -> Option<String> {
