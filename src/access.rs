@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use crate::enrollment::Place;
+use crate::factor::enrollment::Place;
+use crate::factor::secret::Secret;
 use crate::policy::Policy;
-use crate::secret::Secret;
 use crate::system::account::Account;
 
 /// What is asked for.

@@ -49,34 +49,23 @@ pub mod preview;
 pub mod status;
 pub mod verify;
 
-pub mod attempt;
-pub mod healing;
-pub mod resync;
-pub mod throttle;
-
-pub mod backup;
 pub mod date;
-pub mod enrollment;
 #[cfg(feature = "cli")]
 pub mod import;
 pub mod notify;
 pub mod options;
-pub mod otp;
 pub mod policy;
 pub mod qr;
 pub mod rules;
-pub mod secret;
-pub mod source;
-pub mod state;
 pub mod text;
-pub mod trust;
-pub mod uri;
 pub mod words;
 pub mod wrap;
 
 pub mod store;
 
 pub mod system;
+
+pub mod factor;
 
 /// Of this package: the module and the programs of one installation have the same.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use toml::value::Datetime;
 
 use crate::date::Utc;
+use crate::factor::throttle::Limits;
 use crate::rules::{Rule, Rules, Unenrolled};
 use crate::text::plain;
 use crate::text::position;
 use crate::text::valid_label;
-use crate::throttle::Limits;
 
 /// Where the policy is; absent means its defaults.
 pub const PATH: &str = "/etc/security/pam_totp.toml";

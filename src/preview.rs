@@ -1,14 +1,14 @@
 //! Before the prompt: is this user asked for a code?
 
+use crate::factor::remember::Memory;
+use crate::factor::source::{Source, is_remote};
 use crate::policy::Policy;
 use crate::rules::Unenrolled;
 use crate::rules::{self, By, Facts, Ruling};
-use crate::source::{Source, is_remote};
 use crate::store::{Store, StoreError};
 use crate::system::account::{self, Account};
 use crate::system::clock;
 use crate::system::interfaces;
-use crate::trust::Memory;
 
 /// What is known of a login before the prompt.
 #[derive(Clone, Copy, Debug)]

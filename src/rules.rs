@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use crate::source::{Source, is_remote, literal};
+use crate::factor::source::{Source, is_remote, literal};
 
 /// `[[require]]` and `[[exempt]]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use crate::backup::{TEMPORARY_BITS, Temporary};
-use crate::enrollment::{Enrollment, Kind};
-use crate::state::{LaneKey, Proving, Record, Since};
+use crate::factor::backup::{TEMPORARY_BITS, Temporary};
+use crate::factor::enrollment::{Enrollment, Kind};
+use crate::factor::record::{LaneKey, Proving, Record, Since};
+use crate::factor::throttle::{self, Level, Limits};
 use crate::store::{Store, StoreError};
 use crate::system::account::Account;
-use crate::throttle::{self, Level, Limits};
 
 /// A user's enrollment from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

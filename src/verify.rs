@@ -1,20 +1,20 @@
 //! The transaction of a login: lock, read, write the guess as a wrong one, judge, write the outcome, sync, and only then
 //! answer.
 
-use crate::attempt::{self, Attempt, Charge, Decision, Due, Outcome};
-use crate::backup::{BackupShaped, Stretched};
-use crate::enrollment::{Device, Enrollment, Kind};
-use crate::healing;
-use crate::otp::{Algorithm, Digits};
+use crate::factor::attempt::{self, Attempt, Charge, Decision, Due, Outcome};
+use crate::factor::backup::{BackupShaped, Stretched};
+use crate::factor::enrollment::{Device, Enrollment, Kind};
+use crate::factor::healing;
+use crate::factor::otp::{Algorithm, Digits};
+use crate::factor::record::Record;
+use crate::factor::remember::Memory;
+use crate::factor::secret::{Answer, GENERATED_BYTES, Secret};
+use crate::factor::source::Source;
+use crate::factor::throttle;
 use crate::policy::Policy;
-use crate::secret::{Answer, GENERATED_BYTES, Secret};
-use crate::source::Source;
-use crate::state::Record;
 use crate::store::{Locked, Store, StoreError};
 use crate::system::account::Account;
 use crate::system::clock;
-use crate::throttle;
-use crate::trust::Memory;
 
 /// What came of an answer, and what the log should know beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]

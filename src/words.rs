@@ -1,10 +1,10 @@
 //! Every sentence that a user or a log gets. Pure.
 
-use crate::attempt::{Outcome, Via};
 use crate::date::Utc;
+use crate::factor::attempt::{Outcome, Via};
+use crate::factor::record::{LaneKey, Proving, Since};
+use crate::factor::source::Source;
 use crate::preview::Reason;
-use crate::source::Source;
-use crate::state::{LaneKey, Proving, Since};
 use crate::text::{clean, clocks_differ, counted, duration, moment};
 use crate::verify::Verdict;
 

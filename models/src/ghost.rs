@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use pam_totp::state::{ClassKey, LaneKey, Record};
-use pam_totp::throttle::class_every;
+use pam_totp::factor::record::{ClassKey, LaneKey, Record};
+use pam_totp::factor::throttle::class_every;
 
 use crate::keys::{BACKUP, Factor, PERIOD, Phone, Typed};
 use crate::mutation::Exception;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pam_totp::state::{self, BackupState, DeviceState, FILE, Found, Place, Record, SLOT, Writing};
+use pam_totp::factor::record::{self, BackupState, DeviceState, FILE, Found, Place, Record, SLOT, Writing};
 
 use crate::keys::{Factor, Phone};
 
@@ -77,9 +77,9 @@ fn remains(old: &Bytes, new: &Bytes) -> Vec<Bytes> {
         for (first, second) in [(&after, &before), (&before, &after)] {
             let mixed: Vec<u8> = first[..cut].iter().chain(&second[cut..]).copied().collect();
             // A mixture that is read as one of the two is that one; only the code itself knows.
-            match state::read(&mixed) {
+            match record::read(&mixed) {
                 Found::Nothing => {}
-                found if found == state::read(&before) || found == state::read(&after) => {}
+                found if found == record::read(&before) || found == record::read(&after) => {}
                 _ => all.push(trimmed(&mixed)),
             }
         }
@@ -127,7 +127,7 @@ impl File {
     pub fn read(&self) -> Found {
         let mut bytes = Vec::with_capacity(FILE);
         self.slots.iter().for_each(|slot| bytes.extend(padded(&slot.cached)));
-        state::read(&bytes)
+        record::read(&bytes)
     }
 
     /// Is there anything that fdatasync would write? Within the two minutes of `store::WRITTEN_BACK` there may be; where

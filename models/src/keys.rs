@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 
-use pam_totp::backup::{BackupCodes, BackupShaped, Stretched, random_bytes};
-use pam_totp::enrollment::{Device, Enrollment};
+use pam_totp::factor::backup::{BackupCodes, BackupShaped, Stretched, random_bytes};
+use pam_totp::factor::enrollment::{Device, Enrollment};
 use pam_totp::manage::device_of;
-use pam_totp::otp::hotp;
-use pam_totp::secret::{Answer, Secret};
+use pam_totp::factor::otp::hotp;
+use pam_totp::factor::secret::{Answer, Secret};
 
 /// The step at which every run begins; the clock of the model counts steps.
 pub const BEGIN: u64 = 60_000_000;

@@ -1,8 +1,8 @@
 //! What could be wrong with the design or the code, each a way that somebody has gone. The checker must find every one.
 
-use pam_totp::attempt::{self, Attempt, Charge};
-use pam_totp::state::{Record, SLOT, Writing};
-use pam_totp::throttle::Limits;
+use pam_totp::factor::attempt::{self, Attempt, Charge};
+use pam_totp::factor::record::{Record, SLOT, Writing};
+use pam_totp::factor::throttle::Limits;
 
 use crate::keys::{PERIOD, Phone, Typed, WINDOW};
 use crate::program::{Said, Verdict};

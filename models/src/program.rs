@@ -7,11 +7,11 @@ mod login;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use pam_totp::enrollment::Enrollment;
-use pam_totp::healing;
-use pam_totp::source::Source;
-use pam_totp::state::{self, Found, Record};
-use pam_totp::throttle::Limits;
+use pam_totp::factor::enrollment::Enrollment;
+use pam_totp::factor::healing;
+use pam_totp::factor::source::Source;
+use pam_totp::factor::record::{self, Found, Record};
+use pam_totp::factor::throttle::Limits;
 
 use change::may_set;
 pub use login::Verdict;
@@ -117,7 +117,7 @@ pub struct Held(Arc<(Record, Bytes)>);
 
 impl Held {
     fn new(record: Record) -> Self {
-        let printed = trimmed(&state::print(0, &record).unwrap_or_default());
+        let printed = trimmed(&record::print(0, &record).unwrap_or_default());
         Self(Arc::new((record, printed)))
     }
 
@@ -160,7 +160,7 @@ pub struct Run {
     pub disk: Option<u8>,
     pub run: Option<u8>,
     read_only: bool,
-    place: state::Place,
+    place: record::Place,
     /// What is written first: a charge, or all there is to write.
     record: Option<Held>,
     /// What is written over a charge.
@@ -209,7 +209,7 @@ impl Run {
             disk: None,
             run: None,
             read_only: false,
-            place: state::Place::default(),
+            place: record::Place::default(),
             record: None,
             outcome: None,
             guess: None,
@@ -354,7 +354,7 @@ impl Run {
         };
         let forgotten = mutation == Some(Mutation::RunForgotten) && self.run.is_none();
         let other = if forgotten { Found::Nothing } else { other };
-        let (record, place) = state::newest(own, other).expect("no later version writes here");
+        let (record, place) = record::newest(own, other).expect("no later version writes here");
         self.place = place;
         record
     }
@@ -395,7 +395,7 @@ impl Run {
     }
 
     /// What the call that comes now writes, or what the last one has written.
-    pub fn writing(&self, mutation: Option<Mutation>) -> state::Writing {
+    pub fn writing(&self, mutation: Option<Mutation>) -> record::Writing {
         let record = self.record.as_ref().expect("there is a record to write").record();
         let first = self.place.write(record).expect("the record fits");
         let outcome = self.outcome.as_ref().filter(|_| !matches!(self.call, Call::Charge | Call::Write));

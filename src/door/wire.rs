@@ -7,16 +7,16 @@ use zeroize::Zeroizing;
 use super::DoorError;
 use super::message::{Fields, Malformed, Message, decoded, encoded, maybe, or_none, parsed, text};
 use crate::access::Denied;
-use crate::attempt::{Outcome, Via};
-use crate::backup::{MAX_CODES, MIN_CODES};
-use crate::enrollment::Place;
-use crate::enrollment::{Kind, PERIODS, valid_device_name};
+use crate::factor::attempt::{Outcome, Via};
+use crate::factor::backup::{MAX_CODES, MIN_CODES};
+use crate::factor::enrollment::Place;
+use crate::factor::enrollment::{Kind, PERIODS, valid_device_name};
+use crate::factor::otp::{Algorithm, Digits};
+use crate::factor::record::{MAX_LANES, MAX_TRUSTS, Proving, Since};
+use crate::factor::secret::{Answer, Secret};
+use crate::factor::source;
+use crate::factor::source::Source;
 use crate::manage::{Codes, ManageError};
-use crate::otp::{Algorithm, Digits};
-use crate::secret::{Answer, Secret};
-use crate::source;
-use crate::source::Source;
-use crate::state::{MAX_LANES, MAX_TRUSTS, Proving, Since};
 use crate::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 
 /// Bytes of a code; what is longer is no code, and goes as an empty one.
@@ -507,7 +507,7 @@ impl Fields<'_> {
         };
         Ok(Status {
             enrolled,
-            devices: self.all("device", crate::enrollment::MAX_DEVICES, device)?,
+            devices: self.all("device", crate::factor::enrollment::MAX_DEVICES, device)?,
             backup_codes,
             temporary_codes,
             failures: self.since()?,

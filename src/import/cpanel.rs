@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{Entry, Found, NO_KEY, NOT_BASE32, Remark, TOO_LONG, Token, Unusable, without_mark};
-use crate::enrollment::Kind;
-use crate::otp::{Algorithm, Digits};
-use crate::secret::{KeyError, Secret};
+use crate::factor::enrollment::Kind;
+use crate::factor::otp::{Algorithm, Digits};
+use crate::factor::secret::{KeyError, Secret};
 
 /// What stands in the place of a user and is none: an issuer, or a setting of another kind.
 pub const NO_USER: Unusable = Unusable { line: 0, what: "there is no entry of a user" };

@@ -3,13 +3,13 @@
 use zeroize::Zeroizing;
 
 use super::{Found, Host, NO_COUNTER, NOT_BASE32, Remark, TOO_LONG, Token, Unusable, bounded, lines, words};
-use crate::attempt::LOOK_AHEAD;
-use crate::backup::{BackupShaped, MAX_CODES, SCRATCH};
-use crate::enrollment::Kind;
-use crate::healing::reach;
-use crate::otp::{Algorithm, Digits, step};
-use crate::secret::{MAX_BYTES, Secret};
-use crate::state::MAX_DRIFT;
+use crate::factor::attempt::LOOK_AHEAD;
+use crate::factor::backup::{BackupShaped, MAX_CODES, SCRATCH};
+use crate::factor::enrollment::Kind;
+use crate::factor::healing::reach;
+use crate::factor::otp::{Algorithm, Digits, step};
+use crate::factor::record::MAX_DRIFT;
+use crate::factor::secret::{MAX_BYTES, Secret};
 
 /// What their module takes for a window where none is said.
 const WINDOW: u64 = 3;

@@ -7,10 +7,10 @@ pub mod oath;
 
 use std::fmt;
 
-use crate::backup::BackupShaped;
-use crate::enrollment::{Kind, MAX_DEVICES};
-use crate::otp::{Algorithm, Digits};
-use crate::secret::{MIN_BYTES, Secret};
+use crate::factor::backup::BackupShaped;
+use crate::factor::enrollment::{Kind, MAX_DEVICES};
+use crate::factor::otp::{Algorithm, Digits};
+use crate::factor::secret::{MIN_BYTES, Secret};
 
 /// Lines that are named one by one; a file of nothing else is no reason for a flood.
 const MAX_NAMED: usize = 10;

@@ -6,9 +6,9 @@ use zeroize::Zeroizing;
 
 use super::{Entry, Found, Host, NO_COUNTER, NO_TEXT, Remark, TOO_LONG, Token, Unusable, bounded, words};
 use crate::date::Utc;
-use crate::enrollment::{Kind, MAX_DEVICES};
-use crate::otp::{Algorithm, Digits, hotp, step};
-use crate::secret::{MAX_BYTES, Secret};
+use crate::factor::enrollment::{Kind, MAX_DEVICES};
+use crate::factor::otp::{Algorithm, Digits, hotp, step};
+use crate::factor::secret::{MAX_BYTES, Secret};
 
 /// The times in there are local, and nobody knows whose: no zone is further from UTC.
 const ZONES: u64 = 15 * 3_600;

@@ -1,7 +1,7 @@
 //! Which devices a user has once one has come, or one has gone. Pure.
 
 use super::ManageError;
-use crate::enrollment::{Device, MAX_DEVICES, Place};
+use crate::factor::enrollment::{Device, MAX_DEVICES, Place};
 
 /// The devices with the new one in its place.
 pub fn placed(mut devices: Vec<Device>, mut device: Device, place: &Place) -> Result<Vec<Device>, ManageError> {
@@ -46,9 +46,9 @@ pub fn named_mut<'a>(devices: &'a mut [Device], name: Option<&str>) -> Result<&'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::enrollment::Kind;
-    use crate::otp::{Algorithm, Digits};
-    use crate::secret::Secret;
+    use crate::factor::enrollment::Kind;
+    use crate::factor::otp::{Algorithm, Digits};
+    use crate::factor::secret::Secret;
 
     fn device(id: &str, name: &str) -> Device {
         Device {

@@ -2,14 +2,14 @@
 
 use super::devices::named_mut;
 use super::{By, Codes, ManageError, Transaction};
-use crate::attempt;
-use crate::enrollment::{Device, Enrollment, Kind};
-use crate::healing;
-use crate::resync::{self, Shown};
-use crate::secret::Answer;
-use crate::state::{DeviceState, LaneKey, Record};
+use crate::factor::attempt;
+use crate::factor::enrollment::{Device, Enrollment, Kind};
+use crate::factor::healing;
+use crate::factor::record::{DeviceState, LaneKey, Record};
+use crate::factor::resync::{self, Shown};
+use crate::factor::secret::Answer;
+use crate::factor::throttle::Buckets;
 use crate::system::clock;
-use crate::throttle::Buckets;
 
 impl Transaction<'_> {
     pub(super) fn resync(mut self, name: Option<&str>, first: &Answer, second: &Answer) -> Result<Codes, ManageError> {

@@ -1,11 +1,11 @@
 //! Stores what somebody brought along from another module: his keys, the codes that he used there, his scratch codes.
 
-use crate::backup::{self, BackupCodes, BackupShaped, Form, Stretched};
-use crate::enrollment::{Device, Enrollment, Kind};
-use crate::healing;
+use crate::factor::backup::{self, BackupCodes, BackupShaped, Form, Stretched};
+use crate::factor::enrollment::{Device, Enrollment, Kind};
+use crate::factor::healing;
+use crate::factor::record::{BackupState, DeviceState, Record};
 use crate::import::{Found, Token};
 use crate::policy::Policy;
-use crate::state::{BackupState, DeviceState, Record};
 use crate::store::{Locked, Store, StoreError};
 use crate::system::account::Account;
 use crate::system::clock;

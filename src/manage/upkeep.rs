@@ -2,15 +2,15 @@
 //! backup codes that its first login has shown.
 
 use super::ManageError;
-use crate::backup::BackupCodes;
-use crate::enrollment::Enrollment;
-use crate::healing::{self, BroughtBack};
+use crate::factor::backup::BackupCodes;
+use crate::factor::enrollment::Enrollment;
+use crate::factor::healing::{self, BroughtBack};
+use crate::factor::record::{BackupState, Came, How, Proving, Record};
+use crate::factor::throttle;
 use crate::policy::Policy;
-use crate::state::{BackupState, Came, How, Proving, Record};
 use crate::store::{Locked, Store, StoreError};
 use crate::system::account::Account;
 use crate::system::clock;
-use crate::throttle;
 
 /// Takes the enrollment off; works when the account is gone and when the file is unusable.
 pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {

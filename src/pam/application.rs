@@ -1,8 +1,8 @@
 //! The program that a stack runs in, as PAM's own word for it is: what it tells, asks, shows and keeps.
 
+use crate::factor::secret::Answer;
+use crate::factor::source::Process;
 use crate::manage::Pending;
-use crate::secret::Answer;
-use crate::source::Process;
 use crate::words::log;
 
 /// What a line in a stack comes to; `pam/mod.rs` makes it a PAM code.

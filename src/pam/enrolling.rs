@@ -6,21 +6,21 @@
 use crate::text;
 use zeroize::Zeroizing;
 
-use crate::backup::BackupShaped;
 use crate::desk::Desk;
-use crate::enrollment::Device;
+use crate::factor::backup::BackupShaped;
+use crate::factor::enrollment::Device;
+use crate::factor::uri;
 use crate::manage::{self, Codes, ManageError, Pending};
 use crate::notify::Event;
 use crate::qr::{self, QrError, Size, Style};
 use crate::system::account::Account;
 use crate::system::clock;
 use crate::system::hostname::hostname;
-use crate::uri;
 use crate::words::{self, enrolling as say};
 
 use super::application::{Application, ConversationFailed, Exit, Items, Level, Tone, log_failure};
+use crate::factor::secret::Answer;
 use crate::options::Options;
-use crate::secret::Answer;
 
 /// How many wrong codes there may be before the key is thrown away, and how many wrong backup codes.
 const TRIES: u32 = 3;

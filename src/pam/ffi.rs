@@ -8,8 +8,8 @@ use pam::constants::PamMessageStyle;
 use pam::module::PamHandle;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::factor::secret::Answer;
 use crate::manage::Pending;
-use crate::secret::Answer;
 
 const PAM_SUCCESS: c_int = 0;
 const PAM_CONV: c_int = 5;

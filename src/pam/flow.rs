@@ -1,11 +1,11 @@
 //! One login, straight-line, over the traits [`Application`] and [`Desk`].
 
-use crate::attempt::{Outcome, Via};
-use crate::backup::BackupShaped;
 use crate::desk::Desk;
+use crate::factor::attempt::{Outcome, Via};
+use crate::factor::backup::BackupShaped;
+use crate::factor::secret::Answer;
+use crate::factor::source::{Source, Told};
 use crate::preview::{Login, Preview, Reason, Standing};
-use crate::secret::Answer;
-use crate::source::{Source, Told};
 use crate::store::StoreError;
 use crate::text;
 use crate::verify::Verdict;

@@ -14,9 +14,9 @@ use pam::module::PamHandle;
 
 use super::application::{Application, ConversationFailed, Items, Level, Tone};
 use super::ffi;
+use crate::factor::secret::Answer;
+use crate::factor::source::Process;
 use crate::manage::Pending;
-use crate::secret::Answer;
-use crate::source::Process;
 use crate::system::beat;
 use crate::system::hostname;
 

@@ -7,8 +7,8 @@ use nix::fcntl::OFlag;
 
 use super::files::{Writers, born, check_directories, check_directory, io_error, open_checked};
 use super::{RUN, Store, StoreError, read_slots, user_name};
-use crate::healing;
-use crate::state::{Found, How, Proving, Record, Slot};
+use crate::factor::healing;
+use crate::factor::record::{Found, How, Proving, Record, Slot};
 use crate::system::clock;
 use crate::system::disk;
 

@@ -1,8 +1,8 @@
 //! What people read who enroll, at a login and with `pam-totp enroll`. Pure.
 
 use super::{clean, counted, moment, user::wrong_code};
-use crate::backup::BackupShaped;
-use crate::secret::Answer;
+use crate::factor::backup::BackupShaped;
+use crate::factor::secret::Answer;
 use crate::wrap::wrap;
 
 /// Lines of prompts and messages that we break ourselves.

@@ -5,7 +5,7 @@ use crate::support::door::Door;
 use crate::support::lanes;
 use crate::support::system::{KEY, System, User, throw_away};
 use crate::support::terminal::Terminal;
-use pam_totp::state::Trust;
+use pam_totp::factor::record::Trust;
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;

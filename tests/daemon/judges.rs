@@ -5,8 +5,8 @@ use crate::support::codes::code_at;
 use crate::support::door::{Door, asks, knock};
 use crate::support::lanes;
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
-use pam_totp::source::Source;
-use pam_totp::state::LaneKey;
+use pam_totp::factor::record::LaneKey;
+use pam_totp::factor::source::Source;
 use std::fs;
 use std::process::Command;
 

@@ -25,9 +25,9 @@ const LAYERS: [(&str, &str); 9] = [
     ("flow", "src/pam/flow.rs"),
     ("desk", "src/desk.rs"),
     ("verify", "src/verify.rs"),
-    ("charge", "src/attempt.rs"),
+    ("charge", "src/factor/attempt.rs"),
     ("store", "src/store.rs"),
-    ("attempt", "src/attempt.rs"),
+    ("attempt", "src/factor/attempt.rs"),
 ];
 
 fn panicking(test: impl FnOnce(&System)) {

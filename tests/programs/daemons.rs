@@ -127,7 +127,7 @@ fn postgresql_asks_for_a_code_behind_a_client_certificate() {
 
         // A stolen daemon asks for nothing else, and its guesses make no owner wait elsewhere.
         assert_eq!(asks(system, &POSTGRES, "status\nuser alice"), "refused not-yours");
-        lanes::spent_from("alice", pam_totp::source::Source::Judge, T + 60);
+        lanes::spent_from("alice", pam_totp::factor::source::Source::Judge, T + 60);
         assert!(logs_in("alice", &code(T + 60)).is_err());
         assert_eq!(login_at(system, T + 60, alice.name, &code(T + 60)), SUCCESS);
         door.at(T + 90);

@@ -7,7 +7,7 @@ use crate::support::lanes;
 use crate::support::server::Server;
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use crate::support::until;
-use pam_totp::state::LaneKey;
+use pam_totp::factor::record::LaneKey;
 use std::fs;
 use std::path::Path;
 use std::process::Command;

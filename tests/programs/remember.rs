@@ -10,7 +10,7 @@ use crate::support::network::{
 use crate::support::program::{object, program};
 use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE, key_pair};
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
-use pam_totp::state::Record;
+use pam_totp::factor::record::Record;
 use pam_totp::store::Store;
 use serde_json::json;
 use std::path::Path;

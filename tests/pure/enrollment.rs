@@ -5,10 +5,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use pam_totp::backup::{BackupCodes, Form, Temporary};
-use pam_totp::enrollment::{Broken, Device, Enrollment, Kind, MAX_COUNTER};
-use pam_totp::otp::{Algorithm, Digits};
-use pam_totp::secret::Secret;
+use pam_totp::factor::backup::{BackupCodes, Form, Temporary};
+use pam_totp::factor::enrollment::{Broken, Device, Enrollment, Kind, MAX_COUNTER};
+use pam_totp::factor::otp::{Algorithm, Digits};
+use pam_totp::factor::secret::Secret;
 use pam_totp::text::deceives;
 
 const RIGHT: &str = r#"version = 1

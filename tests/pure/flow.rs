@@ -3,16 +3,16 @@
 
 use std::ffi::CStr;
 
-use pam_totp::attempt::{Outcome, Via};
+use pam_totp::factor::attempt::{Outcome, Via};
+use pam_totp::factor::otp::Digits;
+use pam_totp::factor::record::Since;
+use pam_totp::factor::secret::Answer;
+use pam_totp::factor::source::Source;
 use pam_totp::manage::ManageError;
 use pam_totp::options::Options;
-use pam_totp::otp::Digits;
 use pam_totp::pam::application::{ConversationFailed, Exit, Level, Tone};
 use pam_totp::pam::flow::login;
 use pam_totp::preview::{Preview, Reason, Standing};
-use pam_totp::secret::Answer;
-use pam_totp::source::Source;
-use pam_totp::state::Since;
 use pam_totp::store::StoreError;
 use pam_totp::system::account::Account;
 use pam_totp::verify::Verdict;

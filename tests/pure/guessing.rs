@@ -6,12 +6,12 @@
 mod alone;
 mod year;
 
-use pam_totp::attempt;
-use pam_totp::enrollment::{Device, Kind};
-use pam_totp::otp::Digits;
-use pam_totp::source::Source;
-use pam_totp::state::LaneKey;
-use pam_totp::throttle::{self, Buckets, Limits};
+use pam_totp::factor::attempt;
+use pam_totp::factor::enrollment::{Device, Kind};
+use pam_totp::factor::otp::Digits;
+use pam_totp::factor::record::LaneKey;
+use pam_totp::factor::source::Source;
+use pam_totp::factor::throttle::{self, Buckets, Limits};
 
 use crate::pure::heart::{NOW, User, accepted, clock, code, device, net};
 use crate::support::effort::effort;
@@ -269,7 +269,7 @@ fn with_digits(n: u8, kind: Kind, digits: u8) -> Device {
 
 /// Wrong codes that a class pays for in a year, whoever types them.
 fn in_a_class(weight: u64) -> u64 {
-    let mut record = pam_totp::state::Record::default();
+    let mut record = pam_totp::factor::record::Record::default();
     let mut guesses = 0;
     for (hour, range) in (0..365 * 24).flat_map(|hour| (0..8).map(move |range| (hour, range))) {
         let buckets = Buckets::new(LaneKey::Other(range), &Limits::default(), weight, NOW + hour * HOUR);

@@ -5,16 +5,16 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use pam_totp::attempt::{self, Attempt, Charge, Decision, Outcome, Via};
-use pam_totp::backup::{BackupCodes, BackupShaped, Form, Stretched};
-use pam_totp::enrollment::{Device, Enrollment, Kind};
-use pam_totp::healing;
-use pam_totp::otp::{Algorithm, Digits, hotp};
-use pam_totp::secret::{Answer, Secret};
-use pam_totp::source::Source;
-use pam_totp::state::{BackupState, DeviceState, LaneKey, Record};
+use pam_totp::factor::attempt::{self, Attempt, Charge, Decision, Outcome, Via};
+use pam_totp::factor::backup::{BackupCodes, BackupShaped, Form, Stretched};
+use pam_totp::factor::enrollment::{Device, Enrollment, Kind};
+use pam_totp::factor::healing;
+use pam_totp::factor::otp::{Algorithm, Digits, hotp};
+use pam_totp::factor::record::{BackupState, DeviceState, LaneKey, Record};
+use pam_totp::factor::secret::{Answer, Secret};
+use pam_totp::factor::source::Source;
+use pam_totp::factor::throttle::{self, Limits};
 use pam_totp::system::clock::BUILT;
-use pam_totp::throttle::{self, Limits};
 
 mod backup;
 mod band;

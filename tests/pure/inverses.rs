@@ -7,12 +7,12 @@ use std::net::IpAddr;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use pam_totp::backup::{BackupCodes, BackupShaped, Stretched, random_bytes};
 use pam_totp::date::Utc;
-use pam_totp::otp::{Algorithm, Digits};
-use pam_totp::secret::Secret;
-use pam_totp::source::{Network, Source};
-use pam_totp::state::{ClassKey, LaneKey, RANGES};
+use pam_totp::factor::backup::{BackupCodes, BackupShaped, Stretched, random_bytes};
+use pam_totp::factor::otp::{Algorithm, Digits};
+use pam_totp::factor::record::{ClassKey, LaneKey, RANGES};
+use pam_totp::factor::secret::Secret;
+use pam_totp::factor::source::{Network, Source};
 
 use super::invariants::{arguments, base32, uri};
 

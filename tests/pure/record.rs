@@ -7,11 +7,11 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use pam_totp::source::{Network, Source};
-use pam_totp::state::{
+use pam_totp::factor::record::{
     BackupState, Barred, Came, Class, ClassKey, DeviceState, FILE, Found, How, Lane, LaneKey, MAX_BARRED, MAX_LANES,
     MAX_NETWORKS, Proving, RANGES, Record, SLOT, Since, Slot, Trust, Writing, newest, print, read, read_older,
 };
+use pam_totp::factor::source::{Network, Source};
 
 mod torn;
 mod version1;

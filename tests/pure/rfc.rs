@@ -1,7 +1,7 @@
 //! The vectors of the standards, and the one spelling of keys that is understood.
 
-use pam_totp::otp::{Algorithm, Digits, hotp, step};
-use pam_totp::secret::{Answer, KeyError, MIN_BYTES, Secret};
+use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};
+use pam_totp::factor::secret::{Answer, KeyError, MIN_BYTES, Secret};
 
 const KEY: &[u8] = b"1234567890123456789012345678901234567890123456789012345678901234";
 

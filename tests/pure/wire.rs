@@ -1,17 +1,17 @@
 //! What goes through the door is read as it was written, and nothing else is read at all.
 
 use pam_totp::access::Denied;
-use pam_totp::attempt::{Outcome, Via};
 use pam_totp::door::DoorError;
 use pam_totp::door::message::MAX;
 use pam_totp::door::wire::{Ask, MAX_CODE, NewDevice, Reply, Request};
-use pam_totp::enrollment::Kind;
-use pam_totp::enrollment::Place;
+use pam_totp::factor::attempt::{Outcome, Via};
+use pam_totp::factor::enrollment::Kind;
+use pam_totp::factor::enrollment::Place;
+use pam_totp::factor::otp::{Algorithm, Digits};
+use pam_totp::factor::record::{LaneKey, MAX_LANES, MAX_TRUSTS, Proving, RANGES, Since};
+use pam_totp::factor::secret::{Answer, Secret};
+use pam_totp::factor::source::{Network, Source};
 use pam_totp::manage::ManageError;
-use pam_totp::otp::{Algorithm, Digits};
-use pam_totp::secret::{Answer, Secret};
-use pam_totp::source::{Network, Source};
-use pam_totp::state::{LaneKey, MAX_LANES, MAX_TRUSTS, Proving, RANGES, Since};
 use pam_totp::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 use pam_totp::store::StoreError;
 use proptest::collection::vec;

@@ -6,7 +6,7 @@ use crate::support::codes::code_at;
 use crate::support::effort::effort;
 use crate::support::strace::{Call, calls, failing_at, killed_at};
 use crate::support::system::{KEY, System, throw_away};
-use pam_totp::enrollment::Enrollment;
+use pam_totp::factor::enrollment::Enrollment;
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Files, folders and names that somebody tampered with: refused with their reason, nothing lost, nothing misled, and
 //! never a wait for what was planted.
 
-use pam_totp::enrollment;
+use pam_totp::factor::enrollment;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use pam_totp::attempt::Outcome;
 use pam_totp::desk::{Desk, Local};
-use pam_totp::enrollment::{Device, Kind};
+use pam_totp::factor::attempt::Outcome;
+use pam_totp::factor::enrollment::{Device, Kind};
+use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};
+use pam_totp::factor::record::Record;
+use pam_totp::factor::secret::{Answer, Secret};
+use pam_totp::factor::source::Source;
 use pam_totp::manage::{self, By, Change, ManageError, Proof};
-use pam_totp::otp::{Algorithm, Digits, hotp, step};
 use pam_totp::policy::{Policy, SelfService};
 use pam_totp::preview::{Login, Preview, Standing};
 use pam_totp::rules::Unenrolled;
-use pam_totp::secret::{Answer, Secret};
-use pam_totp::source::Source;
-use pam_totp::state::Record;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::{self, Account};
 use pam_totp::system::clock;

@@ -6,7 +6,7 @@ use crate::support::host::{self, Once};
 use crate::support::record::Newest;
 use crate::support::strace::{Call, calls, killed_at, killing, recorded, strace, was_killed};
 use crate::support::system::{KEY, System, throw_away};
-use pam_totp::enrollment::Enrollment;
+use pam_totp::factor::enrollment::Enrollment;
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -6,7 +6,7 @@ use crate::support::door::Door;
 use crate::support::effort::effort;
 use crate::support::strace::{calls, slow_at};
 use crate::support::system::{KEY, System, throw_away};
-use pam_totp::enrollment::Enrollment;
+use pam_totp::factor::enrollment::Enrollment;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};

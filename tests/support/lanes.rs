@@ -1,10 +1,10 @@
 //! What wrong codes have left behind in a user's record, without anybody typing them.
 
-use pam_totp::attempt::weight;
-use pam_totp::source::Source;
-use pam_totp::state::{Record, Since};
+use pam_totp::factor::attempt::weight;
+use pam_totp::factor::record::{Record, Since};
+use pam_totp::factor::source::Source;
+use pam_totp::factor::throttle::{Buckets, Limits, ROW, lane_of};
 use pam_totp::store::Store;
-use pam_totp::throttle::{Buckets, Limits, ROW, lane_of};
 use std::path::Path;
 
 /// The record as the next login finds it.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What computes a code.
-const HOTP: &str = " pam_totp::otp::hotp";
+const HOTP: &str = " pam_totp::factor::otp::hotp";
 
 /// What a process did.
 #[derive(Debug)]

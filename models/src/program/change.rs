@@ -1,9 +1,9 @@
 //! The changes of a factor, as `manage.rs` makes them: first the state that serves both, then the secret, then the state.
 
-use pam_totp::attempt::{self, Attempt, Outcome};
-use pam_totp::healing;
-use pam_totp::source::Source;
-use pam_totp::state::{BackupState, DeviceState, Record};
+use pam_totp::factor::attempt::{self, Attempt, Outcome};
+use pam_totp::factor::healing;
+use pam_totp::factor::source::Source;
+use pam_totp::factor::record::{BackupState, DeviceState, Record};
 
 use super::{Call, Deed, Held, LIMITS, Place, Run, Said, Scope, Stage, heal};
 use crate::host::{Content, Host};

@@ -1,8 +1,8 @@
 //! A login, as `verify.rs` makes it: what can never count is told, any other guess is charged, and only behind that judged.
 
-use pam_totp::attempt::{self, Attempt, Charge, Decision, Outcome};
-use pam_totp::source::Source;
-use pam_totp::state::Record;
+use pam_totp::factor::attempt::{self, Attempt, Charge, Decision, Outcome};
+use pam_totp::factor::source::Source;
+use pam_totp::factor::record::Record;
 
 use super::{Call, Guess, Held, LIMITS, Run, Said, Scope, Stage, heal};
 use crate::host::Host;

@@ -1,6 +1,6 @@
 //! Backup codes, as they are asked for and shown.
 
-use pam_totp::backup::{MAX_CODES, MIN_CODES};
+use pam_totp::factor::backup::{MAX_CODES, MIN_CODES};
 use pam_totp::manage::Codes;
 use zeroize::Zeroizing;
 

@@ -18,7 +18,7 @@ use pam_totp::doctor::stacks::line::{Kind, Line};
 use pam_totp::doctor::stacks::problem::Circumstances;
 use pam_totp::doctor::stacks::shape::shape;
 use pam_totp::doctor::store;
-use pam_totp::healing;
+use pam_totp::factor::healing;
 use pam_totp::policy::PATH;
 use pam_totp::store::audit::{Flaw, FlawKind, audit};
 use pam_totp::store::{Store, StoreError, read_policy};

@@ -1,12 +1,12 @@
 //! What a new device is: its name, its key, the kind of its codes, and which apps can make them.
 
 use clap::{Args, ValueEnum};
-use pam_totp::enrollment::{Device, Kind, MAX_COUNTER, PERIODS, valid_device_name};
+use pam_totp::factor::enrollment::{Device, Kind, MAX_COUNTER, PERIODS, valid_device_name};
+use pam_totp::factor::otp::{Algorithm, Digits};
+use pam_totp::factor::secret::{GENERATED_BYTES, Secret};
+use pam_totp::factor::uri::parse::Parsed;
 use pam_totp::manage;
-use pam_totp::otp::{Algorithm, Digits};
-use pam_totp::secret::{GENERATED_BYTES, Secret};
 use pam_totp::system::{clock, random};
-use pam_totp::uri::parse::Parsed;
 
 use crate::report::{Failure, tell};
 

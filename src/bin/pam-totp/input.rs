@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use pam_totp::secret::{Answer, MAX_ANSWER};
+use pam_totp::factor::secret::{Answer, MAX_ANSWER};
 use pam_totp::system::disk;
 use pam_totp::words::enrolling::slip;
 use zeroize::Zeroizing;

@@ -1,7 +1,7 @@
 //! Who is meant by a name, and from where.
 
 use nix::unistd::Uid;
-use pam_totp::source::Source;
+use pam_totp::factor::source::Source;
 use pam_totp::system::account::{self, Account};
 use pam_totp::system::disk;
 use pam_totp::text;

@@ -2,12 +2,12 @@
 
 use nix::unistd::Uid;
 use pam_totp::access::Deed;
-use pam_totp::attempt::Outcome;
 use pam_totp::desk::{Desk, Front};
+use pam_totp::factor::attempt::Outcome;
+use pam_totp::factor::secret::Answer;
 use pam_totp::manage::{Change, Codes, ManageError};
 use pam_totp::notify::Event;
 use pam_totp::preview::Standing;
-use pam_totp::secret::Answer;
 use pam_totp::system::account::Account;
 use pam_totp::words::user;
 

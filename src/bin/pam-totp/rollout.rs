@@ -5,10 +5,10 @@ use std::fmt;
 
 use pam_totp::desk::{Desk, Local};
 use pam_totp::doctor::stacks::files::Stack;
+use pam_totp::factor::source::Source;
 use pam_totp::policy::Policy;
 use pam_totp::rules::Unenrolled;
 use pam_totp::rules::{By, Facts, Ruling, decide};
-use pam_totp::source::Source;
 use pam_totp::store::Store;
 use pam_totp::text::counted;
 

@@ -1,13 +1,13 @@
 //! A user and what they have, for people and programs. Never a secret.
 
-use pam_totp::enrollment::Kind;
+use pam_totp::factor::enrollment::Kind;
+use pam_totp::factor::throttle::{Limits, ROW as CLOSED};
 use pam_totp::status::{DeviceStatus, Remembered, Status};
 use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;
 use pam_totp::system::clock;
 use pam_totp::text;
 use pam_totp::text::{counted, duration, moment};
-use pam_totp::throttle::{Limits, ROW as CLOSED};
 use pam_totp::words;
 use serde_json::{Value, json};
 

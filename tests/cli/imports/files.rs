@@ -1,10 +1,10 @@
 //! The three forms of file, as they are and as nobody should write them. Nothing here needs a host.
 
 use super::*;
-use pam_totp::enrollment::Kind;
+use pam_totp::factor::enrollment::Kind;
+use pam_totp::factor::otp::{Algorithm, Digits};
+use pam_totp::factor::secret::Secret;
 use pam_totp::import::{Entry, Found, Host, Remark, Token, Unusable, cpanel, google, oath};
-use pam_totp::otp::{Algorithm, Digits};
-use pam_totp::secret::Secret;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -1,8 +1,8 @@
 //! pam_google_authenticator, with its own program and its own module.
 
 use super::*;
-use pam_totp::backup::Form;
-use pam_totp::secret::Answer;
+use pam_totp::factor::backup::Form;
+use pam_totp::factor::secret::Answer;
 use pam_totp::store::Store;
 use pam_totp::system::account;
 use pam_totp::verify;

@@ -1,11 +1,11 @@
 //! Enrollment at login: shown and proved in `auth`, stored in `account`.
 
 use nix::errno::Errno;
+use pam_totp::factor::otp::{Algorithm, hotp, step};
+use pam_totp::factor::record::Proving;
+use pam_totp::factor::secret::Secret;
 use pam_totp::manage::Pending;
-use pam_totp::otp::{Algorithm, hotp, step};
 use pam_totp::pam::enrolling::store;
-use pam_totp::secret::Secret;
-use pam_totp::state::Proving;
 use pam_totp::system::clock::now;
 use pam_totp::system::hostname::hostname;
 

@@ -1,8 +1,8 @@
 //! Owners alone, over many years: how often their own slips make them type two codes in a row.
 
-use pam_totp::source::Source;
-use pam_totp::state::{LaneKey, Record};
-use pam_totp::throttle::{Buckets, Limits};
+use pam_totp::factor::record::{LaneKey, Record};
+use pam_totp::factor::source::Source;
+use pam_totp::factor::throttle::{Buckets, Limits};
 
 use super::year::{DAY, Dice};
 use crate::pure::heart::NOW;

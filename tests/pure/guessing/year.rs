@@ -1,10 +1,10 @@
 //! Days and days of one user: their logins, those who guess between them, and what both come to.
 
-use pam_totp::attempt::{Decision, Outcome};
-use pam_totp::enrollment::{Device, Kind};
-use pam_totp::source::Source;
-use pam_totp::state::{ClassKey, LaneKey, Record};
-use pam_totp::throttle::{self, Level};
+use pam_totp::factor::attempt::{Decision, Outcome};
+use pam_totp::factor::enrollment::{Device, Kind};
+use pam_totp::factor::record::{ClassKey, LaneKey, Record};
+use pam_totp::factor::source::Source;
+use pam_totp::factor::throttle::{self, Level};
 
 use crate::pure::heart::{NOW, User, accepted};
 

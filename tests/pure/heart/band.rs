@@ -1,9 +1,9 @@
 //! What `unlock` leaves behind: codes count again, and none of them a second time.
 
 use super::*;
-use pam_totp::healing::BroughtBack;
-use pam_totp::resync::{Shown, resync};
-use pam_totp::state::Barred;
+use pam_totp::factor::healing::BroughtBack;
+use pam_totp::factor::record::Barred;
+use pam_totp::factor::resync::{Shown, resync};
 
 const STEP: u64 = NOW / 30;
 const DAY: u64 = 86_400;
@@ -208,8 +208,10 @@ fn two_bands_for_each_device_are_written_and_read_again() {
         assert!(user.is_unlocked(NOW - DAY).stay.is_empty());
     }
     assert_eq!(user.record.barred.len(), 10);
-    let printed = pam_totp::state::print(1, &user.record).unwrap();
-    let pam_totp::state::Found::Valid(slot) = pam_totp::state::read(&printed) else { panic!("a record") };
+    let printed = pam_totp::factor::record::print(1, &user.record).unwrap();
+    let pam_totp::factor::record::Found::Valid(slot) = pam_totp::factor::record::read(&printed) else {
+        panic!("a record")
+    };
     assert_eq!(slot.record, user.record);
 }
 

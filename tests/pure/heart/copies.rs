@@ -1,7 +1,7 @@
 //! A record that was put back from a copy is told by its file, which is younger than every login in it.
 
 use super::*;
-use pam_totp::state::{Came, How, Lane};
+use pam_totp::factor::record::{Came, How, Lane};
 
 const DAY: u64 = 86_400;
 

@@ -1,7 +1,7 @@
 //! Clocks that jump, states that are older or newer than the clock, phones that run fast or slow.
 
 use super::*;
-use pam_totp::resync::{Shown, resync};
+use pam_totp::factor::resync::{Shown, resync};
 
 const DAY: u64 = 86_400;
 /// 2038-01-19, the last second of 31 bits; 2106-02-07, the last one of 32; the last of a step of 32 bits.

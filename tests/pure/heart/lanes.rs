@@ -1,7 +1,7 @@
 //! Lanes: whom a wrong code is counted to, and whom it leaves alone.
 
 use super::*;
-use pam_totp::state::{Class, ClassKey, Lane, MAX_NETWORKS};
+use pam_totp::factor::record::{Class, ClassKey, Lane, MAX_NETWORKS};
 
 const HOME: &str = "192.0.2.4";
 
@@ -194,7 +194,7 @@ fn wrong_codes_are_told_once_at_the_next_login_from_wherever_they_came() {
 fn a_wrong_code_ends_what_was_remembered_of_its_network() {
     let mut user = User::with_phone();
     user.knows(net(HOME), NOW - 30);
-    let trust = |address: &str| pam_totp::state::Trust {
+    let trust = |address: &str| pam_totp::factor::record::Trust {
         hash: "ab".into(),
         until: NOW + 3_600,
         address: Some(address.parse().unwrap()),

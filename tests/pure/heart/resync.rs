@@ -1,7 +1,7 @@
 //! Two codes in a row show where a device stands; from then on its codes count there, and nowhere else.
 
 use super::*;
-use pam_totp::resync::{Shown, resync};
+use pam_totp::factor::resync::{Shown, resync};
 
 const STEP: u64 = NOW / 30;
 

@@ -2,7 +2,7 @@
 
 use super::backup::{backup_code, newcomer, scratch_code, user};
 use super::*;
-use pam_totp::backup::{LONGEST_LIFE, TEMPORARY_BITS, random_bytes};
+use pam_totp::factor::backup::{LONGEST_LIFE, TEMPORARY_BITS, random_bytes};
 
 const UNTIL: u64 = NOW + 3_600;
 

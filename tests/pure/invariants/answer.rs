@@ -2,14 +2,14 @@
 //! what it comes to is what a plain reading of the rules says; and until it was judged, nothing tells a right code from
 //! a wrong one: neither what is written, nor what is said of a row whose first code was used.
 
-use pam_totp::attempt::{self, Attempt, Charge, Outcome, Via};
-use pam_totp::enrollment::{Device, Enrollment, Kind};
-use pam_totp::otp::{Algorithm, Digits, hotp};
-use pam_totp::secret::{Answer, Secret};
-use pam_totp::source::Source;
-use pam_totp::state::{Barred, Class, DeviceState, Lane, LaneKey, Record};
+use pam_totp::factor::attempt::{self, Attempt, Charge, Outcome, Via};
+use pam_totp::factor::enrollment::{Device, Enrollment, Kind};
+use pam_totp::factor::otp::{Algorithm, Digits, hotp};
+use pam_totp::factor::record::{Barred, Class, DeviceState, Lane, LaneKey, Record};
+use pam_totp::factor::secret::{Answer, Secret};
+use pam_totp::factor::source::Source;
+use pam_totp::factor::throttle::{Buckets, Limits, ROW, lane_of};
 use pam_totp::system::clock;
-use pam_totp::throttle::{Buckets, Limits, ROW, lane_of};
 
 use super::pieces::Pieces;
 

@@ -1,6 +1,6 @@
 //! Keys as people type them, against a decoder that knows nothing of ours: bit by bit, from RFC 4648.
 
-use pam_totp::secret::{KeyError, Secret};
+use pam_totp::factor::secret::{KeyError, Secret};
 
 /// Characters of a text, and bytes of a key, beyond which none is real.
 const LONGEST: (usize, usize) = (512, 128);

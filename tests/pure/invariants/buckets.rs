@@ -2,10 +2,10 @@
 //! policy changes and the phone drifts. A witness who knows the rule alone, and nothing of how it is reckoned, counts
 //! along: a bucket is a number of guesses that are missing, and time alone gives them back.
 
-use pam_totp::secret::Secret;
-use pam_totp::source::Source;
-use pam_totp::state::{ClassKey, Found, LaneKey, Record, print, read};
-use pam_totp::throttle::{Buckets, Gate, Limits, ROW, class_every, lane_of};
+use pam_totp::factor::record::{ClassKey, Found, LaneKey, Record, print, read};
+use pam_totp::factor::secret::Secret;
+use pam_totp::factor::source::Source;
+use pam_totp::factor::throttle::{Buckets, Gate, Limits, ROW, class_every, lane_of};
 
 use super::pieces::Pieces;
 
@@ -275,10 +275,11 @@ impl Life {
     fn is_written_and_read(&mut self, pieces: &mut Pieces<'_>) {
         let mut stuffed = self.record.clone();
         stuffed.other = (0..pieces.byte() % 6).map(|n| format!("later{n} {}", "x".repeat(70))).collect();
-        let trust = pam_totp::state::Trust { hash: "0123456789abcdef".repeat(4), until: self.now, address: None };
+        let trust =
+            pam_totp::factor::record::Trust { hash: "0123456789abcdef".repeat(4), until: self.now, address: None };
         stuffed.trusts = vec![trust; usize::from(pieces.byte() % 9)];
         stuffed.devices = (0..10_u64)
-            .map(|n| pam_totp::state::DeviceState {
+            .map(|n| pam_totp::factor::record::DeviceState {
                 id: format!("{n:064}"),
                 last: Some(u64::MAX - n),
                 drift: Some(-4),
@@ -287,14 +288,15 @@ impl Life {
             .take(usize::from(pieces.byte() % 11))
             .collect();
         stuffed.barred = (stuffed.devices.iter().chain(&stuffed.devices))
-            .map(|line| pam_totp::state::Barred { id: line.id.clone(), from: u64::MAX - 99, to: u64::MAX })
+            .map(|line| pam_totp::factor::record::Barred { id: line.id.clone(), from: u64::MAX - 99, to: u64::MAX })
             .collect();
         let Ok(printed) = print(1, &stuffed) else { return };
         let Found::Valid(slot) = read(&printed) else { panic!("what was written is read") };
         assert_eq!((&slot.record.classes, slot.record.row), (&stuffed.classes, stuffed.row));
         assert_eq!((&slot.record.devices, &slot.record.barred), (&stuffed.devices, &stuffed.barred));
-        let is_kept = |lane: &pam_totp::state::Lane| slot.record.lane(lane.key) == Some(lane);
-        let is_idle = |lane: &pam_totp::state::Lane| matches!(lane.key, LaneKey::Net(_)) && lane.full <= lane.seen;
+        let is_kept = |lane: &pam_totp::factor::record::Lane| slot.record.lane(lane.key) == Some(lane);
+        let is_idle =
+            |lane: &pam_totp::factor::record::Lane| matches!(lane.key, LaneKey::Net(_)) && lane.full <= lane.seen;
         assert!(stuffed.lanes.iter().all(|lane| is_kept(lane) || is_idle(lane)));
         // The rest is the witness's alone.
         let Found::Valid(slot) = read(&print(1, &self.record).expect("it fits")) else { panic!("a record") };
@@ -335,7 +337,7 @@ fn leaves_every_bucket(before: &Record, after: &Record, now: u64) {
     let new = after.lanes.iter().filter(|lane| before.lane(lane.key).is_none());
     assert!(new.clone().count() <= 1 && new.into_iter().all(|lane| lane.full == 0));
     let networks = after.lanes.iter().filter(|lane| matches!(lane.key, LaneKey::Net(_)));
-    assert!(networks.count() <= pam_totp::state::MAX_NETWORKS);
+    assert!(networks.count() <= pam_totp::factor::record::MAX_NETWORKS);
 }
 
 /// A failure changes its own lane and class.

@@ -1,6 +1,6 @@
 //! A secret file: what is parsed is printed and parsed again.
 
-use pam_totp::enrollment::Enrollment;
+use pam_totp::factor::enrollment::Enrollment;
 
 pub fn hold(bytes: &[u8]) {
     if let Ok(enrollment) = Enrollment::parse(bytes) {

@@ -1,5 +1,5 @@
 //! A file of another module, of any bytes: nothing panics, no reader takes long, and what is carried can be enrolled.
-use pam_totp::enrollment::{Kind, MAX_DEVICES};
+use pam_totp::factor::enrollment::{Kind, MAX_DEVICES};
 use pam_totp::import::{Found, Host, SHORTEST, cpanel, google, oath};
 
 const HOST: Host = Host { now: 1_800_000_000, window: 1 };

@@ -3,17 +3,17 @@
 
 use std::ffi::CStr;
 
-use pam_totp::attempt::{Outcome, Via};
+use pam_totp::factor::attempt::{Outcome, Via};
+use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};
+use pam_totp::factor::record::Since;
+use pam_totp::factor::secret::Secret;
+use pam_totp::factor::source::Source;
 use pam_totp::manage::ManageError;
 use pam_totp::options::{BadOption, Options};
-use pam_totp::otp::{Algorithm, Digits, hotp, step};
 use pam_totp::pam::application::{ConversationFailed, Exit, Items, Level};
 use pam_totp::pam::enrolling::store;
 use pam_totp::pam::flow::login;
 use pam_totp::preview::{Preview, Reason, Standing};
-use pam_totp::secret::Secret;
-use pam_totp::source::Source;
-use pam_totp::state::Since;
 use pam_totp::store::StoreError;
 use pam_totp::verify::Verdict;
 

@@ -3,17 +3,17 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use pam_totp::attempt::{Outcome, Via};
-use pam_totp::backup::{BackupCodes, Form};
 use pam_totp::desk::Desk;
+use pam_totp::factor::attempt::{Outcome, Via};
+use pam_totp::factor::backup::{BackupCodes, Form};
+use pam_totp::factor::otp::Digits;
+use pam_totp::factor::record::Proving;
+use pam_totp::factor::secret::Answer;
+use pam_totp::factor::source::{Process, Source};
 use pam_totp::manage::{Codes, ManageError, Pending};
-use pam_totp::otp::Digits;
 use pam_totp::pam::application::{Application, ConversationFailed, Items, Level, Tone};
 use pam_totp::policy::Policy;
 use pam_totp::preview::{Login, Preview, Standing};
-use pam_totp::secret::Answer;
-use pam_totp::source::{Process, Source};
-use pam_totp::state::Proving;
 use pam_totp::store::StoreError;
 use pam_totp::system::account::Account;
 use pam_totp::verify::Verdict;

@@ -1,10 +1,10 @@
 //! `forward_pass`: one field for password and code. Nothing is lost between the two, and there is one way to take them
 //! apart, found here by another road.
 
+use pam_totp::factor::secret::MAX_ANSWER;
 use pam_totp::options::Options;
 use pam_totp::pam::application::Exit;
 use pam_totp::pam::flow::login;
-use pam_totp::secret::MAX_ANSWER;
 
 use super::script::{clerk, script};
 

@@ -4,16 +4,16 @@
 
 use std::collections::BTreeSet;
 
-use pam_totp::attempt::{self, Attempt, Outcome, Via};
-use pam_totp::enrollment::{Device, Enrollment, Kind};
-use pam_totp::healing;
-use pam_totp::otp::{Algorithm, Digits, hotp};
-use pam_totp::resync::{Shown, resync};
-use pam_totp::secret::{Answer, Secret};
-use pam_totp::source::Source;
-use pam_totp::state::{DeviceState, Record};
+use pam_totp::factor::attempt::{self, Attempt, Outcome, Via};
+use pam_totp::factor::enrollment::{Device, Enrollment, Kind};
+use pam_totp::factor::healing;
+use pam_totp::factor::otp::{Algorithm, Digits, hotp};
+use pam_totp::factor::record::{DeviceState, Record};
+use pam_totp::factor::resync::{Shown, resync};
+use pam_totp::factor::secret::{Answer, Secret};
+use pam_totp::factor::source::Source;
+use pam_totp::factor::throttle::Limits;
 use pam_totp::system::clock;
-use pam_totp::throttle::Limits;
 
 use super::pieces::Pieces;
 

@@ -1,10 +1,10 @@
 //! otpauth URIs: taken apart as an app does it, they give back what they were made of, whatever it was.
 
-use pam_totp::enrollment::{Device, Kind};
-use pam_totp::otp::{Algorithm, Digits};
-use pam_totp::secret::Secret;
+use pam_totp::factor::enrollment::{Device, Kind};
+use pam_totp::factor::otp::{Algorithm, Digits};
+use pam_totp::factor::secret::Secret;
+use pam_totp::factor::uri::otpauth;
 use pam_totp::text::valid_label;
-use pam_totp::uri::otpauth;
 
 use super::pieces::Pieces;
 
@@ -79,7 +79,7 @@ fn decoded(text: &str) -> String {
 #[cfg(feature = "cli")]
 mod reading {
     use super::*;
-    use pam_totp::uri::parse::{Parsed, UriError, parse};
+    use pam_totp::factor::uri::parse::{Parsed, UriError, parse};
 
     pub fn hold(uri: &str, device: &Device, bytes: &[u8]) {
         read_back(uri, device);

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::support::lanes;
-use pam_totp::state::Record;
+use pam_totp::factor::record::Record;
 use pam_totp::store::Store;
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@ use nix::unistd::mkfifo;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
-use pam_totp::state::{Record, Trust};
+use pam_totp::factor::record::{Record, Trust};
 
 use super::*;
 

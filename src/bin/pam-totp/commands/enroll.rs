@@ -5,13 +5,13 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use pam_totp::access::Deed;
-use pam_totp::attempt::Outcome;
 use pam_totp::desk::{Desk, Front};
-use pam_totp::enrollment::Device;
+use pam_totp::factor::attempt::Outcome;
+use pam_totp::factor::enrollment::Device;
+use pam_totp::factor::uri;
 use pam_totp::manage::{Change, Codes, ManageError, Proof};
 use pam_totp::qr::{self, Size, Style};
 use pam_totp::system::account::Account;
-use pam_totp::uri;
 use pam_totp::words::enrolling::{self as words, Purpose};
 use zeroize::Zeroizing;
 

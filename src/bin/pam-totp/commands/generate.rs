@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::uri;
+use pam_totp::factor::uri;
 
 use crate::backend::front;
 use crate::form::{self, Form, new_device, new_key, warn};

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::desk::{Desk, Local};
+use pam_totp::factor::throttle::Limits;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;
 use pam_totp::text::shown;
-use pam_totp::throttle::Limits;
 use serde_json::{Map, Value, json};
 
 use crate::accounts::{self, Accounts, Members};

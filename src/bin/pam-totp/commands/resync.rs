@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::access::Deed;
-use pam_totp::enrollment::MAX_COUNTER;
+use pam_totp::factor::enrollment::MAX_COUNTER;
 use pam_totp::manage::Change;
 use pam_totp::notify::Event;
 use pam_totp::text::clean;

@@ -6,11 +6,11 @@ use std::path::Path;
 use clap::Args;
 use pam_totp::access::Deed;
 use pam_totp::desk::Front;
-use pam_totp::enrollment::Device;
+use pam_totp::factor::enrollment::Device;
+use pam_totp::factor::secret::{KeyError, Secret};
+use pam_totp::factor::uri::parse::parse;
 use pam_totp::manage::{Change, Codes, Proof};
-use pam_totp::secret::{KeyError, Secret};
 use pam_totp::system::account::Account;
-use pam_totp::uri::parse::parse;
 
 use crate::backend::front;
 use crate::codes::{codes_text, none_or_a_set, with_codes};

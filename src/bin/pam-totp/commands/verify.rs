@@ -4,8 +4,8 @@ use pam_totp::text;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::attempt::{Outcome, Via};
 use pam_totp::desk::Desk;
+use pam_totp::factor::attempt::{Outcome, Via};
 use pam_totp::preview::{self, Login};
 use pam_totp::system::account::Account;
 use pam_totp::verify::{self, Verdict};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::MAX_DRIFT;
-use crate::source::{self, Network, Source};
+use crate::factor::source::{self, Network, Source};
 
 /// `device id last drift at - -`; the last two words are those of a counter that version 1 waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::fmt::Write;
 
 use zeroize::Zeroizing;
 
-use crate::enrollment::{Device, Kind};
-use crate::otp::{Algorithm, Digits};
+use crate::factor::enrollment::{Device, Kind};
+use crate::factor::otp::{Algorithm, Digits};
 
 /// `otpauth://totp/ISSUER:ACCOUNT?secret=...&issuer=ISSUER`; algorithm, digits and period only where they are not
 /// what every app assumes: they would push the QR code past 24 rows.
@@ -63,7 +63,7 @@ fn percent(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
+    use crate::factor::secret::Secret;
 
     #[test]
     fn only_what_differs_from_the_defaults_is_said() {

@@ -5,9 +5,9 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::secret::Secret;
-use crate::source::{Network, Source};
-use crate::state::{Class, ClassKey, Lane, LaneKey, MAX_NETWORKS, RANGES, Record};
+use crate::factor::record::{Class, ClassKey, Lane, LaneKey, MAX_NETWORKS, RANGES, Record};
+use crate::factor::secret::Secret;
+use crate::factor::source::{Network, Source};
 
 /// Lanes that one class can pay for at once.
 const CLASS: u64 = 4;

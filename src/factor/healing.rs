@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use crate::enrollment::{Device, Enrollment, Kind};
-use crate::state::{BackupState, Barred, Came, DeviceState, How, MAX_BARRED, MAX_DRIFT, Record};
+use crate::factor::enrollment::{Device, Enrollment, Kind};
+use crate::factor::record::{BackupState, Barred, Came, DeviceState, How, MAX_BARRED, MAX_DRIFT, Record};
 use crate::system::clock;
 
 /// Brings a record up to an enrollment: a device without its line, or all of them where the state was lost, is

@@ -5,9 +5,9 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::enrollment::{MAX_COUNTER, PERIODS};
-use crate::otp::{Algorithm, Digits};
-use crate::secret::{KeyError, Secret};
+use crate::factor::enrollment::{MAX_COUNTER, PERIODS};
+use crate::factor::otp::{Algorithm, Digits};
+use crate::factor::secret::{KeyError, Secret};
 
 /// What a URI says. What it does not say is left to who asks; apps take SHA1, six digits and 30 seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]

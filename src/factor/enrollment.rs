@@ -7,10 +7,10 @@ use toml::Spanned;
 use toml::value::{Datetime, Offset};
 use zeroize::Zeroizing;
 
-use crate::backup::{BackupCodes, Form, MAX_CODES, MAX_ITERATIONS, MAX_TEMPORARY, SCRATCH, Temporary};
 use crate::date::Utc;
-use crate::otp::{self, Algorithm, Digits};
-use crate::secret::Secret;
+use crate::factor::backup::{BackupCodes, Form, MAX_CODES, MAX_ITERATIONS, MAX_TEMPORARY, SCRATCH, Temporary};
+use crate::factor::otp::{self, Algorithm, Digits};
+use crate::factor::secret::Secret;
 use crate::text::{deceives, position};
 
 /// More devices than this do not fit the state record while they are being replaced.

@@ -2,7 +2,7 @@
 
 use super::Record;
 use super::lines::{Class, Lane, LaneKey, number};
-use crate::throttle::{self, Limits};
+use crate::factor::throttle::{self, Limits};
 
 /// `lane key fails last until seen` of version 1.
 struct OldLane {

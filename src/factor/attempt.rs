@@ -11,16 +11,16 @@ use std::ops::RangeInclusive;
 
 use subtle::Choice;
 
-use crate::backup::{self, BackupCodes, Form, Stretched};
-use crate::enrollment::{Device, Enrollment, Kind};
-use crate::healing::{counts_from, reach};
-use crate::otp::{hotp, step};
-use crate::secret::{Answer, Codes};
-use crate::source::Source;
-use crate::state::{BackupState, DeviceState, MAX_DRIFT, Record, Since};
+use crate::factor::backup::{self, BackupCodes, Form, Stretched};
+use crate::factor::enrollment::{Device, Enrollment, Kind};
+use crate::factor::healing::{counts_from, reach};
+use crate::factor::otp::{hotp, step};
+use crate::factor::record::{BackupState, DeviceState, MAX_DRIFT, Record, Since};
+use crate::factor::remember;
+use crate::factor::secret::{Answer, Codes};
+use crate::factor::source::Source;
+use crate::factor::throttle::{self, Buckets, Limits};
 use crate::system::clock;
-use crate::throttle::{self, Buckets, Limits};
-use crate::trust;
 
 /// RFC 4226 section 7.4: codes of a token that were shown but not typed.
 pub(crate) const LOOK_AHEAD: u64 = 10;
@@ -315,7 +315,7 @@ impl Attempt<'_> {
         }
         let count = record.since.as_ref().map_or(0, |s| s.count).saturating_add(1);
         record.since = Some(Since { count, at: self.now, from: self.source });
-        trust::forget(&mut record, self.source);
+        remember::forget(&mut record, self.source);
         Some(record)
     }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
-use crate::source::{Network, Source};
-use crate::state::{LaneKey, MAX_TRUSTS, Record, Trust};
+use crate::factor::record::{LaneKey, MAX_TRUSTS, Record, Trust};
+use crate::factor::source::{Network, Source};
 use crate::system::account::Account;
 
 /// One user at one address, under the policy's hours.
@@ -54,7 +54,7 @@ pub fn forget(record: &mut Record, source: Source) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::throttle::{Buckets, Limits, lane_of};
+    use crate::factor::throttle::{Buckets, Limits, lane_of};
 
     const NOW: u64 = 1_800_000_000;
 
@@ -161,6 +161,6 @@ mod tests {
         for kept in ["198.51.100.101", "198.51.100.108"] {
             assert!(Memory::new(12, &account(1000), address(kept)).holds(&record, NOW + 60), "{kept}");
         }
-        assert!(crate::state::print(1, &record).is_ok());
+        assert!(crate::factor::record::print(1, &record).is_ok());
     }
 }

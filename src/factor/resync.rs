@@ -2,11 +2,11 @@
 //!
 //! Not at a login, beyond the reach of drift: there it would revive codes that somebody has photographed.
 
-use crate::attempt::steps_ahead;
-use crate::enrollment::{Device, Kind, MAX_SKEW};
-use crate::otp::{self, hotp};
-use crate::secret::Answer;
-use crate::state::{Barred, DeviceState, MAX_DRIFT, Record};
+use crate::factor::attempt::steps_ahead;
+use crate::factor::enrollment::{Device, Kind, MAX_SKEW};
+use crate::factor::otp::{self, hotp};
+use crate::factor::record::{Barred, DeviceState, MAX_DRIFT, Record};
+use crate::factor::secret::Answer;
 
 /// How many counters ahead of the last one a token is looked for.
 const COUNTERS: u64 = 1_000;
