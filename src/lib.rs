@@ -41,7 +41,6 @@ pub mod pam;
 #[cfg(feature = "cli")]
 pub mod doctor;
 
-pub mod access;
 pub mod desk;
 pub mod door;
 pub mod manage;
@@ -53,10 +52,8 @@ pub mod date;
 #[cfg(feature = "cli")]
 pub mod import;
 pub mod notify;
-pub mod options;
 pub mod policy;
 pub mod qr;
-pub mod rules;
 pub mod text;
 pub mod words;
 pub mod wrap;

@@ -14,7 +14,6 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::access::Denied;
 use crate::door::DoorError;
 use crate::factor::attempt::{self, Attempt, Outcome};
 use crate::factor::backup::{self, BackupCodes, Stretched, TEMPORARY_BITS};
@@ -26,6 +25,7 @@ use crate::factor::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::factor::source::Source;
 use crate::factor::throttle::Limits;
 use crate::policy::Policy;
+use crate::policy::access::Denied;
 use crate::store::{Locked, Store, StoreError};
 use crate::system::account::Account;
 use crate::system::clock;

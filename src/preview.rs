@@ -3,8 +3,8 @@
 use crate::factor::remember::Memory;
 use crate::factor::source::{Source, is_remote};
 use crate::policy::Policy;
-use crate::rules::Unenrolled;
-use crate::rules::{self, By, Facts, Ruling};
+use crate::policy::rules::Unenrolled;
+use crate::policy::rules::{self, By, Facts, Ruling};
 use crate::store::{Store, StoreError};
 use crate::system::account::{self, Account};
 use crate::system::clock;

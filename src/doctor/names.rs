@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
 use crate::policy::Policy;
-use crate::rules::Rule;
+use crate::policy::rules::Rule;
 use crate::text::clean;
 
 const ABOUT: &str = "policy";

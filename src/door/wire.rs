@@ -6,7 +6,6 @@ use zeroize::Zeroizing;
 
 use super::DoorError;
 use super::message::{Fields, Malformed, Message, decoded, encoded, maybe, or_none, parsed, text};
-use crate::access::Denied;
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::backup::{MAX_CODES, MIN_CODES};
 use crate::factor::enrollment::Place;
@@ -17,6 +16,7 @@ use crate::factor::secret::{Answer, Secret};
 use crate::factor::source;
 use crate::factor::source::Source;
 use crate::manage::{Codes, ManageError};
+use crate::policy::access::Denied;
 use crate::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 
 /// Bytes of a code; what is longer is no code, and goes as an empty one.

@@ -20,7 +20,7 @@ use crate::words::{self, enrolling as say};
 
 use super::application::{Application, ConversationFailed, Exit, Items, Level, Tone, log_failure};
 use crate::factor::secret::Answer;
-use crate::options::Options;
+use crate::policy::arguments::Options;
 
 /// How many wrong codes there may be before the key is thrown away, and how many wrong backup codes.
 const TRIES: u32 = 3;

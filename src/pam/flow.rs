@@ -13,7 +13,7 @@ use crate::words::{log, user};
 
 use super::application::{Application, ConversationFailed, Exit, Items, Level, Tone, log_failure};
 use super::enrolling;
-use crate::options::Options;
+use crate::policy::arguments::Options;
 
 /// Microseconds that PAM waits after a failure, give or take a quarter: as pam_unix does.
 const FAIL_DELAY: u32 = 2_000_000;

@@ -18,7 +18,7 @@ use pam::pam_hooks;
 use zeroize::Zeroize;
 
 use crate::desk::Front;
-use crate::options::Options;
+use crate::policy::arguments::Options;
 use crate::system::memory;
 use application::Exit;
 use handle::PamApplication;

@@ -19,7 +19,7 @@ const PROMPT: &str = "Verification code: ";
 /// In the order in which a login comes by, each with the file that the log must name. The last four hold the lock; at the
 /// last one the guess is written down.
 const LAYERS: [(&str, &str); 9] = [
-    ("options", "src/options.rs"),
+    ("options", "src/policy/arguments.rs"),
     ("host", "src/pam/host.rs"),
     ("preview", "src/preview.rs"),
     ("flow", "src/pam/flow.rs"),

@@ -2,7 +2,7 @@
 
 use crate::support::artifacts::{self, make};
 use pam_totp::policy::Policy;
-use pam_totp::rules::Unenrolled;
+use pam_totp::policy::rules::Unenrolled;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;

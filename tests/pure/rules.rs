@@ -2,9 +2,9 @@
 
 use pam_totp::factor::source::Source;
 use pam_totp::policy::Policy;
+use pam_totp::policy::rules::Unenrolled;
+use pam_totp::policy::rules::{By, Facts, Ruling, decide};
 use pam_totp::preview::{Login, Preview, Reason, Standing, preview};
-use pam_totp::rules::Unenrolled;
-use pam_totp::rules::{By, Facts, Ruling, decide};
 use pam_totp::store::StoreError;
 
 const REQUIRE_STAFF: &str = "[[require]]\ngroups = [\"staff\"]\n";

@@ -1,6 +1,5 @@
 //! What goes through the door is read as it was written, and nothing else is read at all.
 
-use pam_totp::access::Denied;
 use pam_totp::door::DoorError;
 use pam_totp::door::message::MAX;
 use pam_totp::door::wire::{Ask, MAX_CODE, NewDevice, Reply, Request};
@@ -12,6 +11,7 @@ use pam_totp::factor::record::{LaneKey, MAX_LANES, MAX_TRUSTS, Proving, RANGES, 
 use pam_totp::factor::secret::{Answer, Secret};
 use pam_totp::factor::source::{Network, Source};
 use pam_totp::manage::ManageError;
+use pam_totp::policy::access::Denied;
 use pam_totp::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 use pam_totp::store::StoreError;
 use proptest::collection::vec;

@@ -8,8 +8,8 @@ use pam_totp::doctor::stacks::files::{Files, lines};
 use pam_totp::doctor::stacks::line::Kind;
 use pam_totp::doctor::stacks::predict::{WithoutCodes, without_codes};
 use pam_totp::doctor::stacks::problem::Circumstances;
+use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::{PATH, Policy};
-use pam_totp::rules::Unenrolled;
 use pam_totp::text::clean;
 
 use crate::stacks;

@@ -1,12 +1,12 @@
 //! A change to an enrollment: root's, or its owner's, proved by a code of it.
 
 use nix::unistd::Uid;
-use pam_totp::access::Deed;
 use pam_totp::desk::{Desk, Front};
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::secret::Answer;
 use pam_totp::manage::{Change, Codes, ManageError};
 use pam_totp::notify::Event;
+use pam_totp::policy::access::Deed;
 use pam_totp::preview::Standing;
 use pam_totp::system::account::Account;
 use pam_totp::words::user;

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use nix::errno::Errno;
 use nix::unistd::Uid;
-use pam_totp::access::Denied;
 use pam_totp::desk::PolicyFault;
 use pam_totp::door::DoorError;
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::manage::ManageError;
+use pam_totp::policy::access::Denied;
 use pam_totp::qr;
 use pam_totp::store::StoreError;
 use pam_totp::text::{clocks_differ, plain, shown};

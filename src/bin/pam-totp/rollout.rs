@@ -7,8 +7,8 @@ use pam_totp::desk::{Desk, Local};
 use pam_totp::doctor::stacks::files::Stack;
 use pam_totp::factor::source::Source;
 use pam_totp::policy::Policy;
-use pam_totp::rules::Unenrolled;
-use pam_totp::rules::{By, Facts, Ruling, decide};
+use pam_totp::policy::rules::Unenrolled;
+use pam_totp::policy::rules::{By, Facts, Ruling, decide};
 use pam_totp::store::Store;
 use pam_totp::text::counted;
 

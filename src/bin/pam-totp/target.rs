@@ -1,6 +1,5 @@
 //! Which of a user's devices a new key is for.
 
-use pam_totp::access::Deed;
 use pam_totp::desk::{Desk, Front};
 use pam_totp::factor::backup::USUAL_CODES;
 use pam_totp::factor::enrollment::MAX_DEVICES;
@@ -9,6 +8,7 @@ use pam_totp::factor::otp::Digits;
 use pam_totp::factor::secret::{Answer, Secret};
 use pam_totp::manage::ManageError;
 use pam_totp::notify::Event;
+use pam_totp::policy::access::Deed;
 use pam_totp::status::Status;
 use pam_totp::system::account::Account;
 use pam_totp::words::enrolling::{self as words, NEW_PHONE, OLD_PHONE, OWN_DEVICE, Purpose};

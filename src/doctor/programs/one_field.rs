@@ -7,7 +7,7 @@ use crate::doctor::stacks::check::ABOUT;
 use crate::doctor::stacks::files::{Files, STACKS};
 use crate::doctor::stacks::shape::{Shape, shape};
 use crate::policy::PATH;
-use crate::rules::{Rule, Rules};
+use crate::policy::rules::{Rule, Rules};
 use crate::text::clean;
 
 /// They answer each question with the one password that was typed. With the program, where a service without a file of

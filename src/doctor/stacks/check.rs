@@ -7,7 +7,7 @@ use super::files::Files;
 use super::fix;
 use super::problem::Circumstances;
 use crate::doctor::finding::{Finding, Level};
-use crate::rules::Unenrolled;
+use crate::policy::rules::Unenrolled;
 
 /// Under which these findings are read.
 pub const ABOUT: &str = "stacks";

@@ -11,8 +11,8 @@ use super::services::runs_without_root;
 use super::trial::{AccountTrial, Case, Trial};
 use super::words::{named, whom, written};
 use crate::doctor::finding::Level;
-use crate::options::Options;
-use crate::rules::Unenrolled;
+use crate::policy::arguments::Options;
+use crate::policy::rules::Unenrolled;
 use crate::text::clean;
 
 /// What ails one stack.

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use crate::options::{BadOption, Options};
+use crate::policy::arguments::{BadOption, Options};
 
 /// Our file.
 pub const MODULE: &str = "pam_totp.so";

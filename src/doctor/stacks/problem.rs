@@ -1,7 +1,7 @@
 //! What can be wrong with a stack, and what that depends on beside its files. Pure.
 
 use crate::doctor::finding::Level;
-use crate::rules::Unenrolled;
+use crate::policy::rules::Unenrolled;
 
 /// What the policy says, as far as it matters to stacks.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::files::{Files, Step};
 use super::line::Kind;
-use crate::options::Options;
+use crate::policy::arguments::Options;
 
 /// How a stack asks, which sshd has to go with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use pam_totp::doctor::stacks::diagnose::ills;
 use pam_totp::doctor::stacks::files::Files;
 use pam_totp::doctor::stacks::predict::{Decision, Due, Person, WithoutCodes, verdict, without_codes};
 use pam_totp::doctor::stacks::problem::{Circumstances, Ill};
-use pam_totp::rules::Unenrolled;
+use pam_totp::policy::rules::Unenrolled;
 
 const OURS: &str = "auth requisite pam_totp.so explain";
 const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\n\

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::pure::invariants::script;
-use pam_totp::options::Options;
 use pam_totp::pam::application;
 use pam_totp::pam::flow;
+use pam_totp::policy::arguments::Options;
 
 const STEP: u64 = NOW / 30;
 

@@ -4,7 +4,7 @@
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 
-use pam_totp::options::Options;
+use pam_totp::policy::arguments::Options;
 
 pub fn hold(bytes: &[u8]) {
     let arguments: Vec<CString> =
@@ -31,7 +31,7 @@ pub fn hold(bytes: &[u8]) {
     }
 }
 
-fn parse(arguments: &[CString]) -> Result<Options, pam_totp::options::BadOption> {
+fn parse(arguments: &[CString]) -> Result<Options, pam_totp::policy::arguments::BadOption> {
     Options::parse(&arguments.iter().map(CString::as_c_str).collect::<Vec<&CStr>>())
 }
 

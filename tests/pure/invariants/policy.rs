@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
+use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::{Policy, SelfService};
-use pam_totp::rules::Unenrolled;
 use pam_totp::text::deceives;
 use pam_totp::text::valid_label;
 

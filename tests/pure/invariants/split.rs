@@ -2,9 +2,9 @@
 //! apart, found here by another road.
 
 use pam_totp::factor::secret::MAX_ANSWER;
-use pam_totp::options::Options;
 use pam_totp::pam::application::Exit;
 use pam_totp::pam::flow::login;
+use pam_totp::policy::arguments::Options;
 
 use super::script::{clerk, script};
 

@@ -4,12 +4,12 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use pam_totp::access::Deed;
 use pam_totp::desk::{Desk, Front};
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::uri;
 use pam_totp::manage::{Change, Codes, ManageError, Proof};
+use pam_totp::policy::access::Deed;
 use pam_totp::qr::{self, Size, Style};
 use pam_totp::system::account::Account;
 use pam_totp::words::enrolling::{self as words, Purpose};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::access::Deed;
 use pam_totp::desk::{Front, Local};
 use pam_totp::manage::{self, Change};
+use pam_totp::policy::access::Deed;
 use pam_totp::system::disk;
 use pam_totp::text::{clean, counted, shown};
 use serde_json::{Map, json};

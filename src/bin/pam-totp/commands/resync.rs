@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::access::Deed;
 use pam_totp::factor::enrollment::MAX_COUNTER;
 use pam_totp::manage::Change;
 use pam_totp::notify::Event;
+use pam_totp::policy::access::Deed;
 use pam_totp::text::clean;
 use pam_totp::words::enrolling::OTHER_DEVICE;
 

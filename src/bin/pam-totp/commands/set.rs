@@ -4,12 +4,12 @@ use std::fmt::Display;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::access::Deed;
 use pam_totp::desk::Front;
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::secret::{KeyError, Secret};
 use pam_totp::factor::uri::parse::parse;
 use pam_totp::manage::{Change, Codes, Proof};
+use pam_totp::policy::access::Deed;
 use pam_totp::system::account::Account;
 
 use crate::backend::front;

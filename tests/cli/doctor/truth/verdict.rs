@@ -7,7 +7,7 @@ use pam_totp::doctor::finding::Level;
 use pam_totp::doctor::stacks::diagnose::ills;
 use pam_totp::doctor::stacks::files::Files;
 use pam_totp::doctor::stacks::problem::{Circumstances, Ill};
-use pam_totp::rules::Unenrolled;
+use pam_totp::policy::rules::Unenrolled;
 
 /// A policy under which everything counts.
 pub const CIRCUMSTANCES: Circumstances = Circumstances {

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use pam_totp::desk::PolicyFault;
 use pam_totp::policy::Policy;
-use pam_totp::rules::Unenrolled;
+use pam_totp::policy::rules::Unenrolled;
 use pam_totp::store;
 use pam_totp::text::clean;
 use serde_json::{Map, Value as Json, json};

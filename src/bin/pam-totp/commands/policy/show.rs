@@ -4,8 +4,8 @@ use std::path::Path;
 
 use pam_totp::date::Utc;
 use pam_totp::desk::Desk;
+use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::{Policy, SelfService};
-use pam_totp::rules::Unenrolled;
 use pam_totp::store;
 use pam_totp::system::hostname::hostname;
 use serde_json::{Map, Value, json};

@@ -1,5 +1,9 @@
 //! The administrator's file: text to a checked [`Policy`]. Pure.
 
+pub mod access;
+pub mod arguments;
+pub mod rules;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +12,7 @@ use toml::value::Datetime;
 
 use crate::date::Utc;
 use crate::factor::throttle::Limits;
-use crate::rules::{Rule, Rules, Unenrolled};
+use crate::policy::rules::{Rule, Rules, Unenrolled};
 use crate::text::plain;
 use crate::text::position;
 use crate::text::valid_label;

@@ -137,7 +137,7 @@ pub fn may(caller: Caller, subject: Subject<'_>, deed: Deed<'_>, policy: &Policy
 mod tests {
     use super::*;
     use crate::policy::SelfService;
-    use crate::rules::Unenrolled;
+    use crate::policy::rules::Unenrolled;
 
     const ALICE: u32 = 1000;
     const NOBODY: SelfService = SelfService { enroll: false, replace: false, remove: false, backup_codes: false };
