@@ -11,19 +11,19 @@ use crate::factor::enrollment::Place;
 use crate::factor::otp::Digits;
 use crate::factor::record::Proving;
 use crate::factor::secret::Answer;
+use crate::login::preview::{self, Login, Preview, Reason, Standing};
+use crate::login::status::Status;
+use crate::login::verify::{self, Verdict};
 use crate::manage::{self, By, Change, Codes, ManageError, Pending, Proof};
 use crate::notify::Event;
 use crate::policy::access::{self, Caller, Deed, Subject};
 use crate::policy::rules::Ruling;
 use crate::policy::rules::Unenrolled;
 use crate::policy::{BadPolicy, PATH, Policy};
-use crate::preview::{self, Login, Preview, Reason, Standing};
-use crate::status::Status;
 use crate::store::{self, Store, StoreError, spool};
 use crate::system::account::{self, Account};
 use crate::system::clock;
 use crate::system::disk;
-use crate::verify::{self, Verdict};
 
 /// What a login needs.
 pub trait Desk {

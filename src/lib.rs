@@ -44,9 +44,6 @@ pub mod doctor;
 pub mod desk;
 pub mod door;
 pub mod manage;
-pub mod preview;
-pub mod status;
-pub mod verify;
 
 pub mod date;
 #[cfg(feature = "cli")]
@@ -55,7 +52,6 @@ pub mod notify;
 pub mod policy;
 pub mod qr;
 pub mod text;
-pub mod words;
 pub mod wrap;
 
 pub mod store;
@@ -63,6 +59,8 @@ pub mod store;
 pub mod system;
 
 pub mod factor;
+
+pub mod login;
 
 /// Of this package: the module and the programs of one installation have the same.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -24,14 +24,14 @@ use crate::factor::record::{BackupState, DeviceState, Record};
 use crate::factor::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::factor::source::Source;
 use crate::factor::throttle::Limits;
+use crate::login::messages::user;
+use crate::login::verify;
 use crate::policy::Policy;
 use crate::policy::access::Denied;
 use crate::store::{Locked, Store, StoreError};
 use crate::system::account::Account;
 use crate::system::clock;
 use crate::system::random::{self, NoRandom};
-use crate::verify;
-use crate::words::user;
 
 use devices::{placed, without};
 pub use upkeep::{Unlocked, add_codes, end_proving, forget, mark_proving, remove, rename, unlock};

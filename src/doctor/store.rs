@@ -7,11 +7,11 @@ use nix::errno::Errno;
 use crate::desk::PolicyFault;
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
+use crate::login::messages::log;
 use crate::policy::{PATH, Policy, STORE};
 use crate::store::StoreError;
 use crate::store::audit::{Flaw, FlawKind, Form};
 use crate::text::clean;
-use crate::words::log;
 
 const ABOUT: &str = "store";
 const POLICY: &str = "policy";

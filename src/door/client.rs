@@ -19,12 +19,12 @@ use super::message::{MAX, Malformed};
 use super::wire::{Ask, NewDevice, Reply, Request};
 use crate::factor::otp::Digits;
 use crate::factor::secret::Answer;
+use crate::login::preview::Login;
+use crate::login::status::Status;
+use crate::login::verify::Verdict;
 use crate::manage::{Change, Codes, ManageError, Proof};
 use crate::policy::access::Denied;
-use crate::preview::Login;
-use crate::status::Status;
 use crate::system::account::Account;
-use crate::verify::Verdict;
 
 /// Anybody's.
 const VERIFY: &str = "/run/pam_totp/verify.sock";

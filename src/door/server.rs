@@ -18,18 +18,18 @@ use crate::factor::enrollment::Device;
 use crate::factor::enrollment::Place;
 use crate::factor::secret::Answer;
 use crate::factor::source::Source;
+use crate::login::messages;
+use crate::login::preview::{Login, Standing};
+use crate::login::status::Status;
+use crate::login::verify::{self, Verdict};
 use crate::manage::{self, By, Change, ManageError, Proof};
 use crate::notify::Event;
 use crate::policy::access::{Deed, Denied};
-use crate::preview::{Login, Standing};
-use crate::status::Status;
 use crate::store::StoreError;
 use crate::system::account::{self, Account};
 use crate::system::beat;
 use crate::system::clock;
 use crate::text::clean;
-use crate::verify::{self, Verdict};
-use crate::words;
 
 /// For the whole request to come, and for the reply to go.
 const BOUND: Duration = Duration::from_secs(1);
@@ -196,8 +196,8 @@ impl Clerk<'_> {
         let verdict = self.desk.verify(&standing, &login, code)?;
         match &verdict {
             Some(verdict) => {
-                let lines = [words::log::verdict(verdict, &account.name, from)];
-                lines.into_iter().chain(words::log::notes(verdict, &account.name)).for_each(|line| self.log(&line));
+                let lines = [messages::log::verdict(verdict, &account.name, from)];
+                lines.into_iter().chain(messages::log::notes(verdict, &account.name)).for_each(|line| self.log(&line));
             }
             None => self.log(&format!("no enrollment: {} from {from} is not enrolled", clean(&account.name))),
         }

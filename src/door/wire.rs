@@ -15,9 +15,9 @@ use crate::factor::record::{MAX_LANES, MAX_TRUSTS, Proving, Since};
 use crate::factor::secret::{Answer, Secret};
 use crate::factor::source;
 use crate::factor::source::Source;
+use crate::login::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 use crate::manage::{Codes, ManageError};
 use crate::policy::access::Denied;
-use crate::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 
 /// Bytes of a code; what is longer is no code, and goes as an empty one.
 pub const MAX_CODE: usize = 64;

@@ -2,8 +2,8 @@
 
 use crate::factor::secret::Answer;
 use crate::factor::source::Process;
+use crate::login::messages::log;
 use crate::manage::Pending;
-use crate::words::log;
 
 /// What a line in a stack comes to; `pam/mod.rs` makes it a PAM code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

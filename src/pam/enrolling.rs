@@ -10,13 +10,13 @@ use crate::desk::Desk;
 use crate::factor::backup::BackupShaped;
 use crate::factor::enrollment::Device;
 use crate::factor::uri;
+use crate::login::messages::{self, enrolling as say};
 use crate::manage::{self, Codes, ManageError, Pending};
 use crate::notify::Event;
 use crate::qr::{self, QrError, Size, Style};
 use crate::system::account::Account;
 use crate::system::clock;
 use crate::system::hostname::hostname;
-use crate::words::{self, enrolling as say};
 
 use super::application::{Application, ConversationFailed, Exit, Items, Level, Tone, log_failure};
 use crate::factor::secret::Answer;
@@ -87,7 +87,7 @@ fn is_lost_here(host: &mut impl Application, desk: &impl Desk, items: &Items, ac
     match desk.proving(account) {
         Ok(None) => false,
         Ok(Some(proving)) => {
-            host.log(Level::Error, &words::log::not_stored(&account.name, &proving));
+            host.log(Level::Error, &messages::log::not_stored(&account.name, &proving));
             // Who is root here can fix no stack while they are refused.
             proving.is_at(&items.service) && account.uid != 0
         }

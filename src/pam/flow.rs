@@ -5,11 +5,11 @@ use crate::factor::attempt::{Outcome, Via};
 use crate::factor::backup::BackupShaped;
 use crate::factor::secret::Answer;
 use crate::factor::source::{Source, Told};
-use crate::preview::{Login, Preview, Reason, Standing};
+use crate::login::messages::{log, user};
+use crate::login::preview::{Login, Preview, Reason, Standing};
+use crate::login::verify::Verdict;
 use crate::store::StoreError;
 use crate::text;
-use crate::verify::Verdict;
-use crate::words::{log, user};
 
 use super::application::{Application, ConversationFailed, Exit, Items, Level, Tone, log_failure};
 use super::enrolling;

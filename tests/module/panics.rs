@@ -21,10 +21,10 @@ const PROMPT: &str = "Verification code: ";
 const LAYERS: [(&str, &str); 9] = [
     ("options", "src/policy/arguments.rs"),
     ("host", "src/pam/host.rs"),
-    ("preview", "src/preview.rs"),
+    ("preview", "src/login/preview.rs"),
     ("flow", "src/pam/flow.rs"),
     ("desk", "src/desk.rs"),
-    ("verify", "src/verify.rs"),
+    ("verify", "src/login/verify.rs"),
     ("charge", "src/factor/attempt.rs"),
     ("store", "src/store.rs"),
     ("attempt", "src/factor/attempt.rs"),

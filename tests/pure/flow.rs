@@ -8,14 +8,14 @@ use pam_totp::factor::otp::Digits;
 use pam_totp::factor::record::Since;
 use pam_totp::factor::secret::Answer;
 use pam_totp::factor::source::Source;
+use pam_totp::login::preview::{Preview, Reason, Standing};
+use pam_totp::login::verify::Verdict;
 use pam_totp::manage::ManageError;
 use pam_totp::pam::application::{ConversationFailed, Exit, Level, Tone};
 use pam_totp::pam::flow::login;
 use pam_totp::policy::arguments::Options;
-use pam_totp::preview::{Preview, Reason, Standing};
 use pam_totp::store::StoreError;
 use pam_totp::system::account::Account;
-use pam_totp::verify::Verdict;
 
 use crate::pure::invariants::script::{
     Clerk, NOW, PHONE, Script, Step, accepted, alice, clerk, enrolled, script, verdict,

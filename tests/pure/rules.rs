@@ -1,10 +1,10 @@
 //! Who must have a factor, and who need not give a code.
 
 use pam_totp::factor::source::Source;
+use pam_totp::login::preview::{Login, Preview, Reason, Standing, preview};
 use pam_totp::policy::Policy;
 use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::rules::{By, Facts, Ruling, decide};
-use pam_totp::preview::{Login, Preview, Reason, Standing, preview};
 use pam_totp::store::StoreError;
 
 const REQUIRE_STAFF: &str = "[[require]]\ngroups = [\"staff\"]\n";

@@ -17,14 +17,14 @@ use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};
 use pam_totp::factor::record::Record;
 use pam_totp::factor::secret::{Answer, Secret};
 use pam_totp::factor::source::Source;
+use pam_totp::login::preview::{Login, Preview, Standing};
+use pam_totp::login::verify::{self, Verdict};
 use pam_totp::manage::{self, By, Change, ManageError, Proof};
 use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::{Policy, SelfService};
-use pam_totp::preview::{Login, Preview, Standing};
 use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::{self, Account};
 use pam_totp::system::clock;
-use pam_totp::verify::{self, Verdict};
 
 mod files;
 mod folders;

@@ -9,8 +9,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use pam_totp::factor::secret::{Answer, MAX_ANSWER};
+use pam_totp::login::messages::enrolling::slip;
 use pam_totp::system::disk;
-use pam_totp::words::enrolling::slip;
 use zeroize::Zeroizing;
 
 use crate::report::{Failure, say, wrapped};

@@ -4,12 +4,12 @@ use nix::unistd::Uid;
 use pam_totp::desk::{Desk, Front};
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::secret::Answer;
+use pam_totp::login::messages::user;
+use pam_totp::login::preview::Standing;
 use pam_totp::manage::{Change, Codes, ManageError};
 use pam_totp::notify::Event;
 use pam_totp::policy::access::Deed;
-use pam_totp::preview::Standing;
 use pam_totp::system::account::Account;
-use pam_totp::words::user;
 
 use crate::hook;
 use crate::input::Input;

@@ -2,13 +2,13 @@
 
 use pam_totp::factor::enrollment::Kind;
 use pam_totp::factor::throttle::{Limits, ROW as CLOSED};
-use pam_totp::status::{DeviceStatus, Remembered, Status};
+use pam_totp::login::messages;
+use pam_totp::login::status::{DeviceStatus, Remembered, Status};
 use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;
 use pam_totp::system::clock;
 use pam_totp::text;
 use pam_totp::text::{counted, duration, moment};
-use pam_totp::words;
 use serde_json::{Value, json};
 
 use crate::report::Report;
@@ -37,7 +37,7 @@ impl Standing {
         let status = &self.status;
         let waits = status.waits.iter();
         let waits: Vec<Value> =
-            waits.map(|w| json!({ "lane": w.lane.to_string(), "place": words::place(w.lane), "failures": w.failures, "until_at": w.until })).collect();
+            waits.map(|w| json!({ "lane": w.lane.to_string(), "place": messages::place(w.lane), "failures": w.failures, "until_at": w.until })).collect();
         let failures = status.failures.as_ref();
         let failures = failures.map(|s| json!({ "count": s.count, "last_at": s.at, "from": s.from.to_string() }));
         let remembered = status.remembered.iter();
@@ -94,15 +94,17 @@ impl Standing {
         }
         if let Some(since) = &self.status.failures {
             let (count, at) = (counted(since.count, "wrong code", "wrong codes"), moment(since.at));
-            lines
-                .push(format!("  {count} since the last right one, the last at {at} from {}", words::from(since.from)));
+            lines.push(format!(
+                "  {count} since the last right one, the last at {at} from {}",
+                messages::from(since.from)
+            ));
         }
         if self.status.row >= CLOSED {
             lines.push(format!("  {} wrong in a row: only two codes in a row are looked at", self.status.row));
         }
         for wait in &self.status.waits {
             let left = duration(wait.until.saturating_sub(self.now));
-            let place = words::place(wait.lane);
+            let place = messages::place(wait.lane);
             lines.push(format!("  too many wrong codes from {place}: two codes in a row, or one in {left}"));
         }
         for Remembered { address, until } in &self.status.remembered {

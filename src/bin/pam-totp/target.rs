@@ -6,12 +6,12 @@ use pam_totp::factor::enrollment::MAX_DEVICES;
 use pam_totp::factor::enrollment::Place;
 use pam_totp::factor::otp::Digits;
 use pam_totp::factor::secret::{Answer, Secret};
+use pam_totp::login::messages::enrolling::{self as words, NEW_PHONE, OLD_PHONE, OWN_DEVICE, Purpose};
+use pam_totp::login::status::Status;
 use pam_totp::manage::ManageError;
 use pam_totp::notify::Event;
 use pam_totp::policy::access::Deed;
-use pam_totp::status::Status;
 use pam_totp::system::account::Account;
-use pam_totp::words::enrolling::{self as words, NEW_PHONE, OLD_PHONE, OWN_DEVICE, Purpose};
 
 use crate::input::Input;
 use crate::proof::{current_code, note_if_root};

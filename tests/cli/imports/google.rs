@@ -3,9 +3,9 @@
 use super::*;
 use pam_totp::factor::backup::Form;
 use pam_totp::factor::secret::Answer;
+use pam_totp::login::verify;
 use pam_totp::store::Store;
 use pam_totp::system::account;
-use pam_totp::verify;
 
 const FILE: &str = ".google_authenticator";
 

@@ -1,7 +1,7 @@
 //! Every argument of a line in a stack.
 
 use super::*;
-use pam_totp::words::user;
+use pam_totp::login::messages::user;
 
 const KEY: &str = "publickey ssh-ed25519 SHA256:AAAA";
 const NO_KEY: &str = "no public key came before: refused by after=publickey (see AuthenticationMethods)";

@@ -8,14 +8,14 @@ use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};
 use pam_totp::factor::record::Since;
 use pam_totp::factor::secret::Secret;
 use pam_totp::factor::source::Source;
+use pam_totp::login::preview::{Preview, Reason, Standing};
+use pam_totp::login::verify::Verdict;
 use pam_totp::manage::ManageError;
 use pam_totp::pam::application::{ConversationFailed, Exit, Items, Level};
 use pam_totp::pam::enrolling::store;
 use pam_totp::pam::flow::login;
 use pam_totp::policy::arguments::{BadOption, Options};
-use pam_totp::preview::{Preview, Reason, Standing};
 use pam_totp::store::StoreError;
-use pam_totp::verify::Verdict;
 
 use super::pieces::Pieces;
 use super::script::{Clerk, NOW, PHONE, Script, Step, accepted, alice, clerk, enrolled, script, verdict};

@@ -10,13 +10,13 @@ use pam_totp::factor::otp::Digits;
 use pam_totp::factor::record::Proving;
 use pam_totp::factor::secret::Answer;
 use pam_totp::factor::source::{Process, Source};
+use pam_totp::login::preview::{Login, Preview, Standing};
+use pam_totp::login::verify::Verdict;
 use pam_totp::manage::{Codes, ManageError, Pending};
 use pam_totp::pam::application::{Application, ConversationFailed, Items, Level, Tone};
 use pam_totp::policy::Policy;
-use pam_totp::preview::{Login, Preview, Standing};
 use pam_totp::store::StoreError;
 use pam_totp::system::account::Account;
-use pam_totp::verify::Verdict;
 
 pub const NOW: u64 = 1_800_000_000;
 

@@ -8,11 +8,11 @@ use pam_totp::desk::{Desk, Front};
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::uri;
+use pam_totp::login::messages::enrolling::{self as words, Purpose};
 use pam_totp::manage::{Change, Codes, ManageError, Proof};
 use pam_totp::policy::access::Deed;
 use pam_totp::qr::{self, Size, Style};
 use pam_totp::system::account::Account;
-use pam_totp::words::enrolling::{self as words, Purpose};
 use zeroize::Zeroizing;
 
 use crate::backend::front;

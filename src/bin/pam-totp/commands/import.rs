@@ -10,6 +10,7 @@ use nix::fcntl::OFlag;
 use nix::unistd::Uid;
 use pam_totp::desk::{Desk, Local};
 use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
+use pam_totp::login::messages::user;
 use pam_totp::manage::ManageError;
 use pam_totp::manage::import::{Imported, import as store_found, would_import};
 use pam_totp::notify::Event;
@@ -17,7 +18,6 @@ use pam_totp::system::account::{self, Account};
 use pam_totp::system::clock;
 use pam_totp::system::disk::{self, NotRead};
 use pam_totp::text::clean;
-use pam_totp::words::user;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 

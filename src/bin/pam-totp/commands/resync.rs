@@ -4,11 +4,11 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::factor::enrollment::MAX_COUNTER;
+use pam_totp::login::messages::enrolling::OTHER_DEVICE;
 use pam_totp::manage::Change;
 use pam_totp::notify::Event;
 use pam_totp::policy::access::Deed;
 use pam_totp::text::clean;
-use pam_totp::words::enrolling::OTHER_DEVICE;
 
 use crate::backend::front;
 use crate::form::valid_name;

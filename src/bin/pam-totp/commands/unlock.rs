@@ -6,10 +6,10 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::desk::Desk;
+use pam_totp::login::messages;
 use pam_totp::manage::{self, Unlocked};
 use pam_totp::system::clock::now;
 use pam_totp::text::{clean, shown};
-use pam_totp::words;
 
 use crate::backend::desk_anyway;
 use crate::each::each;
@@ -49,7 +49,7 @@ fn beside(user: &str, unlocked: &Unlocked) -> Vec<String> {
         return lines;
     }
     if let Some(at) = brought_back.counts_from.filter(|at| *at > now()) {
-        lines.push(format!("{user}: {}", words::user::later(at, now())));
+        lines.push(format!("{user}: {}", messages::user::later(at, now())));
     }
     if *was_ahead > 0 {
         let ahead = text::duration(*was_ahead);

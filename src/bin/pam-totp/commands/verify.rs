@@ -6,10 +6,10 @@ use std::path::Path;
 use clap::Args;
 use pam_totp::desk::Desk;
 use pam_totp::factor::attempt::{Outcome, Via};
-use pam_totp::preview::{self, Login};
+use pam_totp::login::messages;
+use pam_totp::login::preview::{self, Login};
+use pam_totp::login::verify::{self, Verdict};
 use pam_totp::system::account::Account;
-use pam_totp::verify::{self, Verdict};
-use pam_totp::words;
 
 use crate::backend::desk;
 use crate::input::Input;
@@ -52,9 +52,9 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
     let service = arguments.service.as_deref().map_or(String::new(), |s| format!("{}: ", text::clean(s)));
     match verdict {
         Ok(Some(verdict)) => {
-            for line in [words::log::verdict(&verdict, &account.name, &source)]
+            for line in [messages::log::verdict(&verdict, &account.name, &source)]
                 .into_iter()
-                .chain(words::log::notes(&verdict, &account.name))
+                .chain(messages::log::notes(&verdict, &account.name))
             {
                 // As at a login, a log that is not there changes no verdict.
                 let _ = log(&format!("{service}{line}"));
@@ -78,17 +78,17 @@ const NO_END: u64 = 86_400;
 
 fn judged(account: &Account, verdict: &Verdict) -> Report {
     let left = |until: u64| until.saturating_sub(verdict.now);
-    let said = words::user::refused(&verdict.outcome, verdict.now).unwrap_or_default();
+    let said = messages::user::refused(&verdict.outcome, verdict.now).unwrap_or_default();
     let report = match &verdict.outcome {
         Outcome::Accepted { via: Via::Device(_) | Via::Untold, .. } => {
             answer(account, "ok", 0, "The code is right.".into()).with("via", "code")
         }
         Outcome::Accepted { via: Via::Backup { left }, .. } => {
-            let text = format!("The backup code is right. {}", words::user::backup_codes_left(*left));
+            let text = format!("The backup code is right. {}", messages::user::backup_codes_left(*left));
             answer(account, "ok", 0, text).with("via", "backup_code").with("backup_codes_left", *left)
         }
         Outcome::Accepted { via: Via::Temporary, .. } => {
-            let text = format!("The backup code is right. {}", words::user::TEMPORARY_CODE);
+            let text = format!("The backup code is right. {}", messages::user::TEMPORARY_CODE);
             answer(account, "ok", 0, text).with("via", "backup_code").with("temporary", true)
         }
         Outcome::Used { next_in } => answer(account, "used", *next_in, said).exiting(NO),
@@ -100,7 +100,7 @@ fn judged(account: &Account, verdict: &Verdict) -> Report {
         }
         Outcome::Twice { next_in } => answer(account, "same", next_in.unwrap_or_default(), said).exiting(NO),
         Outcome::Wrong { .. } | Outcome::NotACode | Outcome::Untold => {
-            answer(account, "wrong", 0, words::user::wrong_code(verdict.clock_off)).exiting(NO)
+            answer(account, "wrong", 0, messages::user::wrong_code(verdict.clock_off)).exiting(NO)
         }
     };
     // Nearly always it is a clock, and a reader that counts only wrong codes never finds out.

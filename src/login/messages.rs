@@ -4,9 +4,9 @@ use crate::date::Utc;
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::record::{LaneKey, Proving, Since};
 use crate::factor::source::Source;
-use crate::preview::Reason;
+use crate::login::preview::Reason;
+use crate::login::verify::Verdict;
 use crate::text::{clean, clocks_differ, counted, duration, moment};
-use crate::verify::Verdict;
 
 pub mod enrolling;
 
