@@ -48,7 +48,6 @@ pub mod manage;
 pub mod date;
 #[cfg(feature = "cli")]
 pub mod import;
-pub mod notify;
 pub mod policy;
 pub mod qr;
 pub mod text;

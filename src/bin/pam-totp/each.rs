@@ -1,7 +1,7 @@
 //! Many users, each alone: one who cannot be changed stops no other.
 
 use pam_totp::manage::ManageError;
-use pam_totp::notify::Event;
+use pam_totp::manage::notify::Event;
 use pam_totp::store::StoreError;
 use pam_totp::system::account::{self, Account};
 use pam_totp::text::{clean, shown};

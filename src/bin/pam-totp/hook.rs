@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use pam_totp::doctor::finding::Finding;
 use pam_totp::doctor::shell::quoted;
-use pam_totp::notify::Event;
+use pam_totp::manage::notify::Event;
 use pam_totp::policy::Policy;
 use pam_totp::system::clock::now;
 use pam_totp::system::disk;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pam_totp::desk::PolicyFault;
-use pam_totp::notify::Event;
+use pam_totp::manage::notify::Event;
 use pam_totp::policy::{PATH, Policy};
 use pam_totp::store;
 

@@ -6,8 +6,8 @@ use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::secret::Answer;
 use pam_totp::login::messages::user;
 use pam_totp::login::preview::Standing;
+use pam_totp::manage::notify::Event;
 use pam_totp::manage::{Change, Codes, ManageError};
-use pam_totp::notify::Event;
 use pam_totp::policy::access::Deed;
 use pam_totp::system::account::Account;
 

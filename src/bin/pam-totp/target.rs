@@ -9,7 +9,7 @@ use pam_totp::factor::secret::{Answer, Secret};
 use pam_totp::login::messages::enrolling::{self as words, NEW_PHONE, OLD_PHONE, OWN_DEVICE, Purpose};
 use pam_totp::login::status::Status;
 use pam_totp::manage::ManageError;
-use pam_totp::notify::Event;
+use pam_totp::manage::notify::Event;
 use pam_totp::policy::access::Deed;
 use pam_totp::system::account::Account;
 

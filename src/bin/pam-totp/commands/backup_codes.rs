@@ -6,7 +6,7 @@ use clap::Args;
 use pam_totp::desk::Front;
 use pam_totp::factor::backup::{LONGEST_LIFE, MAX_CODES, MAX_TEMPORARY, MIN_CODES, USUAL_CODES};
 use pam_totp::manage::Change;
-use pam_totp::notify::Event;
+use pam_totp::manage::notify::Event;
 use pam_totp::policy::access::Deed;
 use pam_totp::system::clock::{self, now};
 use pam_totp::text::{clean, counted, moment, shown};

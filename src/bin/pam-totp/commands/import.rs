@@ -13,7 +13,7 @@ use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
 use pam_totp::login::messages::user;
 use pam_totp::manage::ManageError;
 use pam_totp::manage::import::{Imported, import as store_found, would_import};
-use pam_totp::notify::Event;
+use pam_totp::manage::notify::Event;
 use pam_totp::system::account::{self, Account};
 use pam_totp::system::clock;
 use pam_totp::system::disk::{self, NotRead};

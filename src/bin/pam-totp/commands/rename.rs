@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::desk::Local;
+use pam_totp::manage::notify::Event;
 use pam_totp::manage::{self, ManageError};
-use pam_totp::notify::Event;
 use pam_totp::text::{clean, shown};
 
 use crate::backend::desk;

@@ -6,7 +6,7 @@ use clap::Args;
 use pam_totp::factor::enrollment::MAX_COUNTER;
 use pam_totp::login::messages::enrolling::OTHER_DEVICE;
 use pam_totp::manage::Change;
-use pam_totp::notify::Event;
+use pam_totp::manage::notify::Event;
 use pam_totp::policy::access::Deed;
 use pam_totp::text::clean;
 

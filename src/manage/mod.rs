@@ -7,6 +7,7 @@ mod devices;
 mod follow;
 #[cfg(feature = "cli")]
 pub mod import;
+pub mod notify;
 mod upkeep;
 
 use std::fmt;
