@@ -41,7 +41,9 @@ pub mod pam;
 #[cfg(feature = "cli")]
 pub mod doctor;
 
-pub mod desk;
+pub mod backend;
+#[cfg(feature = "cli")]
+pub mod daemon;
 pub mod door;
 pub mod manage;
 

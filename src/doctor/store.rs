@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use crate::desk::PolicyFault;
+use crate::backend::PolicyFault;
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
 use crate::login::messages::log;

@@ -148,7 +148,7 @@ fn write(stream: &UnixStream, mut bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Reads until the other side is done.
-pub(super) fn read(stream: &mut UnixStream, deadline: Instant) -> std::io::Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn read(stream: &mut UnixStream, deadline: Instant) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(vec![0; MAX]);
     let mut length = 0_usize;
     while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {

@@ -4,8 +4,6 @@ use std::fmt;
 
 pub mod client;
 pub mod message;
-#[cfg(feature = "cli")]
-pub mod server;
 pub mod wire;
 
 /// Why the door was no help. Holds no text that came through it.

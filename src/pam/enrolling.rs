@@ -6,7 +6,7 @@
 use crate::text;
 use zeroize::Zeroizing;
 
-use crate::desk::Desk;
+use crate::backend::Desk;
 use crate::factor::backup::BackupShaped;
 use crate::factor::enrollment::Device;
 use crate::factor::uri;

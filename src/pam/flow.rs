@@ -1,6 +1,6 @@
 //! One login, straight-line, over the traits [`Application`] and [`Desk`].
 
-use crate::desk::Desk;
+use crate::backend::Desk;
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::backup::BackupShaped;
 use crate::factor::secret::Answer;

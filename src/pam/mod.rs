@@ -17,7 +17,7 @@ use pam::module::{PamHandle, PamHooks};
 use pam::pam_hooks;
 use zeroize::Zeroize;
 
-use crate::desk::Front;
+use crate::backend::Front;
 use crate::policy::arguments::Options;
 use crate::system::memory;
 use application::Exit;

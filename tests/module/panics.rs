@@ -23,7 +23,7 @@ const LAYERS: [(&str, &str); 9] = [
     ("host", "src/pam/host.rs"),
     ("preview", "src/login/preview.rs"),
     ("flow", "src/pam/flow.rs"),
-    ("desk", "src/desk.rs"),
+    ("desk", "src/backend.rs"),
     ("verify", "src/login/verify.rs"),
     ("charge", "src/factor/attempt.rs"),
     ("store", "src/store.rs"),
@@ -215,7 +215,7 @@ fn on_either_side_of_the_door_it_refuses_the_caller() {
         };
         let _door = Door::with(now(), daemon);
         // With the request read, and under the lock.
-        for (layer, file) in [("server", "src/door/server.rs"), ("store", "src/store.rs")] {
+        for (layer, file) in [("server", "src/daemon.rs"), ("store", "src/store.rs")] {
             let mut login = as_bob(&bob);
             login.sees(PROMPT);
             force(system, layer);

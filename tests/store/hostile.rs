@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use pam_totp::desk::{Desk, Local};
+use pam_totp::backend::{Desk, Local};
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::enrollment::{Device, Kind};
 use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pam_totp::desk::{Desk, Front, Local, PolicyFault};
+use pam_totp::backend::{Desk, Front, Local, PolicyFault};
 use pam_totp::store::StoreError;
 use pam_totp::text::plain;
 

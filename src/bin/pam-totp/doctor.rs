@@ -7,7 +7,7 @@ mod server;
 use std::path::Path;
 
 use nix::unistd::Uid;
-use pam_totp::desk::{Desk, Local};
+use pam_totp::backend::{Desk, Local};
 use pam_totp::doctor;
 use pam_totp::doctor::finding::{Finding, Level};
 use pam_totp::doctor::programs::{elsewhere, one_field, pairs, remember};

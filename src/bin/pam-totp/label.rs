@@ -1,7 +1,7 @@
 //! The two names that an app shows of a key.
 
 use clap::Args;
-use pam_totp::desk::{Desk, Front};
+use pam_totp::backend::{Desk, Front};
 use pam_totp::system::account::Account;
 use pam_totp::system::hostname::hostname;
 use pam_totp::text;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pam_totp::desk::PolicyFault;
+use pam_totp::backend::PolicyFault;
 use pam_totp::manage::notify::Event;
 use pam_totp::policy::{PATH, Policy};
 use pam_totp::store;

@@ -1,7 +1,7 @@
 //! A change to an enrollment: root's, or its owner's, proved by a code of it.
 
 use nix::unistd::Uid;
-use pam_totp::desk::{Desk, Front};
+use pam_totp::backend::{Desk, Front};
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::secret::Answer;
 use pam_totp::login::messages::user;

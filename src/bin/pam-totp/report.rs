@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use nix::errno::Errno;
 use nix::unistd::Uid;
-use pam_totp::desk::PolicyFault;
+use pam_totp::backend::PolicyFault;
 use pam_totp::door::DoorError;
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::manage::ManageError;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use pam_totp::desk::{Desk, Local};
+use pam_totp::backend::{Desk, Local};
 use pam_totp::doctor::stacks::files::Stack;
 use pam_totp::factor::source::Source;
 use pam_totp::policy::Policy;

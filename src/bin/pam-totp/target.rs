@@ -1,6 +1,6 @@
 //! Which of a user's devices a new key is for.
 
-use pam_totp::desk::{Desk, Front};
+use pam_totp::backend::{Desk, Front};
 use pam_totp::factor::backup::USUAL_CODES;
 use pam_totp::factor::enrollment::MAX_DEVICES;
 use pam_totp::factor::enrollment::Place;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::socket::{SockType, UnixAddr, getsockname, getsockopt, sockopt};
-use pam_totp::door::server;
+use pam_totp::daemon;
 use syslog::{Facility, Formatter3164};
 
 const USAGE: u8 = 2;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let has_arguments = std::env::args_os().nth(1).is_some();
     let (false, Ok(mut stream)) = (has_arguments, connection()) else { return usage() };
     // A caller who says nothing, or hangs up, has nobody to complain to.
-    let _ = server::serve(&mut stream, &mut |line| log(line));
+    let _ = daemon::serve(&mut stream, &mut |line| log(line));
     ExitCode::SUCCESS
 }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use pam_totp::desk::Desk;
+use pam_totp::backend::Desk;
 use pam_totp::factor::attempt::{Outcome, Via};
 use pam_totp::factor::backup::{BackupCodes, Form};
 use pam_totp::factor::otp::Digits;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::desk::Front;
+use pam_totp::backend::Front;
 use pam_totp::factor::backup::{LONGEST_LIFE, MAX_CODES, MAX_TEMPORARY, MIN_CODES, USUAL_CODES};
 use pam_totp::manage::Change;
 use pam_totp::manage::notify::Event;

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use pam_totp::desk::{Desk, Front};
+use pam_totp::backend::{Desk, Front};
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::uri;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use nix::fcntl::OFlag;
 use nix::unistd::Uid;
-use pam_totp::desk::{Desk, Local};
+use pam_totp::backend::{Desk, Local};
 use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
 use pam_totp::login::messages::user;
 use pam_totp::manage::ManageError;

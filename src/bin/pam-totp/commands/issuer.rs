@@ -4,7 +4,7 @@ use pam_totp::text;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::desk::Desk;
+use pam_totp::backend::Desk;
 use pam_totp::system::hostname::hostname;
 
 use crate::backend::desk;

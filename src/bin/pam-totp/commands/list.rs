@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::desk::{Desk, Local};
+use pam_totp::backend::{Desk, Local};
 use pam_totp::factor::throttle::Limits;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;

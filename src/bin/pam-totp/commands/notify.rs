@@ -1,7 +1,7 @@
 //! `notify`: tells of the changes that module and pam-totpd have left.
 
 use nix::unistd::Uid;
-use pam_totp::desk::{Desk, Local};
+use pam_totp::backend::{Desk, Local};
 use pam_totp::store::spool;
 use pam_totp::system::disk;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::desk::{Front, Local};
+use pam_totp::backend::{Front, Local};
 use pam_totp::manage::{self, Change};
 use pam_totp::policy::access::Deed;
 use pam_totp::system::disk;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::desk::Front;
+use pam_totp::backend::Front;
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::secret::{KeyError, Secret};
 use pam_totp::factor::uri::parse::parse;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use nix::unistd::Uid;
-use pam_totp::desk::{Desk, Local};
+use pam_totp::backend::{Desk, Local};
 use pam_totp::doctor::programs::one_field;
 use pam_totp::doctor::stacks::add;
 use pam_totp::doctor::stacks::add::Wanted;

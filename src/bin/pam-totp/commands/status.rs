@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::desk::{Desk, Front};
+use pam_totp::backend::{Desk, Front};
 use pam_totp::system::account;
 use pam_totp::system::hostname::hostname;
 

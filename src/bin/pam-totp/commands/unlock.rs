@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::desk::Desk;
+use pam_totp::backend::Desk;
 use pam_totp::login::messages;
 use pam_totp::manage::{self, Unlocked};
 use pam_totp::system::clock::now;

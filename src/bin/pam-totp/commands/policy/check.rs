@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nix::errno::Errno;
-use pam_totp::desk::PolicyFault;
+use pam_totp::backend::PolicyFault;
 use pam_totp::policy::Policy;
 use pam_totp::store;
 use pam_totp::system::disk::{self, NotRead};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::desk::Desk;
+use pam_totp::backend::Desk;
 
 use crate::backend::desk;
 use crate::consequences::Off;

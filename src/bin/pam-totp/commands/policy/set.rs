@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::desk::PolicyFault;
+use pam_totp::backend::PolicyFault;
 use pam_totp::policy::Policy;
 use pam_totp::policy::rules::Unenrolled;
 use pam_totp::store;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use pam_totp::backend::Desk;
 use pam_totp::date::Utc;
-use pam_totp::desk::Desk;
 use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::{Policy, SelfService};
 use pam_totp::store;

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 
-use super::DoorError;
-use super::client::read;
-use super::message::Malformed;
-use super::wire::{Ask, NewDevice, Reply, Request};
-use crate::desk::{self, Desk, Local};
+use crate::backend::{self, Desk, Local};
+use crate::door::DoorError;
+use crate::door::client::read;
+use crate::door::message::Malformed;
+use crate::door::wire::{Ask, NewDevice, Reply, Request};
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::enrollment::Device;
 use crate::factor::enrollment::Place;
@@ -65,7 +65,7 @@ struct Clerk<'a> {
 impl Clerk<'_> {
     fn answer(&mut self, request: Request) -> Reply {
         if let (Ask::Verify { code, .. }, Some(judge)) =
-            (&request.ask, desk::judge(self.desk.policy(), self.caller.uid))
+            (&request.ask, backend::judge(self.desk.policy(), self.caller.uid))
         {
             let found = account::by_name(&request.user);
             if !matches!(&found, Ok(Some(account)) if account.uid == self.caller.uid) {
@@ -109,7 +109,7 @@ impl Clerk<'_> {
             return Err(DoorError::Fault.into());
         }
         let account = account::by_name(name).map_err(|_| DoorError::Fault)?.ok_or(denied)?;
-        desk::may(self.caller.uid, &account, Deed::Look, self.desk.policy()).map_err(|_| denied)?;
+        backend::may(self.caller.uid, &account, Deed::Look, self.desk.policy()).map_err(|_| denied)?;
         Ok(account)
     }
 
@@ -145,7 +145,7 @@ impl Clerk<'_> {
         let asked = Instant::now();
         let from = format!("a program of {}", clean(judge));
         let verdict = match found {
-            Ok(Some(account)) if desk::may(self.caller.uid, &account, Deed::Judge, self.desk.policy()).is_ok() => {
+            Ok(Some(account)) if backend::may(self.caller.uid, &account, Deed::Judge, self.desk.policy()).is_ok() => {
                 self.verdict(&account, code, Source::Judge, None, &from)
             }
             other => {
@@ -229,7 +229,7 @@ impl Clerk<'_> {
         current: Option<&Answer>,
     ) -> Result<Reply, ManageError> {
         let policy = self.desk.policy();
-        desk::may(self.caller.uid, account, deed, policy)?;
+        backend::may(self.caller.uid, account, deed, policy)?;
         let codes = manage::apply(self.desk.store()?, policy, account, By::Owner(current), change)?;
         let done = match deed {
             Deed::Look | Deed::Judge => "looked at",
