@@ -1,5 +1,6 @@
 //! File transfers: one login with a code, then as many as one likes.
 
+use crate::support::documents::document;
 use crate::support::sshd::{self, KEYBOARD_INTERACTIVE, Sshd};
 use crate::support::system::{PASSWORD, System, throw_away};
 use crate::support::terminal::Terminal;
@@ -9,7 +10,7 @@ use std::process::Command;
 
 const STACK: &str = include_str!("../../pam.d/sshd");
 
-/// What the README tells people to put into their `~/.ssh/config`.
+/// What docs/stacks.md tells people to put into their `~/.ssh/config`.
 const SHARE: &str = "ControlMaster auto
 ControlPath ~/.ssh/%C
 ControlPersist 10m
@@ -20,7 +21,7 @@ const SIZE: u64 = 3 << 20;
 #[test]
 fn one_code_serves_scp_sftp_and_rsync_for_as_long_as_the_connection_lasts() {
     throw_away(|system| {
-        assert!(include_str!("../../README.md").contains(SHARE));
+        assert!(document("docs/stacks.md").contains(SHARE));
         system.stack("sshd", STACK);
         let alice = system.enrolled("alice");
         let _server = Sshd::start(system, KEYBOARD_INTERACTIVE);

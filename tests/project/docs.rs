@@ -2,7 +2,8 @@
 
 use crate::support::artifacts;
 use crate::support::codes::{fresh_code, fresh_codes};
-use crate::support::sshd::{KEYBOARD_INTERACTIVE, Sshd, prompt, ssh};
+use crate::support::documents::{commands, document, manual, manuals, pages, section};
+use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE, Sshd, key_pair, prompt, ssh};
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use crate::support::terminal::Terminal;
 use pam_totp::policy::Policy;
@@ -12,30 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-const README: &str = include_str!("../../README.md");
-const HOST: &str = "## Put it on a host";
-const ROLL_OUT: &str = "## Roll it out";
-const COME: &str = "## Come from google-authenticator, pam_oath or cPanel";
-
-/// A man page as people read it, a line a paragraph. That it renders without a warning is part of it.
-fn page(name: &str) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man").join(name);
-    let rendered = Command::new("man")
-        .args(["--warnings", "--encoding=UTF-8", "--troff-device=utf8", "--no-hyphenation", "--no-justification"])
-        .arg("--local-file")
-        .arg(file)
-        .env("MANWIDTH", "1000")
-        // Plain text, without the strokes that make letters bold.
-        .env("MANROFFOPT", "-P-b -P-u -P-c")
-        .env("LC_ALL", "C.UTF-8")
-        .output()
-        .expect("man starts");
-    assert!(rendered.status.success(), "{name}: {rendered:?}");
-    assert_eq!(String::from_utf8_lossy(&rendered.stderr), "", "{name} has warnings");
-    let text = String::from_utf8(rendered.stdout).expect("the page is UTF-8");
-    assert!(!text.contains('\u{8}'), "{name} is not plain text");
-    text
-}
+const HOST: &str = "## First login";
 
 /// Is `word` there, and not just as a part of another one?
 fn says(text: &str, word: &str) -> bool {
@@ -46,44 +24,10 @@ fn says(text: &str, word: &str) -> bool {
     })
 }
 
-/// The section of the README under a heading, to the next one of its level or above.
-fn section(heading: &str) -> &'static str {
-    let level = heading.split(' ').next().expect("a heading begins with #");
-    let after = README.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading}")).1;
-    let ends = (1..=level.len()).filter_map(|level| after.find(&format!("\n{} ", "#".repeat(level))));
-    &after[..ends.min().unwrap_or(after.len())]
-}
-
-/// The anchor that a heading gets on a page of Markdown.
-fn anchor(heading: &str) -> String {
-    let letters = heading.trim_start_matches(['#', ' ']).to_lowercase();
-    letters
-        .chars()
-        .filter_map(|c| if c == ' ' { Some('-') } else { (c.is_alphanumeric() || c == '-' || c == '_').then_some(c) })
-        .collect()
-}
-
-#[test]
-fn every_link_leads_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for document in ["README.md", "SECURITY.md", "docs/panels.md", "docs/promises.md"] {
-        let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let text = read(&root.join(document));
-        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.starts_with("http")) {
-            let (file, place) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() { document.into() } else { Path::new(document).with_file_name(file) };
-            assert!(root.join(&target).exists(), "{document}: {link}");
-            let there = || read(&root.join(&target)).lines().any(|line| line.starts_with('#') && anchor(line) == place);
-            assert!(place.is_empty() || there(), "{document}: {link}");
-        }
-    }
-}
-
 #[test]
 fn each_of_the_wishes_is_answered_by_something_that_is_there() {
-    let rows: Vec<&str> =
-        section("## What people miss elsewhere").lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    let wishes = section("docs/comparison.md", "## What people miss elsewhere");
+    let rows: Vec<&str> = wishes.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
     assert_eq!(rows.len(), 25);
     let output = Command::new(artifacts::program()).arg("--help").output().expect("it starts");
     let help = String::from_utf8(output.stdout).expect("help is text");
@@ -104,9 +48,8 @@ fn fields(value: &dyn std::fmt::Debug) -> BTreeSet<String> {
 
 #[test]
 fn every_page_can_be_read_and_is_named_by_another() {
-    let folder = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man")).expect("the pages");
-    let names = folder.map(|entry| entry.expect("a page").file_name().into_string().expect("UTF-8"));
-    let pages: Vec<(String, String)> = names.map(|name| (name.clone(), page(&name))).collect();
+    let names = manuals().into_iter().map(|page| page.file_name().expect("a name").to_str().expect("UTF-8").to_owned());
+    let pages: Vec<(String, String)> = names.map(|name| (name.clone(), manual(&name))).collect();
     assert!(pages.len() >= 3, "{pages:?}");
     for (name, _) in &pages {
         let (title, section) = name.rsplit_once('.').expect("a section");
@@ -116,21 +59,35 @@ fn every_page_can_be_read_and_is_named_by_another() {
     }
 }
 
+/// A section of a man page; what stands elsewhere in it explains nothing.
+fn part(name: &str, heading: &str) -> String {
+    let page = manual(name);
+    let after = page.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("{name}: no {heading}")).1;
+    let section = after.lines().take_while(|line| line.is_empty() || line.starts_with(' '));
+    section.collect::<Vec<_>>().join("\n")
+}
+
+/// A list of a man page: what is explained in it, as its lines begin.
+fn entries(part: &str) -> Vec<&str> {
+    part.lines().map(str::trim_start).filter(|line| !line.is_empty()).collect()
+}
+
 #[test]
-fn every_argument_of_the_module_is_in_page_and_readme() {
-    let (page, table) = (page("pam_totp.8"), section("## Module arguments"));
+fn every_argument_of_the_module_is_explained() {
+    let (page, part) = (manual("pam_totp.8"), part("pam_totp.8", "ARGUMENTS"));
     let arguments = fields(&Options::default());
     assert!(arguments.contains("explain"), "{arguments:?}");
     for argument in arguments {
         let argument = argument.replace("after_publickey", "after=publickey");
         assert!(says(&page, &argument), "pam_totp(8) lacks {argument}");
-        assert!(says(table, &argument), "the README lacks {argument}");
+        assert!(entries(&part).iter().any(|line| line.starts_with(&argument)), "no entry explains {argument}");
     }
 }
 
 #[test]
-fn every_key_of_the_policy_is_in_page_and_readme() {
-    let (page, section) = (page("pam_totp.toml.5"), section("## Policy"));
+fn every_key_of_the_policy_is_explained() {
+    let (page, keys_part) = (manual("pam_totp.toml.5"), part("pam_totp.toml.5", "KEYS"));
+    let part = keys_part + &part("pam_totp.toml.5", "RULES");
     let mut keys = fields(&Policy::default());
     assert!(keys.contains("every"), "{keys:?}");
     // What it is said of stands in the page alone: whoever has such a key meets doctor.
@@ -138,24 +95,25 @@ fn every_key_of_the_policy_is_in_page_and_readme() {
     assert!(["first_wait", "longest_wait"].iter().all(|key| says(&page, key)), "pam_totp.toml(5) lacks an old key");
     for key in &keys {
         assert!(says(&page, key), "pam_totp.toml(5) lacks {key}");
-        assert!(says(section, key), "the README lacks {key}");
+        assert!(says(&part, key), "no section explains {key}");
     }
     for (key, table) in [("window", ""), ("free", "[throttle]\n"), ("every", "[throttle]\n")] {
         let refused = Policy::parse(format!("{table}{key} = 100000\n").as_bytes()).expect_err("out of range");
         let range = refused.what.split_once(" must be ").expect("it says the range").1;
-        let row = section.lines().find(|line| line.starts_with('|') && says(line, key)).expect("a row");
-        assert!(row.contains(&format!("| {range} |")), "{key} is {range}, not: {row}");
+        let entry = part.split(&format!("\n     {key} = ")).nth(1).expect("an entry").split("\n\n").next();
+        assert!(entry.is_some_and(|entry| entry.contains(&format!(": {range}."))), "{key}: {entry:?} lacks {range}");
         assert!(page.contains(&format!(": {range}.")), "pam_totp.toml(5) lacks {key}'s {range}");
     }
 }
 
 #[test]
-fn every_command_and_option_of_the_program_is_in_page_and_readme() {
+fn every_command_and_option_of_the_program_is_explained() {
     let help = |command: &[&str]| {
         let output = Command::new(artifacts::program()).arg("help").args(command).output().expect("it starts");
         String::from_utf8(output.stdout).expect("help is text")
     };
-    let (page, section) = (page("pam-totp.1"), section("## pam-totp"));
+    let page = manual("pam-totp.1");
+    let part = part("pam-totp.1", "DESCRIPTION") + &part("pam-totp.1", "OPTIONS");
     let top = help(&[]);
     let listed = top.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("commands");
     let names = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
@@ -163,7 +121,9 @@ fn every_command_and_option_of_the_program_is_in_page_and_readme() {
     assert!(commands.contains(&"enroll"), "{commands:?}");
 
     for command in commands.iter().filter(|&&command| command != "help") {
-        assert!(section.contains(&format!("\n| `{command}")), "the README has no row for {command}");
+        let explained =
+            |line: &&str| line.strip_prefix(command).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+        assert!(entries(&part).iter().any(explained), "no entry explains {command}");
     }
 
     let mut words: BTreeSet<String> = commands.iter().map(|&command| command.to_owned()).collect();
@@ -174,7 +134,7 @@ fn every_command_and_option_of_the_program_is_in_page_and_readme() {
     assert!(words.contains("--no-code"), "{words:?}");
     for word in words {
         assert!(says(&page, &word), "pam-totp(1) lacks {word}");
-        assert!(says(section, &word), "the README lacks {word}");
+        assert!(says(&part, &word), "no section explains {word}");
     }
 }
 
@@ -198,9 +158,13 @@ fn the_lines_for_pam_and_sshd_are_those_of_the_examples() {
     let tried: BTreeSet<String> = files
         .flat_map(|file| file.lines().map(|line| words(line.trim_start_matches('#'))).collect::<Vec<_>>())
         .collect();
-    for (name, text) in [("README", README.to_owned()), ("pam_totp(8)", page("pam_totp.8"))] {
+    // The stacks of docs/panels.md are tried by tests of their own, as they stand there.
+    let others = pages().into_iter().filter(|name| name != "docs/panels.md");
+    let mut texts: Vec<(String, String)> = others.map(|name| (name.clone(), document(&name))).collect();
+    texts.extend([("README.md".to_owned(), document("README.md")), ("pam_totp(8)".to_owned(), manual("pam_totp.8"))]);
+    for (name, text) in texts {
         let shown: Vec<&str> = text.lines().filter_map(configuration).collect();
-        assert!(shown.len() >= 4, "{name}: {shown:?}");
+        assert!(shown.len() >= 4 || !["docs/stacks.md", "pam_totp(8)"].contains(&&*name), "{name}: {shown:?}");
         for line in shown {
             assert!(tried.contains(&words(line)), "{name} shows what no example has: {line}");
         }
@@ -209,8 +173,7 @@ fn the_lines_for_pam_and_sshd_are_those_of_the_examples() {
 
 /// The commands of one step, as they are pasted: the block of a section that holds `mark`.
 fn pasted(system: &System, section: &str, mark: &str) -> String {
-    let blocks = section.split("\n```sh\n").skip(1).filter_map(|rest| rest.split("\n```").next());
-    let found: Vec<&str> = blocks.filter(|block| block.contains(mark)).collect();
+    let found: Vec<&str> = commands(section).into_iter().filter(|block| block.contains(mark)).collect();
     let [block] = found[..] else { panic!("not one block with {mark}: {found:?}") };
     let output = system.runs(Command::new("/bin/bash").args(["-euc", block]).current_dir("/root"));
     String::from_utf8(output.stdout).expect("commands print text")
@@ -237,8 +200,9 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
             terminal
         };
 
-        pasted(system, section(HOST), "policy set unenrolled");
-        pasted(system, section(HOST), "sudo sshd -t");
+        let host = section("README.md", HOST);
+        pasted(system, &host, "policy set unenrolled");
+        pasted(system, &host, "stack add sshd --dry-run");
         let drop_in = fs::read_to_string("/etc/ssh/sshd_config.d/00-pam_totp.conf").expect("the drop-in");
         assert_eq!(drop_in, KEYBOARD_INTERACTIVE);
         let _server = Sshd::start(system, &drop_in);
@@ -253,7 +217,7 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
         let one_field = "for service in vsftpd cups nginx; do [ ! -e /etc/pam.d/$service ] || \
                          pam-totp stack add $service --one-field; done";
         system.runs(Command::new("/bin/bash").args(["-euc", one_field]));
-        pasted(system, section(HOST), "stack add common-auth");
+        pasted(system, &document("docs/stacks.md"), "stack add common-auth");
         in_order();
         let mut terminal = sudo(&bob);
         terminal.answers("Verification code: ", &bob.code());
@@ -263,10 +227,74 @@ fn the_commands_of_the_readme_lead_to_logins_with_a_code_and_out_again() {
 
         // The way back in for everybody, also if it was a typo in the policy that let nobody in.
         system.policy("unenroled = \"allow\"\n");
-        let rescue =
-            README.split('`').find(|code| code.ends_with("echo 'enabled = false' >/etc/security/pam_totp.toml"));
+        let page = document("docs/get-back-in.md");
+        let rescue = page.split('`').find(|code| code.ends_with("echo 'enabled = false' >/etc/security/pam_totp.toml"));
         system.runs(Command::new("/bin/bash").args(["-euc", rescue.expect("a command that switches it off")]));
         sudo(&bob).sees("root");
+    });
+}
+
+#[test]
+fn the_commands_of_the_readme_for_a_key_host_lead_to_logins_with_key_and_code() {
+    throw_away(|system| {
+        installed(system);
+        let (alice, root, carol) = (system.enrolled("alice"), system.enroll("root"), system.user("carol"));
+        let keys = [&alice, &root, &carol].map(|user| key_pair(system, user));
+        let host = section("README.md", HOST);
+        pasted(system, &host, "policy set unenrolled");
+        pasted(system, &host, "stack add sshd --key");
+        let drop_in = fs::read_to_string("/etc/ssh/sshd_config.d/00-pam_totp.conf").expect("the drop-in");
+        assert_eq!(drop_in, KEY_AND_CODE);
+        let login = |user: &User, key: &str| ssh(user.name, &["-i", key, "-o", "NumberOfPasswordPrompts=1"]);
+
+        let server = Sshd::start(system, &drop_in);
+        let mut client = login(&alice, &keys[0]);
+        client.answers(&prompt("alice", "Verification code: "), &alice.code());
+        client.sees("in as alice");
+        login(&carol, &keys[2]).sees("in as carol");
+        // Without the key there is nothing to answer.
+        let (screen, status) = ssh("alice", &[]).ends();
+        assert!(status == 255 && !screen.contains("Verification"), "{screen}");
+
+        let [first, second] = root.codes();
+        let mut client = login(&root, &keys[1]);
+        client.answers(&prompt("root", "Verification code: "), &first);
+        client.sees("Permission denied");
+        drop(server);
+        assert!(host.contains("root needs `PermitRootLogin yes` in the same file"));
+        let _server = Sshd::start(system, &format!("{drop_in}PermitRootLogin yes\n"));
+        let mut client = login(&root, &keys[1]);
+        client.answers(&prompt("root", "Verification code: "), &second);
+        client.sees("in as root");
+        assert!(!ssh("root", &[]).ends().0.contains("Verification"));
+    });
+}
+
+/// At three in the morning nobody looks for the right page first.
+#[test]
+fn the_five_lines_of_the_readme_for_those_who_are_locked_out_work() {
+    throw_away(|system| {
+        installed(system);
+        let alice = system.enrolled("alice");
+        let locked_out = section("README.md", "## Locked out?");
+        let [block] = commands(&locked_out)[..] else { panic!("not one block") };
+        let lines: Vec<&str> = block.lines().collect();
+        let [doctor, unlock, code, disable, rescue] = lines[..] else { panic!("not five lines: {lines:?}") };
+        let runs = |line: &str| String::from_utf8(system.runs(&mut shell(line)).stdout).expect("text");
+        let pam = |answer: &str| system.tries(Command::new("pam-totp").args(["verify", "alice"]), answer).status.code();
+
+        // In order but for what stacks are there.
+        assert!(system.tries(&mut shell(doctor), "").status.code().is_some_and(|code| code <= 1));
+        for _ in 0..15 {
+            assert_eq!(pam(&alice.wrong_code()), Some(1));
+        }
+        assert_eq!(pam(&alice.code()), Some(1), "one code waits");
+        runs(unlock);
+        let said = runs(code);
+        let word = said.split_whitespace().find(|word| word.len() == 19 && word.matches('-').count() == 3);
+        assert_eq!(pam(word.expect("a code to read out")), Some(0), "{said}");
+        assert!(runs(disable).contains("The policy is off"));
+        assert!(document("docs/get-back-in.md").contains(rescue.split("  #").next().expect("a command").trim_end()));
     });
 }
 
@@ -287,7 +315,7 @@ fn the_rescue_of_the_readme_switches_it_off_on_the_mounted_disk() {
         fs::copy("/etc/security/pam_totp.toml", disk.join("etc/security/pam_totp.toml")).expect("a policy");
         system.runs(Command::new("pam-totp").args(["remove", "alice"]));
 
-        let section = section("### From a rescue system");
+        let section = section("docs/get-back-in.md", "## From a rescue system");
         let mounted = section.replace("mount /dev/sda1 ", "mount --bind /srv/disk ");
         assert_ne!(mounted, section);
         let said = pasted(system, &mounted, "policy disable");
@@ -307,9 +335,9 @@ fn the_roll_out_of_the_readme_has_people_enroll_at_a_login() {
         system.user("carol");
         system.user("alice");
         system.runs(Command::new("usermod").args(["-aG", "sudo", "alice"]));
-        let section = section(ROLL_OUT);
-        pasted(system, section, "policy check draft.toml");
-        pasted(system, self::section(HOST), "sudo sshd -t");
+        let page = document("docs/roll-out.md");
+        pasted(system, &page, "policy check draft.toml");
+        pasted(system, &section("README.md", HOST), "stack add sshd --dry-run");
         let _server = Sshd::start(system, KEYBOARD_INTERACTIVE);
         let after_password = |name: &str| {
             let mut client = ssh(name, &[]);
@@ -317,9 +345,9 @@ fn the_roll_out_of_the_readme_has_people_enroll_at_a_login() {
             client
         };
         after_password("carol").sees("in as carol");
-        let seen = pasted(system, section, "list --unenrolled --group sudo");
+        let seen = pasted(system, &page, "list --unenrolled --group sudo");
         assert!(seen.contains("carol") && seen.contains("alice: pass (enabled = false)"), "{seen}");
-        let said = pasted(system, section, "policy enable");
+        let said = pasted(system, &page, "policy enable");
         assert!(said.contains("These stacks ask for a code: sshd.") && said.contains("nobody is refused"), "{said}");
 
         // Whatever the date is today, it is not over.
@@ -368,11 +396,11 @@ fn the_commands_of_the_readme_bring_people_from_elsewhere() {
         };
         logs_in(&now).sees("in as alice");
 
-        let section = section(COME);
-        let said = pasted(system, section, "--dry-run");
+        let page = document("docs/migrate.md");
+        let said = pasted(system, &page, "--dry-run");
         assert!(said.contains("alice: would be imported") && said.contains("alice: imported"), "{said}");
         assert!(said.contains("in /etc/pam.d/sshd put the line of pam_totp.so"), "{said}");
-        let said = pasted(system, section, "sed -i");
+        let said = pasted(system, &page, "sed -i");
         assert!(said.contains("alice: already imported"), "{said}");
         logs_in(&now).sees("This code was already used.");
         logs_in(&next).sees("in as alice");
@@ -381,7 +409,7 @@ fn the_commands_of_the_readme_bring_people_from_elsewhere() {
         fs::create_dir_all("/var/cpanel/authn/twofactor_auth").expect("cPanel's folder");
         system.file("/etc/users.oath", &format!("HOTP/T30 {} - 3132333435363738393031323334353637383930\n", bob.name));
         system.file("/var/cpanel/authn/twofactor_auth/tfa_userdata.json", r#"{"root":{"secret":"QLLIU5WTY3UTJGNG"}}"#);
-        let said = pasted(system, section, "import oath");
+        let said = pasted(system, &page, "import oath");
         assert!(said.contains("bob: imported") && said.contains("root: imported"), "{said}");
     });
 }
@@ -390,7 +418,8 @@ fn the_commands_of_the_readme_bring_people_from_elsewhere() {
 fn the_help_desk_of_the_readme_can_do_what_its_table_says() {
     throw_away(|system| {
         system.user("bob");
-        let table = section(ROLL_OUT).lines().filter(|line| line.starts_with('|'));
+        let section = section("docs/roll-out.md", "## The help desk");
+        let table = section.lines().filter(|line| line.starts_with('|'));
         let commands: Vec<&str> = table.flat_map(|line| line.split('`').filter(|c| c.contains(" bob"))).collect();
         assert!(commands.len() >= 5, "{commands:?}");
         for command in commands {
@@ -419,9 +448,8 @@ fn shell(command: &str) -> Command {
 fn each_promise_has_a_command_that_tries_to_break_it() {
     let listed = Command::new(std::env::current_exe().expect("a test has a file")).arg("--list").output();
     let listed = String::from_utf8(listed.expect("it lists its tests").stdout).expect("names");
-    let makefile = include_str!("../../Makefile");
-    let rows =
-        include_str!("../../docs/promises.md").lines().filter(|line| line.starts_with("| ") && line.ends_with("` |"));
+    let (makefile, promises) = (document("Makefile"), document("docs/promises.md"));
+    let rows = promises.lines().filter(|line| line.starts_with("| ") && line.ends_with("` |"));
     let commands: Vec<&str> = rows.filter_map(|row| row.rsplit('`').nth(1)).collect();
     assert!(commands.len() > 12, "{commands:?}");
     for command in commands {

@@ -4,6 +4,7 @@ mod counts;
 mod demo;
 mod docs;
 mod install;
+mod pages;
 mod recipes;
 mod timing;
 mod units;

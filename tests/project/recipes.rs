@@ -1,15 +1,15 @@
-//! The commands of the README that have a host's own stacks ask for codes: they add our lines, keep the rest, and can be
+//! The commands of README and pages that have a host's own stacks ask for codes: they add our lines, keep the rest, and can be
 //! used again and undone.
 
+use crate::support::documents::{commands, document};
 use crate::support::system::{System, throw_away};
 use std::fs;
 use std::process::Command;
 
-const README: &str = include_str!("../../README.md");
-
-/// The commands for one stack: the part of a block of the README that stands under a comment with `mark`.
+/// The commands for one stack: the part of a block that stands under a comment with `mark`.
 fn recipe(mark: &str) -> String {
-    let blocks = README.split("\n```sh\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let pages = ["README.md", "docs/stacks.md", "docs/everyday.md"].map(document);
+    let blocks = pages.iter().flat_map(|page| commands(page));
     let parts: Vec<&str> = blocks.flat_map(|block| block.split("\n\n")).filter(|part| part.contains(mark)).collect();
     let [part] = parts[..] else { panic!("not one recipe with {mark}: {parts:?}") };
     format!("sudo() {{ \"$@\"; }}\n{part}")
@@ -67,7 +67,7 @@ fn is_done_once_and_undone(system: &System, mark: &str, services: &[&str], looks
 fn password_and_code_edits_the_hosts_own_files_and_again_changes_nothing() {
     host(|system| {
         for (mark, services) in [
-            ("stack add sshd\nprintf", &["sshd"][..]),
+            ("stack add sshd\nsudo tee", &["sshd"][..]),
             ("for service in sudo", &["sudo", "sudo-i", "su", "login"]),
             ("# 7. Ask for a code at sudo", &["sudo", "sudo-i"]),
         ] {

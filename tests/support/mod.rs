@@ -9,6 +9,7 @@ pub mod browser;
 pub mod cockpit;
 pub mod codes;
 pub mod disk;
+pub mod documents;
 pub mod door;
 pub mod effort;
 pub mod host;
