@@ -53,7 +53,6 @@ pub mod import;
 pub mod policy;
 pub mod qr;
 pub mod text;
-pub mod wrap;
 
 pub mod store;
 

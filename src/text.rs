@@ -1,5 +1,7 @@
 //! Text that shows as what it is, and the words for times and numbers. Pure.
 
+pub mod wrap;
+
 use crate::date::Utc;
 
 /// Does this letter show as something else than itself? Control characters write lines of their own; the invisible and

@@ -4,7 +4,7 @@
 use zeroize::Zeroizing;
 
 use super::{Drawing, QUIET_ZONES, QrError, Size, Style, draw_with};
-use crate::wrap::wrap;
+use crate::text::wrap::wrap;
 
 /// A terminal that does not say how large it is, such as a serial line, is as large as terminals always were.
 pub const USUAL: Size = Size { columns: 80, rows: 24 };

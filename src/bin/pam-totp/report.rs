@@ -13,8 +13,8 @@ use pam_totp::manage::ManageError;
 use pam_totp::policy::access::Denied;
 use pam_totp::qr;
 use pam_totp::store::StoreError;
+use pam_totp::text::wrap::wrap;
 use pam_totp::text::{clocks_differ, plain, shown};
-use pam_totp::wrap::wrap;
 use serde_json::{Map, Value};
 
 /// The JSON contract; frozen.

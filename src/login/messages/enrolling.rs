@@ -3,7 +3,7 @@
 use super::{clean, counted, moment, user::wrong_code};
 use crate::factor::backup::BackupShaped;
 use crate::factor::secret::Answer;
-use crate::wrap::wrap;
+use crate::text::wrap::wrap;
 
 /// Lines of prompts and messages that we break ourselves.
 const WIDTH: usize = 78;
