@@ -2,6 +2,10 @@
 
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
+use crate::factor::enrollment::Enrollment;
+use crate::factor::healing;
+use crate::factor::record::Record;
+use crate::system::clock;
 use crate::text::{clean, counted};
 
 const ABOUT: &str = "clock";
@@ -22,8 +26,8 @@ pub struct Clock {
 }
 
 /// Is the clock synchronized, and by what? What nobody can say is no "yes".
-pub fn check(clock: &Clock) -> Finding {
-    let by = match clock.daemons.as_slice() {
+pub fn check(facts: &Clock) -> Finding {
+    let by = match facts.daemons.as_slice() {
         [] => "by nothing that runs here".to_owned(),
         daemons => format!("by {}", daemons.join(", ")),
     };
@@ -31,7 +35,7 @@ pub fn check(clock: &Clock) -> Finding {
         "ls /lib/systemd/systemd-timesyncd /usr/sbin/chronyd /usr/sbin/ntpd 2>/dev/null | grep -q . || apt-get install -y systemd-timesyncd",
         "timedatectl set-ntp true",
     ];
-    match synchronized(clock) {
+    match synchronized(facts) {
         Some(true) => Finding::fine(ABOUT, format!("synchronized, {by}")),
         Some(false) => {
             let what = format!("not synchronized, {by}: once it is a minute off, every code is refused");
@@ -44,42 +48,67 @@ pub fn check(clock: &Clock) -> Finding {
     }
 }
 
-fn synchronized(clock: &Clock) -> Option<bool> {
+fn synchronized(facts: &Clock) -> Option<bool> {
     let says = |text: &Option<String>, yes: &str, no: &str| match text {
         Some(text) if text.contains(yes) => Some(true),
         Some(text) if text.contains(no) => Some(false),
         _ => None,
     };
-    let timesyncd = clock.timesync_mark && clock.daemons.iter().any(|daemon| daemon.starts_with("systemd-timesyn"));
-    says(&clock.chronyc, "Leap status     : Normal", "Leap status     : Not synchronised")
-        .or_else(|| says(&clock.ntpq, "sync_ntp", "sync_unspec"))
+    let timesyncd = facts.timesync_mark && facts.daemons.iter().any(|daemon| daemon.starts_with("systemd-timesyn"));
+    says(&facts.chronyc, "Leap status     : Normal", "Leap status     : Not synchronised")
+        .or_else(|| says(&facts.ntpq, "sync_ntp", "sync_unspec"))
         .or(timesyncd.then_some(true))
-        .or_else(|| says(&clock.timedatectl, "NTPSynchronized=yes", "NTPSynchronized=no"))
+        .or_else(|| says(&facts.timedatectl, "NTPSynchronized=yes", "NTPSynchronized=no"))
 }
 
-/// Users whose last code lies ahead of the clock.
-pub fn ahead(names: &[String], clock_is_wrong: bool) -> Option<Finding> {
-    let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
-    let more = if names.len() > some.len() { ", ..." } else { "" };
-    let what = format!(
-        "behind the last codes of {} ({}{more}): it went back, or was wrong before; their codes are refused until it \
-         is right again. Set the clock first. Only if it is right now, unlock them",
-        counted(names.len(), "user", "users"),
-        some.join(", ")
-    );
-    let all: String = names.iter().map(|name| format!(" {}", quoted(name))).collect();
-    // Not to be pasted while the clock is certainly wrong.
-    let mark = if clock_is_wrong { "# " } else { "" };
-    (!names.is_empty()).then(|| {
-        let unlock = format!("{mark}pam-totp unlock{all}");
-        Finding::fault(ABOUT, "records_ahead", what).fixed_by(["timedatectl".to_owned(), unlock])
-    })
+/// What the store knows of times that the clock has not reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// Whose last code lies further ahead than any phone's could.
+    pub names: Vec<String>,
+    /// It stands before this program was made, or before somebody enrolled.
+    pub clock_is_wrong: bool,
+}
+
+impl Ahead {
+    /// Looks at each user's enrollment and record, by the clock of this host.
+    pub fn of(users: impl IntoIterator<Item = (String, Enrollment, Record)>, now: u64, window: u64) -> Self {
+        let mut ahead = Self { clock_is_wrong: clock::is_wrong(now), names: Vec::new() };
+        for (name, enrollment, record) in users {
+            ahead.clock_is_wrong |= enrollment.devices.iter().any(|device| device.created > now);
+            if healing::clock_back(&enrollment, &record, now, window).is_some() {
+                ahead.names.push(name);
+            }
+        }
+        ahead
+    }
+
+    /// Users whose last code lies ahead of the clock.
+    pub fn check(&self) -> Option<Finding> {
+        let Self { names, clock_is_wrong } = self;
+        let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
+        let more = if names.len() > some.len() { ", ..." } else { "" };
+        let what = format!(
+            "behind the last codes of {} ({}{more}): it went back, or was wrong before; their codes are refused until it \
+             is right again. Set the clock first. Only if it is right now, unlock them",
+            counted(names.len(), "user", "users"),
+            some.join(", ")
+        );
+        let all: String = names.iter().map(|name| format!(" {}", quoted(name))).collect();
+        // Not to be pasted while the clock is certainly wrong.
+        let mark = if *clock_is_wrong { "# " } else { "" };
+        (!names.is_empty()).then(|| {
+            let unlock = format!("{mark}pam-totp unlock{all}");
+            Finding::fault(ABOUT, "records_ahead", what).fixed_by(["timedatectl".to_owned(), unlock])
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::doctor::finding::Level;
+    use crate::factor::record::DeviceState;
 
     #[test]
     fn only_what_is_known_of_the_clock_is_fine() {
@@ -100,5 +129,35 @@ mod tests {
             Level::Fault
         );
         assert_eq!(level(&Clock { ntpq: told("leap_none, sync_ntp, 1 event"), ..Clock::default() }), Level::Fine);
+    }
+
+    /// A device's clock may be ahead of ours by its skew, its drift and the window: so far its codes count.
+    #[test]
+    fn a_record_is_ahead_only_beyond_what_its_device_can_have_shown() {
+        const NOW: u64 = 1_900_000_000;
+        const STEP: u64 = NOW / 30;
+        let user = |skew: i8, last: u64| {
+            let text = format!(
+                "version = 3\nuser = \"alice\"\nuid = 1000\n\n[[device]]\nid = \"1f3a9c07\"\nname = \"token\"\n\
+                 type = \"totp\"\nsecret = \"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\"\nalgorithm = \"SHA1\"\ndigits = 6\n\
+                 period = 30\nskew = {skew}\ncreated = 2026-03-10T14:03:00Z\n"
+            );
+            let line = DeviceState { id: "1f3a9c07".into(), last: Some(last), drift: None, at: None };
+            let record = Record { devices: vec![line], ..Record::default() };
+            ("alice".to_owned(), Enrollment::parse(text.as_bytes()).unwrap(), record)
+        };
+        for (skew, last, is_ahead) in [
+            (0, STEP + 5, false),
+            (0, STEP + 6, true),
+            (10, STEP + 15, false),
+            (10, STEP + 16, true),
+            (-10, STEP - 5, false),
+            (-10, STEP - 4, true),
+        ] {
+            let ahead = Ahead::of([user(skew, last)], NOW, 1);
+            assert_eq!(ahead.names.len(), usize::from(is_ahead), "{skew} {last}");
+            assert_eq!((ahead.check().is_some(), ahead.clock_is_wrong), (is_ahead, false));
+        }
+        assert!(Ahead::of([user(0, 0)], 1_700_000_000, 1).clock_is_wrong, "before the enrollment");
     }
 }

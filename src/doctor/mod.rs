@@ -5,7 +5,8 @@
 //! 1. [`finding`], [`shell`]: what is said, and how commands are written.
 //! 2. [`stacks`]: PAM stacks, from the text of a file to what is wrong with it, and the changes that fix it.
 //! 3. [`sshd`], [`programs`]: what asks PAM, and whether it asks as its stack needs it.
-//! 4. [`clock`], [`disk`], [`door`], [`labels`], [`module`], [`names`], [`store`], [`sudo`]: one subject each.
+//! 4. [`clock`], [`disk`], [`door`], [`labels`], [`module`], [`names`], [`policy`], [`store`], [`sudo`]: one subject each;
+//!    and [`unseen`], what could not be looked at.
 
 pub mod clock;
 pub mod disk;
@@ -14,9 +15,11 @@ pub mod finding;
 pub mod labels;
 pub mod module;
 pub mod names;
+pub mod policy;
 pub mod programs;
 pub mod shell;
 pub mod sshd;
 pub mod stacks;
 pub mod store;
 pub mod sudo;
+pub mod unseen;

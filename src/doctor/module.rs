@@ -1,8 +1,9 @@
 //! Is the module in place, and of this version? Pure.
 
 use crate::doctor::finding::Finding;
-use crate::doctor::shell::quoted;
-use crate::doctor::store::INSTALL;
+use crate::doctor::shell::{INSTALL, quoted};
+use crate::doctor::stacks::files::Files;
+use crate::doctor::stacks::line::Line;
 use crate::text::clean;
 
 const ABOUT: &str = "module";
@@ -92,6 +93,17 @@ fn of_file(path: &str, file: &ModuleFile, own: &str) -> Vec<Finding> {
         findings.push(Finding::fault(ABOUT, "other_version", what).fixed_by(INSTALL));
     }
     findings
+}
+
+/// Lines that name a module by a path where there is none.
+pub fn no_such_path(files: &Files, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
+    let is_gone = |line: &Line| line.module.starts_with('/') && !is_there(&line.module);
+    let finding = |line: Line| {
+        let what = format!("{}: {} does not exist: the line refuses everybody", line.place(), clean(&line.module));
+        let fix = format!("sed -i 's#{}#pam_totp.so#' {}", line.module, quoted(&line.path));
+        Finding::fault(ABOUT, "module_path", what).fixed_by([fix])
+    };
+    files.our_lines().into_iter().filter(is_gone).map(finding).collect()
 }
 
 /// Does a process map a module that is no longer at `path`? Of a file elsewhere its owner chose the name.

@@ -2,6 +2,9 @@
 
 use crate::text::deceives;
 
+/// In the folder that the sources are in.
+pub const INSTALL: [&str; 1] = ["make install   # in the folder of pam_totp's sources"];
+
 /// A word of a shell command, whatever is in it.
 pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._@%+=:,-".contains(c);

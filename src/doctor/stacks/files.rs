@@ -148,6 +148,19 @@ impl Files {
         Some(Stack { service: service.to_owned(), nullok })
     }
 
+    /// Each line that names us, once.
+    pub fn our_lines(&self) -> Vec<Line> {
+        let mut found: Vec<Line> = Vec::new();
+        for service in self.own() {
+            for kind in [Kind::Auth, Kind::Account] {
+                found.extend(lines(&self.chain(service, kind)).filter(|line| line.is_ours()).cloned());
+            }
+        }
+        found.sort_by_key(Line::place);
+        found.dedup();
+        found
+    }
+
     /// `all`: lines of each kind count, as by `@include`; else those of `kind`, as by `include`.
     fn follow(&self, name: &str, kind: Kind, all: bool, level: usize, depth: usize, steps: &mut Vec<Step>) {
         let Some(file) = self.0.get(name.strip_prefix("/etc/pam.d/").unwrap_or(name)) else { return };

@@ -1,6 +1,7 @@
 //! What can be wrong with a stack, and what that depends on beside its files. Pure.
 
 use crate::doctor::finding::Level;
+use crate::policy::Policy;
 use crate::policy::rules::Unenrolled;
 
 /// What the policy says, as far as it matters to stacks.
@@ -16,6 +17,21 @@ pub struct Circumstances {
     pub refuses: bool,
     /// Rules name those who must have one.
     pub requires: bool,
+}
+
+impl Circumstances {
+    /// `unenrolled` and `refused`: how many with a login shell are not enrolled, and how many are refused for that; `None`
+    /// where it is not known.
+    pub fn of(policy: &Policy, unenrolled: Option<usize>, refused: Option<usize>) -> Self {
+        Self {
+            enabled: policy.enabled,
+            unenrolled: policy.unenrolled,
+            all_enrolled: unenrolled == Some(0),
+            // Who is not known may be refused.
+            refuses: refused.is_none_or(|refused| refused > 0),
+            requires: !policy.rules.require.is_empty(),
+        }
+    }
 }
 
 /// What ails a stack, before it is known how to fix it.
