@@ -26,6 +26,13 @@ pub struct Room {
     pub read_only: bool,
 }
 
+/// Blocks that root can still write. ext4 calls free what it keeps for itself: 2 % of the blocks, at most 4096, and some for
+/// each processor.
+pub fn usable(blocks: u64, free: u64, for_others: u64) -> u64 {
+    let own = if for_others == 0 { (blocks / 33).min(4608) } else { 0 };
+    free.saturating_sub(own)
+}
+
 /// One finding for each file system.
 pub fn check(rooms: &[Room]) -> Vec<Finding> {
     let is_first = |(at, room): &(usize, &Room)| rooms.iter().take(*at).all(|other| other.device != room.device);
@@ -99,6 +106,14 @@ fn in_run(room: &Room) -> bool {
 mod tests {
     use super::*;
     use crate::doctor::finding::Level;
+
+    #[test]
+    fn what_ext4_keeps_for_itself_is_not_free() {
+        let cases = [((3300, 500, 40), 500), ((3300, 500, 0), 400), ((3300, 50, 0), 0), ((1 << 30, 5000, 0), 392)];
+        for ((blocks, free, for_others), expected) in cases {
+            assert_eq!(usable(blocks, free, for_others), expected, "{blocks} {free} {for_others}");
+        }
+    }
 
     #[test]
     fn a_disk_without_room_is_a_fault_and_said_once() {

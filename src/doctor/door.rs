@@ -1,5 +1,7 @@
 //! Does pam-totpd answer, and whom? Pure.
 
+use std::path::Path;
+
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
 use crate::door::DoorError;
@@ -108,4 +110,36 @@ fn no_judge(door: &Door) -> Option<Finding> {
     );
     let fix = format!("pam-totp policy set door.judges {}", quoted(&judges.join(",")));
     (!missing.is_empty()).then(|| Finding::warning(ABOUT, "no_judge", what).fixed_by([fix]))
+}
+
+/// Is the mount that a folder is in read-only? By `/proc/self/mounts`.
+pub fn is_read_only(mounts: &str, folder: &Path) -> bool {
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (place, options) = (fields.next()?, fields.nth(1)?);
+        folder.starts_with(place).then(|| (place.len(), options.split(',').any(|option| option == "ro")))
+    });
+    // Of two on one place the later one is seen.
+    mounts.max_by_key(|mount| mount.0).is_some_and(|mount| mount.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_and_last_mount_counts() {
+        let (root, var) = ("/dev/sda1 / ext4 rw,relatime,errors=remount-ro 0 0\n", "/dev/sda2 /var ext4 ro 0 0\n");
+        let over = "tmpfs /var tmpfs rw 0 0\n";
+        for (mounts, expected) in [
+            (root.to_owned(), false),
+            (format!("{root}{var}"), true),
+            (format!("{var}{root}"), true),
+            (format!("{root}{var}{over}"), false),
+            (format!("{root}/dev/sda3 /va ext4 ro 0 0\n"), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(is_read_only(&mounts, Path::new("/var/lib/pam_totp")), expected, "{mounts}");
+        }
+    }
 }

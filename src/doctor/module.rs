@@ -106,6 +106,16 @@ pub fn no_such_path(files: &Files, is_there: impl Fn(&str) -> bool) -> Vec<Findi
     files.our_lines().into_iter().filter(is_gone).map(finding).collect()
 }
 
+/// What `ldd -r` said: are all its libraries and symbols there?
+pub fn loader_said(text: &str, succeeded: bool) -> Result<(), String> {
+    let bad = text.lines().find(|line| line.contains("not found") || line.contains("undefined symbol"));
+    match bad {
+        Some(line) => Err(line.trim().to_owned()),
+        None if succeeded => Ok(()),
+        None => Err(text.trim().lines().last().unwrap_or_default().trim().to_owned()),
+    }
+}
+
 /// Does a process map a module that is no longer at `path`? Of a file elsewhere its owner chose the name.
 pub fn is_old(maps: &str, path: &str) -> bool {
     let gone = format!("{path} (deleted)");
@@ -177,6 +187,20 @@ mod tests {
         ];
         for (groups, expected) in cases {
             assert_eq!(unit(groups), expected, "{groups}");
+        }
+    }
+
+    #[test]
+    fn what_the_loader_misses_is_said() {
+        let good = "\tlibpam.so.0 => /lib/libpam.so.0 (0x00007f00)\n\tlibc.so.6 => /lib/libc.so.6 (0x00007f01)\n";
+        assert_eq!(loader_said(good, true), Ok(()));
+        let cases = [
+            ("\tlibpam.so.0 => not found\n\tlibc.so.6 => /lib/libc.so.6\n", true, "libpam.so.0 => not found"),
+            ("undefined symbol: pam_end\t(./pam_totp.so)\n", true, "undefined symbol: pam_end\t(./pam_totp.so)"),
+            ("\nldd: exited with unknown exit code (1)\n", false, "ldd: exited with unknown exit code (1)"),
+        ];
+        for (text, succeeded, why) in cases {
+            assert_eq!(loader_said(text, succeeded), Err(why.to_owned()), "{text}");
         }
     }
 

@@ -46,6 +46,16 @@ pub fn check(sudo: &Sudo) -> Vec<Finding> {
     findings
 }
 
+/// Does this line of sudoers let commands through without a password?
+pub fn asks_nobody(line: &str) -> bool {
+    line.split('#').next().is_some_and(|line| line.contains("NOPASSWD"))
+}
+
+/// Does this build of sudo have a service of its own for `sudo -i`? By `sudo -V`, as root.
+pub fn names_sudo_i(version: &str) -> bool {
+    version.lines().any(|line| line.starts_with("PAM service") && line.ends_with(": sudo-i"))
+}
+
 /// From 1.9.16 on.
 fn shows_messages(version: &str) -> bool {
     let numbers: Vec<u32> = version.split(['.', 'p']).map_while(|number| number.parse().ok()).collect();
@@ -55,6 +65,13 @@ fn shows_messages(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_sudo_and_its_files_say_is_read() {
+        assert!(asks_nobody("%wheel ALL=(ALL) NOPASSWD: ALL") && !asks_nobody("# %wheel ALL=(ALL) NOPASSWD: ALL"));
+        assert!(names_sudo_i("PAM service name to use: sudo\nPAM service name to use for login shells: sudo-i\n"));
+        assert!(!names_sudo_i("PAM service name to use for login shells: sudo\n"));
+    }
 
     #[test]
     fn sudo_shows_messages_from_a_version_on() {

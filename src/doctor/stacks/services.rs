@@ -55,6 +55,14 @@ impl Locker {
         Self { name: service, service, programs, has_root: true }
     }
 
+    /// As people know it, with its service where that is called otherwise.
+    pub fn shown(&self) -> String {
+        match self.name == self.service {
+            true => self.name.to_owned(),
+            false => format!("{} ({})", self.name, self.service),
+        }
+    }
+
     /// Does it run PAM without root? `are_setuid`: of each of its programs that is installed, whether it is set-uid root.
     pub fn runs_without_root(&self, are_setuid: &[bool]) -> bool {
         if are_setuid.is_empty() { !self.has_root } else { !are_setuid.contains(&true) }

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Uid;
 use pam_totp::doctor::clock::Clock;
-use pam_totp::doctor::disk::Room;
-use pam_totp::doctor::door::{Daemon, Door, Socket};
-use pam_totp::doctor::module::{Module, ModuleFile, Stale, is_old, unit, version_in};
+use pam_totp::doctor::disk::{Room, usable};
+use pam_totp::doctor::door::{Daemon, Door, Socket, is_read_only};
+use pam_totp::doctor::module::{Module, ModuleFile, Stale, is_old, loader_said, unit, version_in};
 use pam_totp::doctor::programs::pairs::Way;
 use pam_totp::doctor::programs::texts::{PLACES, Text, daemons};
 use pam_totp::doctor::stacks::files::{Files, Stack, lines};
 use pam_totp::doctor::stacks::line::Kind;
 use pam_totp::doctor::stacks::services;
 use pam_totp::doctor::stacks::services::{LOCKERS, Locker};
-use pam_totp::doctor::sudo::Sudo;
+use pam_totp::doctor::sudo::{Sudo, asks_nobody, names_sudo_i};
 use pam_totp::door::client;
 use pam_totp::policy::Policy;
 use pam_totp::system::account;
@@ -99,13 +99,7 @@ fn module_file(path: &Path) -> Option<ModuleFile> {
 /// Are all its libraries and symbols there?
 fn loads(path: &Path) -> Option<Result<(), String>> {
     let said = ask("ldd", &["-r", path.to_str()?])?;
-    let both = format!("{}\n{}", said.stdout, said.stderr);
-    let bad = both.lines().find(|line| line.contains("not found") || line.contains("undefined symbol"));
-    Some(match bad {
-        Some(line) => Err(line.trim().to_owned()),
-        None if said.succeeded => Ok(()),
-        None => Err(both.trim().lines().last().unwrap_or_default().trim().to_owned()),
-    })
+    Some(loader_said(&format!("{}\n{}", said.stdout, said.stderr), said.succeeded))
 }
 
 fn stale((pid, name): (u32, String), own: &Path) -> Option<Stale> {
@@ -152,10 +146,9 @@ fn numbered(files: &[PathBuf], meant: impl Fn(&str) -> bool) -> Vec<String> {
 pub fn sudo(files: &Files) -> Sudo {
     let steps = files.chain("sudo", Kind::Auth);
     let explains = lines(&steps).filter(|line| line.is_ours()).any(|line| line.options().is_ok_and(|o| o.explain));
-    let is_free = |line: &str| line.split('#').next().is_some_and(|line| line.contains("NOPASSWD"));
     Sudo {
         version: ask("sudo", &["-V"]).map(|said| said.stdout).unwrap_or_default(),
-        nopasswd: numbered(&config_files("/etc/sudoers", "/etc/sudoers.d"), is_free),
+        nopasswd: numbered(&config_files("/etc/sudoers", "/etc/sudoers.d"), asks_nobody),
         explains,
     }
 }
@@ -164,7 +157,8 @@ pub fn door(files: &Files, policy: &Policy) -> Door {
     let socket = |path| fs::symlink_metadata(path).ok().map(|m| Socket { uid: m.uid(), mode: m.mode() & 0o7777 });
     // From 127 on polkit's helper is root in a sandbox that sees the disk read-only.
     let sandboxed = Path::new(POLKIT_HELPER).exists() && files.stack_of("polkit-1").is_some();
-    let mut needed_by: Vec<String> = LOCKERS.iter().filter(|locker| needs_door(files, locker)).map(named).collect();
+    let mut needed_by: Vec<String> =
+        LOCKERS.iter().filter(|locker| needs_door(files, locker)).map(Locker::shown).collect();
     needed_by.extend(sandboxed.then(|| "polkit-1".to_owned()));
     let named = daemons(&texts());
     let own = |service: &str| named.iter().find(|named| named.0 == service).map(|named| named.1);
@@ -175,7 +169,10 @@ pub fn door(files: &Files, policy: &Policy) -> Door {
     let own = account::by_uid(Uid::effective().as_raw()).ok().flatten();
     let there = if Uid::effective().is_root() { root } else { verify };
     let answer = own.filter(|_| there.is_some()).map(|account| client::preview(&account.name).map(|_| ()));
-    let (read_only, judges) = (is_read_only(&policy.store), policy.judges.clone());
+    let (read_only, judges) = (
+        is_read_only(&fs::read_to_string("/proc/self/mounts").unwrap_or_default(), &policy.store),
+        policy.judges.clone(),
+    );
     Door { verify, root, answer, needed_by, read_only, daemons, judges }
 }
 
@@ -222,12 +219,10 @@ pub fn rooms(store: &Path) -> Vec<Room> {
 fn room(folder: &Path) -> Option<Room> {
     let (told, stat) = (statvfs(folder).ok()?, fs::metadata(folder).ok()?);
     let bytes = |blocks: u64| blocks.saturating_mul(told.fragment_size());
-    // ext4 calls free what it keeps for itself: 2 % of the blocks, at most 4096, and some for each processor.
-    let own = if told.blocks_available() == 0 { (told.blocks() / 33).min(4608) } else { 0 };
     Some(Room {
         folder: folder.display().to_string(),
         device: stat.dev(),
-        free: bytes(told.blocks_free().saturating_sub(own)),
+        free: bytes(usable(told.blocks(), told.blocks_free(), told.blocks_available())),
         for_others: bytes(told.blocks_available()),
         files: Some(told.files_free()).filter(|_| told.files() > 0),
         read_only: told.flags().contains(FsFlags::ST_RDONLY),
@@ -242,31 +237,9 @@ fn needs_door(files: &Files, locker: &Locker) -> bool {
     is_there && files.stack_of(locker.service).is_some() && locker.runs_without_root(&are_setuid)
 }
 
-fn named(locker: &Locker) -> String {
-    match locker.name == locker.service {
-        true => locker.name.to_owned(),
-        false => format!("{} ({})", locker.name, locker.service),
-    }
-}
-
 /// Is this way to log in, or to root, installed? sudo names its services; not every build has two.
 pub fn is_there(files: &Files, way: &Way) -> bool {
     let is_installed = way.programs.iter().any(|path| Path::new(path).exists());
-    let is_named = || {
-        let said = ask("sudo", &["-V"]).map(|said| said.stdout).unwrap_or_default();
-        said.lines().any(|line| line.starts_with("PAM service") && line.ends_with(": sudo-i"))
-    };
+    let is_named = || ask("sudo", &["-V"]).is_some_and(|said| names_sudo_i(&said.stdout));
     is_installed && (way.service != "sudo-i" || files.path("sudo-i").is_some() || is_named())
-}
-
-/// The mount that a folder is in.
-fn is_read_only(folder: &Path) -> bool {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let mounts = mounts.lines().filter_map(|line| {
-        let mut fields = line.split(' ').skip(1);
-        let (place, options) = (fields.next()?, fields.nth(1)?);
-        folder.starts_with(place).then(|| (place.len(), options.split(',').any(|option| option == "ro")))
-    });
-    // Of two on one place the later one is seen.
-    mounts.max_by_key(|mount| mount.0).is_some_and(|mount| mount.1)
 }
