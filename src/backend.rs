@@ -105,6 +105,21 @@ impl Local {
         preview::preview(&self.store, &self.policy, login, |name| self.store()?.is_enrolled(name))
     }
 
+    /// Judges a code outside of a login, for programs; `None`: the account is not enrolled.
+    pub fn verify_for(
+        &self,
+        account: &Account,
+        login: &Login<'_>,
+        answer: &Answer,
+    ) -> Result<Option<Verdict>, StoreError> {
+        let standing = match self.store()?.is_enrolled(&account.name)? {
+            true => Standing::Enrolled(account.clone()),
+            // Its lock would leave a record behind for somebody who never enrolled.
+            false => Standing::Unenrolled(account.clone()),
+        };
+        self.verify(&standing, login, answer)
+    }
+
     fn digits_of(&self, account: &Account) -> Result<Option<Digits>, StoreError> {
         Ok(self.store()?.enrollment(account)?.map(|enrollment| enrollment.digits()))
     }

@@ -19,7 +19,7 @@ use crate::factor::enrollment::Place;
 use crate::factor::secret::Answer;
 use crate::factor::source::Source;
 use crate::login::messages;
-use crate::login::preview::{Login, Standing};
+use crate::login::preview::Login;
 use crate::login::status::Status;
 use crate::login::verify::{self, Verdict};
 use crate::manage::notify::Event;
@@ -188,17 +188,9 @@ impl Clerk<'_> {
             nullok: false,
             remembers: service.is_some(),
         };
-        let standing = match self.desk.store()?.is_enrolled(&account.name)? {
-            true => Standing::Enrolled(account.clone()),
-            // Its lock would leave a record behind for somebody who never enrolled.
-            false => Standing::Unenrolled(account.clone()),
-        };
-        let verdict = self.desk.verify(&standing, &login, code)?;
+        let verdict = self.desk.verify_for(account, &login, code)?;
         match &verdict {
-            Some(verdict) => {
-                let lines = [messages::log::verdict(verdict, &account.name, from)];
-                lines.into_iter().chain(messages::log::notes(verdict, &account.name)).for_each(|line| self.log(&line));
-            }
+            Some(verdict) => messages::log::lines(verdict, &account.name, from).iter().for_each(|line| self.log(line)),
             None => self.log(&format!("no enrollment: {} from {from} is not enrolled", clean(&account.name))),
         }
         Ok(verdict)

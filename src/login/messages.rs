@@ -248,6 +248,11 @@ pub mod log {
         }
     }
 
+    /// All that the log should know of a verdict, one line each.
+    pub fn lines(verdict: &Verdict, user: &str, source: &dyn std::fmt::Display) -> Vec<String> {
+        std::iter::once(self::verdict(verdict, user, source)).chain(notes(verdict, user)).collect()
+    }
+
     /// What else the log should know, one line each.
     pub fn notes(verdict: &Verdict, user: &str) -> Vec<String> {
         let user = clean(user);

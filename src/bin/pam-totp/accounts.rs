@@ -11,7 +11,7 @@ use pam_totp::text::clean;
 use crate::people::unavailable;
 use crate::report::Failure;
 
-/// What is no shell to work in.
+/// Shells that end at once.
 const NO_SHELL: [&str; 5] = ["nologin", "false", "sync", "shutdown", "halt"];
 
 /// An account's line.
@@ -22,8 +22,10 @@ pub struct Line {
 }
 
 impl Line {
-    /// An empty shell is /bin/sh.
-    pub fn has_login_shell(&self) -> bool {
+    /// Does a login with it come to something? Who is missed here is refused one day and nobody was told, so each shell
+    /// counts that is not known to end at once, whether /etc/shells lists it or not; an empty one is /bin/sh. The other
+    /// question, who may enroll without root, is [`account::has_login_shell`], which counts nothing that is not listed.
+    pub fn can_log_in(&self) -> bool {
         !NO_SHELL.contains(&self.shell.rsplit('/').next().unwrap_or_default())
     }
 }
@@ -85,5 +87,24 @@ impl Members {
     pub fn has(&self, name: &str, accounts: &Accounts) -> bool {
         self.0.members.iter().any(|member| member == name)
             || accounts.get(name).is_some_and(|line| line.account.gid == self.0.gid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_shell_that_ends_at_once_is_left_out() {
+        let line = |shell: &str| {
+            let account = Account { name: "alice".into(), uid: 1000, gid: 1000 };
+            Line { account, home: PathBuf::new(), shell: shell.into() }
+        };
+        for shell in ["", "/bin/bash", "/opt/fish", "rbash"] {
+            assert!(line(shell).can_log_in(), "{shell}");
+        }
+        for shell in ["/usr/sbin/nologin", "/bin/false", "/bin/sync", "halt"] {
+            assert!(!line(shell).can_log_in(), "{shell}");
+        }
     }
 }

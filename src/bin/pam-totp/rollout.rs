@@ -46,7 +46,7 @@ impl<'a> Rollout<'a> {
 
     /// Who can log in.
     pub fn people(&self) -> impl Iterator<Item = &str> {
-        self.accounts.iter().filter(|(_, line)| line.has_login_shell()).map(|(name, _)| name.as_str())
+        self.accounts.iter().filter(|(_, line)| line.can_log_in()).map(|(name, _)| name.as_str())
     }
 
     /// Is there a login for which they must be enrolled?

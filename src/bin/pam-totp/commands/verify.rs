@@ -4,11 +4,10 @@ use pam_totp::text;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::Desk;
 use pam_totp::factor::attempt::{Outcome, Via};
 use pam_totp::login::messages;
-use pam_totp::login::preview::{self, Login};
-use pam_totp::login::verify::{self, Verdict};
+use pam_totp::login::preview::Login;
+use pam_totp::login::verify::Verdict;
 use pam_totp::system::account::Account;
 
 use crate::backend::desk;
@@ -43,19 +42,10 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
         nullok: false,
         remembers: true,
     };
-    let memory = preview::memory(desk.policy(), &login, &account);
-    let verdict = desk.store().and_then(|store| match store.is_enrolled(&account.name)? {
-        true => verify::verify(store, desk.policy(), &account, source, &code, memory.as_ref()),
-        // The lock would leave a state file behind for somebody who never enrolled.
-        false => Ok(None),
-    });
     let service = arguments.service.as_deref().map_or(String::new(), |s| format!("{}: ", text::clean(s)));
-    match verdict {
+    match desk.verify_for(&account, &login, &code) {
         Ok(Some(verdict)) => {
-            for line in [messages::log::verdict(&verdict, &account.name, &source)]
-                .into_iter()
-                .chain(messages::log::notes(&verdict, &account.name))
-            {
+            for line in messages::log::lines(&verdict, &account.name, &source) {
                 // As at a login, a log that is not there changes no verdict.
                 let _ = log(&format!("{service}{line}"));
             }
