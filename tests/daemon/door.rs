@@ -15,6 +15,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 mod crowds;
+mod ends;
+mod enrolling;
 
 /// The beginning of a step.
 const T: u64 = 1_800_000_000;
@@ -27,6 +29,11 @@ fn code(time: u64) -> String {
 
 fn wrong() -> String {
     code(T + 6000)
+}
+
+/// The application's path, for a user who runs it.
+fn program() -> String {
+    application().get_program().to_str().expect("a path").to_owned()
 }
 
 /// All that is stored of everybody.
@@ -170,146 +177,6 @@ fn nothing_that_is_there_changes_without_a_code_of_it() {
     });
 }
 
-fn enrolls(system: &System, user: &User, key: &str) -> String {
-    let code = code_at(key, T);
-    let request = format!("set\nuser {}\ndevice totp 30 SHA1 6 phone\nkey {key}\ncode {code}", user.name);
-    asks(system, user, &request)
-}
-
-#[test]
-fn no_codes_are_made_for_who_has_proved_nothing() {
-    throw_away(|system| {
-        // Codes are made of random bytes: where there are none, an answer tells whether they were to be made.
-        let _door = Door::with(T, |time| {
-            let mut strace = Command::new("strace");
-            strace.args(["-o", "/dev/null", "-e", "inject=getrandom:error=EIO"]);
-            for (name, value) in application::clock(time) {
-                strace.args(["-E", &format!("{name}={value}")]);
-            }
-            strace.arg("/usr/sbin/pam-totpd");
-            strace
-        });
-        let alice = system.enrolled("alice");
-        let codes = "backup-codes\nuser alice\ncount 20";
-        assert_eq!(asks(system, &alice, codes), "refused code-needed");
-        let no = |count: u32| format!("refused current {T} wrong {count} {}", 15 - count);
-        assert_eq!(asks(system, &alice, &format!("{codes}\ncurrent {}", wrong())), no(1));
-        let unproved = requests("alice", &wrong())[5].replace("replace", "count 20\nreplace");
-        assert_eq!(asks(system, &alice, &unproved), no(2));
-        assert_eq!(asks(system, &alice, &format!("{codes}\ncurrent {}", code(T))), "refused no-random");
-    });
-}
-
-#[test]
-fn a_first_enrollment_needs_the_right_a_shell_and_a_long_key() {
-    throw_away(|system| {
-        let _door = Door::open(T);
-        let alice = system.user("alice");
-        // A host for users only: what a daemon's account would get by itself.
-        let service = User { name: "www-data" };
-        let before = files();
-        for policy in
-            ["", "unenrolled = \"deny\"\n", "unenrolled = \"allow\"\nself_service = [\"replace\", \"remove\"]\n"]
-        {
-            system.policy(policy);
-            assert_eq!(enrolls(system, &alice, KEY), "refused not-self", "{policy}");
-        }
-        system.policy("unenrolled = \"allow\"\nwindwo = 1\n");
-        assert_eq!(enrolls(system, &alice, KEY), "refused not-self", "a policy that cannot be read");
-        system.policy("unenrolled = \"allow\"\nenabled = false\n");
-        assert_eq!(enrolls(system, &alice, KEY), "refused policy-off");
-        system.policy("unenrolled = \"allow\"\nstore = \"/srv/totp\"\n");
-        assert_eq!(enrolls(system, &alice, KEY), "refused fault", "a store that is not the door's");
-        system.policy(ALLOW);
-        assert_eq!(enrolls(system, &service, KEY), "refused no-login");
-        assert_eq!(enrolls(system, &User { name: "root" }, KEY), "refused no-login");
-        assert_eq!(enrolls(system, &alice, &KEY[..24]), "refused short-key");
-        let unproved = format!("set\nuser alice\ndevice totp 30 SHA1 6 phone\nkey {KEY}\ncode {}", wrong());
-        assert_eq!(asks(system, &alice, &unproved), "refused wrong none");
-        let replaced = format!("{unproved}\nreplace");
-        assert_eq!(asks(system, &alice, &replaced), "refused not-enrolled", "no way around the right to enroll");
-        assert!(files().iter().all(|(path, _)| !path.contains("secrets")), "{before:?}");
-
-        assert_eq!(enrolls(system, &alice, KEY), "done");
-        system.log.line("enrolled alice (asked by uid ");
-        let verify = format!("verify\nuser alice\ncode {}", code(T));
-        assert!(asks(system, &alice, &verify).starts_with(&format!("verdict {T} used ")), "the proof is used up");
-    });
-}
-
-#[test]
-fn who_must_have_a_factor_keeps_it() {
-    throw_away(|system| {
-        let door = Door::open(T);
-        let (alice, bob) = (system.enrolled("alice"), system.enrolled("bob"));
-        system.runs(Command::new("groupadd").arg("staff2"));
-        system.runs(Command::new("gpasswd").args(["-a", "alice", "staff2"]));
-        let remove = |name: &str, time| format!("remove\nuser {name}\ncurrent {}", code(time));
-        // Where those without a factor are refused, who takes it off locks himself out.
-        for deny in ["", "unenrolled = \"deny\"\n"] {
-            system.policy(deny);
-            assert_eq!(asks(system, &bob, &remove("bob", T)), "refused required");
-        }
-        system.policy(&format!("{ALLOW}[[require]]\ngroups = [\"staff2\"]\nservices = [\"sshd\"]\n"));
-        assert_eq!(asks(system, &alice, &remove("alice", T)), "refused required");
-        assert_eq!(asks(system, &bob, &remove("bob", T)), "done");
-        system.policy(&format!("{ALLOW}[[require]]\nusers = [\"alice\"]\n"));
-        assert_eq!(asks(system, &alice, &remove("alice", T)), "refused required");
-        let replace = format!("key {OTHER_KEY}\ncode {}\nreplace\ncurrent {}", code_at(OTHER_KEY, T), code(T));
-        let replace = format!("set\nuser alice\ndevice totp 30 SHA1 6 phone\n{replace}");
-        assert_eq!(asks(system, &alice, &replace), "done", "another one for it");
-        system.policy(ALLOW);
-        door.at(T + 30);
-        let remove = format!("remove\nuser alice\ncurrent {}", code_at(OTHER_KEY, T + 30));
-        assert_eq!(asks(system, &alice, &remove), "done");
-    });
-}
-
-/// The application's path, for a user who runs it.
-fn program() -> String {
-    application().get_program().to_str().expect("a path").to_owned()
-}
-
-#[test]
-fn a_socket_that_is_not_roots_is_told_nothing() {
-    throw_away(|system| {
-        application::build(system);
-        system.policy(ALLOW);
-        let (alice, mallory) = (system.enrolled("alice"), system.user("mallory"));
-        let script = "
-import os, socket, sys
-door = socket.socket(socket.AF_UNIX)
-door.bind('/run/mallory/door')
-os.chmod('/run/mallory/door', 0o777)
-door.listen()
-print('open', flush=True)
-while True:
-    caller, _ = door.accept()
-    print('heard', caller.recv(4096), flush=True)
-    try:
-        caller.send(b'pam_totp 1\\nverdict 1 device 00000000\\n\\n')
-    except OSError:
-        pass
-    caller.close()
-";
-        system.runs(Command::new("install").args(["-d", "-o", "mallory", "/run/mallory"]));
-        let mut trap = mallory.command("python3");
-        let mut trap = trap.args(["-c", script]).stdout(Stdio::piped()).spawn().expect("a trap");
-        let mut heard = trap.stdout.take().expect("a pipe");
-        heard.read_exact(&mut [0; 5]).expect("the trap is set");
-        fs::rename("/run/mallory/door", VERIFY).expect("puts it in the door's place");
-        assert_eq!(only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(T)), AUTH_ERR);
-        system.log.line("behind the door's socket is not root: refusing to tell it anything");
-        let status = system.tries(alice.command("pam-totp").args(["remove"]), &code(T));
-        assert_eq!(status.status.code(), Some(5), "{status:?}");
-        trap.kill().expect("ends the trap");
-        trap.wait().expect("ends the trap");
-        let mut rest = String::new();
-        heard.read_to_string(&mut rest).expect("what it heard");
-        assert!(rest.lines().all(|line| line == "heard b''") && !rest.is_empty(), "{rest}");
-    });
-}
-
 #[test]
 fn guesses_at_the_door_close_no_other_lane_and_no_other_lane_closes_the_door() {
     throw_away(|system| {
@@ -349,50 +216,6 @@ fn device(system: &System) -> String {
     let secret = system.runs(Command::new("cat").arg("/var/lib/pam_totp/secrets/alice.toml"));
     let secret: toml::Table = String::from_utf8(secret.stdout).expect("UTF-8").parse().expect("a table");
     secret["device"][0]["id"].as_str().expect("an id").to_owned()
-}
-
-#[test]
-fn without_a_connection_on_its_standard_input_it_serves_nobody() {
-    throw_away(|system| {
-        let pair = "import socket, subprocess, sys; a, b = socket.socketpair(*eval(sys.argv[1])); \
-                    sys.exit(subprocess.run(['pam-totpd'], stdin=a).returncode)";
-        let inet = "import socket, subprocess, sys; l = socket.create_server(('127.0.0.1', 0)); \
-                    a = socket.create_connection(l.getsockname()); \
-                    sys.exit(subprocess.run(['pam-totpd'], stdin=a).returncode)";
-        let datagram = "(socket.AF_UNIX, socket.SOCK_DGRAM)";
-        for mut command in [
-            {
-                let mut c = Command::new("pam-totpd");
-                c.arg("--help");
-                c
-            },
-            Command::new("pam-totpd"),
-            {
-                let mut c = Command::new("sh");
-                c.args(["-c", "pam-totpd </dev/null"]);
-                c
-            },
-            {
-                let mut c = Command::new("sh");
-                c.args(["-c", "pam-totpd <&-"]);
-                c
-            },
-            {
-                let mut c = Command::new("python3");
-                c.args(["-c", pair, datagram]);
-                c
-            },
-            {
-                let mut c = Command::new("python3");
-                c.args(["-c", inet]);
-                c
-            },
-        ] {
-            let output = system.tries(&mut command, "");
-            assert_eq!(output.status.code(), Some(2), "{command:?}: {output:?}");
-            assert!(String::from_utf8_lossy(&output.stderr).contains("see pam-totpd(8)"), "{output:?}");
-        }
-    });
 }
 
 /// Two codes at once are a guess too: what a program in the session says of them, nobody looks at before the owner is
