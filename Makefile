@@ -10,6 +10,10 @@
 # make uninstall   keeps keys, records and the policy
 
 PREFIX ?= /usr/local
+# For src/paths.rs; unset where it is the default, so that a plain `cargo build` finds all fresh.
+ifneq ($(PREFIX),/usr/local)
+export PAM_TOTP_PREFIX = $(PREFIX)
+endif
 # Whatever the prefix, libpam looks into one folder only: where the distribution's own modules are.
 MODULEDIR ?= $(realpath $(dir $(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
     /usr/lib/$(TRIPLET) /lib/$(TRIPLET) /usr/lib64 /lib64 /usr/lib /lib)))))

@@ -16,10 +16,11 @@ use crate::login::status::Status;
 use crate::login::verify::{self, Verdict};
 use crate::manage::notify::Event;
 use crate::manage::{self, By, Change, Codes, ManageError, Pending, Proof};
+use crate::paths::POLICY;
 use crate::policy::access::{self, Caller, Deed, Subject};
 use crate::policy::rules::Ruling;
 use crate::policy::rules::Unenrolled;
-use crate::policy::{BadPolicy, PATH, Policy};
+use crate::policy::{BadPolicy, Policy};
 use crate::store::{self, Store, StoreError, spool};
 use crate::system::account::{self, Account};
 use crate::system::clock;
@@ -131,7 +132,7 @@ impl Local {
 }
 
 fn read_policy(config: Option<&Path>) -> (Policy, Option<PolicyFault>) {
-    let path = config.unwrap_or(Path::new(PATH));
+    let path = config.unwrap_or(Path::new(POLICY));
     let strictest = |text: &[u8], fault| (Policy::strictest(text), Some(fault));
     match store::read_policy(path) {
         Ok(Some(bytes)) => match Policy::parse(&bytes) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
 use crate::door::DoorError;
+use crate::paths;
 use crate::text::clean;
 
 /// What programs know pam-totpd by.
@@ -51,7 +52,7 @@ pub struct Daemon {
 pub fn check(door: &Door) -> Vec<Finding> {
     const ENABLE: [&str; 1] = ["systemctl enable --now pam-totpd.socket"];
     let mut findings = Vec::new();
-    let sockets = [("/run/pam_totp/verify.sock", door.verify, 0o666), ("/run/pam_totp/root.sock", door.root, 0o600)];
+    let sockets = [(paths::VERIFY_SOCKET, door.verify, 0o666), (paths::ROOT_SOCKET, door.root, 0o600)];
     for (path, socket, mode) in sockets {
         let Some(found) = socket else { continue };
         if found.uid != 0 || found.mode & 0o777 != mode {

@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::backend::PolicyFault;
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
-use crate::policy::{Policy, STORE};
+use crate::paths::STORE;
+use crate::policy::Policy;
 use crate::text::clean;
 
 const ABOUT: &str = "policy";

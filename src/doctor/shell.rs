@@ -3,7 +3,7 @@
 use crate::text::deceives;
 
 /// In the folder that the sources are in.
-pub const INSTALL: [&str; 1] = ["make install   # in the folder of pam_totp's sources"];
+pub const INSTALL: [&str; 1] = [crate::paths::INSTALL];
 
 /// A word of a shell command, whatever is in it.
 pub fn quoted(text: &str) -> String {

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::{INSTALL, quoted};
 use crate::login::messages::log;
-use crate::policy::PATH;
+use crate::paths::POLICY;
 use crate::store::StoreError;
 use crate::store::audit::{Flaw, FlawKind, Form};
 use crate::text::{clean, counted};
@@ -140,7 +140,7 @@ fn elsewhere(what: &str, path: &str) -> Vec<String> {
     }
     vec![
         format!("readlink -f {path}"),
-        format!("# then into {PATH}, above its tables: store = \"the real folder that secrets/ and state/ are in\""),
+        format!("# then into {POLICY}, above its tables: store = \"the real folder that secrets/ and state/ are in\""),
     ]
 }
 

@@ -23,13 +23,10 @@ use crate::login::preview::Login;
 use crate::login::status::Status;
 use crate::login::verify::Verdict;
 use crate::manage::{Change, Codes, ManageError, Proof};
+use crate::paths;
 use crate::policy::access::Denied;
 use crate::system::account::Account;
 
-/// Anybody's.
-const VERIFY: &str = "/run/pam_totp/verify.sock";
-/// Root's own, which no user can fill up.
-const ROOT: &str = "/run/pam_totp/root.sock";
 /// For a login's question and its answer.
 const LOGIN: Duration = Duration::from_millis(1_500);
 /// For a change: twenty backup codes take a small machine its time, and who gave up would never see them.
@@ -106,7 +103,7 @@ fn beside(reply: Reply) -> DoorError {
 fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
     let deadline = Instant::now().checked_add(bound).ok_or(DoorError::Late)?;
     let request = Request { user: name.to_owned(), ask };
-    let mut stream = open(if Uid::effective().is_root() { ROOT } else { VERIFY })?;
+    let mut stream = open(if Uid::effective().is_root() { paths::ROOT_SOCKET } else { paths::VERIFY_SOCKET })?;
     write(&stream, request.print().as_bytes()).map_err(|e| late_or_gone(&e))?;
     panic_here!("door");
     let bytes = read(&mut stream, deadline).map_err(|e| late_or_gone(&e))?;

@@ -12,15 +12,12 @@ use toml::value::Datetime;
 
 use crate::date::Utc;
 use crate::factor::throttle::Limits;
+use crate::paths;
 use crate::policy::rules::{Rule, Rules, Unenrolled};
 use crate::text::plain;
 use crate::text::position;
 use crate::text::valid_label;
 
-/// Where the policy is; absent means its defaults.
-pub const PATH: &str = "/etc/security/pam_totp.toml";
-/// Where secrets and state are.
-pub const STORE: &str = "/var/lib/pam_totp";
 /// What sshd's clients and scripts match.
 pub const PROMPT: &str = "Verification code: ";
 
@@ -89,7 +86,7 @@ impl Default for Policy {
             issuer: None,
             unenrolled: None,
             window: 1,
-            store: PathBuf::from(STORE),
+            store: PathBuf::from(paths::STORE),
             prompt: None,
             support: None,
             throttle: Limits::default(),
@@ -258,7 +255,7 @@ impl Policy {
 
     /// Is this the installation's own store, which `pam-totpd` serves and `/run/pam_totp` continues?
     pub fn has_default_store(&self) -> bool {
-        self.store == Path::new(STORE)
+        self.store == Path::new(paths::STORE)
     }
 }
 
@@ -488,7 +485,7 @@ mod tests {
         let store = |text: &[u8]| Policy::strictest(text).store;
         assert_eq!(store(b"store = \"/srv/x\"\nwindow = 9\n"), Path::new("/srv/x"));
         for none in [&b"store = \"srv/x\"\n"[..], b"store = 1\n", b"store = \"/srv/x\"\n[", b"\xff", b""] {
-            assert_eq!(store(none), Path::new(STORE));
+            assert_eq!(store(none), Path::new(paths::STORE));
         }
     }
 

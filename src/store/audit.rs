@@ -86,7 +86,7 @@ pub fn audit(root: &Path) -> Vec<Flaw> {
     }
     let mut states = vec![(state.clone(), check_directory(&state, Writers::OwnerAlone))];
     // Another system's /run went with it.
-    if root == Path::new(crate::policy::STORE) && !disk::is_entered() {
+    if root == Path::new(crate::paths::STORE) && !disk::is_entered() {
         let run = PathBuf::from(RUN);
         folder(&mut flaws, run.parent().map_or(Ok(()), |run| check_directories(run, Writers::Trusted)), &run);
         states.push((run.clone(), check_directory(&run, Writers::OwnerAlone)));

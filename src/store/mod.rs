@@ -21,6 +21,7 @@ use nix::sys::stat::lstat;
 use crate::door::DoorError;
 use crate::factor::enrollment::{Broken, Enrollment};
 use crate::factor::record::{self, Found, Place, Record, Writing};
+use crate::paths::RUN;
 use crate::system::account::Account;
 use crate::system::clock;
 use crate::system::disk;
@@ -32,8 +33,6 @@ use files::{
 };
 pub use policy::{edit_policy, read_policy};
 
-/// Where the record continues while the disk is read-only.
-const RUN: &str = "/run/pam_totp/state";
 /// How long a login waits for another one of the same user.
 const LOCK_BOUND: Duration = Duration::from_secs(1);
 /// How long somebody who only looks waits for a login.
@@ -139,7 +138,7 @@ impl Store {
         check_directory(&secrets, Writers::OwnerAlone)?;
         check_directory(&state, Writers::OwnerAlone)?;
         // Under another system's root `/run` is empty, or this host's own, bound there for a chroot.
-        let run = (root == Path::new(crate::policy::STORE) && !disk::is_entered()).then(|| PathBuf::from(RUN));
+        let run = (root == Path::new(crate::paths::STORE) && !disk::is_entered()).then(|| PathBuf::from(RUN));
         Ok(Self { secrets, state, run, continues: true })
     }
 

@@ -9,10 +9,9 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use super::StoreError;
 use super::files::{Writers, check_directories, create, io_error, read_checked, unlink};
+use crate::paths::SPOOL;
 use crate::system::{clock, random};
 
-/// Made by the installation, like all folders.
-pub const SPOOL: &str = "/var/spool/pam_totp";
 /// More are not left: nobody takes them.
 const MOST: usize = 1_000;
 

@@ -8,8 +8,9 @@ use pam_totp::doctor::stacks::files::{Files, lines};
 use pam_totp::doctor::stacks::line::Kind;
 use pam_totp::doctor::stacks::predict::{WithoutCodes, without_codes};
 use pam_totp::doctor::stacks::problem::Circumstances;
+use pam_totp::paths::POLICY;
+use pam_totp::policy::Policy;
 use pam_totp::policy::rules::Unenrolled;
-use pam_totp::policy::{PATH, Policy};
 use pam_totp::text::clean;
 
 use crate::stacks;
@@ -67,7 +68,7 @@ impl Off {
 fn goes_by(files: &Files, service: &str, path: &Path) -> bool {
     let steps = files.chain(service, Kind::Auth);
     let options = lines(&steps).filter(|line| line.is_ours()).filter_map(|line| line.options().ok());
-    options.into_iter().any(|options| options.config.as_deref().unwrap_or(Path::new(PATH)) == path)
+    options.into_iter().any(|options| options.config.as_deref().unwrap_or(Path::new(POLICY)) == path)
 }
 
 /// The stacks that store nothing of what users enroll there, though this policy has them enroll.

@@ -17,7 +17,7 @@ use pam_totp::doctor::stacks::problem::Circumstances;
 use pam_totp::doctor::stacks::shape::shape;
 use pam_totp::doctor::store::{self, Renamed};
 use pam_totp::doctor::unseen;
-use pam_totp::policy::PATH;
+use pam_totp::paths::POLICY;
 use pam_totp::store::audit::{Flaw, audit};
 use pam_totp::store::{Store, read_policy};
 use pam_totp::system::account;
@@ -108,7 +108,7 @@ fn without_account(store: &Store, accounts: &Accounts) -> Vec<Finding> {
 fn unknown_names(config: Option<&Path>, desk: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
     let none = Accounts::new();
     match desk.fault() {
-        None => names::unknown(config.unwrap_or(Path::new(PATH)), desk.policy(), accounts.unwrap_or(&none)),
+        None => names::unknown(config.unwrap_or(Path::new(POLICY)), desk.policy(), accounts.unwrap_or(&none)),
         Some(_) => Vec::new(),
     }
 }
@@ -127,7 +127,7 @@ fn ahead(desk: &Local) -> Ahead {
 
 /// The host's policy, and those that stacks name.
 fn policies(config: Option<&Path>, desk: &Local, files: &Files) -> Vec<Finding> {
-    let path = config.unwrap_or(Path::new(PATH));
+    let path = config.unwrap_or(Path::new(POLICY));
     let text = read_policy(path).ok().flatten().unwrap_or_default();
     let mut findings = doctor::policy::check(path, &text, desk.policy(), desk.fault());
     let mut others: Vec<_> = files.our_lines().into_iter().filter_map(|line| line.options().ok()?.config).collect();

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use pam_totp::backend::PolicyFault;
 use pam_totp::manage::notify::Event;
-use pam_totp::policy::{PATH, Policy};
+use pam_totp::paths::POLICY;
+use pam_totp::policy::Policy;
 use pam_totp::store;
 
 use crate::edit::{self, Key};
 use crate::report::Failure;
 
 pub fn path(config: Option<&Path>) -> &Path {
-    config.unwrap_or(Path::new(PATH))
+    config.unwrap_or(Path::new(POLICY))
 }
 
 /// For panels.

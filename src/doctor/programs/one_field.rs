@@ -6,7 +6,7 @@ use crate::doctor::stacks::asking::in_one_field;
 use crate::doctor::stacks::check::ABOUT;
 use crate::doctor::stacks::files::{Files, STACKS};
 use crate::doctor::stacks::shape::{Shape, shape};
-use crate::policy::PATH;
+use crate::paths::POLICY;
 use crate::policy::rules::{Rule, Rules};
 use crate::text::clean;
 
@@ -75,7 +75,7 @@ fn finding(files: &Files, service: &str) -> Finding {
         clean(&path)
     );
     let rule = quoted(&format!("\n[[exempt]]\nservices = [\"{service}\"]\n"));
-    let instead = format!("# or, if the password alone may do there: printf {rule} >>{PATH}");
+    let instead = format!("# or, if the password alone may do there: printf {rule} >>{POLICY}");
     Finding::warning(ABOUT, "one_field", what).fixed_by(in_one_field(files, service)).fixed_by([instead])
 }
 

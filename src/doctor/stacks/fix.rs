@@ -11,9 +11,6 @@ use super::modules::{counts_failures, is_credential};
 use super::problem::Circumstances;
 use super::run::distance;
 
-/// Stacks that were tried with their applications.
-const EXAMPLES: &str = "/usr/local/share/doc/pam_totp/examples/pam.d";
-
 /// The commands that fix this of a service.
 pub fn fix(files: &Files, service: &str, code: &str, circumstances: &Circumstances) -> Vec<String> {
     Fixer::new(files, circumstances).fix(service, code)
@@ -66,7 +63,7 @@ impl<'a> Fixer<'a> {
 
 /// Where none is known: an example in place of the file would take what else its writer wanted with it.
 pub(super) fn by_hand() -> Vec<String> {
-    vec![format!("# no change is known that fixes this without harm: compare it with {EXAMPLES}")]
+    vec![format!("# no change is known that fixes this without harm: compare it with {}", crate::paths::examples())]
 }
 
 /// Nobody is worse off there, and nothing ails it that did not before.

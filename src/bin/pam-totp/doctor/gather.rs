@@ -18,6 +18,7 @@ use pam_totp::doctor::stacks::services;
 use pam_totp::doctor::stacks::services::{LOCKERS, Locker};
 use pam_totp::doctor::sudo::{Sudo, asks_nobody, names_sudo_i};
 use pam_totp::door::client;
+use pam_totp::paths;
 use pam_totp::policy::Policy;
 use pam_totp::system::account;
 use pam_totp::system::disk;
@@ -115,7 +116,7 @@ pub fn labels() -> Option<String> {
     if !Path::new("/sys/fs/selinux/enforce").exists() || !Uid::effective().is_root() {
         return None;
     }
-    let folders = ["/var/lib/pam_totp/secrets", "/var/lib/pam_totp/state", "/run/pam_totp/state"];
+    let folders = ["/var/lib/pam_totp/secrets", "/var/lib/pam_totp/state", paths::RUN];
     let inside = folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
     let paths: Vec<String> = inside.map(|entry| entry.path().display().to_string()).collect();
     let paths: Vec<&str> = folders.into_iter().chain(paths.iter().map(String::as_str)).collect();
@@ -165,7 +166,7 @@ pub fn door(files: &Files, policy: &Policy) -> Door {
     let running = |stack: &Stack| running_as(&stack.service, own(&stack.service));
     let daemons: Vec<Daemon> = files.naming_us().iter().filter_map(running).collect();
     needed_by.extend(daemons.iter().map(|daemon| daemon.service.clone()));
-    let (verify, root) = (socket("/run/pam_totp/verify.sock"), socket("/run/pam_totp/root.sock"));
+    let (verify, root) = (socket(paths::VERIFY_SOCKET), socket(paths::ROOT_SOCKET));
     let own = account::by_uid(Uid::effective().as_raw()).ok().flatten();
     let there = if Uid::effective().is_root() { root } else { verify };
     let answer = own.filter(|_| there.is_some()).map(|account| client::preview(&account.name).map(|_| ()));
@@ -212,7 +213,7 @@ fn places(place: &str) -> Vec<PathBuf> {
 pub fn rooms(store: &Path) -> Vec<Room> {
     let mut folders = vec![store.join("secrets"), store.join("state")];
     // Another system's /run went with it.
-    folders.extend((!disk::is_entered()).then(|| PathBuf::from("/run/pam_totp/state")));
+    folders.extend((!disk::is_entered()).then(|| PathBuf::from(paths::RUN)));
     folders.iter().filter_map(|folder| room(folder)).collect()
 }
 

@@ -1,0 +1,31 @@
+//! Where an installation keeps things. A package sets what differs from `make install` when it is built, by the variables
+//! named here.
+
+/// The administrator's file.
+pub const POLICY: &str = "/etc/security/pam_totp.toml";
+/// The parent of `secrets/` and `state/`, where the policy names no other.
+pub const STORE: &str = "/var/lib/pam_totp";
+/// Where a record continues while the disk is read-only.
+pub const RUN: &str = "/run/pam_totp/state";
+/// The door for everybody.
+pub const VERIFY_SOCKET: &str = "/run/pam_totp/verify.sock";
+/// The door for root.
+pub const ROOT_SOCKET: &str = "/run/pam_totp/root.sock";
+/// Lines for the policy's `notify` program.
+pub const SPOOL: &str = "/var/spool/pam_totp";
+/// The prefix of `make install`: `PAM_TOTP_PREFIX`.
+pub const PREFIX: &str = or(option_env!("PAM_TOTP_PREFIX"), "/usr/local");
+/// The command that installs what is missing: `PAM_TOTP_INSTALL`.
+pub const INSTALL: &str = or(option_env!("PAM_TOTP_INSTALL"), "make install   # in the folder of pam_totp's sources");
+
+/// The example stacks.
+pub fn examples() -> String {
+    format!("{PREFIX}/share/doc/pam_totp/examples/pam.d")
+}
+
+const fn or(set: Option<&'static str>, default: &'static str) -> &'static str {
+    match set {
+        Some(set) => set,
+        None => default,
+    }
+}
