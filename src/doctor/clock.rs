@@ -12,7 +12,7 @@ const ABOUT: &str = "clock";
 
 /// What programs and files say of the clock.
 #[derive(Clone, Debug, Default)]
-pub struct Clock {
+pub struct ClockFacts {
     /// `timedatectl show`.
     pub timedatectl: Option<String>,
     /// `chronyc -n tracking`.
@@ -26,7 +26,7 @@ pub struct Clock {
 }
 
 /// Is the clock synchronized, and by what? What nobody can say is no "yes".
-pub fn check(facts: &Clock) -> Finding {
+pub fn check(facts: &ClockFacts) -> Finding {
     let by = match facts.daemons.as_slice() {
         [] => "by nothing that runs here".to_owned(),
         daemons => format!("by {}", daemons.join(", ")),
@@ -48,7 +48,7 @@ pub fn check(facts: &Clock) -> Finding {
     }
 }
 
-fn synchronized(facts: &Clock) -> Option<bool> {
+fn synchronized(facts: &ClockFacts) -> Option<bool> {
     let says = |text: &Option<String>, yes: &str, no: &str| match text {
         Some(text) if text.contains(yes) => Some(true),
         Some(text) if text.contains(no) => Some(false),
@@ -107,28 +107,38 @@ impl Ahead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Level;
+    use crate::doctor::finding::Severity;
     use crate::factor::record::DeviceState;
 
     #[test]
     fn only_what_is_known_of_the_clock_is_fine() {
-        let level = |facts: &Clock| check(facts).level;
+        let level = |facts: &ClockFacts| check(facts).level;
         let told = |text: &str| Some(text.to_owned());
-        assert_eq!(level(&Clock::default()), Level::Warning);
-        assert_eq!(level(&Clock { timesync_mark: true, ..Clock::default() }), Level::Warning, "of an earlier daemon");
-        let daemons = vec!["systemd-timesyn".to_owned()];
-        assert_eq!(level(&Clock { timesync_mark: true, daemons, ..Clock::default() }), Level::Fine);
+        assert_eq!(level(&ClockFacts::default()), Severity::Warning);
         assert_eq!(
-            level(&Clock { timedatectl: told("NTP=yes\nNTPSynchronized=no\n"), ..Clock::default() }),
-            Level::Fault
+            level(&ClockFacts { timesync_mark: true, ..ClockFacts::default() }),
+            Severity::Warning,
+            "of an earlier daemon"
         );
-        assert_eq!(level(&Clock { timedatectl: told("NTPSynchronized=yes\n"), ..Clock::default() }), Level::Fine);
+        let daemons = vec!["systemd-timesyn".to_owned()];
+        assert_eq!(level(&ClockFacts { timesync_mark: true, daemons, ..ClockFacts::default() }), Severity::Fine);
+        assert_eq!(
+            level(&ClockFacts { timedatectl: told("NTP=yes\nNTPSynchronized=no\n"), ..ClockFacts::default() }),
+            Severity::Fault
+        );
+        assert_eq!(
+            level(&ClockFacts { timedatectl: told("NTPSynchronized=yes\n"), ..ClockFacts::default() }),
+            Severity::Fine
+        );
         let lost = told("Leap status     : Not synchronised\n");
         assert_eq!(
-            level(&Clock { chronyc: lost, timedatectl: told("NTPSynchronized=yes\n"), ..Clock::default() }),
-            Level::Fault
+            level(&ClockFacts { chronyc: lost, timedatectl: told("NTPSynchronized=yes\n"), ..ClockFacts::default() }),
+            Severity::Fault
         );
-        assert_eq!(level(&Clock { ntpq: told("leap_none, sync_ntp, 1 event"), ..Clock::default() }), Level::Fine);
+        assert_eq!(
+            level(&ClockFacts { ntpq: told("leap_none, sync_ntp, 1 event"), ..ClockFacts::default() }),
+            Severity::Fine
+        );
     }
 
     /// A device's clock may be ahead of ours by its skew, its drift and the window: so far its codes count.

@@ -11,7 +11,7 @@ const FILES: u64 = 4;
 
 /// What the kernel says of the file system that a folder is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct DiskFacts {
     /// The folder.
     pub folder: String,
     /// Which file system.
@@ -34,17 +34,17 @@ pub fn usable(blocks: u64, free: u64, for_others: u64) -> u64 {
 }
 
 /// One finding for each file system.
-pub fn check(rooms: &[Room]) -> Vec<Finding> {
-    let is_first = |(at, room): &(usize, &Room)| rooms.iter().take(*at).all(|other| other.device != room.device);
-    let ours = rooms.iter().enumerate().filter(is_first).map(|(_, room)| room);
-    ours.filter_map(|room| if room.read_only { Some(read_only(room)) } else { full(room) }).collect()
+pub fn check(disks: &[DiskFacts]) -> Vec<Finding> {
+    let is_first = |(at, disk): &(usize, &DiskFacts)| disks.iter().take(*at).all(|other| other.device != disk.device);
+    let ours = disks.iter().enumerate().filter(is_first).map(|(_, disk)| disk);
+    ours.filter_map(|disk| if disk.read_only { Some(read_only(disk)) } else { full(disk) }).collect()
 }
 
-fn read_only(room: &Room) -> Finding {
-    let (shown, folder) = (clean(&room.folder), quoted(&room.folder));
+fn read_only(disk: &DiskFacts) -> Finding {
+    let (shown, folder) = (clean(&disk.folder), quoted(&disk.folder));
     let mount = format!("mount -o remount,rw \"$(findmnt -no TARGET -T {folder})\"");
     let why = "dmesg | grep -iE 'remount|error' | tail   # why it is so";
-    if in_run(room) {
+    if in_run(disk) {
         let what =
             format!("{shown} is on a read-only disk: while the disk with the keys is read-only too, all are refused");
         return Finding::warning(ABOUT, "read_only", what).fixed_by([why.to_owned(), mount]);
@@ -56,17 +56,17 @@ fn read_only(room: &Room) -> Finding {
     Finding::fault(ABOUT, "read_only", what).fixed_by([why.to_owned(), mount])
 }
 
-fn full(room: &Room) -> Option<Finding> {
-    let few = room.files.filter(|files| *files < FILES);
-    if room.free >= BYTES && few.is_none() {
-        return (room.for_others < BYTES).then(|| nearly_full(room));
+fn full(disk: &DiskFacts) -> Option<Finding> {
+    let few = disk.files.filter(|files| *files < FILES);
+    if disk.free >= BYTES && few.is_none() {
+        return (disk.for_others < BYTES).then(|| nearly_full(disk));
     }
     let left = match few {
         Some(files) => format!("no more files can be made there ({files} left)"),
-        None => format!("{} KiB are left", room.free >> 10),
+        None => format!("{} KiB are left", disk.free >> 10),
     };
-    let shown = clean(&room.folder);
-    let finding = match in_run(room) {
+    let shown = clean(&disk.folder);
+    let finding = match in_run(disk) {
         true => Finding::warning(
             ABOUT,
             "full",
@@ -81,31 +81,31 @@ fn full(room: &Room) -> Option<Finding> {
             ),
         ),
     };
-    Some(finding.fixed_by(looking(room)))
+    Some(finding.fixed_by(looking(disk)))
 }
 
 /// Programs without root fill a disk no further.
-fn nearly_full(room: &Room) -> Finding {
-    let what = format!("{} is on a disk that is full but for what is kept for root", clean(&room.folder));
-    Finding::warning(ABOUT, "nearly_full", what).fixed_by(looking(room))
+fn nearly_full(disk: &DiskFacts) -> Finding {
+    let what = format!("{} is on a disk that is full but for what is kept for root", clean(&disk.folder));
+    Finding::warning(ABOUT, "nearly_full", what).fixed_by(looking(disk))
 }
 
-fn looking(room: &Room) -> [String; 2] {
-    let folder = quoted(&room.folder);
+fn looking(disk: &DiskFacts) -> [String; 2] {
+    let folder = quoted(&disk.folder);
     [
         format!("df -h {folder}; df -i {folder}"),
         format!("du -xa \"$(findmnt -no TARGET -T {folder})\" | sort -n | tail -n 30   # see what can be removed"),
     ]
 }
 
-fn in_run(room: &Room) -> bool {
-    room.folder.starts_with("/run/")
+fn in_run(disk: &DiskFacts) -> bool {
+    disk.folder.starts_with("/run/")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Level;
+    use crate::doctor::finding::Severity;
 
     #[test]
     fn what_ext4_keeps_for_itself_is_not_free() {
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_disk_without_room_is_a_fault_and_said_once() {
-        let room = |folder: &str, device, free, files, read_only| Room {
+        let disk = |folder: &str, device, free, files, read_only| DiskFacts {
             folder: folder.into(),
             device,
             free,
@@ -125,18 +125,18 @@ mod tests {
             files,
             read_only,
         };
-        let judged = |rooms: &[Room]| check(rooms).iter().map(|f| (f.level, f.code)).collect::<Vec<_>>();
+        let judged = |disks: &[DiskFacts]| check(disks).iter().map(|f| (f.level, f.code)).collect::<Vec<_>>();
         let plenty = 1 << 30;
-        assert_eq!(judged(&[room("/a", 1, plenty, None, false), room("/b", 1, plenty, Some(9), false)]), []);
+        assert_eq!(judged(&[disk("/a", 1, plenty, None, false), disk("/b", 1, plenty, Some(9), false)]), []);
         assert_eq!(
-            judged(&[room("/a", 1, 0, Some(9), false), room("/b", 1, 0, Some(9), false)]),
-            [(Level::Fault, "full")]
+            judged(&[disk("/a", 1, 0, Some(9), false), disk("/b", 1, 0, Some(9), false)]),
+            [(Severity::Fault, "full")]
         );
-        assert_eq!(judged(&[room("/a", 1, plenty, Some(0), false)]), [(Level::Fault, "full")]);
-        assert_eq!(judged(&[room("/a", 1, 0, None, true)]), [(Level::Fault, "read_only")]);
-        let kept = Room { for_others: 0, ..room("/a", 1, plenty, None, false) };
-        assert_eq!(judged(&[kept]), [(Level::Warning, "nearly_full")]);
-        let run = [room("/a", 1, plenty, None, false), room("/run/x", 2, 0, Some(9), false)];
-        assert_eq!(judged(&run), [(Level::Warning, "full")]);
+        assert_eq!(judged(&[disk("/a", 1, plenty, Some(0), false)]), [(Severity::Fault, "full")]);
+        assert_eq!(judged(&[disk("/a", 1, 0, None, true)]), [(Severity::Fault, "read_only")]);
+        let kept = DiskFacts { for_others: 0, ..disk("/a", 1, plenty, None, false) };
+        assert_eq!(judged(&[kept]), [(Severity::Warning, "nearly_full")]);
+        let run = [disk("/a", 1, plenty, None, false), disk("/run/x", 2, 0, Some(9), false)];
+        assert_eq!(judged(&run), [(Severity::Warning, "full")]);
     }
 }

@@ -22,7 +22,7 @@ pub struct Socket {
 
 /// What was found of the door.
 #[derive(Clone, Debug, Default)]
-pub struct Door {
+pub struct DoorFacts {
     /// `verify.sock`, everybody's.
     pub verify: Option<Socket>,
     /// `root.sock`.
@@ -49,7 +49,7 @@ pub struct Daemon {
 }
 
 /// Is the door there, whose is it, and does it answer?
-pub fn check(door: &Door) -> Vec<Finding> {
+pub fn check(door: &DoorFacts) -> Vec<Finding> {
     const ENABLE: [&str; 1] = ["systemctl enable --now pam-totpd.socket"];
     let mut findings = Vec::new();
     let sockets = [(paths::VERIFY_SOCKET, door.verify, 0o666), (paths::ROOT_SOCKET, door.root, 0o600)];
@@ -95,7 +95,7 @@ pub fn check(door: &Door) -> Vec<Finding> {
 }
 
 /// Daemons whose codes nobody judges.
-fn no_judge(door: &Door) -> Option<Finding> {
+fn no_judge(door: &DoorFacts) -> Option<Finding> {
     let missing: Vec<&Daemon> = door.daemons.iter().filter(|daemon| !door.judges.contains(&daemon.account)).collect();
     let named: Vec<String> =
         missing.iter().map(|daemon| format!("{} runs as {}", clean(&daemon.service), clean(&daemon.account))).collect();

@@ -2,7 +2,7 @@
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum Severity {
     /// As it should be.
     Fine,
     /// To know; a matter of choice.
@@ -13,7 +13,7 @@ pub enum Level {
     Fault,
 }
 
-impl Level {
+impl Severity {
     /// For programs.
     pub fn word(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl Level {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// How bad.
-    pub level: Level,
+    pub level: Severity,
     /// The subject, under which people read it.
     pub about: &'static str,
     /// For programs.
@@ -41,28 +41,28 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(level: Level, about: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(level: Severity, about: &'static str, code: &'static str, message: impl Into<String>) -> Self {
         Self { level, about, code, message: message.into(), fix: Vec::new() }
     }
 
     /// As it should be.
     pub fn fine(about: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Level::Fine, about, "fine", message)
+        Self::new(Severity::Fine, about, "fine", message)
     }
 
     /// To know.
     pub fn note(about: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Level::Note, about, code, message)
+        Self::new(Severity::Note, about, code, message)
     }
 
     /// It may go wrong.
     pub fn warning(about: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Level::Warning, about, code, message)
+        Self::new(Severity::Warning, about, code, message)
     }
 
     /// It is wrong.
     pub fn fault(about: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Level::Fault, about, code, message)
+        Self::new(Severity::Fault, about, code, message)
     }
 
     /// With the commands that fix it.

@@ -31,15 +31,15 @@ pub fn check(stat: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Level;
+    use crate::doctor::finding::Severity;
 
     #[test]
     fn a_wrong_label_is_named() {
         let good = "system_u:object_r:var_lib_t:s0 /var/lib/pam_totp\nsystem_u:object_r:var_auth_t:s0 /var/lib/pam_totp/secrets\n\
                     system_u:object_r:faillog_t:s0 /run/pam_totp/state\n";
-        assert_eq!(check(good).level, Level::Fine);
+        assert_eq!(check(good).level, Severity::Fine);
         let bad = check(&good.replace("var_auth_t", "var_lib_t"));
-        assert_eq!((bad.level, bad.code), (Level::Fault, "label"));
+        assert_eq!((bad.level, bad.code), (Severity::Fault, "label"));
         assert!(bad.message.contains("/var/lib/pam_totp/secrets is var_lib_t"), "{}", bad.message);
     }
 }

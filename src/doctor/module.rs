@@ -2,8 +2,8 @@
 
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::{INSTALL, quoted};
-use crate::doctor::stacks::files::Files;
-use crate::doctor::stacks::line::Line;
+use crate::doctor::stacks::files::StackFiles;
+use crate::doctor::stacks::line::StackLine;
 use crate::text::clean;
 
 const ABOUT: &str = "module";
@@ -34,7 +34,7 @@ pub struct Stale {
 
 /// What was found of the module.
 #[derive(Clone, Debug, Default)]
-pub struct Module {
+pub struct ModuleFacts {
     /// Where the distribution's own modules are.
     pub folder: Option<String>,
     /// Ours in it.
@@ -46,7 +46,7 @@ pub struct Module {
 }
 
 /// Is it in place, loadable, and of the same version as this program?
-pub fn check(module: &Module, own: &str) -> Vec<Finding> {
+pub fn check(module: &ModuleFacts, own: &str) -> Vec<Finding> {
     let Some(folder) = &module.folder else {
         let what = "no folder here holds pam_unix.so: where libpam looks for modules is not known";
         return vec![Finding::warning(ABOUT, "no_folder", what).fixed_by(INSTALL)];
@@ -96,9 +96,9 @@ fn of_file(path: &str, file: &ModuleFile, own: &str) -> Vec<Finding> {
 }
 
 /// Lines that name a module by a path where there is none.
-pub fn no_such_path(files: &Files, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
-    let is_gone = |line: &Line| line.module.starts_with('/') && !is_there(&line.module);
-    let finding = |line: Line| {
+pub fn no_such_path(files: &StackFiles, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
+    let is_gone = |line: &StackLine| line.module.starts_with('/') && !is_there(&line.module);
+    let finding = |line: StackLine| {
         let what = format!("{}: {} does not exist: the line refuses everybody", line.place(), clean(&line.module));
         let fix = format!("sed -i 's#{}#pam_totp.so#' {}", line.module, quoted(&line.path));
         Finding::fault(ABOUT, "module_path", what).fixed_by([fix])

@@ -111,9 +111,9 @@ fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Level;
+    use crate::doctor::finding::Severity;
 
-    fn judged(text: &str) -> Vec<(Level, String)> {
+    fn judged(text: &str) -> Vec<(Severity, String)> {
         let user = |name: &str| match name {
             "alice" => Looked::There,
             "CORP\\bob" | "bob@corp" => Looked::Called("bob".into()),
@@ -142,11 +142,11 @@ mod tests {
         ];
         for (text, expected) in cases {
             let [(level, message)] = &judged(text)[..] else { panic!("{text}: {:?}", judged(text)) };
-            assert!(*level == Level::Warning && message.contains(expected), "{text}: {message}");
+            assert!(*level == Severity::Warning && message.contains(expected), "{text}: {message}");
         }
         let two = format!("{good}[[require]]\nservices = [\"sshdd\"]\n[remember]\nhours = 1\nservices = [\"web\"]\n");
         let notes = judged(&two);
-        assert!(notes.iter().all(|(level, _)| *level == Level::Note) && notes.len() == 2, "{notes:?}");
+        assert!(notes.iter().all(|(level, _)| *level == Severity::Note) && notes.len() == 2, "{notes:?}");
         assert!(notes[0].1.contains("[[require]] number 2: no stack is called sshdd"), "{notes:?}");
     }
 }

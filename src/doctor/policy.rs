@@ -37,7 +37,7 @@ pub fn check(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFau
             ]
         }
         Some(fault) => {
-            // What is in force now, but readable: an empty one would let users change their factors.
+            // What is in force now, but readable: an empty one would let users change their enrollment.
             let fix = [format!(
                 "install -m 644 /dev/null {file} && printf '%s\\n' 'unenrolled = \"deny\"' 'self_service = []' >{file}"
             )];

@@ -1,4 +1,4 @@
-//! Folders, keys and records: what the store refuses, in its own words, and how to mend it.
+//! Folders, keys and records: what the store refuses, in its own words, and how to fix it.
 
 use std::path::Path;
 
@@ -154,7 +154,7 @@ fn is_closed(folder: &Path, store: &Path) -> bool {
     folder == store || folder.ends_with("secrets") || folder.ends_with("state")
 }
 
-/// Is the file a user's key, and not his record?
+/// Is the file a user's key, and not their record?
 fn is_key(file: &Path) -> bool {
     file.parent().is_some_and(|folder| folder.ends_with("secrets"))
 }

@@ -7,7 +7,7 @@ const ABOUT: &str = "sudo";
 
 /// What was found of sudo.
 #[derive(Clone, Debug, Default)]
-pub struct Sudo {
+pub struct SudoFacts {
     /// `sudo -V`, as root.
     pub version: String,
     /// `FILE:LINE` of each `NOPASSWD`.
@@ -17,7 +17,7 @@ pub struct Sudo {
 }
 
 /// Where sudo's stack names us: when it asks nobody.
-pub fn check(sudo: &Sudo) -> Vec<Finding> {
+pub fn check(sudo: &SudoFacts) -> Vec<Finding> {
     let said = |key: &str| sudo.version.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
     let mut findings = Vec::new();
     match said("Authentication timestamp timeout:") {

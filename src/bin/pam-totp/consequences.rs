@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pam_totp::doctor::stacks::diagnose::ills;
-use pam_totp::doctor::stacks::files::{Files, lines};
-use pam_totp::doctor::stacks::line::Kind;
+use pam_totp::doctor::stacks::diagnose::problems;
+use pam_totp::doctor::stacks::files::{StackFiles, lines};
+use pam_totp::doctor::stacks::line::Facility;
 use pam_totp::doctor::stacks::predict::{WithoutCodes, without_codes};
 use pam_totp::doctor::stacks::problem::Circumstances;
 use pam_totp::paths::POLICY;
@@ -65,8 +65,8 @@ impl Off {
 }
 
 /// Does a line of this service ask by that policy?
-fn goes_by(files: &Files, service: &str, path: &Path) -> bool {
-    let steps = files.chain(service, Kind::Auth);
+fn goes_by(files: &StackFiles, service: &str, path: &Path) -> bool {
+    let steps = files.chain(service, Facility::Auth);
     let options = lines(&steps).filter(|line| line.is_ours()).filter_map(|line| line.options().ok());
     options.into_iter().any(|options| options.config.as_deref().unwrap_or(Path::new(POLICY)) == path)
 }
@@ -80,8 +80,10 @@ pub fn unstored(path: &Path, policy: &Policy) -> Vec<String> {
     let circumstances = Circumstances { enabled: true, unenrolled: policy.unenrolled, ..Circumstances::default() };
     let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for stack in files.naming_us().into_iter().filter(|stack| goes_by(&files, &stack.service, path)) {
-        for ill in ills(&files, &stack.service, &circumstances).into_iter().filter(|ill| ill.code == "no_account") {
-            found.entry((ill.place, ill.what)).or_default().push(clean(&stack.service));
+        for problem in
+            problems(&files, &stack.service, &circumstances).into_iter().filter(|problem| problem.code == "no_account")
+        {
+            found.entry((problem.place, problem.what)).or_default().push(clean(&stack.service));
         }
     }
     let said =

@@ -10,9 +10,9 @@ use nix::unistd::Uid;
 use pam_totp::backend::{Desk, Local};
 use pam_totp::doctor;
 use pam_totp::doctor::clock::Ahead;
-use pam_totp::doctor::finding::{Finding, Level};
+use pam_totp::doctor::finding::{Finding, Severity};
 use pam_totp::doctor::programs::{elsewhere, one_field, pairs, remember};
-use pam_totp::doctor::stacks::files::Files;
+use pam_totp::doctor::stacks::files::StackFiles;
 use pam_totp::doctor::stacks::problem::Circumstances;
 use pam_totp::doctor::stacks::shape::shape;
 use pam_totp::doctor::store::{self, Renamed};
@@ -69,7 +69,7 @@ fn kept(desk: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
     findings.extend(
         desk.store().ok().zip(accounts).into_iter().flat_map(|(store, accounts)| without_account(store, accounts)),
     );
-    findings.extend(doctor::disk::check(&gather::rooms(folder)));
+    findings.extend(doctor::disk::check(&gather::disks(folder)));
     if findings.is_empty() {
         findings.push(store::fine());
     }
@@ -126,7 +126,7 @@ fn ahead(desk: &Local) -> Ahead {
 }
 
 /// The host's policy, and those that stacks name.
-fn policies(config: Option<&Path>, desk: &Local, files: &Files) -> Vec<Finding> {
+fn policies(config: Option<&Path>, desk: &Local, files: &StackFiles) -> Vec<Finding> {
     let path = config.unwrap_or(Path::new(POLICY));
     let text = read_policy(path).ok().flatten().unwrap_or_default();
     let mut findings = doctor::policy::check(path, &text, desk.policy(), desk.fault());
@@ -136,7 +136,7 @@ fn policies(config: Option<&Path>, desk: &Local, files: &Files) -> Vec<Finding> 
     for other in others {
         let (desk, text) = (Local::open(Some(&other)), read_policy(&other).ok().flatten().unwrap_or_default());
         let said = doctor::policy::check(&other, &text, desk.policy(), desk.fault());
-        findings.extend(said.into_iter().filter(|finding| finding.level == Level::Fault));
+        findings.extend(said.into_iter().filter(|finding| finding.level == Severity::Fault));
     }
     findings
 }
@@ -149,7 +149,7 @@ fn circumstances(desk: &Local, accounts: Option<&Accounts>) -> Circumstances {
 }
 
 /// What programs make of PAM's answer.
-fn others(desk: &Local, files: &Files) -> Vec<Finding> {
+fn others(desk: &Local, files: &StackFiles) -> Vec<Finding> {
     let (texts, is_there) = (gather::texts(), |program: &str| Path::new(program).exists());
     let mut findings = one_field::check(files, &desk.policy().rules, is_there);
     findings.extend(elsewhere::check(files, &texts, is_there));
@@ -158,7 +158,7 @@ fn others(desk: &Local, files: &Files) -> Vec<Finding> {
 }
 
 /// sshd and sudo, where they are installed and their stacks name us.
-fn servers(desk: &Local, files: &Files, accounts: Option<&Accounts>) -> Vec<Finding> {
+fn servers(desk: &Local, files: &StackFiles, accounts: Option<&Accounts>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if Path::new("/usr/sbin/sshd").exists() && Uid::effective().is_root() {
         let root_enrolled = desk.store().and_then(|store| store.is_enrolled("root")).unwrap_or(false);
@@ -189,7 +189,7 @@ fn report(findings: &[Finding]) -> Report {
         }
     }
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
-    let (faults, warnings) = (count(Level::Fault), count(Level::Warning));
+    let (faults, warnings) = (count(Severity::Fault), count(Severity::Warning));
     lines.push(match faults + warnings {
         0 => "This host is in order.".into(),
         _ => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use pam_totp::backend::{Desk, Local};
-use pam_totp::doctor::stacks::files::Stack;
+use pam_totp::doctor::stacks::files::AskingStack;
 use pam_totp::factor::source::Source;
 use pam_totp::policy::Policy;
 use pam_totp::policy::rules::Unenrolled;
@@ -23,7 +23,7 @@ const SHOWN: [&str; 2] = ["", "publickey\npassword\nkeyboard-interactive\nhostba
 pub struct Rollout<'a> {
     accounts: &'a Accounts,
     pub enrolled: BTreeSet<String>,
-    pub stacks: Vec<Stack>,
+    pub stacks: Vec<AskingStack>,
     policy: Policy,
     /// The groups that rules name.
     groups: Vec<(String, Option<Members>)>,

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pam_totp::doctor::stacks::files::{Files, STACKS};
+use pam_totp::doctor::stacks::files::{STACKS, StackFiles};
 use pam_totp::system::disk::{self, NotRead};
 
 /// In the order in which libpam takes the first one that is there; the last two are what a distribution keeps out of /etc.
 const FOLDERS: [&str; 3] = [STACKS, "/usr/lib/pam.d", "/usr/etc/pam.d"];
 
 /// All of them; what cannot be read is left out.
-pub fn files() -> Files {
-    let mut files = Files::default();
+pub fn files() -> StackFiles {
+    let mut files = StackFiles::default();
     for path in paths() {
         let name = path.file_name().and_then(|name| name.to_str());
         let Some((name, path)) = name.zip(path.to_str()) else { continue };

@@ -4,14 +4,14 @@ use super::texts;
 use super::texts::{Text, of, set, setting, settings};
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
-use crate::doctor::stacks::files::Files;
+use crate::doctor::stacks::files::StackFiles;
 use crate::text::clean;
 
 pub(super) const ABOUT: &str = "programs";
 const CODE: &str = "asks_elsewhere";
 
 /// `is_there`: is this file of a program's installed?
-pub fn check(files: &Files, texts: &[Text], is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
+pub fn check(files: &StackFiles, texts: &[Text], is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
     let asks = |service: &str| files.stack_of(service).is_some();
     let mut findings = Vec::new();
     if is_there("/usr/sbin/proftpd") {
@@ -64,9 +64,10 @@ fn proftpd(texts: &[&Text], asks: impl Fn(&str) -> bool, has_own: bool) -> Optio
     }
     let orders: Vec<(&Text, Order)> = texts.iter().flat_map(|text| orders(text)).collect();
     let good = |order: &&(&Text, Order)| order.1.ends_at_pam;
-    let everywhere = |place: Place| orders.iter().filter(good).filter(|order| order.1.place == place).count();
+    let everywhere = |place: OrderScope| orders.iter().filter(good).filter(|order| order.1.place == place).count();
     let hosts = texts.iter().map(|text| blocks(&text.text, "<virtualhost")).sum::<usize>();
-    let covers = everywhere(Place::Global) > 0 || (everywhere(Place::Server) > 0 && everywhere(Place::Host) >= hosts);
+    let covers = everywhere(OrderScope::Global) > 0
+        || (everywhere(OrderScope::Server) > 0 && everywhere(OrderScope::Host) >= hosts);
     if covers && orders.iter().all(|order| order.1.ends_at_pam) {
         return None;
     }
@@ -86,25 +87,25 @@ fn proftpd(texts: &[&Text], asks: impl Fn(&str) -> bool, has_own: bool) -> Optio
 const RESTART_PROFTPD: &str = "proftpd -t && systemctl restart proftpd";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum OrderScope {
     Server,
     Global,
     Host,
 }
 
 struct Order {
-    place: Place,
+    place: OrderScope,
     /// PAM's module comes first, and its no is the last word.
     ends_at_pam: bool,
 }
 
 fn orders(text: &Text) -> Vec<(&Text, Order)> {
-    let (mut place, mut found) = (Place::Server, Vec::new());
+    let (mut place, mut found) = (OrderScope::Server, Vec::new());
     for line in text.text.lines().map(|line| line.trim().to_ascii_lowercase()) {
         match line.split_whitespace().next().unwrap_or_default() {
-            "<global>" => place = Place::Global,
-            "<virtualhost" => place = Place::Host,
-            "</global>" | "</virtualhost>" => place = Place::Server,
+            "<global>" => place = OrderScope::Global,
+            "<virtualhost" => place = OrderScope::Host,
+            "</global>" | "</virtualhost>" => place = OrderScope::Server,
             "authorder" => {
                 let ends_at_pam = line.split_whitespace().nth(1) == Some("mod_auth_pam.c*");
                 found.push((text, Order { place, ends_at_pam }));
@@ -137,7 +138,7 @@ fn pure_ftpd(texts: &[&Text]) -> Option<Finding> {
 }
 
 /// Where a stack of its clients was written for codes, but it asks another than PAM.
-fn saslauthd(text: &Text, files: &Files) -> Option<Finding> {
+fn saslauthd(text: &Text, files: &StackFiles) -> Option<Finding> {
     let mechanisms = set(&text.text, "MECHANISMS").or_else(|| set(&text.text, "MECH"))?;
     let meant = |service: &&&str| files.path(service).is_some() && files.stack_of(service).is_some();
     let service = SASL.iter().find(meant)?;
@@ -214,7 +215,7 @@ struct PassDb {
 const SAME_PASSWORD: [&str; 3] = ["shadow", "passwd", "bsdauth"];
 
 /// Of its databases each is asked after the one that refused, unless that one says otherwise.
-fn dovecot(files: &Files, texts: &[&Text]) -> Option<Finding> {
+fn dovecot(files: &StackFiles, texts: &[&Text]) -> Option<Finding> {
     let databases: Vec<PassDb> = texts.iter().flat_map(|text| databases(text)).filter(|db| !db.is_special).collect();
     let at = databases.iter().position(|db| db.driver == "pam")?;
     let pam = databases.get(at)?;
@@ -289,20 +290,20 @@ pub(super) fn words_of(text: &str, key: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Level;
+    use crate::doctor::finding::Severity;
 
     const STACK: &str = "auth requisite pam_unix.so\nauth requisite pam_totp.so\n";
 
-    fn found(service: &str, texts: &[(&str, &str)]) -> Vec<(Level, &'static str)> {
-        let mut files = Files::default();
+    fn found(service: &str, texts: &[(&str, &str)]) -> Vec<(Severity, &'static str)> {
+        let mut files = StackFiles::default();
         files.add(service, &format!("/etc/pam.d/{service}"), STACK);
         let text = |(path, text): &(&str, &str)| Text { path: (*path).into(), text: (*text).into() };
         let texts: Vec<Text> = texts.iter().map(text).collect();
         check(&files, &texts, |_| true).into_iter().map(|finding| (finding.level, finding.code)).collect()
     }
 
-    const FAULT: [(Level, &str); 1] = [(Level::Fault, CODE)];
-    const WARNING: [(Level, &str); 1] = [(Level::Warning, CODE)];
+    const FAULT: [(Severity, &str); 1] = [(Severity::Fault, CODE)];
+    const WARNING: [(Severity, &str); 1] = [(Severity::Warning, CODE)];
 
     #[test]
     fn proftpd_ends_at_pam_only_with_a_star() {

@@ -4,8 +4,8 @@ use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
 use crate::doctor::stacks::asking::in_one_field;
 use crate::doctor::stacks::check::ABOUT;
-use crate::doctor::stacks::files::{Files, STACKS};
-use crate::doctor::stacks::shape::{Shape, shape};
+use crate::doctor::stacks::files::{STACKS, StackFiles};
+use crate::doctor::stacks::shape::{StackShape, shape};
 use crate::paths::POLICY;
 use crate::policy::rules::{Rule, Rules};
 use crate::text::clean;
@@ -50,24 +50,24 @@ const PROGRAMS: [(&str, &str); 34] = [
 ];
 
 /// `is_there`: is this program installed?
-pub fn check(files: &Files, rules: &Rules, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
+pub fn check(files: &StackFiles, rules: &Rules, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
     let is_used =
         |service: &str, program: &str| files.path(service).is_some() || (!program.is_empty() && is_there(program));
     let exempt = |service: &str| rules.exempt.iter().any(|rule| is_for_all_of(rule, service));
     let asked = PROGRAMS.into_iter().filter(|(service, program)| {
-        is_used(service, program) && shape(files, service) == Some(Shape::Questions) && !exempt(service)
+        is_used(service, program) && shape(files, service) == Some(StackShape::Questions) && !exempt(service)
     });
     asked.map(|(service, _)| finding(files, service)).collect()
 }
 
-/// Is nobody asked there, whoever it is and from wherever?
+/// Is no user asked there, from any address?
 fn is_for_all_of(rule: &Rule, service: &str) -> bool {
     let Rule { users, groups, services, networks, ssh_auth } = rule;
     let narrower = users.is_some() || groups.is_some() || networks.is_some() || ssh_auth.is_some();
     !narrower && services.as_ref().is_some_and(|services| services.iter().any(|name| name == service))
 }
 
-fn finding(files: &Files, service: &str) -> Finding {
+fn finding(files: &StackFiles, service: &str) -> Finding {
     let path = files.path(service).unwrap_or_else(|| format!("{STACKS}/other"));
     let what = format!(
         "{}: {service} asks for the code in a second prompt, but such programs have one field for both: every user who is \
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     fn found(services: &[(&str, &str)], exempt: &str) -> Vec<String> {
-        let mut files = Files::default();
+        let mut files = StackFiles::default();
         for (name, text) in services {
             files.add(name, &format!("{STACKS}/{name}"), text);
         }

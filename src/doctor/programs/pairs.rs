@@ -3,7 +3,7 @@
 use crate::doctor::finding::Finding;
 use crate::doctor::stacks::asking::as_another;
 use crate::doctor::stacks::check::ABOUT;
-use crate::doctor::stacks::files::{Files, STACKS};
+use crate::doctor::stacks::files::{STACKS, StackFiles};
 use crate::text::clean;
 
 /// A service of a program, and what people call it.
@@ -46,7 +46,7 @@ const PAIRS: [(Way, Way); 6] =
     [(SUDO, SUDO_I), (SU, SU_L), (SUDO, POLKIT), (SSHD, COCKPIT), (COCKPIT, SUDO), (LOGIN, REMOTE)];
 
 /// `is_there`: is this way installed?
-pub fn check(files: &Files, is_there: impl Fn(&Way) -> bool) -> Vec<Finding> {
+pub fn check(files: &StackFiles, is_there: impl Fn(&Way) -> bool) -> Vec<Finding> {
     let asks = |way: &Way| files.stack_of(way.service).is_some();
     let mut silent: Vec<(Way, Vec<Way>)> = Vec::new();
     for (one, other) in PAIRS.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
@@ -61,7 +61,7 @@ pub fn check(files: &Files, is_there: impl Fn(&Way) -> bool) -> Vec<Finding> {
     silent.iter().map(|(way, askers)| finding(files, way, askers)).collect()
 }
 
-fn finding(files: &Files, way: &Way, askers: &[Way]) -> Finding {
+fn finding(files: &StackFiles, way: &Way, askers: &[Way]) -> Finding {
     let names: Vec<&str> = askers.iter().map(|asker| asker.name).collect();
     let verb = if names.len() == 1 { "does" } else { "do" };
     let file = files.path(way.service).map_or_else(
@@ -84,8 +84,8 @@ mod tests {
 
     const CODE: &str = "auth requisite pam_totp.so explain";
 
-    fn files(texts: &[(&str, &str)]) -> Files {
-        let mut files = Files::default();
+    fn files(texts: &[(&str, &str)]) -> StackFiles {
+        let mut files = StackFiles::default();
         for (name, text) in texts {
             files.add(name, &format!("{STACKS}/{name}"), &format!("{text}\n"));
         }
@@ -94,7 +94,7 @@ mod tests {
         files
     }
 
-    fn silent(files: &Files) -> Vec<String> {
+    fn silent(files: &StackFiles) -> Vec<String> {
         check(files, |_| true).iter().map(|found| found.message.clone()).collect()
     }
 

@@ -5,13 +5,13 @@ use super::elsewhere::{ABOUT, SASL, dovecot_services, words_of};
 use super::texts::{Text, dovecot, of, set, setting};
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
-use crate::doctor::stacks::files::Files;
+use crate::doctor::stacks::files::StackFiles;
 use crate::text::clean;
 
 const CODE: &str = "remembers";
 
 /// `is_there`: is this file of a program's installed?
-pub fn check(files: &Files, texts: &[Text], is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
+pub fn check(files: &StackFiles, texts: &[Text], is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
     let asks = |service: &str| files.stack_of(service).is_some();
     let mut findings = Vec::new();
     if is_there("/usr/sbin/saslauthd") && SASL.iter().any(|service| asks(service)) {

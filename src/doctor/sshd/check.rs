@@ -1,12 +1,12 @@
 //! Does sshd ask as its stack needs it? Judges what `sshd -T` says, of all logins and of those that a `Match` is for. Pure.
 
 use super::config::{Block, Config, Setting};
-use super::facts::{GSSAPI, HOSTBASED, KEYS, METHODS, PASSWORD, QUESTIONS, Sshd, Told, is, service, value};
-use super::fix::Wanted;
+use super::facts::{BlockReport, GSSAPI, HOSTBASED, KEYS, METHODS, PASSWORD, QUESTIONS, SshdFacts, is, service, value};
+use super::fix::WantedSetting;
 use super::{fix, methods};
-use crate::doctor::finding::{Finding, Level};
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::shell::quoted;
-use crate::doctor::stacks::shape::Shape;
+use crate::doctor::stacks::shape::StackShape;
 use crate::text::{clean, deceives};
 
 const ABOUT: &str = "sshd";
@@ -14,32 +14,33 @@ const ABOUT: &str = "sshd";
 const MEANT: &str = "without_code";
 
 /// What is wrong with the settings of one kind of login.
-struct Ill {
-    level: Level,
+struct SshdProblem {
+    level: Severity,
     code: &'static str,
     what: String,
     /// The keywords that it is about, that to change first.
     keys: &'static [&'static str],
 }
 
-fn ill(level: Level, code: &'static str, keys: &'static [&'static str], what: impl Into<String>) -> Ill {
-    Ill { level, code, what: what.into(), keys }
+fn problem(level: Severity, code: &'static str, keys: &'static [&'static str], what: impl Into<String>) -> SshdProblem {
+    SshdProblem { level, code, what: what.into(), keys }
 }
 
 /// Where sshd's stack names us; of other services `shape` tells.
-pub fn check(sshd: &Sshd, shape: impl Fn(&str) -> Option<Shape>) -> Vec<Finding> {
+pub fn check(sshd: &SshdFacts, shape: impl Fn(&str) -> Option<StackShape>) -> Vec<Finding> {
     let settings = match &sshd.settings {
         Ok(settings) => settings.as_str(),
         Err(_) if shape("sshd").is_none() => return Vec::new(),
         Err(why) => return vec![unread(why)],
     };
     let Some(own) = shape(service(settings)) else { return Vec::new() };
-    let ills = ills(settings, own, sshd.keytab);
+    let problems = problems(settings, own, sshd.keytab);
     let mut findings: Vec<Finding> = Vec::new();
-    let wrong: Vec<&str> = ills.iter().filter(|ill| ill.level >= Level::Warning).map(|ill| ill.code).collect();
+    let wrong: Vec<&str> =
+        problems.iter().filter(|problem| problem.level >= Severity::Warning).map(|problem| problem.code).collect();
     let fix = fix::main(sshd, &fix::wanted(settings, own, &wrong));
-    for Ill { level, code, what, .. } in &ills {
-        let fix = if *level >= Level::Warning { fix.as_slice() } else { &[] };
+    for SshdProblem { level, code, what, .. } in &problems {
+        let fix = if *level >= Severity::Warning { fix.as_slice() } else { &[] };
         findings.push(Finding::new(*level, ABOUT, code, what).fixed_by(fix));
     }
     let config = Config::read(&sshd.texts);
@@ -47,23 +48,23 @@ pub fn check(sshd: &Sshd, shape: impl Fn(&str) -> Option<Shape>) -> Vec<Finding>
         let Some(block) = config.blocks.get(at) else { continue };
         let place = format!("{}:{}, {}", clean(&block.path), block.line, shown(block.text.trim()));
         match told {
-            Told::Nobody | Told::Beyond => {}
-            Told::NoneFits(why) => findings.push(Finding::note(ABOUT, "match", not_judged(&place, why))),
-            Told::Unread(why) => {
+            BlockReport::Nobody | BlockReport::Beyond => {}
+            BlockReport::NoneFits(why) => findings.push(Finding::note(ABOUT, "match", not_judged(&place, why))),
+            BlockReport::Unread(why) => {
                 findings.push(Finding::warning(ABOUT, "match", not_judged(&place, why)).fixed_by([LOOK]));
             }
-            Told::Settings(inside) => {
+            BlockReport::Settings(inside) => {
                 let judged = Judged { sshd, config: &config, at, block, place: &place, inside };
-                findings.extend(judged.findings(&shape, service(settings), &ills));
+                findings.extend(judged.findings(&shape, service(settings), &problems));
             }
         }
     }
-    let beyond = sshd.blocks.iter().filter(|told| **told == Told::Beyond).count();
+    let beyond = sshd.blocks.iter().filter(|told| **told == BlockReport::Beyond).count();
     if beyond > 0 {
         let what = format!("other values may hold behind the last {beyond} of the Match lines, which were not judged");
         findings.push(Finding::warning(ABOUT, "match", what).fixed_by([LOOK]));
     }
-    if findings.iter().all(|finding| finding.level < Level::Warning) {
+    if findings.iter().all(|finding| finding.level < Severity::Warning) {
         findings.insert(0, Finding::fine(ABOUT, "asks PAM as its stack needs it"));
     }
     findings.extend(root(sshd, settings));
@@ -78,38 +79,38 @@ fn not_judged(place: &str, why: &str) -> String {
 }
 
 /// What is wrong with these settings, for a stack of this shape.
-fn ills(settings: &str, shape: Shape, keytab: bool) -> Vec<Ill> {
+fn problems(settings: &str, shape: StackShape, keytab: bool) -> Vec<SshdProblem> {
     let (questions, password) = (is(settings, QUESTIONS, "yes"), is(settings, PASSWORD, "yes"));
     let methods = value(settings, METHODS).unwrap_or("any");
     let by_password = methods == "any" || methods.split_whitespace().any(|list| methods::names(list, "password"));
-    let mut ills = Vec::new();
+    let mut problems = Vec::new();
     if !is(settings, "usepam", "yes") {
         let what = "UsePAM is no: sshd does not ask PAM, so nobody is asked for a code";
-        ills.push(ill(Level::Fault, "use_pam", &["usepam"], what));
+        problems.push(problem(Severity::Fault, "use_pam", &["usepam"], what));
     }
-    if !questions && (shape != Shape::OneField || !password) {
+    if !questions && (shape != StackShape::OneField || !password) {
         let what = "KbdInteractiveAuthentication is no: nobody can be asked for a code, and passwords are refused";
-        ills.push(ill(Level::Fault, "kbd_interactive", &[QUESTIONS, PASSWORD], what));
-    } else if shape == Shape::Questions && password && by_password {
+        problems.push(problem(Severity::Fault, "kbd_interactive", &[QUESTIONS, PASSWORD], what));
+    } else if shape == StackShape::Questions && password && by_password {
         let what = "PasswordAuthentication is yes: it has one answer for password and code, which is never right; \
                     clients that try it first are refused, and users who are not enrolled get in by it";
-        ills.push(ill(Level::Warning, "password_authentication", &[PASSWORD], what));
+        problems.push(problem(Severity::Warning, "password_authentication", &[PASSWORD], what));
     }
-    ills.extend(of_methods(settings, shape, keytab));
-    ills
+    problems.extend(of_methods(settings, shape, keytab));
+    problems
 }
 
 /// What gets in by which list of methods.
-fn of_methods(settings: &str, shape: Shape, keytab: bool) -> Vec<Ill> {
+fn of_methods(settings: &str, shape: StackShape, keytab: bool) -> Vec<SshdProblem> {
     let methods = value(settings, METHODS).unwrap_or("any");
-    let fault = |what: &str| vec![ill(Level::Fault, "authentication_methods", &[METHODS], what)];
+    let fault = |what: &str| vec![problem(Severity::Fault, "authentication_methods", &[METHODS], what)];
     let mut lists: Vec<&str> = methods.split_whitespace().collect();
     match shape {
-        Shape::Key if lists.iter().all(|list| methods::is_key_and_code(list)) => return Vec::new(),
-        Shape::Key if methods == "any" || lists.iter().any(|list| methods::is_free(list)) => {
+        StackShape::Key if lists.iter().all(|list| methods::is_key_and_code(list)) => return Vec::new(),
+        StackShape::Key if methods == "any" || lists.iter().any(|list| methods::is_free(list)) => {
             return fault("AuthenticationMethods does not ask for key and code: a key alone lets in without a code");
         }
-        Shape::Key => {
+        StackShape::Key => {
             return fault("AuthenticationMethods does not ask for the key first: the stack refuses everybody without");
         }
         _ if methods == "any" => lists = vec!["publickey", "hostbased", "gssapi-with-mic"],
@@ -128,31 +129,31 @@ fn of_methods(settings: &str, shape: Shape, keytab: bool) -> Vec<Ill> {
     free_ways(&free, keytab)
 }
 
-fn free_ways(free: &[&str], keytab: bool) -> Vec<Ill> {
+fn free_ways(free: &[&str], keytab: bool) -> Vec<SshdProblem> {
     let by = |method: &str| free.iter().any(|list| methods::names(list, method));
-    let mut ills = Vec::new();
+    let mut problems = Vec::new();
     if by("hostbased") {
         let what = "a login by hostbased asks PAM for nothing, so for no code: a host that is trusted is enough";
-        ills.push(ill(Level::Warning, "hostbased", &[HOSTBASED, METHODS], what));
+        problems.push(problem(Severity::Warning, "hostbased", &[HOSTBASED, METHODS], what));
     }
     if by("gssapi") && keytab {
         let what = "a login by GSSAPI asks PAM for nothing, so for no code: a Kerberos ticket is enough";
-        ills.push(ill(Level::Warning, "gssapi", &[GSSAPI, METHODS], what));
+        problems.push(problem(Severity::Warning, "gssapi", &[GSSAPI, METHODS], what));
     } else if by("gssapi") {
         let what =
             "GSSAPIAuthentication is yes: a Kerberos ticket is enough, without a code, once this host has a keytab";
-        ills.push(ill(Level::Note, "gssapi", &[GSSAPI, METHODS], what));
+        problems.push(problem(Severity::Note, "gssapi", &[GSSAPI, METHODS], what));
     }
     if free.contains(&"publickey") {
         let what = "a login by key alone asks PAM for nothing, so for no code";
-        ills.push(ill(Level::Note, "key_alone", &[METHODS, KEYS], what));
+        problems.push(problem(Severity::Note, "key_alone", &[METHODS, KEYS], what));
     }
-    ills
+    problems
 }
 
 /// A `Match` block, and what holds in it.
 struct Judged<'a> {
-    sshd: &'a Sshd,
+    sshd: &'a SshdFacts,
     config: &'a Config,
     at: usize,
     block: &'a Block,
@@ -161,50 +162,60 @@ struct Judged<'a> {
 }
 
 impl Judged<'_> {
-    fn findings(&self, shape: impl Fn(&str) -> Option<Shape>, main: &str, of_main: &[Ill]) -> Vec<Finding> {
+    fn findings(
+        &self,
+        shape: impl Fn(&str) -> Option<StackShape>,
+        main: &str,
+        of_main: &[SshdProblem],
+    ) -> Vec<Finding> {
         let Some(shape) = shape(service(self.inside)) else {
             let what = "its PAM stack does not name pam_totp.so: a password alone lets in";
-            let ill = ill(Level::Fault, "pam_service", &["pamservicename"], what);
-            return self.finding(&ill, &[("PAMServiceName", main.to_owned())]).into_iter().collect();
+            let problem = problem(Severity::Fault, "pam_service", &["pamservicename"], what);
+            return self.finding(&problem, &[("PAMServiceName", main.to_owned())]).into_iter().collect();
         };
-        let ills = ills(self.inside, shape, self.sshd.keytab).into_iter().map(|ill| self.meant(ill, shape));
+        let problems =
+            problems(self.inside, shape, self.sshd.keytab).into_iter().map(|problem| self.meant(problem, shape));
         // What holds for all logins was said already.
-        let is_old = |ill: &Ill| {
-            of_main.iter().any(|old| ill.level == Level::Note && old.code == ill.code && old.level == ill.level)
+        let is_old = |problem: &SshdProblem| {
+            of_main
+                .iter()
+                .any(|old| problem.level == Severity::Note && old.code == problem.code && old.level == problem.level)
         };
-        let ills: Vec<Ill> = ills.filter(|ill| !is_old(ill)).collect();
-        let (meant, wrong): (Vec<&Ill>, Vec<&Ill>) = ills.iter().partition(|ill| ill.code == MEANT);
-        let wanted = |ills: &[&Ill]| {
-            let codes: Vec<&str> = ills.iter().map(|ill| ill.code).collect();
+        let problems: Vec<SshdProblem> = problems.filter(|problem| !is_old(problem)).collect();
+        let (meant, wrong): (Vec<&SshdProblem>, Vec<&SshdProblem>) =
+            problems.iter().partition(|problem| problem.code == MEANT);
+        let wanted = |problems: &[&SshdProblem]| {
+            let codes: Vec<&str> = problems.iter().map(|problem| problem.code).collect();
             fix::wanted(self.inside, shape, &codes)
         };
-        let is_about = |ills: &[&Ill], keyword: &str| {
-            ills.iter().flat_map(|ill| ill.keys).any(|key| key.eq_ignore_ascii_case(keyword))
+        let is_about = |problems: &[&SshdProblem], keyword: &str| {
+            problems.iter().flat_map(|problem| problem.keys).any(|key| key.eq_ignore_ascii_case(keyword))
         };
         let (mut of_meant, mut of_wrong) = (wanted(&meant), wanted(&wrong));
         of_meant.retain(|(keyword, _)| is_about(&meant, keyword));
         of_wrong.retain(|(keyword, _)| !is_about(&meant, keyword));
-        let findings =
-            ills.iter().filter_map(|ill| self.finding(ill, if ill.code == MEANT { &of_meant } else { &of_wrong }));
+        let findings = problems
+            .iter()
+            .filter_map(|problem| self.finding(problem, if problem.code == MEANT { &of_meant } else { &of_wrong }));
         findings.collect()
     }
 
     /// Somebody wrote the block for some: what lets only these in by a key may be meant so.
-    fn meant(&self, mut ill: Ill, shape: Shape) -> Ill {
+    fn meant(&self, mut problem: SshdProblem, shape: StackShape) -> SshdProblem {
         let methods = value(self.inside, METHODS).unwrap_or("any");
         let keys_alone = methods.split_whitespace().all(methods::is_free) && methods != "any";
-        let no_questions = ill.code == "kbd_interactive" && !is(self.inside, PASSWORD, "yes");
-        let is_meant = match ill.code {
+        let no_questions = problem.code == "kbd_interactive" && !is(self.inside, PASSWORD, "yes");
+        let is_meant = match problem.code {
             "authentication_methods" => keys_alone,
-            "kbd_interactive" => no_questions && shape != Shape::Key && (methods == "any" || keys_alone),
-            _ => ill.code == "key_alone",
+            "kbd_interactive" => no_questions && shape != StackShape::Key && (methods == "any" || keys_alone),
+            _ => problem.code == "key_alone",
         };
         if is_meant {
             let by = if methods == "any" { "publickey" } else { methods };
-            ill.what = format!("the logins that it is for get in by {} without a code", shown(by));
-            (ill.level, ill.code) = (Level::Warning, MEANT);
+            problem.what = format!("the logins that it is for get in by {} without a code", shown(by));
+            (problem.level, problem.code) = (Severity::Warning, MEANT);
         }
-        ill
+        problem
     }
 
     /// The line in this block, or one around it, that is in force.
@@ -217,16 +228,16 @@ impl Judged<'_> {
     }
 
     /// `None` where another block, or none, is to blame. All that is wrong in the block is changed at once.
-    fn finding(&self, ill: &Ill, wanted: &[Wanted]) -> Option<Finding> {
-        ill.keys.iter().find_map(|key| self.setting(key))?;
-        let finding = Finding::new(ill.level, ABOUT, ill.code, format!("{}: {}", self.place, ill.what));
-        if ill.level < Level::Warning {
+    fn finding(&self, problem: &SshdProblem, wanted: &[WantedSetting]) -> Option<Finding> {
+        problem.keys.iter().find_map(|key| self.setting(key))?;
+        let finding = Finding::new(problem.level, ABOUT, problem.code, format!("{}: {}", self.place, problem.what));
+        if problem.level < Severity::Warning {
             return Some(finding);
         }
         let changes = wanted.iter().filter_map(|wanted| Some((self.setting(wanted.0)?, wanted.clone())));
-        let changes: Vec<(&Setting, Wanted)> = changes.collect();
+        let changes: Vec<(&Setting, WantedSetting)> = changes.collect();
         let fix = fix::inside(self.sshd, self.config, &changes);
-        Some(match ill.code {
+        Some(match problem.code {
             _ if changes.is_empty() => {
                 let (path, line) = (&self.block.path, self.block.line);
                 finding.fixed_by([format!(
@@ -244,7 +255,7 @@ impl Judged<'_> {
     }
 }
 
-fn root(sshd: &Sshd, settings: &str) -> Option<Finding> {
+fn root(sshd: &SshdFacts, settings: &str) -> Option<Finding> {
     let root = value(settings, "permitrootlogin").unwrap_or("no");
     let what =
         format!("PermitRootLogin is {}: by password or code root is refused, however right they are", clean(root));
@@ -274,10 +285,10 @@ mod tests {
     const GOOD: &str =
         "usepam yes\nkbdinteractiveauthentication yes\npasswordauthentication no\npubkeyauthentication yes\n";
 
-    fn sshd(settings: &str, main: &str, blocks: &[&str]) -> Sshd {
+    fn sshd(settings: &str, main: &str, blocks: &[&str]) -> SshdFacts {
         let texts = [(config::MAIN.to_owned(), main.to_owned())].into();
-        let blocks = blocks.iter().map(|lines| Told::Settings(with(GOOD, lines))).collect();
-        Sshd { settings: Ok(with(GOOD, settings)), texts, blocks, root_enrolled: false, keytab: true, unit: "ssh" }
+        let blocks = blocks.iter().map(|lines| BlockReport::Settings(with(GOOD, lines))).collect();
+        SshdFacts { settings: Ok(with(GOOD, settings)), texts, blocks, root_enrolled: false, keytab: true, unit: "ssh" }
     }
 
     /// These settings, but for those of the lines.
@@ -287,16 +298,16 @@ mod tests {
         old.chain(lines.lines()).map(|line| format!("{line}\n")).collect()
     }
 
-    fn codes(sshd: &Sshd, shape: Shape) -> Vec<(Level, &'static str)> {
+    fn codes(sshd: &SshdFacts, shape: StackShape) -> Vec<(Severity, &'static str)> {
         let of = |service: &str| (service == "sshd").then_some(shape);
-        let bad = check(sshd, of).into_iter().filter(|finding| finding.level >= Level::Warning);
+        let bad = check(sshd, of).into_iter().filter(|finding| finding.level >= Severity::Warning);
         bad.map(|finding| (finding.level, finding.code)).collect()
     }
 
     #[test]
     fn each_shape_has_its_own_needs() {
-        let (questions, one, key) = (Shape::Questions, Shape::OneField, Shape::Key);
-        let methods = Some((Level::Fault, "authentication_methods"));
+        let (questions, one, key) = (StackShape::Questions, StackShape::OneField, StackShape::Key);
+        let methods = Some((Severity::Fault, "authentication_methods"));
         let cases = [
             ("", questions, None),
             ("", one, None),
@@ -309,20 +320,20 @@ mod tests {
             ("authenticationmethods publickey,password", one, None),
             ("authenticationmethods publickey", questions, methods),
             ("authenticationmethods publickey keyboard-interactive", questions, None),
-            ("passwordauthentication yes", questions, Some((Level::Warning, "password_authentication"))),
+            ("passwordauthentication yes", questions, Some((Severity::Warning, "password_authentication"))),
             ("passwordauthentication yes", one, None),
             // No list has it.
             ("passwordauthentication yes\nauthenticationmethods publickey,keyboard-interactive", questions, None),
-            ("kbdinteractiveauthentication no", questions, Some((Level::Fault, "kbd_interactive"))),
+            ("kbdinteractiveauthentication no", questions, Some((Severity::Fault, "kbd_interactive"))),
             ("passwordauthentication yes\nkbdinteractiveauthentication no", one, None),
-            ("usepam no", one, Some((Level::Fault, "use_pam"))),
-            ("hostbasedauthentication yes", questions, Some((Level::Warning, "hostbased"))),
-            ("gssapiauthentication yes", one, Some((Level::Warning, "gssapi"))),
+            ("usepam no", one, Some((Severity::Fault, "use_pam"))),
+            ("hostbasedauthentication yes", questions, Some((Severity::Warning, "hostbased"))),
+            ("gssapiauthentication yes", one, Some((Severity::Warning, "gssapi"))),
             ("hostbasedauthentication yes\nauthenticationmethods publickey,keyboard-interactive", questions, None),
             (
                 "hostbasedauthentication yes\nauthenticationmethods hostbased keyboard-interactive",
                 questions,
-                Some((Level::Warning, "hostbased")),
+                Some((Severity::Warning, "hostbased")),
             ),
             ("hostbasedauthentication no\nauthenticationmethods hostbased keyboard-interactive", questions, None),
         ];
@@ -339,38 +350,39 @@ mod tests {
     fn a_block_is_judged_by_what_stands_in_it() {
         let (methods, both) = ("authenticationmethods", "AuthenticationMethods publickey,keyboard-interactive");
         let cases = [
-            ("AuthenticationMethods publickey", Some((Level::Warning, "without_code"))),
-            ("authenticationmethods=\"publickey\"", Some((Level::Warning, "without_code"))),
-            ("KbdInteractiveAuthentication no", Some((Level::Warning, "without_code"))),
-            ("AuthenticationMethods password", Some((Level::Fault, "authentication_methods"))),
-            ("PasswordAuthentication yes", Some((Level::Warning, "password_authentication"))),
-            ("PAMServiceName other", Some((Level::Fault, "pam_service"))),
-            ("HostbasedAuthentication yes", Some((Level::Warning, "hostbased"))),
+            ("AuthenticationMethods publickey", Some((Severity::Warning, "without_code"))),
+            ("authenticationmethods=\"publickey\"", Some((Severity::Warning, "without_code"))),
+            ("KbdInteractiveAuthentication no", Some((Severity::Warning, "without_code"))),
+            ("AuthenticationMethods password", Some((Severity::Fault, "authentication_methods"))),
+            ("PasswordAuthentication yes", Some((Severity::Warning, "password_authentication"))),
+            ("PAMServiceName other", Some((Severity::Fault, "pam_service"))),
+            ("HostbasedAuthentication yes", Some((Severity::Warning, "hostbased"))),
             ("X11Forwarding no", None),
             (both, None),
         ];
         for (line, expected) in cases {
             let inside = line.to_ascii_lowercase().replace(['=', '"'], " ").replace("  ", " ");
             let sshd = sshd("", &format!("Match User backup\n  {line}\n"), &[inside.trim()]);
-            assert_eq!(codes(&sshd, Shape::Questions), expected.into_iter().collect::<Vec<_>>(), "{line}");
+            assert_eq!(codes(&sshd, StackShape::Questions), expected.into_iter().collect::<Vec<_>>(), "{line}");
         }
         // A key alone is everybody's way, or that of these.
         let any = "Match User backup\nAuthenticationMethods any\n";
-        assert_eq!(codes(&sshd("", any, &[""]), Shape::Questions), []);
+        assert_eq!(codes(&sshd("", any, &[""]), StackShape::Questions), []);
         let strict = sshd(&format!("{methods} publickey,keyboard-interactive"), any, &["authenticationmethods any"]);
-        assert_eq!(codes(&strict, Shape::Questions), [(Level::Warning, "without_code")]);
+        assert_eq!(codes(&strict, StackShape::Questions), [(Severity::Warning, "without_code")]);
         // What another line sets is that line's.
         let other = sshd("", "Match User backup\nBanner x\n", &["authenticationmethods publickey"]);
-        assert_eq!(codes(&other, Shape::Questions), []);
+        assert_eq!(codes(&other, StackShape::Questions), []);
     }
 
     #[test]
     fn a_block_that_was_not_judged_is_told_of() {
         let mut sshd = sshd("", "Match Group x\nMatch Version y\nMatch invalid-user\n", &[]);
-        sshd.blocks = vec![Told::NoneFits("none".into()), Told::Unread("why".into()), Told::Nobody];
-        let found = check(&sshd, |_| Some(Shape::Questions));
+        sshd.blocks =
+            vec![BlockReport::NoneFits("none".into()), BlockReport::Unread("why".into()), BlockReport::Nobody];
+        let found = check(&sshd, |_| Some(StackShape::Questions));
         let levels: Vec<_> = found.iter().filter(|f| f.code == "match").map(|f| (f.level, f.fix.len())).collect();
-        assert_eq!(levels, [(Level::Note, 0), (Level::Warning, 1)]);
+        assert_eq!(levels, [(Severity::Note, 0), (Severity::Warning, 1)]);
         assert!(found.iter().any(|finding| finding.message.contains("/etc/ssh/sshd_config:2, Match Version y: ")));
     }
 }

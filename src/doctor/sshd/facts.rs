@@ -13,14 +13,14 @@ pub const LOOKED_AT: [&str; 8] = [METHODS, QUESTIONS, PASSWORD, HOSTBASED, GSSAP
 
 /// What was found out about sshd.
 #[derive(Clone, Debug)]
-pub struct Sshd {
+pub struct SshdFacts {
     /// What `sshd -T` printed, or why it did not.
     pub settings: Result<String, String>,
     /// sshd_config, and every file that it includes.
     pub texts: Texts,
     /// What was found out about each `Match`, in the order of reading.
-    pub blocks: Vec<Told>,
-    /// Has root a factor?
+    pub blocks: Vec<BlockReport>,
+    /// Is root enrolled?
     pub root_enrolled: bool,
     /// Is there a key for Kerberos?
     pub keytab: bool,
@@ -30,7 +30,7 @@ pub struct Sshd {
 
 /// What holds in a `Match` block.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum BlockReport {
     /// What `sshd -T -C` printed of a connection that fits it.
     Settings(String),
     /// Nobody gets in there, or it sets nothing that is judged.

@@ -1,10 +1,10 @@
 //! The lines that give sshd what its stack needs: they put values where they win, and bring nothing else into force. Pure.
 
 use super::config::{Config, MAIN, Setting, Texts, keyword};
-use super::facts::{LOOKED_AT, Sshd, value};
+use super::facts::{LOOKED_AT, SshdFacts, value};
 use super::methods;
 use crate::doctor::shell::quoted;
-use crate::doctor::stacks::shape::Shape;
+use crate::doctor::stacks::shape::StackShape;
 
 /// It sorts before what the distributions ship: for sshd the first value wins.
 const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-pam_totp.conf";
@@ -14,10 +14,10 @@ const BESIDE: &str = "/etc/ssh/pam_totp.conf";
 const METHODS: &str = "AuthenticationMethods";
 
 /// A keyword as people write it, and what it should be.
-pub type Wanted = (&'static str, String);
+pub type WantedSetting = (&'static str, String);
 
 /// What sshd has to be told; what is right already is left out.
-pub fn wanted(settings: &str, shape: Shape, codes: &[&str]) -> Vec<Wanted> {
+pub fn wanted(settings: &str, shape: StackShape, codes: &[&str]) -> Vec<WantedSetting> {
     let methods = value(settings, "authenticationmethods").unwrap_or("any");
     let keys = codes.iter().any(|code| ["authentication_methods", "without_code"].contains(code));
     let mut wanted = vec![
@@ -25,7 +25,7 @@ pub fn wanted(settings: &str, shape: Shape, codes: &[&str]) -> Vec<Wanted> {
         ("KbdInteractiveAuthentication", "yes".to_owned()),
         ("UsePAM", "yes".to_owned()),
     ];
-    if shape != Shape::OneField {
+    if shape != StackShape::OneField {
         wanted.push(("PasswordAuthentication", "no".into()));
     }
     // With lists, a longer one does.
@@ -34,7 +34,7 @@ pub fn wanted(settings: &str, shape: Shape, codes: &[&str]) -> Vec<Wanted> {
             wanted.push((keyword, "no".into()));
         }
     }
-    let is_right = |(keyword, wanted): &Wanted| {
+    let is_right = |(keyword, wanted): &WantedSetting| {
         let now = value(settings, &keyword.to_ascii_lowercase()).unwrap_or("any");
         now.eq_ignore_ascii_case(wanted)
     };
@@ -43,7 +43,7 @@ pub fn wanted(settings: &str, shape: Shape, codes: &[&str]) -> Vec<Wanted> {
 }
 
 /// Outside of all blocks.
-pub fn main(sshd: &Sshd, wanted: &[Wanted]) -> Vec<String> {
+pub fn main(sshd: &SshdFacts, wanted: &[WantedSetting]) -> Vec<String> {
     let (target, lines) = file(&sshd.texts, wanted);
     let words: String = lines.iter().map(|line| format!(" {}", quoted(line))).collect();
     let mut fix = Vec::new();
@@ -90,7 +90,7 @@ fn first_line(texts: &Texts, target: &str) -> String {
 
 /// The file to write, and its lines: ours, and what else it says. What has to be included once more says nothing that may
 /// not be read twice, or that was not in force.
-fn file(texts: &Texts, wanted: &[Wanted]) -> (&'static str, Vec<String>) {
+fn file(texts: &Texts, wanted: &[WantedSetting]) -> (&'static str, Vec<String>) {
     let config = Config::read(texts);
     let ours: Vec<String> = wanted.iter().map(|(keyword, value)| format!("{keyword} {value}")).collect();
     let with = |others: Vec<String>| [ours.clone(), others].concat();
@@ -111,7 +111,7 @@ fn file(texts: &Texts, wanted: &[Wanted]) -> (&'static str, Vec<String>) {
 }
 
 /// What it says of other things than are wanted now.
-fn kept(config: &Config, texts: &Texts, target: &str, wanted: &[Wanted]) -> Vec<String> {
+fn kept(config: &Config, texts: &Texts, target: &str, wanted: &[WantedSetting]) -> Vec<String> {
     let outer = config.files.iter().find(|(path, _)| path == target).and_then(|(_, outer)| *outer);
     let own = |setting: &&Setting| setting.path == target && setting.block == outer;
     let replaced: Vec<usize> = config
@@ -127,24 +127,24 @@ fn kept(config: &Config, texts: &Texts, target: &str, wanted: &[Wanted]) -> Vec<
 }
 
 /// Would these lines be in force there, as things are included now?
-fn wins(texts: &Texts, target: &str, lines: &[String], wanted: &[Wanted]) -> bool {
+fn wins(texts: &Texts, target: &str, lines: &[String], wanted: &[WantedSetting]) -> bool {
     let mut texts = texts.clone();
     texts.insert(target.to_owned(), lines.join("\n"));
     let config = Config::read(&texts);
-    let is_ours = |(keyword, _): &Wanted| {
+    let is_ours = |(keyword, _): &WantedSetting| {
         config.main(&keyword.to_ascii_lowercase()).is_some_and(|setting| setting.path == target)
     };
     wanted.iter().all(is_ours)
 }
 
 /// In a block: the very lines, wherever they stand by then.
-pub fn inside(sshd: &Sshd, config: &Config, changes: &[(&Setting, Wanted)]) -> Vec<String> {
+pub fn inside(sshd: &SshdFacts, config: &Config, changes: &[(&Setting, WantedSetting)]) -> Vec<String> {
     let mut lines: Vec<String> = changes.iter().map(|(setting, wanted)| changed(config, setting, wanted)).collect();
     lines.push(reload(sshd));
     lines
 }
 
-fn changed(config: &Config, setting: &Setting, (keyword, value): &Wanted) -> String {
+fn changed(config: &Config, setting: &Setting, (keyword, value): &WantedSetting) -> String {
     let block = setting.block.and_then(|at| config.blocks.get(at)).filter(|block| block.path == setting.path);
     let Some(block) = block else {
         // That file may be included elsewhere too.
@@ -157,7 +157,7 @@ fn changed(config: &Config, setting: &Setting, (keyword, value): &Wanted) -> Str
     format!("sed -i {} {}", quoted(&script), quoted(&setting.path))
 }
 
-fn reload(sshd: &Sshd) -> String {
+fn reload(sshd: &SshdFacts) -> String {
     format!("sshd -t && systemctl reload {}", sshd.unit)
 }
 

@@ -1,6 +1,6 @@
 //! `AuthenticationMethods`: lists of methods, one of which must succeed as a whole. Pure.
 
-use crate::doctor::stacks::shape::Shape;
+use crate::doctor::stacks::shape::StackShape;
 
 const KEY: &str = "publickey";
 const ASKS: &str = "keyboard-interactive";
@@ -14,8 +14,8 @@ fn words(list: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Does it ask for a code? A password alone does where it takes the code along.
-pub fn asks(list: &str, shape: Shape) -> bool {
-    words(list).any(|word| word == ASKS || (word == PASSWORD && shape == Shape::OneField))
+pub fn asks(list: &str, shape: StackShape) -> bool {
+    words(list).any(|word| word == ASKS || (word == PASSWORD && shape == StackShape::OneField))
 }
 
 /// Do those who have all of it get in without PAM having been asked?
@@ -35,8 +35,8 @@ pub fn names(list: &str, method: &str) -> bool {
 }
 
 /// The same lists, none of them easier, so that codes are asked for; with `keys` also behind a key alone.
-pub fn asking(value: &str, shape: Shape, keys: bool) -> String {
-    let value = if value == "any" && shape == Shape::Key { KEY } else { value };
+pub fn asking(value: &str, shape: StackShape, keys: bool) -> String {
+    let value = if value == "any" && shape == StackShape::Key { KEY } else { value };
     let mut lists: Vec<String> = Vec::new();
     for list in value.split_whitespace() {
         let list = longer(list, shape, keys);
@@ -47,9 +47,9 @@ pub fn asking(value: &str, shape: Shape, keys: bool) -> String {
     lists.join(" ")
 }
 
-fn longer(list: &str, shape: Shape, keys: bool) -> String {
+fn longer(list: &str, shape: StackShape, keys: bool) -> String {
     // A second answer to one question becomes a second question, where that is not asked anyway.
-    let becomes = shape != Shape::OneField && words(list).any(|word| word == PASSWORD);
+    let becomes = shape != StackShape::OneField && words(list).any(|word| word == PASSWORD);
     let mut own: Vec<&str> = Vec::new();
     for word in list.split(',') {
         let asks = word.starts_with(ASKS) || word == PASSWORD;
@@ -60,14 +60,14 @@ fn longer(list: &str, shape: Shape, keys: bool) -> String {
         }
     }
     match shape {
-        Shape::Key if !is_key_and_code(list) => {
+        StackShape::Key if !is_key_and_code(list) => {
             own.retain(|word| !word.starts_with(ASKS));
             if !own.contains(&KEY) {
                 own.insert(0, KEY);
             }
             own.push(PAM);
         }
-        Shape::Key => {}
+        StackShape::Key => {}
         _ if is_free(list) && (keys || list != KEY) => own.push(PAM),
         _ => {}
     }
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn lists_get_longer_and_never_easier() {
-        let (questions, one, key) = (Shape::Questions, Shape::OneField, Shape::Key);
+        let (questions, one, key) = (StackShape::Questions, StackShape::OneField, StackShape::Key);
         for (value, shape, keys, expected) in [
             ("any", questions, true, "any"),
             ("any", key, true, "publickey,keyboard-interactive:pam"),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// `*` and `?`, and in paths `[a-z]` too.
 #[derive(Clone, Debug)]
-enum Token {
+enum PatternToken {
     Any,
     One,
     Letter(char),
@@ -78,26 +78,26 @@ fn address(bits: u128, is_v4: bool) -> IpAddr {
     }
 }
 
-fn tokens(pattern: &str, is_path: bool) -> Vec<Token> {
+fn tokens(pattern: &str, is_path: bool) -> Vec<PatternToken> {
     let mut tokens = Vec::new();
     let mut rest = pattern;
     while let Some(letter) = rest.chars().next() {
         rest = rest.strip_prefix(letter).unwrap_or_default();
         let class = if is_path && letter == '[' { rest.split_once(']') } else { None };
         tokens.push(match (letter, class) {
-            ('*', _) => Token::Any,
-            ('?', _) => Token::One,
+            ('*', _) => PatternToken::Any,
+            ('?', _) => PatternToken::One,
             (_, Some((inside, behind))) => {
                 rest = behind;
                 class_of(inside)
             }
-            _ => Token::Letter(letter),
+            _ => PatternToken::Letter(letter),
         });
     }
     tokens
 }
 
-fn class_of(inside: &str) -> Token {
+fn class_of(inside: &str) -> PatternToken {
     let is_excluded = inside.starts_with(['!', '^']);
     let letters: Vec<char> = inside.chars().skip(usize::from(is_excluded)).collect();
     let (mut ranges, mut rest) = (Vec::new(), letters.as_slice());
@@ -111,19 +111,19 @@ fn class_of(inside: &str) -> Token {
                 ranges.push((*one, *one));
                 rest
             }
-            [] => return Token::Class(ranges, is_excluded),
+            [] => return PatternToken::Class(ranges, is_excluded),
         };
     }
 }
 
 /// Of several stars only the last one can have taken too little.
-fn all(tokens: &[Token], text: &[char]) -> bool {
+fn all(tokens: &[PatternToken], text: &[char]) -> bool {
     let (mut tokens, mut text) = (tokens, text);
-    let mut star: Option<(&[Token], &[char])> = None;
+    let mut star: Option<(&[PatternToken], &[char])> = None;
     loop {
         (tokens, text) = match (tokens, text, star) {
             ([], [], _) => return true,
-            ([Token::Any, rest @ ..], text, _) => {
+            ([PatternToken::Any, rest @ ..], text, _) => {
                 star = Some((rest, text));
                 (rest, text)
             }
@@ -137,11 +137,11 @@ fn all(tokens: &[Token], text: &[char]) -> bool {
     }
 }
 
-fn is_meant(token: &Token, letter: char) -> bool {
+fn is_meant(token: &PatternToken, letter: char) -> bool {
     match token {
-        Token::Any | Token::One => true,
-        Token::Letter(own) => *own == letter,
-        Token::Class(ranges, is_excluded) => {
+        PatternToken::Any | PatternToken::One => true,
+        PatternToken::Letter(own) => *own == letter,
+        PatternToken::Class(ranges, is_excluded) => {
             ranges.iter().any(|(first, last)| (*first..=*last).contains(&letter)) != *is_excluded
         }
     }

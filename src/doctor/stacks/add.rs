@@ -1,26 +1,26 @@
 //! How a stack is made to ask for codes: the changes of its files, tried in thought. What they replace stays as a
 //! comment, so that they can be undone to the byte. Pure.
 
-use super::diagnose::ills;
+use super::diagnose::problems;
 use super::edits::{Edit, Put, applied};
-use super::files::{Files, STACKS, lines};
+use super::files::{STACKS, StackFiles, lines};
 use super::harm;
-use super::line::{Control, Kind, Line};
+use super::line::{Control, Facility, StackLine};
 use super::marks::without_ours;
 use super::marks::{ADDED, COPY, INSTEAD};
 use super::modules::is_credential;
-use super::plan::{Change, Plan, Refused};
-use super::problem::{Circumstances, Ill};
-use super::shape::{Shape, shape};
+use super::plan::{FileChange, NotChanged, StackPlan};
+use super::problem::{Circumstances, Problem};
+use super::shape::{StackShape, shape};
 use super::trial::Trial;
-use crate::doctor::finding::Level;
+use crate::doctor::finding::Severity;
 use crate::text::clean;
 
 /// How a stack is to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedStack {
     /// In which shape.
-    pub shape: Shape,
+    pub shape: StackShape,
     /// Of a program at the network that tells no address.
     pub remote: bool,
     /// With the arguments that this service's line has.
@@ -28,14 +28,14 @@ pub struct Wanted {
 }
 
 /// Has a service ask for codes. An empty plan: it does.
-pub fn add(files: &Files, service: &str, wanted: &Wanted) -> Result<Plan, Refused> {
-    if wanted.shape == Shape::Key && !service.starts_with("sshd") {
-        return Err(Refused::NotSshd(clean(service)));
+pub fn add(files: &StackFiles, service: &str, wanted: &WantedStack) -> Result<StackPlan, NotChanged> {
+    if wanted.shape == StackShape::Key && !service.starts_with("sshd") {
+        return Err(NotChanged::NotSshd(clean(service)));
     }
     match shape(files, service) {
         Some(there) if there == wanted.shape => return Ok(as_it_is(files, service)),
-        Some(there) if there != Shape::Questions || wanted.shape != Shape::OneField => {
-            return Err(Refused::OtherShape(clean(service)));
+        Some(there) if there != StackShape::Questions || wanted.shape != StackShape::OneField => {
+            return Err(NotChanged::OtherShape(clean(service)));
         }
         _ => {}
     }
@@ -43,10 +43,10 @@ pub fn add(files: &Files, service: &str, wanted: &Wanted) -> Result<Plan, Refuse
     let setup = Setup { files: &start, service, wanted };
     let candidates = setup.candidates();
     if candidates.is_empty() {
-        return Err(Refused::NoPassword(clean(service)));
+        return Err(NotChanged::NoPassword(clean(service)));
     }
     let mut refused = None;
-    let mut best: Option<(Vec<Ill>, Files)> = None;
+    let mut best: Option<(Vec<Problem>, StackFiles)> = None;
     for edits in &candidates {
         let Some(after) = applied(&start, edits).map(|after| without_second_lines(&start, &after, service)) else {
             continue;
@@ -61,25 +61,26 @@ pub fn add(files: &Files, service: &str, wanted: &Wanted) -> Result<Plan, Refuse
     }
     match (best, refused) {
         (Some((warnings, after)), _) => {
-            let said = warnings.iter().map(|ill| format!("warning: {}: {}", ill.place, ill.what));
+            let said = warnings.iter().map(|problem| format!("warning: {}: {}", problem.place, problem.what));
             let notes = notes.into_iter().chain(said).collect();
-            Ok(Plan { changes: changes(files, &after, service), notes })
+            Ok(StackPlan { changes: changes(files, &after, service), notes })
         }
         (None, Some(why)) => Err(why),
-        (None, None) => Err(Refused::NoPassword(clean(service))),
+        (None, None) => Err(NotChanged::NoPassword(clean(service))),
     }
 }
 
 /// Nothing to change, but something to say where it does not ask as it should.
-fn as_it_is(files: &Files, service: &str) -> Plan {
+fn as_it_is(files: &StackFiles, service: &str) -> StackPlan {
     let circumstances = Circumstances { enabled: true, ..Circumstances::default() };
-    let bad = ills(files, service, &circumstances).into_iter().filter(|ill| ill.level >= Level::Warning);
-    let note = |ill: Ill| format!("{}: {}. `pam-totp doctor` prints what fixes it", ill.place, ill.what);
-    Plan { changes: Vec::new(), notes: bad.map(note).collect() }
+    let bad = problems(files, service, &circumstances).into_iter().filter(|problem| problem.level >= Severity::Warning);
+    let note =
+        |problem: Problem| format!("{}: {}. `pam-totp doctor` prints what fixes it", problem.place, problem.what);
+    StackPlan { changes: Vec::new(), notes: bad.map(note).collect() }
 }
 
 /// The files, with one of the service's own in /etc.
-fn own_file(files: &Files, service: &str) -> Result<(Files, Vec<String>), Refused> {
+fn own_file(files: &StackFiles, service: &str) -> Result<(StackFiles, Vec<String>), NotChanged> {
     let to = format!("{STACKS}/{service}");
     let from = match files.path(service) {
         Some(path) if path == to => {
@@ -90,9 +91,9 @@ fn own_file(files: &Files, service: &str) -> Result<(Files, Vec<String>), Refuse
         }
         Some(path) => path,
         None if service.ends_with("-auth") || service.starts_with("common-") => {
-            return Err(Refused::NoStack(clean(service)));
+            return Err(NotChanged::NoStack(clean(service)));
         }
-        None => files.path("other").ok_or_else(|| Refused::NoStack(clean(service)))?,
+        None => files.path("other").ok_or_else(|| NotChanged::NoStack(clean(service)))?,
     };
     let text = files.text_at(&from).unwrap_or_default();
     let less = without_ours(&from, text);
@@ -103,10 +104,11 @@ fn own_file(files: &Files, service: &str) -> Result<(Files, Vec<String>), Refuse
 }
 
 /// The lines of services that a shared file asks for now.
-fn without_second_lines(before: &Files, after: &Files, shared: &str) -> Files {
+fn without_second_lines(before: &StackFiles, after: &StackFiles, shared: &str) -> StackFiles {
     let mut files = after.clone();
-    let changes = |name: &&str| *name != shared && before.chain(name, Kind::Auth) != after.chain(name, Kind::Auth);
-    let asks_twice = |files: &Files, name: &str| Trial::of(files, name).twice.is_some();
+    let changes =
+        |name: &&str| *name != shared && before.chain(name, Facility::Auth) != after.chain(name, Facility::Auth);
+    let asks_twice = |files: &StackFiles, name: &str| Trial::of(files, name).twice.is_some();
     let twice = after.own().filter(changes).filter(|name| asks_twice(after, name) && !asks_twice(before, name));
     let twice: Vec<String> = twice.map(ToOwned::to_owned).collect();
     for service in twice {
@@ -119,30 +121,35 @@ fn without_second_lines(before: &Files, after: &Files, shared: &str) -> Files {
 }
 
 /// Strangers hear more where `explain` stands.
-fn weight(warnings: &[Ill]) -> usize {
-    warnings.iter().map(|ill| if ill.code == "explain" { 2 } else { 1 }).sum()
+fn weight(warnings: &[Problem]) -> usize {
+    warnings.iter().map(|problem| if problem.code == "explain" { 2 } else { 1 }).sum()
 }
 
 /// What to warn of then, or why it may not be.
-fn objections(before: &Files, after: &Files, service: &str, wanted: &Wanted) -> Result<Vec<Ill>, Refused> {
+fn objections(
+    before: &StackFiles,
+    after: &StackFiles,
+    service: &str,
+    wanted: &WantedStack,
+) -> Result<Vec<Problem>, NotChanged> {
     let circumstances = Circumstances { enabled: true, ..Circumstances::default() };
-    let mut warnings: Vec<Ill> = Vec::new();
+    let mut warnings: Vec<Problem> = Vec::new();
     let changed = |name: &&str| {
-        [Kind::Auth, Kind::Account].into_iter().any(|kind| before.chain(name, kind) != after.chain(name, kind))
+        [Facility::Auth, Facility::Account].into_iter().any(|kind| before.chain(name, kind) != after.chain(name, kind))
     };
     for name in after.own().filter(changed) {
         // Passwords alone get in no more, and are meant not to.
-        let by_key = wanted.shape == Shape::Key && name == service;
+        let by_key = wanted.shape == StackShape::Key && name == service;
         if let Some(what) = harm::of_service(before, after, name).filter(|_| !by_key) {
-            return Err(Refused::Harm(what));
+            return Err(NotChanged::Harm(what));
         }
-        let was: Vec<&str> = ills(before, name, &circumstances).iter().map(|ill| ill.code).collect();
-        let new: Vec<Ill> =
-            ills(after, name, &circumstances).into_iter().filter(|ill| !was.contains(&ill.code)).collect();
-        if let Some(ill) = new.iter().find(|ill| ill.level == Level::Fault) {
-            return Err(Refused::Faulty(format!("{}: {}", clean(name), ill.what)));
+        let was: Vec<&str> = problems(before, name, &circumstances).iter().map(|problem| problem.code).collect();
+        let new: Vec<Problem> =
+            problems(after, name, &circumstances).into_iter().filter(|problem| !was.contains(&problem.code)).collect();
+        if let Some(problem) = new.iter().find(|problem| problem.level == Severity::Fault) {
+            return Err(NotChanged::Faulty(format!("{}: {}", clean(name), problem.what)));
         }
-        let bad = new.into_iter().filter(|ill| ill.level == Level::Warning && !warnings.contains(ill));
+        let bad = new.into_iter().filter(|problem| problem.level == Severity::Warning && !warnings.contains(problem));
         warnings.extend(bad.collect::<Vec<_>>());
     }
     Ok(warnings)
@@ -150,34 +157,34 @@ fn objections(before: &Files, after: &Files, service: &str, wanted: &Wanted) -> 
 
 /// What differs. Account lines first: until a code is asked for, they have nothing to do. And last those that a shared
 /// file asks for: killed in between, they ask twice rather than not at all.
-fn changes(before: &Files, after: &Files, service: &str) -> Vec<Change> {
+fn changes(before: &StackFiles, after: &StackFiles, service: &str) -> Vec<FileChange> {
     let own = format!("{STACKS}/{service}");
     let change = |path: &str| {
         let (was, is) = (before.text_at(path), after.text_at(path));
-        (was != is).then(|| Change {
+        (was != is).then(|| FileChange {
             path: path.to_owned(),
             before: was.map(ToOwned::to_owned),
             after: is.map(ToOwned::to_owned),
         })
     };
-    let mut changes: Vec<Change> = after.paths().filter_map(change).collect();
+    let mut changes: Vec<FileChange> = after.paths().filter_map(change).collect();
     changes.sort_by_key(|change| (!change.path.ends_with("-account"), change.path != own));
     changes
 }
 
 struct Setup<'a> {
-    files: &'a Files,
+    files: &'a StackFiles,
     service: &'a str,
-    wanted: &'a Wanted,
+    wanted: &'a WantedStack,
 }
 
 impl Setup<'_> {
     /// The plainest first.
     fn candidates(&self) -> Vec<Vec<Edit>> {
         let auth = match self.wanted.shape {
-            Shape::Questions => self.questions(),
-            Shape::OneField => return self.one_field(),
-            Shape::Key => self.key(),
+            StackShape::Questions => self.questions(),
+            StackShape::OneField => return self.one_field(),
+            StackShape::Key => self.key(),
         };
         let with = auth.iter().filter_map(|edits| Some([edits.clone(), vec![self.account()?]].concat()));
         // Where nothing can be stored, codes are asked for all the same.
@@ -197,7 +204,7 @@ impl Setup<'_> {
         for line in lines {
             // A substack that fails does not end the stack: strangers would be asked for codes.
             if password.control.text == "substack" {
-                let include = Line { control: Control::read("include"), ..password.clone() };
+                let include = StackLine { control: Control::read("include"), ..password.clone() };
                 let text = format!("{}\n{} {ADDED}\n{line}", self.kept(password), include.print());
                 candidates.push(vec![Edit::new(password, Put::Instead(text))]);
             }
@@ -228,7 +235,7 @@ impl Setup<'_> {
     fn key(&self) -> Vec<Vec<Edit>> {
         let line = format!("auth requisite pam_totp.so after=publickey explain{}", self.place());
         let own = self.files.lines_of(self.service);
-        let instead = |password: &Line| {
+        let instead = |password: &StackLine| {
             let text = format!("{}\n{line}", self.kept(password));
             vec![Edit::new(password, Put::Instead(text))]
         };
@@ -238,10 +245,10 @@ impl Setup<'_> {
     /// The account line, before all others of the file, or of the one beside a shared file.
     fn account(&self) -> Option<Edit> {
         const LINE: &str = "account required pam_totp.so";
-        if lines(&self.files.chain(self.service, Kind::Account)).any(Line::is_ours) {
+        if lines(&self.files.chain(self.service, Facility::Account)).any(StackLine::is_ours) {
             return None;
         }
-        let first = |lines: Vec<Line>| lines.into_iter().find(is_account);
+        let first = |lines: Vec<StackLine>| lines.into_iter().find(is_account);
         let own = first(self.files.lines_of(self.service));
         let beside = || first(self.files.lines_of(&self.service.replace("-auth", "-account")));
         own.or_else(beside).map(|line| Edit::new(&line, Put::Before(LINE.into())))
@@ -249,12 +256,12 @@ impl Setup<'_> {
 
     /// As that of another service, but for what belongs to its own place.
     fn asking_line(&self) -> String {
-        let steps = self.wanted.like.as_ref().map(|like| self.files.chain(like, Kind::Auth)).unwrap_or_default();
+        let steps = self.wanted.like.as_ref().map(|like| self.files.chain(like, Facility::Auth)).unwrap_or_default();
         let like = lines(&steps).find(|line| line.is_ours());
         let mut arguments = like.map_or_else(|| vec!["explain".to_owned()], |line| line.arguments.clone());
         arguments.retain(|argument| !["local", "remote"].contains(&argument.as_str()));
         let text = "auth requisite pam_totp.so";
-        let line = Line { arguments, ..Line::read(text) };
+        let line = StackLine { arguments, ..StackLine::read(text) };
         format!("{}{}", line.print(), self.place())
     }
 
@@ -268,7 +275,7 @@ impl Setup<'_> {
     }
 
     /// The line, as it stands in its file, behind a mark.
-    fn kept(&self, line: &Line) -> String {
+    fn kept(&self, line: &StackLine) -> String {
         let (first, last) = line.at;
         let text = self.files.text_at(&line.path).unwrap_or_default();
         let count = last.saturating_sub(first).saturating_add(1);
@@ -276,21 +283,21 @@ impl Setup<'_> {
         physical.map(|line| format!("{INSTEAD}{line}")).collect::<Vec<_>>().join("\n")
     }
 
-    fn checks(&self, line: &Line) -> bool {
+    fn checks(&self, line: &StackLine) -> bool {
         let by_another = |name| {
-            let steps = self.files.part(name, Kind::Auth);
+            let steps = self.files.part(name, Facility::Auth);
             lines(&steps).any(is_credential)
         };
         (line.is_auth() && is_credential(line)) || included(line).is_some_and(by_another)
     }
 
-    fn brings_auth(&self, line: &Line) -> bool {
-        included(line).is_some_and(|name| !self.files.part(name, Kind::Auth).is_empty())
+    fn brings_auth(&self, line: &StackLine) -> bool {
+        included(line).is_some_and(|name| !self.files.part(name, Facility::Auth).is_empty())
     }
 }
 
 /// The stack that a line for `auth` takes in.
-fn included(line: &Line) -> Option<&str> {
+fn included(line: &StackLine) -> Option<&str> {
     match (line.kind_word.as_str(), line.control.text.as_str()) {
         ("@include", name) => Some(name),
         (_, "include" | "substack") if line.is_auth() => Some(&line.module),
@@ -298,7 +305,7 @@ fn included(line: &Line) -> Option<&str> {
     }
 }
 
-fn is_account(line: &Line) -> bool {
+fn is_account(line: &StackLine) -> bool {
     line.kind_word.trim_start_matches('-') == "account"
         || (line.kind_word == "@include" && line.control.text.ends_with("-account"))
 }

@@ -1,30 +1,30 @@
 //! Commands that have a stack ask for a code: as another one does, or in the one field that a program has. Pure.
 
-use super::add::{Wanted, add};
-use super::files::{Files, lines};
+use super::add::{WantedStack, add};
+use super::files::{StackFiles, lines};
 use super::fix::by_hand;
-use super::line::{Kind, Line};
-use super::shape::{Shape, shape};
+use super::line::{Facility, StackLine};
+use super::shape::{StackShape, shape};
 use crate::doctor::shell::quoted;
 
 /// Has `service` ask as `asker` does.
-pub fn as_another(files: &Files, service: &str, asker: &str) -> Vec<String> {
-    let questions = shape(files, asker) == Some(Shape::Questions);
+pub fn as_another(files: &StackFiles, service: &str, asker: &str) -> Vec<String> {
+    let questions = shape(files, asker) == Some(StackShape::Questions);
     let like = Some(asker.to_owned()).filter(|_| questions && !asks_plainly(files, asker));
     let option = like.as_ref().map_or(String::new(), |like| format!(" --like {}", quoted(like)));
     // Who is not enrolled is refused at the other one, too.
     let option = option + " --yes";
-    command(files, service, &Wanted { shape: Shape::Questions, remote: false, like }, &option)
+    command(files, service, &WantedStack { shape: StackShape::Questions, remote: false, like }, &option)
 }
 
 /// Has `service` take password and code in one answer.
-pub fn in_one_field(files: &Files, service: &str) -> Vec<String> {
-    let wanted = Wanted { shape: Shape::OneField, remote: false, like: None };
+pub fn in_one_field(files: &StackFiles, service: &str) -> Vec<String> {
+    let wanted = WantedStack { shape: StackShape::OneField, remote: false, like: None };
     command(files, service, &wanted, " --one-field")
 }
 
 /// Only where it would do what it should.
-fn command(files: &Files, service: &str, wanted: &Wanted, options: &str) -> Vec<String> {
+fn command(files: &StackFiles, service: &str, wanted: &WantedStack, options: &str) -> Vec<String> {
     match add(files, service, wanted) {
         Ok(_) => vec![format!("pam-totp stack add {}{options}", quoted(service))],
         Err(_) => by_hand(),
@@ -32,11 +32,11 @@ fn command(files: &Files, service: &str, wanted: &Wanted, options: &str) -> Vec<
 }
 
 /// With the arguments that are put where nothing else is said.
-fn asks_plainly(files: &Files, service: &str) -> bool {
-    let steps = files.chain(service, Kind::Auth);
+fn asks_plainly(files: &StackFiles, service: &str) -> bool {
+    let steps = files.chain(service, Facility::Auth);
     let mut ours = lines(&steps).filter(|line| line.is_ours());
     let own_place = |argument: &&String| !["local", "remote"].contains(&argument.as_str());
-    let is_plain = |line: &Line| line.arguments.iter().filter(own_place).eq(["explain"]);
+    let is_plain = |line: &StackLine| line.arguments.iter().filter(own_place).eq(["explain"]);
     ours.next().is_some_and(is_plain)
 }
 
@@ -45,8 +45,8 @@ mod tests {
     use super::super::files::STACKS;
     use super::*;
 
-    fn files(texts: &[(&str, &str)]) -> Files {
-        let mut files = Files::default();
+    fn files(texts: &[(&str, &str)]) -> StackFiles {
+        let mut files = StackFiles::default();
         for (name, text) in texts {
             files.add(name, &format!("{STACKS}/{name}"), text);
         }

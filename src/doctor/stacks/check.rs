@@ -1,12 +1,12 @@
-//! Is a stack what its writer meant? What ails it, in the words of findings, with what fixes it. Pure.
+//! Is a stack what its writer meant? What is wrong with it, in findings, with the commands that fix it. Pure.
 
 use std::collections::BTreeMap;
 
-use super::diagnose::ills;
-use super::files::Files;
+use super::diagnose::problems;
+use super::files::StackFiles;
 use super::fix;
 use super::problem::Circumstances;
-use crate::doctor::finding::{Finding, Level};
+use crate::doctor::finding::{Finding, Severity};
 use crate::policy::rules::Unenrolled;
 
 /// Under which these findings are read.
@@ -16,7 +16,7 @@ pub const ABOUT: &str = "stacks";
 const KEEP_OR_MOVE: &str = "# if that is meant, leave it as it is; else put the line of pam_totp.so before that one";
 
 /// Every stack that reaches us.
-pub fn check(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
+pub fn check(files: &StackFiles, circumstances: &Circumstances) -> Vec<Finding> {
     let stacks = files.naming_us();
     if stacks.is_empty() {
         return vec![if circumstances.enabled {
@@ -25,16 +25,17 @@ pub fn check(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
             Finding::fine(ABOUT, "no stack names pam_totp.so")
         }];
     }
-    let mut found: BTreeMap<(Level, &'static str, String, String), Vec<&str>> = BTreeMap::new();
+    let mut found: BTreeMap<(Severity, &'static str, String, String), Vec<&str>> = BTreeMap::new();
     let (mut well, mut faulty) = (Vec::new(), Vec::new());
     for stack in &stacks {
-        let ills = ills(files, &stack.service, circumstances);
-        if ills.iter().all(|ill| ill.level < Level::Warning) {
+        let problems = problems(files, &stack.service, circumstances);
+        if problems.iter().all(|problem| problem.level < Severity::Warning) {
             well.push(stack.service.as_str());
         }
-        faulty.extend(ills.iter().any(|ill| ill.level == Level::Fault).then_some(stack.service.as_str()));
-        for ill in ills {
-            found.entry((ill.level, ill.code, ill.place, ill.what)).or_default().push(&stack.service);
+        faulty
+            .extend(problems.iter().any(|problem| problem.level == Severity::Fault).then_some(stack.service.as_str()));
+        for problem in problems {
+            found.entry((problem.level, problem.code, problem.place, problem.what)).or_default().push(&stack.service);
         }
     }
     let fixer = fix::Fixer::new(files, circumstances);
@@ -50,9 +51,9 @@ pub fn check(files: &Files, circumstances: &Circumstances) -> Vec<Finding> {
         let service = services.first().copied().unwrap_or_default();
         // What is noted may be meant so.
         let lines = match level {
-            Level::Note => Vec::new(),
+            Severity::Note => Vec::new(),
             // Two changes of one stack, each made for what stands there now, may spoil each other.
-            Level::Warning
+            Severity::Warning
                 if ["strangers", "explain"].contains(&code)
                     && services.iter().any(|service| faulty.contains(service)) =>
             {

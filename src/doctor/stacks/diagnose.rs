@@ -1,48 +1,50 @@
-//! What ails a stack: each of its logins is tried in thought, and what goes wrong is said in words. Pure.
+//! What is wrong with a stack: each of its logins is tried in thought, and what goes wrong is said in words. Pure.
 
 use super::arguments;
-use super::files::{Files, Step, What};
-use super::line::{Action, Kind, Line};
+use super::files::{ChainStep, StackFiles, StepKind};
+use super::line::{ControlAction, Facility, StackLine};
 use super::model::{Variables, World};
 use super::modules::{FACTORS, Role, is_known};
-use super::problem::{Circumstances, Ill};
-use super::run::Answer;
+use super::problem::{Circumstances, Problem};
+use super::run::ModuleAnswer;
 use super::services::runs_without_root;
-use super::trial::{AccountTrial, Case, Trial};
+use super::trial::{AccountTrial, Trial, TriedLogin};
 use super::words::{named, whom, written};
-use crate::doctor::finding::Level;
+use crate::doctor::finding::Severity;
 use crate::policy::arguments::Options;
 use crate::policy::rules::Unenrolled;
 use crate::text::clean;
 
-/// What ails one stack.
-pub fn ills(files: &Files, service: &str, circumstances: &Circumstances) -> Vec<Ill> {
-    let auth = files.chain(service, Kind::Auth);
-    let account = files.chain(service, Kind::Account);
-    let mut ills: Vec<Ill> = auth.iter().chain(&account).flat_map(unreadable).collect();
+/// What is wrong with one stack.
+pub fn problems(files: &StackFiles, service: &str, circumstances: &Circumstances) -> Vec<Problem> {
+    let auth = files.chain(service, Facility::Auth);
+    let account = files.chain(service, Facility::Account);
+    let mut problems: Vec<Problem> = auth.iter().chain(&account).flat_map(unreadable).collect();
     // In a stack that refuses everybody, nothing else can be told, and of one that does not name us nothing is to be.
-    if ills.is_empty() && files.stack_of(service).is_some() {
+    if problems.is_empty() && files.stack_of(service).is_some() {
         let trial = Trial::of(files, service);
         let diagnosis = Diagnosis { trial: &trial, forwards: forwards(&auth) };
-        ills.extend(diagnosis.all());
-        ills.extend(arguments::check(service, &trial, circumstances));
-        ills.extend(of_account(files, service, &trial, circumstances));
+        problems.extend(diagnosis.all());
+        problems.extend(arguments::check(service, &trial, circumstances));
+        problems.extend(of_account(files, service, &trial, circumstances));
     }
     let mut seen = Vec::new();
-    ills.retain(|ill| {
-        let is_new = !seen.contains(&(ill.code, ill.place.clone()));
-        seen.push((ill.code, ill.place.clone()));
+    problems.retain(|problem| {
+        let is_new = !seen.contains(&(problem.code, problem.place.clone()));
+        seen.push((problem.code, problem.place.clone()));
         is_new
     });
-    ills
+    problems
 }
 
 /// What libpam, or our module, refuses everybody for.
-fn unreadable(step: &Step) -> Vec<Ill> {
-    let fault = |code, line: &Line, what: String| vec![Ill { level: Level::Fault, code, place: line.place(), what }];
+fn unreadable(step: &ChainStep) -> Vec<Problem> {
+    let fault = |code, line: &StackLine, what: String| {
+        vec![Problem { level: Severity::Fault, code, place: line.place(), what }]
+    };
     match &step.what {
-        What::Substack => Vec::new(),
-        What::Missing(line) => {
+        StepKind::Substack => Vec::new(),
+        StepKind::Missing(line) => {
             let name = if line.kind_word == "@include" { &line.control.text } else { &line.module };
             fault(
                 "missing_include",
@@ -50,38 +52,38 @@ fn unreadable(step: &Step) -> Vec<Ill> {
                 format!("includes {}, which is not there: libpam refuses everybody", clean(name)),
             )
         }
-        What::Module(line) if !line.is_ours() => Vec::new(),
-        What::Module(line) if !line.has_kind() || !line.control.is_understood => {
+        StepKind::Module(line) if !line.is_ours() => Vec::new(),
+        StepKind::Module(line) if !line.has_kind() || !line.control.is_understood => {
             let word = if line.has_kind() { &line.control.text } else { &line.kind_word };
             fault("bad_word", line, format!("'{}' is no word of libpam's: the line refuses everybody", clean(word)))
         }
-        What::Module(line) => match line.options() {
+        StepKind::Module(line) => match line.options() {
             Ok(_) => Vec::new(),
             Err(bad) => fault("bad_argument", line, bad.to_string()),
         },
     }
 }
 
-fn forwards(steps: &[Step]) -> bool {
-    let ours = steps.iter().filter_map(Step::line).filter(|line| line.is_ours());
+fn forwards(steps: &[ChainStep]) -> bool {
+    let ours = steps.iter().filter_map(ChainStep::line).filter(|line| line.is_ours());
     ours.into_iter().any(|line| line.options().is_ok_and(|options| options.forward_pass))
 }
 
-fn fault(code: &'static str, place: String, what: impl Into<String>) -> Ill {
-    Ill { level: Level::Fault, code, place, what: what.into() }
+fn fault(code: &'static str, place: String, what: impl Into<String>) -> Problem {
+    Problem { level: Severity::Fault, code, place, what: what.into() }
 }
 
-fn warning(code: &'static str, place: String, what: impl Into<String>) -> Ill {
-    Ill { level: Level::Warning, ..fault(code, place, what) }
+fn warning(code: &'static str, place: String, what: impl Into<String>) -> Problem {
+    Problem { level: Severity::Warning, ..fault(code, place, what) }
 }
 
-fn doubted(line: &Line, what: &str) -> Ill {
+fn doubted(line: &StackLine, what: &str) -> Problem {
     let what = format!("users who pass {} {what}. What that module checks is not known here", named(line));
     warning("condition", line.place(), what)
 }
 
 /// The line of the first condition that does not hold as usual.
-fn odd_line<'a>(variables: &'a Variables, world: &World) -> Option<&'a Line> {
+fn odd_line<'a>(variables: &'a Variables, world: &World) -> Option<&'a StackLine> {
     world.odd.first().and_then(|number| variables.0.get(*number)).map(|variable| &variable.line)
 }
 
@@ -92,40 +94,40 @@ struct Diagnosis<'a> {
 }
 
 impl<'a> Diagnosis<'a> {
-    fn all(&self) -> Vec<Ill> {
+    fn all(&self) -> Vec<Problem> {
         if !self.trial.somebody {
             let what = "nobody gets in through this stack, whatever is typed: some line refuses always";
-            let mut ills = vec![fault("nobody", self.first_place(), what)];
-            ills.extend(self.strangers());
-            return ills;
+            let mut problems = vec![fault("nobody", self.first_place(), what)];
+            problems.extend(self.strangers());
+            return problems;
         }
-        let mut ills = self.past();
-        ills.extend(self.shut_out());
-        ills.extend(self.ways_in());
-        ills.extend(self.none_due());
-        ills.extend(self.twice());
-        ills.extend(self.strangers());
-        ills
+        let mut problems = self.past();
+        problems.extend(self.shut_out());
+        problems.extend(self.ways_in());
+        problems.extend(self.none_due());
+        problems.extend(self.twice());
+        problems.extend(self.strangers());
+        problems
     }
 
-    fn line(&self, at: usize) -> Option<&'a Line> {
+    fn line(&self, at: usize) -> Option<&'a StackLine> {
         self.trial.stack.line(at)
     }
 
     fn place(&self, at: Option<usize>) -> String {
-        at.and_then(|at| self.line(at)).map_or_else(|| self.first_place(), Line::place)
+        at.and_then(|at| self.line(at)).map_or_else(|| self.first_place(), StackLine::place)
     }
 
     fn first_place(&self) -> String {
-        self.ours().next().map(Line::place).unwrap_or_default()
+        self.ours().next().map(StackLine::place).unwrap_or_default()
     }
 
-    fn ours(&self) -> impl Iterator<Item = &'a Line> {
-        self.trial.stack.steps.iter().filter_map(Step::line).filter(|line| line.is_ours())
+    fn ours(&self) -> impl Iterator<Item = &'a StackLine> {
+        self.trial.stack.steps.iter().filter_map(ChainStep::line).filter(|line| line.is_ours())
     }
 
     /// Right passwords that never come to our line.
-    fn past(&self) -> Vec<Ill> {
+    fn past(&self) -> Vec<Problem> {
         let trial = self.trial;
         if !trial.asks && self.forwards {
             return Vec::new();
@@ -162,9 +164,9 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// What depends on something that holds for some.
-    fn condition(&self, case: &Case, what: &str) -> Ill {
+    fn condition(&self, case: &TriedLogin, what: &str) -> Problem {
         let line = odd_line(&self.trial.variables, &case.world);
-        let place = line.map_or_else(|| self.first_place(), Line::place);
+        let place = line.map_or_else(|| self.first_place(), StackLine::place);
         let unknown = line.is_some_and(|line| !is_known(line) && !FACTORS.contains(&line.module_name()));
         let then = match unknown {
             true => ". What that module checks is not known here",
@@ -177,7 +179,7 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// Whom our lines keep out, though everything is right.
-    fn shut_out(&self) -> Option<Ill> {
+    fn shut_out(&self) -> Option<Problem> {
         let case = self.trial.shut_out.as_ref()?;
         let names: Vec<String> = self.knowing(&case.world).map(|line| clean(line.module_name())).collect();
         let who = match names.as_slice() {
@@ -195,41 +197,42 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// The lines by which a user is known here.
-    fn knowing(&self, world: &World) -> impl Iterator<Item = &'a Line> {
+    fn knowing(&self, world: &World) -> impl Iterator<Item = &'a StackLine> {
         let known = self.trial.variables.0.iter().enumerate();
-        let known = known
-            .filter(|(number, variable)| variable.role == Role::Directory && world.answer(*number) == Answer::Success);
+        let known = known.filter(|(number, variable)| {
+            variable.role == Role::Directory && world.answer(*number) == ModuleAnswer::Success
+        });
         known.map(|(_, variable)| &variable.line).collect::<Vec<_>>().into_iter()
     }
 
     /// What lets somebody in who should not get in.
-    fn ways_in(&self) -> Vec<Ill> {
+    fn ways_in(&self) -> Vec<Problem> {
         let trial = self.trial;
-        let mut ills = Vec::new();
-        let asked = |case: &Case| case.outcome.asked.first().and_then(|at| self.line(*at));
-        let plain = |case: &&Case| case.world.odd.is_empty();
+        let mut problems = Vec::new();
+        let asked = |case: &TriedLogin| case.outcome.asked.first().and_then(|at| self.line(*at));
+        let plain = |case: &&TriedLogin| case.world.odd.is_empty();
         let has = trial.has_credentials();
         let wrong = trial.wrong_code.as_ref().and_then(asked);
         let by_code = trial.code_alone.as_ref().filter(plain).and_then(asked).filter(|_| has);
-        let is_sufficient = |line: &Line| line.control.action("success") == Action::Done;
+        let is_sufficient = |line: &StackLine| line.control.action("success") == ControlAction::Done;
         let enough = "a right code alone, or a right password alone, is enough";
-        ills.extend(wrong.map(|line| match is_sufficient(line) {
+        problems.extend(wrong.map(|line| match is_sufficient(line) {
             true => fault("sufficient", line.place(), enough),
             false => fault("optional", line.place(), "a wrong code lets in"),
         }));
         let doubt = trial.code_alone.as_ref().and_then(|case| self.doubtful(case));
-        ills.extend(by_code.map(|line| match (is_sufficient(line), doubt) {
+        problems.extend(by_code.map(|line| match (is_sufficient(line), doubt) {
             (true, _) => fault("sufficient", line.place(), enough),
             (false, Some(unknown)) => doubted(unknown, "need no other password, but a code alone"),
             (false, None) => fault("password_optional", line.place(), "a right code lets in, whatever the password is"),
         }));
-        ills.extend(trial.nothing.as_ref().filter(plain).map(|case| match self.doubtful(case) {
+        problems.extend(trial.nothing.as_ref().filter(plain).map(|case| match self.doubtful(case) {
             Some(unknown) => doubted(unknown, "need no other password"),
             None => self.open(case),
         }));
-        let by_key = |line: &&Line| line.options().is_ok_and(|options| options.after_publickey);
+        let by_key = |line: &&StackLine| line.options().is_ok_and(|options| options.after_publickey);
         let alone = trial.code_alone.as_ref().and_then(asked).filter(|line| !has && !by_key(line));
-        ills.extend(alone.map(|_| {
+        problems.extend(alone.map(|_| {
             let what = match doubt {
                 Some(unknown) => format!(
                     "no module that is known here checks a password: unless {} does, anybody who holds the phone gets in",
@@ -239,23 +242,23 @@ impl<'a> Diagnosis<'a> {
             };
             warning("code_alone", self.first_place(), what)
         }));
-        let odd = |case: &&Case| !case.world.odd.is_empty();
+        let odd = |case: &&TriedLogin| !case.world.odd.is_empty();
         let code = trial.code_alone.as_ref().filter(odd).filter(|_| has);
-        ills.extend(code.map(|case| self.condition(case, "need no password, but a code alone")));
+        problems.extend(code.map(|case| self.condition(case, "need no password, but a code alone")));
         let nothing = trial.nothing.as_ref().filter(odd);
-        ills.extend(nothing.map(|case| self.condition(case, "need no password")));
-        ills
+        problems.extend(nothing.map(|case| self.condition(case, "need no password")));
+        problems
     }
 
     /// A module that had to say yes there, and may well be one that checks a password.
-    fn doubtful(&self, case: &Case) -> Option<&'a Line> {
+    fn doubtful(&self, case: &TriedLogin) -> Option<&'a StackLine> {
         let variables = &self.trial.variables;
-        let said_yes = |line: &&Line| variables.answer_of(line, &case.world) == Some(Answer::Success);
+        let said_yes = |line: &&StackLine| variables.answer_of(line, &case.world) == Some(ModuleAnswer::Success);
         let lines = case.outcome.reached.iter().filter_map(|at| self.line(*at));
         lines.into_iter().filter(|line| !is_known(line)).find(said_yes)
     }
 
-    fn open(&self, case: &Case) -> Ill {
+    fn open(&self, case: &TriedLogin) -> Problem {
         let permit = |at: &usize| self.line(*at).is_some_and(|line| line.module_name() == "pam_permit.so");
         let place = self.place(case.outcome.reached.iter().copied().find(permit));
         let root = case.outcome.reached.iter().filter_map(|at| self.line(*at));
@@ -272,11 +275,11 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// Whom a stack refuses once no code is due.
-    fn none_due(&self) -> Option<Ill> {
+    fn none_due(&self) -> Option<Problem> {
         let case = self.trial.none_due.as_ref()?;
         let ends = |at: &usize| self.line(*at).filter(|line| line.is_ours());
         let line = case.outcome.asked.iter().rev().find_map(ends);
-        let fails = line.filter(|line| !matches!(line.control.action("ignore"), Action::Ignore));
+        let fails = line.filter(|line| !matches!(line.control.action("ignore"), ControlAction::Ignore));
         let why = match fails {
             Some(line) => format!("`{}` also fails where no code is due", written(&line.control)),
             None => "where no code is due no line says yes to the password".to_owned(),
@@ -284,18 +287,18 @@ impl<'a> Diagnosis<'a> {
         let what = format!(
             "{why}: users who are exempt or need not enroll are refused, and everybody is once the policy is off"
         );
-        Some(fault("no_code_due", line.map_or_else(|| self.first_place(), Line::place), what))
+        Some(fault("no_code_due", line.map_or_else(|| self.first_place(), StackLine::place), what))
     }
 
-    fn twice(&self) -> Option<Ill> {
+    fn twice(&self) -> Option<Problem> {
         let second = self.trial.twice.as_ref()?.outcome.asked.get(1).copied();
         let what = "asks a second time in one login: the code that the first line used up is refused here";
         Some(fault("asked_twice", self.place(second), what))
     }
 
     /// Whose code is looked at though nothing was right before.
-    fn strangers(&self) -> Vec<Ill> {
-        let mut ills = Vec::new();
+    fn strangers(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
         for (at, case) in &self.trial.strangers {
             let Some((line, options)) = self.line(*at).and_then(|line| Some((line, line.options().ok()?))) else {
                 continue;
@@ -306,17 +309,17 @@ impl<'a> Diagnosis<'a> {
                 _ if !self.trial.has_credentials() => continue,
                 _ => ("strangers", ""),
             };
-            ills.push(warning(code, line.place(), self.for_strangers(case, *at, learns)));
+            problems.push(warning(code, line.place(), self.for_strangers(case, *at, learns)));
         }
-        ills
+        problems
     }
 
     /// Why codes of strangers are looked at, and what to do about it.
-    fn for_strangers(&self, case: &Case, ours: usize, learns: &str) -> String {
+    fn for_strangers(&self, case: &TriedLogin, ours: usize, learns: &str) -> String {
         let level = |at: usize| self.trial.stack.steps.get(at).map_or(0, |step| step.level);
         let is_credential = |at: &usize| self.line(*at).is_some_and(super::modules::is_credential);
         let failed = case.outcome.reached.iter().copied().filter(|at| *at < ours).rfind(is_credential);
-        let ends = |at: usize| self.line(at).is_some_and(|line| line.control.action("success") == Action::Done);
+        let ends = |at: usize| self.line(at).is_some_and(|line| line.control.action("success") == ControlAction::Done);
         let ends = (0..self.trial.stack.steps.len()).filter(is_credential).any(ends);
         let then = match failed {
             None => "Put it behind the password",
@@ -332,31 +335,31 @@ impl<'a> Diagnosis<'a> {
     }
 }
 
-fn is_directory(line: &Line) -> bool {
+fn is_directory(line: &StackLine) -> bool {
     super::modules::is_password(line)
 }
 
 /// Where users enroll at the login, the account line stores it; and it keeps nobody out.
-fn of_account(files: &Files, service: &str, auth: &Trial, circumstances: &Circumstances) -> Vec<Ill> {
+fn of_account(files: &StackFiles, service: &str, auth: &Trial, circumstances: &Circumstances) -> Vec<Problem> {
     let trial = AccountTrial::of(files, service);
     let ours = trial.stack.codes().next().and_then(|at| trial.stack.line(at));
-    let mut ills = Vec::new();
+    let mut problems = Vec::new();
     if let Some(line) = ours.filter(|_| trial.shuts_out) {
         let what = "the account stack refuses users because of this line, which has nothing to say of accounts";
-        ills.push(fault("shut_out", line.place(), what));
+        problems.push(fault("shut_out", line.place(), what));
     }
-    let lines = auth.stack.steps.iter().filter_map(Step::line).filter(|line| line.is_ours());
+    let lines = auth.stack.steps.iter().filter_map(ChainStep::line).filter(|line| line.is_ours());
     let one_field =
         lines.clone().any(|line| line.options().is_ok_and(|options| options.forward_pass || options.use_first_pass));
     let Some((by, case)) = trial.past.as_ref().filter(|_| !one_field && !runs_without_root(service)) else {
-        return ills;
+        return problems;
     };
     let enrolls = circumstances.enabled && circumstances.unenrolled == Some(Unenrolled::Enroll);
-    let first = lines.map(Line::place).next().unwrap_or_default();
+    let first = lines.map(StackLine::place).next().unwrap_or_default();
     match ours {
         None if enrolls => {
             let what = "no `account` line of pam_totp.so: what users enroll at a login is never stored";
-            ills.push(fault("no_account", first, what));
+            problems.push(fault("no_account", first, what));
         }
         None => {}
         Some(line) => {
@@ -367,9 +370,9 @@ fn of_account(files: &Files, service: &str, auth: &Trial, circumstances: &Circum
                 "not always reached: {ender} may end the account stack before it{who}, and then what users enroll at a \
                  login is not stored. Put it before the other account lines"
             );
-            let level = if enrolls { Level::Fault } else { Level::Note };
-            ills.push(Ill { level, ..fault("no_account", line.place(), what) });
+            let level = if enrolls { Severity::Fault } else { Severity::Note };
+            problems.push(Problem { level, ..fault("no_account", line.place(), what) });
         }
     }
-    ills
+    problems
 }

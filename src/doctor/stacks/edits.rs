@@ -1,7 +1,7 @@
 //! Changes of stacks, line by line: tried in thought, and as commands of sed. Pure.
 
-use super::files::Files;
-use super::line::Line;
+use super::files::StackFiles;
+use super::line::StackLine;
 use crate::doctor::shell::quoted;
 
 /// One change of one file.
@@ -21,19 +21,19 @@ pub(super) enum Put {
 }
 
 impl Edit {
-    pub(super) fn new(line: &Line, put: Put) -> Self {
+    pub(super) fn new(line: &StackLine, put: Put) -> Self {
         Self { path: line.path.clone(), at: line.at, put }
     }
 
-    pub(super) fn instead(old: &Line, new: &Line) -> Self {
+    pub(super) fn instead(old: &StackLine, new: &StackLine) -> Self {
         Self { path: old.path.clone(), at: old.at, put: Put::Instead(new.print()) }
     }
 
-    pub(super) fn behind(line: &Line, text: &str) -> Self {
+    pub(super) fn behind(line: &StackLine, text: &str) -> Self {
         Self { path: line.path.clone(), at: line.at, put: Put::Behind(text.to_owned()) }
     }
 
-    pub(super) fn comment(line: &Line) -> Self {
+    pub(super) fn comment(line: &StackLine) -> Self {
         Self { path: line.path.clone(), at: line.at, put: Put::Comment }
     }
 
@@ -52,7 +52,7 @@ impl Edit {
 }
 
 /// The files with the changes, from the last line up.
-pub(super) fn applied(files: &Files, edits: &[Edit]) -> Option<Files> {
+pub(super) fn applied(files: &StackFiles, edits: &[Edit]) -> Option<StackFiles> {
     let mut files = files.clone();
     // What goes behind the same line keeps its order.
     let mut edits: Vec<&Edit> = edits.iter().rev().collect();

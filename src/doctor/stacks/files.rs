@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::line::{Kind, Line, parse};
+use super::line::{Facility, StackLine, parse};
 
 /// Where the stacks are.
 pub const STACKS: &str = "/etc/pam.d";
@@ -22,27 +22,27 @@ const DEPTH: usize = 16;
 
 /// A step of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct ChainStep {
     /// How many substacks it is in.
     pub level: usize,
     /// What is done.
-    pub what: What,
+    pub what: StepKind,
 }
 
 /// What libpam does at a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum StepKind {
     /// Asks a module.
-    Module(Line),
+    Module(StackLine),
     /// Enters a substack, which counts as one line for jumps around it.
     Substack,
     /// Refuses: an included file is not there.
-    Missing(Line),
+    Missing(StackLine),
 }
 
 /// A service that asks us for `auth`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stack {
+pub struct AskingStack {
     /// Its name.
     pub service: String,
     /// Each of its lines that name us has `nullok`.
@@ -50,24 +50,24 @@ pub struct Stack {
 }
 
 #[derive(Clone, Debug)]
-struct File {
+struct StackFile {
     path: String,
     text: String,
 }
 
 /// Every file of the host's stacks.
 #[derive(Clone, Debug, Default)]
-pub struct Files(BTreeMap<String, File>);
+pub struct StackFiles(BTreeMap<String, StackFile>);
 
-impl Files {
+impl StackFiles {
     /// Adds a file; the first one of a name counts.
     pub fn add(&mut self, name: &str, path: &str, text: &str) {
-        self.0.entry(name.to_owned()).or_insert_with(|| File { path: path.to_owned(), text: text.to_owned() });
+        self.0.entry(name.to_owned()).or_insert_with(|| StackFile { path: path.to_owned(), text: text.to_owned() });
     }
 
     /// Puts a file in the place of the one with this name.
     pub fn put(&mut self, name: &str, path: &str, text: &str) {
-        self.0.insert(name.to_owned(), File { path: path.to_owned(), text: text.to_owned() });
+        self.0.insert(name.to_owned(), StackFile { path: path.to_owned(), text: text.to_owned() });
     }
 
     /// The text of a service's own file.
@@ -101,12 +101,12 @@ impl Files {
     }
 
     /// The lines of a service's own file.
-    pub fn lines_of(&self, service: &str) -> Vec<Line> {
+    pub fn lines_of(&self, service: &str) -> Vec<StackLine> {
         self.0.get(service).map(|file| parse(&file.path, &file.text)).unwrap_or_default()
     }
 
     /// The lines of the file with this path.
-    pub fn lines_at(&self, path: &str) -> Vec<Line> {
+    pub fn lines_at(&self, path: &str) -> Vec<StackLine> {
         self.0.values().find(|file| file.path == path).map(|file| parse(path, &file.text)).unwrap_or_default()
     }
 
@@ -122,47 +122,47 @@ impl Files {
     }
 
     /// The steps of a service. One without a line of that kind has those of `other`.
-    pub fn chain(&self, service: &str, kind: Kind) -> Vec<Step> {
+    pub fn chain(&self, service: &str, kind: Facility) -> Vec<ChainStep> {
         let own = self.part(service, kind);
         if own.is_empty() { self.part("other", kind) } else { own }
     }
 
     /// The steps that an include of this file brings.
-    pub fn part(&self, name: &str, kind: Kind) -> Vec<Step> {
+    pub fn part(&self, name: &str, kind: Facility) -> Vec<ChainStep> {
         let mut steps = Vec::new();
         self.follow(name, kind, true, 0, DEPTH, &mut steps);
         steps
     }
 
     /// Those that name us, be it by what they include.
-    pub fn naming_us(&self) -> Vec<Stack> {
+    pub fn naming_us(&self) -> Vec<AskingStack> {
         self.own().filter_map(|service| self.stack_of(service)).collect()
     }
 
     /// That of a service; `None` where it does not name us.
-    pub fn stack_of(&self, service: &str) -> Option<Stack> {
-        let steps = self.chain(service, Kind::Auth);
+    pub fn stack_of(&self, service: &str) -> Option<AskingStack> {
+        let steps = self.chain(service, Facility::Auth);
         let mut ours = lines(&steps).filter(|line| line.is_ours()).peekable();
         ours.peek()?;
         let nullok = ours.all(|line| line.arguments.iter().any(|argument| argument == "nullok"));
-        Some(Stack { service: service.to_owned(), nullok })
+        Some(AskingStack { service: service.to_owned(), nullok })
     }
 
     /// Each line that names us, once.
-    pub fn our_lines(&self) -> Vec<Line> {
-        let mut found: Vec<Line> = Vec::new();
+    pub fn our_lines(&self) -> Vec<StackLine> {
+        let mut found: Vec<StackLine> = Vec::new();
         for service in self.own() {
-            for kind in [Kind::Auth, Kind::Account] {
+            for kind in [Facility::Auth, Facility::Account] {
                 found.extend(lines(&self.chain(service, kind)).filter(|line| line.is_ours()).cloned());
             }
         }
-        found.sort_by_key(Line::place);
+        found.sort_by_key(StackLine::place);
         found.dedup();
         found
     }
 
     /// `all`: lines of each kind count, as by `@include`; else those of `kind`, as by `include`.
-    fn follow(&self, name: &str, kind: Kind, all: bool, level: usize, depth: usize, steps: &mut Vec<Step>) {
+    fn follow(&self, name: &str, kind: Facility, all: bool, level: usize, depth: usize, steps: &mut Vec<ChainStep>) {
         let Some(file) = self.0.get(name.strip_prefix("/etc/pam.d/").unwrap_or(name)) else { return };
         for line in parse(&file.path, &file.text) {
             let included = match line.kind_word.as_str() {
@@ -175,13 +175,13 @@ impl Files {
                 },
             };
             match included {
-                None => steps.push(Step { level, what: What::Module(line) }),
+                None => steps.push(ChainStep { level, what: StepKind::Module(line) }),
                 Some((name, ..)) if depth == 0 || !self.has(&name) => {
-                    steps.push(Step { level, what: What::Missing(line) });
+                    steps.push(ChainStep { level, what: StepKind::Missing(line) });
                 }
                 Some((name, all, inner)) => {
                     if inner > level {
-                        steps.push(Step { level, what: What::Substack });
+                        steps.push(ChainStep { level, what: StepKind::Substack });
                     }
                     self.follow(&name, kind, all, inner, depth.saturating_sub(1), steps);
                 }
@@ -195,15 +195,15 @@ impl Files {
 }
 
 /// The modules among steps.
-pub fn lines(steps: &[Step]) -> impl Iterator<Item = &Line> {
-    steps.iter().filter_map(Step::line)
+pub fn lines(steps: &[ChainStep]) -> impl Iterator<Item = &StackLine> {
+    steps.iter().filter_map(ChainStep::line)
 }
 
-impl Step {
+impl ChainStep {
     /// The module's line, if there is one.
-    pub fn line(&self) -> Option<&Line> {
+    pub fn line(&self) -> Option<&StackLine> {
         match &self.what {
-            What::Module(line) => Some(line),
+            StepKind::Module(line) => Some(line),
             _ => None,
         }
     }
@@ -211,18 +211,18 @@ impl Step {
 
 #[cfg(test)]
 mod tests {
-    use super::super::line::Action;
+    use super::super::line::ControlAction;
     use super::*;
 
-    fn files(texts: &[(&str, &str)]) -> Files {
-        let mut files = Files::default();
+    fn files(texts: &[(&str, &str)]) -> StackFiles {
+        let mut files = StackFiles::default();
         for (name, text) in texts {
             files.add(name, &format!("{STACKS}/{name}"), text);
         }
         files
     }
 
-    fn modules(steps: &[Step]) -> Vec<(usize, String)> {
+    fn modules(steps: &[ChainStep]) -> Vec<(usize, String)> {
         steps.iter().filter_map(|step| Some((step.level, step.line()?.module.clone()))).collect()
     }
 
@@ -237,26 +237,29 @@ mod tests {
             ("c", "auth required c.so\nsession required s.so\n"),
             ("d", "#auth required never.so \\\nauth required d.so\n"),
         ]);
-        let steps = files.chain("a", Kind::Auth);
+        let steps = files.chain("a", Facility::Auth);
         let expected = [(0, "x.so"), (0, "b.so"), (0, "c.so"), (1, "c.so"), (0, "d.so"), (0, "y.so")];
         assert_eq!(modules(&steps), expected.map(|(level, name)| (level, name.to_owned())));
         let b = lines(&steps).nth(1).unwrap();
         assert_eq!((b.at, b.place()), ((2, 3), "/etc/pam.d/b:2".into()));
         assert_eq!(b.arguments, ["one", "two three", "fo]ur"]);
-        assert_eq!((b.control.action("success"), b.control.action("user_unknown")), (Action::Jump(1), Action::Ignore));
+        assert_eq!(
+            (b.control.action("success"), b.control.action("user_unknown")),
+            (ControlAction::Jump(1), ControlAction::Ignore)
+        );
         assert_eq!(
             b.print().split_whitespace().collect::<Vec<_>>().join(" "),
             "auth [success=1 default=ignore] b.so one [two three] [fo\\]ur]"
         );
-        assert_eq!(modules(&files.chain("a", Kind::Account)), [(0, "no.so".to_owned())]);
+        assert_eq!(modules(&files.chain("a", Facility::Account)), [(0, "no.so".to_owned())]);
     }
 
     #[test]
     fn circles_and_missing_files_end() {
         let files = files(&[("a", "@include a\nauth include gone\n")]);
-        let steps = files.chain("a", Kind::Auth);
-        assert!(steps.iter().all(|step| matches!(step.what, What::Missing(_))) && !steps.is_empty());
-        assert!(files.chain("nobody", Kind::Auth).is_empty());
+        let steps = files.chain("a", Facility::Auth);
+        assert!(steps.iter().all(|step| matches!(step.what, StepKind::Missing(_))) && !steps.is_empty());
+        assert!(files.chain("nobody", Facility::Auth).is_empty());
     }
 
     #[test]

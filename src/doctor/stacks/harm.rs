@@ -1,15 +1,15 @@
 //! What a change of stacks would do to those who log in: who is shut out by it, who is let in, and which protection of
 //! another module goes. Pure.
 
-use super::files::Files;
-use super::line::{Kind, Line};
-use super::model::{Outcome, Stack, Variables, World};
+use super::files::StackFiles;
+use super::line::{Facility, StackLine};
+use super::model::{LoginOutcome, StackModel, Variables, World};
 use super::modules::{Role, counts_failures, is_silent, role};
-use super::run::Answer;
+use super::run::ModuleAnswer;
 use crate::text::clean;
 
 /// What is wrong with a change, in words; `None` where nobody is worse off.
-pub fn harm(before: &Files, after: &Files) -> Option<String> {
+pub fn harm(before: &StackFiles, after: &StackFiles) -> Option<String> {
     let mut services: Vec<&str> = before.own().chain(after.own()).collect();
     services.sort_unstable();
     services.dedup();
@@ -17,32 +17,32 @@ pub fn harm(before: &Files, after: &Files) -> Option<String> {
 }
 
 /// The same of one service.
-pub fn of_service(before: &Files, after: &Files, service: &str) -> Option<String> {
-    [Kind::Auth, Kind::Account].into_iter().find_map(|kind| of_kind(before, after, service, kind, false))
+pub fn of_service(before: &StackFiles, after: &StackFiles, service: &str) -> Option<String> {
+    [Facility::Auth, Facility::Account].into_iter().find_map(|kind| of_kind(before, after, service, kind, false))
 }
 
 /// The same where our lines go on purpose: who has a right password gets in without a code then, and nobody else does.
-pub fn of_removal(before: &Files, after: &Files, service: &str) -> Option<String> {
-    [Kind::Auth, Kind::Account].into_iter().find_map(|kind| of_kind(before, after, service, kind, true))
+pub fn of_removal(before: &StackFiles, after: &StackFiles, service: &str) -> Option<String> {
+    [Facility::Auth, Facility::Account].into_iter().find_map(|kind| of_kind(before, after, service, kind, true))
 }
 
-struct Change {
-    before: Stack,
-    after: Stack,
+struct Comparison {
+    before: StackModel,
+    after: StackModel,
     variables: Variables,
-    kind: Kind,
+    kind: Facility,
     /// Our lines are meant to go.
     removes: bool,
 }
 
-fn of_kind(before: &Files, after: &Files, service: &str, kind: Kind, removes: bool) -> Option<String> {
+fn of_kind(before: &StackFiles, after: &StackFiles, service: &str, kind: Facility, removes: bool) -> Option<String> {
     if before.chain(service, kind) == after.chain(service, kind) {
         return None;
     }
     let mut variables = Variables::default();
-    let change = Change {
-        before: Stack::of(before, service, kind, &mut variables),
-        after: Stack::of(after, service, kind, &mut variables),
+    let change = Comparison {
+        before: StackModel::of(before, service, kind, &mut variables),
+        after: StackModel::of(after, service, kind, &mut variables),
         variables,
         kind,
         removes,
@@ -51,26 +51,26 @@ fn of_kind(before: &Files, after: &Files, service: &str, kind: Kind, removes: bo
     worlds.iter().find_map(|world| change.harm(world)).map(|what| format!("{}: {what}", clean(service)))
 }
 
-impl Change {
+impl Comparison {
     fn harm(&self, world: &World) -> Option<String> {
-        let right = world.is_rightful() || self.kind == Kind::Account || !self.variables.has_credentials();
-        for code in [Answer::Success, Answer::Ignore, Answer::Refuse] {
+        let right = world.is_rightful() || self.kind == Facility::Account || !self.variables.has_credentials();
+        for code in [ModuleAnswer::Success, ModuleAnswer::Ignore, ModuleAnswer::Refuse] {
             // Without our lines nobody is refused by them any more.
-            if self.removes && code == Answer::Refuse && (world.is_rightful() || self.kind == Kind::Account) {
+            if self.removes && code == ModuleAnswer::Refuse && (world.is_rightful() || self.kind == Facility::Account) {
                 continue;
             }
             let (was, is) = (self.before.login(world, code), self.after.login(world, code));
-            let rightly = right && code != Answer::Refuse;
+            let rightly = right && code != ModuleAnswer::Refuse;
             if rightly && self.is_in(&was) && !self.is_in(&is) {
                 return Some(format!("{} would get in no more", self.who(world)));
             }
             // Those who were shut out although all is right may be let in.
-            let may = rightly && (world.is_rightful() || self.kind == Kind::Account);
+            let may = rightly && (world.is_rightful() || self.kind == Facility::Account);
             if self.is_in(&is) && !self.is_in(&was) && !may {
                 return Some(format!("{} would get in, and do not now", self.who(world)));
             }
             let unasked = is.asked.is_empty() && !was.asked.is_empty() && !self.removes;
-            if self.is_in(&is) && unasked && self.kind == Kind::Auth {
+            if self.is_in(&is) && unasked && self.kind == Facility::Auth {
                 return Some(format!("{} would not be asked for a code any more", self.who(world)));
             }
             if let Some(line) = self.unprotected(&was, &is) {
@@ -80,22 +80,22 @@ impl Change {
         None
     }
 
-    fn is_in(&self, outcome: &Outcome) -> bool {
+    fn is_in(&self, outcome: &LoginOutcome) -> bool {
         match self.kind {
-            Kind::Account => matches!(outcome.told, Some(Answer::Success | Answer::NewPassword)),
+            Facility::Account => matches!(outcome.told, Some(ModuleAnswer::Success | ModuleAnswer::NewPassword)),
             _ => outcome.is_in(),
         }
     }
 
     /// A condition that was looked at where somebody gets in, or a count of failures anywhere, and is not any more.
-    fn unprotected(&self, was: &Outcome, is: &Outcome) -> Option<&Line> {
+    fn unprotected(&self, was: &LoginOutcome, is: &LoginOutcome) -> Option<&StackLine> {
         let both_in = self.is_in(was) && self.is_in(is);
-        let protects = |line: &&Line| {
+        let protects = |line: &&StackLine| {
             let is_condition = matches!(role("", self.kind, line), Role::Condition(_));
             is_condition && !is_silent(line) && (both_in || counts_failures(line))
         };
-        let asked: Vec<&Line> = is.reached.iter().filter_map(|at| self.after.line(*at)).collect();
-        let goes_on = |line: &Line| {
+        let asked: Vec<&StackLine> = is.reached.iter().filter_map(|at| self.after.line(*at)).collect();
+        let goes_on = |line: &StackLine| {
             asked.iter().any(|other| other.module_name() == line.module_name() && other.arguments == line.arguments)
         };
         let before = was.reached.iter().filter_map(|at| self.before.line(*at)).filter(protects);
@@ -104,7 +104,7 @@ impl Change {
 
     fn who(&self, world: &World) -> String {
         let known = self.variables.0.iter().enumerate();
-        let known = known.filter(|(number, _)| world.answer(*number) == Answer::Success);
+        let known = known.filter(|(number, _)| world.answer(*number) == ModuleAnswer::Success);
         let proofs = known.filter(|(_, variable)| !matches!(variable.role, Role::Condition(_)));
         let names: Vec<String> = proofs.map(|(_, variable)| clean(variable.line.module_name())).collect();
         match names.as_slice() {
@@ -120,8 +120,8 @@ mod tests {
 
     const CODE: &str = "auth requisite pam_totp.so";
 
-    fn files(lines: &[&str]) -> Files {
-        let mut files = Files::default();
+    fn files(lines: &[&str]) -> StackFiles {
+        let mut files = StackFiles::default();
         files.add("x", "/etc/pam.d/x", &(lines.join("\n") + "\n"));
         files
     }

@@ -9,7 +9,7 @@ pub const MODULE: &str = "pam_totp.so";
 
 /// What a line is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Facility {
     /// Who are you.
     Auth,
     /// May you.
@@ -20,7 +20,7 @@ pub enum Kind {
 
 /// What libpam does with a module's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum ControlAction {
     /// As if the line were not there.
     Ignore,
     /// Counts, unless something failed before.
@@ -42,14 +42,14 @@ pub enum Action {
 pub struct Control {
     /// As it is written.
     pub text: String,
-    actions: Vec<(String, Action)>,
+    actions: Vec<(String, ControlAction)>,
     /// libpam refuses everybody by a line that it cannot read.
     pub is_understood: bool,
 }
 
 /// A line of a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct StackLine {
     /// The path of the file that it is in.
     pub path: String,
     /// Its first and last line there, from 1.
@@ -64,7 +64,7 @@ pub struct Line {
     pub arguments: Vec<String>,
 }
 
-impl Line {
+impl StackLine {
     /// One that stands in no file.
     pub fn read(text: &str) -> Self {
         line("", (0, 0), text).unwrap_or_else(|| Self {
@@ -123,12 +123,12 @@ impl Line {
     }
 
     /// A word that is no kind makes a line of `auth` that refuses.
-    pub(super) fn is_for(&self, kind: Kind, all: bool) -> bool {
+    pub(super) fn is_for(&self, kind: Facility, all: bool) -> bool {
         match self.plain_kind().as_str() {
-            "auth" => kind == Kind::Auth,
-            "account" => kind == Kind::Account,
-            "session" | "password" => kind == Kind::Other,
-            _ => kind == Kind::Auth || !all,
+            "auth" => kind == Facility::Auth,
+            "account" => kind == Facility::Account,
+            "session" | "password" => kind == Facility::Other,
+            _ => kind == Facility::Auth || !all,
         }
     }
 }
@@ -136,19 +136,19 @@ impl Line {
 impl Control {
     /// Reads the word, or the actions in brackets.
     pub fn read(text: &str) -> Self {
-        let fixed = |actions: &[(&str, Action)]| Self {
+        let fixed = |actions: &[(&str, ControlAction)]| Self {
             text: text.to_owned(),
             actions: actions.iter().map(|(answer, action)| ((*answer).to_owned(), *action)).collect(),
             is_understood: true,
         };
-        let (ok, changed) = (("success", Action::Ok), ("new_authtok_reqd", Action::Ok));
-        let (done, done_changed) = (("success", Action::Done), ("new_authtok_reqd", Action::Done));
-        let ignore = ("ignore", Action::Ignore);
+        let (ok, changed) = (("success", ControlAction::Ok), ("new_authtok_reqd", ControlAction::Ok));
+        let (done, done_changed) = (("success", ControlAction::Done), ("new_authtok_reqd", ControlAction::Done));
+        let ignore = ("ignore", ControlAction::Ignore);
         match text.to_ascii_lowercase().as_str() {
-            "required" => fixed(&[ok, changed, ignore, ("default", Action::Bad)]),
-            "requisite" => fixed(&[ok, changed, ignore, ("default", Action::Die)]),
-            "sufficient" => fixed(&[done, done_changed, ("default", Action::Ignore)]),
-            "optional" => fixed(&[ok, changed, ("default", Action::Ignore)]),
+            "required" => fixed(&[ok, changed, ignore, ("default", ControlAction::Bad)]),
+            "requisite" => fixed(&[ok, changed, ignore, ("default", ControlAction::Die)]),
+            "sufficient" => fixed(&[done, done_changed, ("default", ControlAction::Ignore)]),
+            "optional" => fixed(&[ok, changed, ("default", ControlAction::Ignore)]),
             "include" | "substack" => fixed(&[]),
             _ => {
                 let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
@@ -160,29 +160,29 @@ impl Control {
     }
 
     /// What this answer leads to. An answer that is not named, and without a default, fails.
-    pub fn action(&self, answer: &str) -> Action {
+    pub fn action(&self, answer: &str) -> ControlAction {
         let named = |name| self.actions.iter().find(|action| action.0 == name).map(|action| action.1);
-        named(answer).or_else(|| named("default")).unwrap_or(Action::Bad)
+        named(answer).or_else(|| named("default")).unwrap_or(ControlAction::Bad)
     }
 }
 
-fn action(word: &str) -> Option<(String, Action)> {
+fn action(word: &str) -> Option<(String, ControlAction)> {
     let (answer, action) = word.split_once('=')?;
     let action = match action {
-        "ignore" => Action::Ignore,
-        "ok" => Action::Ok,
-        "done" => Action::Done,
-        "bad" => Action::Bad,
-        "die" => Action::Die,
-        "reset" => Action::Reset,
-        number => Action::Jump(number.parse().ok()?),
+        "ignore" => ControlAction::Ignore,
+        "ok" => ControlAction::Ok,
+        "done" => ControlAction::Done,
+        "bad" => ControlAction::Bad,
+        "die" => ControlAction::Die,
+        "reset" => ControlAction::Reset,
+        number => ControlAction::Jump(number.parse().ok()?),
     };
     let is_name = !answer.is_empty() && answer.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     is_name.then(|| (answer.to_owned(), action))
 }
 
 /// The lines of a file; a backslash at the end of one goes on in the next.
-pub(super) fn parse(path: &str, text: &str) -> Vec<Line> {
+pub(super) fn parse(path: &str, text: &str) -> Vec<StackLine> {
     let (mut lines, mut whole, mut first) = (Vec::new(), String::new(), 1);
     for (number, physical) in (1_usize..).zip(text.lines()) {
         if whole.is_empty() {
@@ -201,7 +201,7 @@ pub(super) fn parse(path: &str, text: &str) -> Vec<Line> {
     lines
 }
 
-fn line(path: &str, at: (usize, usize), text: &str) -> Option<Line> {
+fn line(path: &str, at: (usize, usize), text: &str) -> Option<StackLine> {
     let mut words = words(text).into_iter();
     let kind_word = words.next()?.to_owned();
     let control = Control::read(words.next().unwrap_or_default());
@@ -210,7 +210,7 @@ fn line(path: &str, at: (usize, usize), text: &str) -> Option<Line> {
         Some(inner) => inner.strip_suffix(']').unwrap_or(inner).replace("\\]", "]"),
         None => word.to_owned(),
     };
-    Some(Line { path: path.to_owned(), at, kind_word, control, module, arguments: words.map(bare).collect() })
+    Some(StackLine { path: path.to_owned(), at, kind_word, control, module, arguments: words.map(bare).collect() })
 }
 
 /// Words, where one in brackets may hold blanks.

@@ -1,6 +1,6 @@
 //! What `stack add` writes beside its lines, so that they can be taken out to the byte. Pure.
 
-use super::line::{Line, parse};
+use super::line::{StackLine, parse};
 
 /// Behind it stands a line as it was.
 pub(super) const INSTEAD: &str = "# pam_totp, instead of: ";
@@ -12,7 +12,7 @@ pub(super) const COPY: &str = "# pam_totp, a copy of ";
 /// The text without our lines; `None` where there are none.
 pub(super) fn without_ours(path: &str, text: &str) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let ours: Vec<Line> = parse(path, text).into_iter().filter(Line::is_ours).collect();
+    let ours: Vec<StackLine> = parse(path, text).into_iter().filter(StackLine::is_ours).collect();
     let is_ours = |number: usize| ours.iter().any(|line| (line.at.0..=line.at.1).contains(&number));
     let mut kept: Vec<&str> = Vec::new();
     let mut last_is_gone = false;

@@ -8,13 +8,14 @@
 //! 5. [`words`]: how lines and users are named in text.
 //! 6. [`shape`], [`problem`], [`arguments`], [`diagnose`]: what is wrong.
 //! 7. [`predict`]: what becomes of one user, for `policy explain`.
-//! 8. [`harm`], `edits`, [`fix`]: changes that help and harm nobody.
+//! 8. [`harm`], `edits`, `candidates`, [`fix`]: changes that help and harm nobody.
 //! 9. `marks`, [`plan`], [`add`], [`remove`], [`asking`]: `stack add` and `stack remove`.
 //! 10. [`check`]: all of it, in findings.
 
 pub mod add;
 pub mod arguments;
 pub mod asking;
+mod candidates;
 pub mod check;
 pub mod diagnose;
 mod edits;

@@ -1,10 +1,10 @@
 //! Every login through a stack, in thought: each directory that may know the user, each other proof of who it is, each
 //! condition that may hold or not. Pure.
 
-use super::files::{Files, Step};
-use super::line::{Kind, Line};
+use super::files::{ChainStep, StackFiles};
+use super::line::{Facility, StackLine};
 use super::modules::{Role, counts_failures, is_silent, may_be_missing, never_says_yes, not_known, role};
-use super::run::{Answer, Chain, Effect};
+use super::run::{Chain, Effect, ModuleAnswer};
 
 /// So many combinations of conditions are all tried: ten of them, each one way or the other.
 const ALL: usize = 1024;
@@ -17,14 +17,14 @@ pub struct Variable {
     /// A directory, a factor or a condition.
     pub role: Role,
     /// The line that it was first seen in.
-    pub line: Line,
+    pub line: StackLine,
     /// What it may answer; first what it does where nothing is said.
-    answers: Vec<Answer>,
+    answers: Vec<ModuleAnswer>,
 }
 
 impl Variable {
     /// Two lines of one directory, or of one condition with the same arguments, answer alike.
-    fn is_of(&self, role: Role, line: &Line) -> bool {
+    fn is_of(&self, role: Role, line: &StackLine) -> bool {
         let same = self.line.module_name() == line.module_name();
         // It locks an account, or does not, whatever the line is for.
         if counts_failures(line) {
@@ -47,10 +47,10 @@ enum Asks {
     Split,
     /// Ours, which refuses everybody who has shown no key: by that they are known.
     Key(usize),
-    Fixed(Answer),
+    Fixed(ModuleAnswer),
     Variable(usize),
     /// One that counts failures: so, while it has not locked the account.
-    Counter(usize, Answer),
+    Counter(usize, ModuleAnswer),
     Nobody,
 }
 
@@ -61,7 +61,7 @@ pub struct Variables(pub Vec<Variable>);
 /// One way in which a login may go: what each variable answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct World {
-    answers: Vec<Answer>,
+    answers: Vec<ModuleAnswer>,
     /// A password is right, in a directory or more.
     pub by_password: bool,
     /// Something else is.
@@ -77,47 +77,47 @@ impl World {
     }
 
     /// What this variable answers.
-    pub fn answer(&self, variable: usize) -> Answer {
-        self.answers.get(variable).copied().unwrap_or(Answer::Refuse)
+    pub fn answer(&self, variable: usize) -> ModuleAnswer {
+        self.answers.get(variable).copied().unwrap_or(ModuleAnswer::Refuse)
     }
 }
 
 /// What became of a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct LoginOutcome {
     /// libpam's answer; `None` for a refusal.
-    pub told: Option<Answer>,
+    pub told: Option<ModuleAnswer>,
     /// The steps at which a module was asked.
     pub reached: Vec<usize>,
     /// Those of them at which our line looked at a code.
     pub asked: Vec<usize>,
 }
 
-impl Outcome {
+impl LoginOutcome {
     /// Are they in?
     pub fn is_in(&self) -> bool {
-        self.told == Some(Answer::Success)
+        self.told == Some(ModuleAnswer::Success)
     }
 }
 
 /// One stack of a service, ready to be tried.
 #[derive(Clone, Debug)]
-pub struct Stack {
+pub struct StackModel {
     /// The steps as they stand in the files.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ChainStep>,
     asks: Vec<Asks>,
     chain: Chain,
 }
 
-impl Stack {
+impl StackModel {
     /// That of a service; what it depends on goes to the variables.
-    pub fn of(files: &Files, service: &str, kind: Kind, variables: &mut Variables) -> Self {
+    pub fn of(files: &StackFiles, service: &str, kind: Facility, variables: &mut Variables) -> Self {
         Self::new(files.chain(service, kind), service, kind, variables)
     }
 
-    fn new(steps: Vec<Step>, service: &str, kind: Kind, variables: &mut Variables) -> Self {
+    fn new(steps: Vec<ChainStep>, service: &str, kind: Facility, variables: &mut Variables) -> Self {
         let chain = Chain::new(&steps);
-        let resets = steps.iter().filter_map(Step::line).any(|line| line.control.text.contains("reset"));
+        let resets = steps.iter().filter_map(ChainStep::line).any(|line| line.control.text.contains("reset"));
         let mut certain = !resets;
         let asks = steps.iter().enumerate().map(|(at, step)| match step.line() {
             None => Asks::Nobody,
@@ -132,14 +132,14 @@ impl Stack {
     }
 
     /// As if our lines were not there.
-    pub fn without_us(&self, service: &str, kind: Kind, variables: &mut Variables) -> Self {
-        let is_ours = |step: &Step| step.line().is_some_and(Line::is_ours);
+    pub fn without_us(&self, service: &str, kind: Facility, variables: &mut Variables) -> Self {
+        let is_ours = |step: &ChainStep| step.line().is_some_and(StackLine::is_ours);
         let steps = self.steps.iter().filter(|step| !is_ours(step)).cloned().collect();
         Self::new(steps, service, kind, variables)
     }
 
     /// The line at a step.
-    pub fn line(&self, at: usize) -> Option<&Line> {
+    pub fn line(&self, at: usize) -> Option<&StackLine> {
         self.steps.get(at)?.line()
     }
 
@@ -149,52 +149,52 @@ impl Stack {
     }
 
     /// One login, in which our line answers `code`: right, wrong, or none is due.
-    pub fn login(&self, world: &World, code: Answer) -> Outcome {
+    pub fn login(&self, world: &World, code: ModuleAnswer) -> LoginOutcome {
         let (mut reached, mut asked) = (Vec::new(), Vec::new());
         let told = self.chain.run(|at| {
             reached.push(at);
             match self.asks.get(at).copied().unwrap_or(Asks::Nobody) {
-                Asks::Split => Answer::Ignore,
+                Asks::Split => ModuleAnswer::Ignore,
                 Asks::Code => {
                     asked.push(at);
                     code
                 }
-                Asks::Key(key) if world.answer(key) != Answer::Success => Answer::Refuse,
+                Asks::Key(key) if world.answer(key) != ModuleAnswer::Success => ModuleAnswer::Refuse,
                 Asks::Key(_) => {
                     asked.push(at);
-                    if code == Answer::Ignore { Answer::Success } else { code }
+                    if code == ModuleAnswer::Ignore { ModuleAnswer::Success } else { code }
                 }
                 Asks::Fixed(answer) => answer,
                 Asks::Variable(number) => world.answer(number),
-                Asks::Counter(number, usual) if world.answer(number) == Answer::Success => usual,
-                Asks::Counter(..) => Answer::Refuse,
-                Asks::Nobody => Answer::Refuse,
+                Asks::Counter(number, usual) if world.answer(number) == ModuleAnswer::Success => usual,
+                Asks::Counter(..) => ModuleAnswer::Refuse,
+                Asks::Nobody => ModuleAnswer::Refuse,
             }
         });
-        Outcome { told, reached, asked }
+        LoginOutcome { told, reached, asked }
     }
 
     /// The last step before `end` that a login came to: what ends the stack there, or jumps over the rest.
-    pub fn last_before(&self, outcome: &Outcome, end: usize) -> Option<usize> {
+    pub fn last_before(&self, outcome: &LoginOutcome, end: usize) -> Option<usize> {
         outcome.reached.iter().copied().rfind(|at| *at < end)
     }
 }
 
 impl Variables {
-    fn asks(&mut self, chain: &Chain, at: usize, line: &Line, service: &str, kind: Kind, drops: bool) -> Asks {
+    fn asks(&mut self, chain: &Chain, at: usize, line: &StackLine, service: &str, kind: Facility, drops: bool) -> Asks {
         let role = role(service, kind, line);
         match role {
             Role::Ours => match line.options() {
                 Ok(options) if options.forward_pass => Asks::Split,
                 Ok(options) if options.after_publickey => {
-                    Asks::Key(self.add(Role::Factor, line, vec![Answer::Refuse, Answer::Success]))
+                    Asks::Key(self.add(Role::Factor, line, vec![ModuleAnswer::Refuse, ModuleAnswer::Success]))
                 }
                 _ => Asks::Code,
             },
             Role::Fixed(answer) => Asks::Fixed(answer),
             Role::Condition(usual) if counts_failures(line) => {
-                let answers = vec![Answer::Success, Answer::Refuse];
-                Asks::Counter(self.add(role, line, answers), usual.unwrap_or(Answer::Success))
+                let answers = vec![ModuleAnswer::Success, ModuleAnswer::Refuse];
+                Asks::Counter(self.add(role, line, answers), usual.unwrap_or(ModuleAnswer::Success))
             }
             Role::Directory | Role::Factor | Role::Condition(_) => {
                 Asks::Variable(self.add(role, line, answers(chain, at, line, role, kind, drops)))
@@ -202,7 +202,7 @@ impl Variables {
         }
     }
 
-    fn add(&mut self, role: Role, line: &Line, answers: Vec<Answer>) -> usize {
+    fn add(&mut self, role: Role, line: &StackLine, answers: Vec<ModuleAnswer>) -> usize {
         let number = self.0.iter().position(|known| known.is_of(role, line)).unwrap_or_else(|| {
             self.0.push(Variable { role, line: line.clone(), answers: Vec::new() });
             self.0.len().saturating_sub(1)
@@ -223,7 +223,7 @@ impl Variables {
     }
 
     /// What a condition answers in a world.
-    pub fn answer_of(&self, line: &Line, world: &World) -> Option<Answer> {
+    pub fn answer_of(&self, line: &StackLine, world: &World) -> Option<ModuleAnswer> {
         let is_of = |variable: &Variable| variable.is_condition() && variable.is_of(variable.role, line);
         self.0.iter().position(is_of).map(|number| world.answer(number))
     }
@@ -251,13 +251,15 @@ impl Variables {
     fn world(&self, condition: &[usize], proof: &[usize]) -> World {
         let both = condition.iter().zip(proof).zip(&self.0);
         let chosen = both.map(|((condition, proof), variable)| (variable, *condition.max(proof)));
-        let answers: Vec<Answer> =
-            chosen.map(|(variable, choice)| variable.answers.get(choice).copied().unwrap_or(Answer::Refuse)).collect();
-        let is =
-            |role: Role| self.0.iter().zip(&answers).any(|(v, answer)| v.role == role && *answer == Answer::Success);
-        let odd = |(_, (variable, answer)): &(usize, (&Variable, &Answer))| {
+        let answers: Vec<ModuleAnswer> = chosen
+            .map(|(variable, choice)| variable.answers.get(choice).copied().unwrap_or(ModuleAnswer::Refuse))
+            .collect();
+        let is = |role: Role| {
+            self.0.iter().zip(&answers).any(|(v, answer)| v.role == role && *answer == ModuleAnswer::Success)
+        };
+        let odd = |(_, (variable, answer)): &(usize, (&Variable, &ModuleAnswer))| {
             let is_usual = match variable.role {
-                Role::Directory => **answer != Answer::Unavailable,
+                Role::Directory => **answer != ModuleAnswer::Unavailable,
                 _ => variable.answers.first() == Some(*answer),
             };
             !is_usual
@@ -309,10 +311,10 @@ fn choices(old: &[usize], number: usize, count: usize) -> Vec<Vec<usize>> {
 
 /// What this module may answer here, the usual first. Of answers with one effect one is enough. `certain`: each login
 /// comes here, so that a condition which fails for good lets nobody in whom it would not let in otherwise.
-fn answers(chain: &Chain, at: usize, line: &Line, role: Role, kind: Kind, certain: bool) -> Vec<Answer> {
-    use Answer::{Denied, Ignore, NewPassword, Refuse, Success, Unavailable, Unknown};
-    let all: Vec<Answer> = match (role, kind) {
-        (Role::Directory, Kind::Auth) => vec![not_known(line), Refuse, Success, Unavailable],
+fn answers(chain: &Chain, at: usize, line: &StackLine, role: Role, kind: Facility, certain: bool) -> Vec<ModuleAnswer> {
+    use ModuleAnswer::{Denied, Ignore, NewPassword, Refuse, Success, Unavailable, Unknown};
+    let all: Vec<ModuleAnswer> = match (role, kind) {
+        (Role::Directory, Facility::Auth) => vec![not_known(line), Refuse, Success, Unavailable],
         (Role::Directory, _) => vec![Success, NewPassword, Unknown, Refuse, Unavailable],
         // Not set up for this user, or for nobody.
         (Role::Factor, _) if may_be_missing(line) => vec![Refuse, Success, Unavailable, Ignore],
@@ -324,7 +326,7 @@ fn answers(chain: &Chain, at: usize, line: &Line, role: Role, kind: Kind, certai
         _ => vec![Success, Refuse, Denied],
     };
     let is_proof = matches!(role, Role::Directory | Role::Factor);
-    let mut kept: Vec<Answer> = Vec::new();
+    let mut kept: Vec<ModuleAnswer> = Vec::new();
     for answer in all {
         let effect = chain.effect(at, answer);
         let is_new = (is_proof && answer == Success) || kept.iter().all(|known| chain.effect(at, *known) != effect);
@@ -336,11 +338,11 @@ fn answers(chain: &Chain, at: usize, line: &Line, role: Role, kind: Kind, certai
     kept
 }
 
-fn fails(chain: &Chain, at: usize, answer: Answer) -> bool {
+fn fails(chain: &Chain, at: usize, answer: ModuleAnswer) -> bool {
     matches!(chain.effect(at, answer), Some(Effect::Bad | Effect::Die(_)))
 }
 
-fn shortens(chain: &Chain, at: usize, answer: Answer) -> bool {
+fn shortens(chain: &Chain, at: usize, answer: ModuleAnswer) -> bool {
     match chain.effect(at, answer) {
         Some(Effect::Done(_)) => true,
         Some(Effect::Goto(target)) => target > at.saturating_add(1),
@@ -353,9 +355,9 @@ mod tests {
     use super::*;
 
     fn worlds(lines: &[String]) -> Vec<World> {
-        let (mut files, mut variables) = (Files::default(), Variables::default());
+        let (mut files, mut variables) = (StackFiles::default(), Variables::default());
         files.add("x", "/etc/pam.d/x", &lines.concat());
-        Stack::of(&files, "x", Kind::Auth, &mut variables);
+        StackModel::of(&files, "x", Facility::Auth, &mut variables);
         variables.worlds()
     }
 

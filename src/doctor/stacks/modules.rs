@@ -1,7 +1,7 @@
 //! What is known of other modules. Pure.
 
-use super::line::{Kind, Line, MODULE};
-use super::run::Answer;
+use super::line::{Facility, MODULE, StackLine};
+use super::run::ModuleAnswer;
 use super::services;
 
 /// Directories: modules that know their users by a password, or stand for one that does.
@@ -148,42 +148,42 @@ pub enum Role {
     /// It knows the user by something else than a password.
     Factor,
     /// It answers the same to everybody.
-    Fixed(Answer),
+    Fixed(ModuleAnswer),
     /// It answers one way or the other; so, where nothing is said against it.
-    Condition(Option<Answer>),
+    Condition(Option<ModuleAnswer>),
 }
 
 /// That of a line's module, asked for `kind` by this service.
-pub fn role(service: &str, kind: Kind, line: &Line) -> Role {
+pub fn role(service: &str, kind: Facility, line: &StackLine) -> Role {
     let says = |word: &str| line.arguments.iter().any(|argument| argument == word);
     let usual = |answer| Role::Condition(Some(answer));
     match line.module_name() {
         MODULE => Role::Ours,
-        "pam_permit.so" => Role::Fixed(Answer::Success),
-        "pam_deny.so" => Role::Fixed(Answer::Refuse),
-        "pam_exec.so" if says("expose_authtok") && kind == Kind::Auth => Role::Directory,
+        "pam_permit.so" => Role::Fixed(ModuleAnswer::Success),
+        "pam_deny.so" => Role::Fixed(ModuleAnswer::Refuse),
+        "pam_exec.so" if says("expose_authtok") && kind == Facility::Auth => Role::Directory,
         name if DIRECTORIES.contains(&name) => Role::Directory,
         name if FACTORS.contains(&name) => Role::Factor,
-        "pam_rootok.so" if services::runs_as_root(service) => Role::Fixed(Answer::Success),
+        "pam_rootok.so" if services::runs_as_root(service) => Role::Fixed(ModuleAnswer::Success),
         // The caller is no root yet.
-        "pam_rootok.so" => Role::Fixed(Answer::Refuse),
-        "pam_succeed_if.so" if says("use_uid") && is_of_root(line) => Role::Fixed(Answer::Refuse),
-        "pam_faillock.so" if says("authfail") => usual(Answer::Ignore),
-        "pam_faillock.so" | "pam_echo.so" | "pam_cap.so" => usual(Answer::Success),
+        "pam_rootok.so" => Role::Fixed(ModuleAnswer::Refuse),
+        "pam_succeed_if.so" if says("use_uid") && is_of_root(line) => Role::Fixed(ModuleAnswer::Refuse),
+        "pam_faillock.so" if says("authfail") => usual(ModuleAnswer::Ignore),
+        "pam_faillock.so" | "pam_echo.so" | "pam_cap.so" => usual(ModuleAnswer::Success),
         // They keep the password for the session.
-        "pam_gnome_keyring.so" | "pam_mount.so" if kind == Kind::Auth => usual(Answer::Success),
+        "pam_gnome_keyring.so" | "pam_mount.so" if kind == Facility::Auth => usual(ModuleAnswer::Success),
         // Of members of the group it says nothing.
-        "pam_wheel.so" if !says("trust") => usual(Answer::Ignore),
-        "pam_nologin.so" if says("successok") => usual(Answer::Success),
-        "pam_nologin.so" | "pam_sepermit.so" | "pam_selinux_permit.so" => usual(Answer::Ignore),
-        name if MUTE.contains(&name) && kind == Kind::Auth => Role::Fixed(Answer::Ignore),
-        _ if is_silent(line) => usual(Answer::Ignore),
+        "pam_wheel.so" if !says("trust") => usual(ModuleAnswer::Ignore),
+        "pam_nologin.so" if says("successok") => usual(ModuleAnswer::Success),
+        "pam_nologin.so" | "pam_sepermit.so" | "pam_selinux_permit.so" => usual(ModuleAnswer::Ignore),
+        name if MUTE.contains(&name) && kind == Facility::Auth => Role::Fixed(ModuleAnswer::Ignore),
+        _ if is_silent(line) => usual(ModuleAnswer::Ignore),
         _ => Role::Condition(None),
     }
 }
 
 /// Does it keep some out, and say nothing of all others?
-pub fn never_says_yes(line: &Line) -> bool {
+pub fn never_says_yes(line: &StackLine) -> bool {
     let says = |word: &str| line.arguments.iter().any(|argument| argument == word);
     match line.module_name() {
         "pam_nologin.so" => !says("successok"),
@@ -193,53 +193,53 @@ pub fn never_says_yes(line: &Line) -> bool {
 }
 
 /// Does this factor say nothing of users who have not set it up?
-pub fn may_be_missing(line: &Line) -> bool {
+pub fn may_be_missing(line: &StackLine) -> bool {
     let says = |word: &str| line.arguments.iter().any(|argument| argument == word);
     says("nullok") || says("nouserok") || line.module_name() == "pam_cockpit_cert.so"
 }
 
 /// What a directory says of a user who is not one of its own.
-pub fn not_known(line: &Line) -> Answer {
+pub fn not_known(line: &StackLine) -> ModuleAnswer {
     let ignores =
         line.arguments.iter().any(|argument| ["ignore_unknown_user", "unknown_ok"].contains(&argument.as_str()));
     let of_authd = ["pam_authd.so", "pam_authd_exec.so"].contains(&line.module_name());
-    if ignores || of_authd { Answer::Ignore } else { Answer::Unknown }
+    if ignores || of_authd { ModuleAnswer::Ignore } else { ModuleAnswer::Unknown }
 }
 
 /// `uid = 0`, in one of the ways to write it.
-fn is_of_root(line: &Line) -> bool {
+fn is_of_root(line: &StackLine) -> bool {
     let words = line.arguments.join(" ");
     ["uid = 0", "uid eq 0", "uid =0", "user = root"].iter().any(|test| words.contains(test))
 }
 
 /// Is this a module of which is known what it does?
-pub fn is_known(line: &Line) -> bool {
+pub fn is_known(line: &StackLine) -> bool {
     let name = line.module_name();
-    role("", Kind::Auth, line) != Role::Condition(None) || CONDITIONS.contains(&name)
+    role("", Facility::Auth, line) != Role::Condition(None) || CONDITIONS.contains(&name)
 }
 
 /// Does it say nothing of whether somebody may?
-pub fn is_silent(line: &Line) -> bool {
+pub fn is_silent(line: &StackLine) -> bool {
     SILENT.contains(&line.module_name())
 }
 
 /// Must it go on being asked after a wrong password?
-pub fn counts_failures(line: &Line) -> bool {
+pub fn counts_failures(line: &StackLine) -> bool {
     COUNTERS.contains(&line.module_name())
 }
 
 /// Is this a module that knows who it is?
-pub fn is_credential(line: &Line) -> bool {
-    matches!(role("", Kind::Auth, line), Role::Directory | Role::Factor)
+pub fn is_credential(line: &StackLine) -> bool {
+    matches!(role("", Facility::Auth, line), Role::Directory | Role::Factor)
 }
 
 /// Is this a module that knows who it is by a password?
-pub fn is_password(line: &Line) -> bool {
-    role("", Kind::Auth, line) == Role::Directory
+pub fn is_password(line: &StackLine) -> bool {
+    role("", Facility::Auth, line) == Role::Directory
 }
 
 /// Does it ask nothing that a code could be?
-pub fn asks_nothing(line: &Line) -> bool {
+pub fn asks_nothing(line: &StackLine) -> bool {
     let silent = ["pam_permit.so", "pam_deny.so", MODULE];
     let name = line.module_name();
     silent.contains(&name) || is_silent(line) || CONDITIONS.contains(&name)

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A file that changes; `None`: it does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct FileChange {
     /// Where.
     pub path: String,
     /// As it is.
@@ -15,16 +15,16 @@ pub struct Change {
 
 /// What is to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct StackPlan {
     /// In this order.
-    pub changes: Vec<Change>,
+    pub changes: Vec<FileChange>,
     /// What people should know of it.
     pub notes: Vec<String>,
 }
 
 /// Why nothing is changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum NotChanged {
     /// Nothing there can be asked behind.
     NoPassword(String),
     /// It asks already, in another way.
@@ -41,7 +41,7 @@ pub enum Refused {
     NotSshd(String),
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for NotChanged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoPassword(service) => write!(

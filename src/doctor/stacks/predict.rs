@@ -1,10 +1,10 @@
 //! What becomes of a user at a stack, once the policy has said whether a code is due. Pure.
 
-use super::files::Files;
-use super::line::{Action, Kind};
-use super::model::{Outcome, Stack, Variables, World};
+use super::files::StackFiles;
+use super::line::{ControlAction, Facility};
+use super::model::{LoginOutcome, StackModel, Variables, World};
 use super::modules::Role;
-use super::run::Answer;
+use super::run::ModuleAnswer;
 use super::words::named;
 
 /// The directories of those whose account stands in this host's own files.
@@ -13,7 +13,7 @@ const LOCALUSER: &str = "pam_localuser.so";
 
 /// What the policy says of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
+pub enum Demand {
     /// No code.
     Nothing,
     /// One.
@@ -26,7 +26,7 @@ pub enum Due {
 
 /// What becomes of the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum StackDecision {
     /// They get in without a code.
     Pass,
     /// They get in with one.
@@ -39,7 +39,7 @@ pub enum Decision {
 
 /// Who logs in.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Person {
+pub struct LoginUser {
     /// They are in /etc/passwd.
     pub is_local: bool,
     /// They have shown a key.
@@ -48,9 +48,9 @@ pub struct Person {
 
 /// What a stack makes of the policy's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Prediction {
     /// Where nothing is said against it.
-    pub decision: Decision,
+    pub decision: StackDecision,
     /// Why it is not what the policy says.
     pub why: Option<String>,
     /// What else it depends on, and what goes wrong besides.
@@ -58,15 +58,16 @@ pub struct Verdict {
 }
 
 /// That of a service whose stack names us.
-pub fn verdict(files: &Files, service: &str, person: Person, due: Due) -> Verdict {
+pub fn predict(files: &StackFiles, service: &str, person: LoginUser, due: Demand) -> Prediction {
     let mut variables = Variables::default();
-    let stack = Stack::of(files, service, Kind::Auth, &mut variables);
+    let stack = StackModel::of(files, service, Facility::Auth, &mut variables);
     let own = person.directories(&variables);
     let first = own.first().copied();
     let worlds = person.worlds(&variables, first);
-    let case = Case { stack: &stack, variables: &variables, due };
+    let case = Logins { stack: &stack, variables: &variables, due };
     let usual = case.usual(&worlds);
-    let (decision, why) = usual.map_or_else(|| (Decision::Refuse, Some(NO_WAY.into())), |usual| case.decide(usual));
+    let (decision, why) =
+        usual.map_or_else(|| (StackDecision::Refuse, Some(NO_WAY.into())), |usual| case.decide(usual));
     let mut notes = usual.map(|usual| case.conditions(&worlds, usual, decision)).unwrap_or_default();
     for other in own.iter().skip(1) {
         let worlds = person.worlds(&variables, Some(*other));
@@ -76,15 +77,15 @@ pub fn verdict(files: &Files, service: &str, person: Person, due: Due) -> Verdic
         notes.extend(differs.map(|(otherwise, line)| format!("users whom {line} knows {}", otherwise.words())));
     }
     notes.extend(usual.and_then(|usual| case.unheeded(usual, decision)));
-    if decision == Decision::Enroll {
+    if decision == StackDecision::Enroll {
         notes.extend(not_stored(files, service, person));
     }
-    Verdict { decision, why, notes }
+    Prediction { decision, why, notes }
 }
 
 const NO_WAY: &str = "refused by the stack: nothing in it says yes";
 
-impl Person {
+impl LoginUser {
     /// Those that may know them. Where no line asks theirs, it is one of the others.
     fn directories(self, variables: &Variables) -> Vec<usize> {
         let is_local = |number: &usize| {
@@ -100,12 +101,12 @@ impl Person {
     fn worlds(self, variables: &Variables, own: Option<usize>) -> Vec<World> {
         let mut worlds = variables.worlds();
         for (number, variable) in variables.0.iter().enumerate() {
-            let says = |yes: bool| move |world: &World| (world.answer(number) == Answer::Success) == yes;
+            let says = |yes: bool| move |world: &World| (world.answer(number) == ModuleAnswer::Success) == yes;
             worlds = match variable.role {
                 Role::Directory if Some(number) == own => preferred(worlds, says(true)),
                 Role::Directory => {
                     let is_not_theirs =
-                        |world: &World| matches!(world.answer(number), Answer::Unknown | Answer::Ignore);
+                        |world: &World| matches!(world.answer(number), ModuleAnswer::Unknown | ModuleAnswer::Ignore);
                     preferred(preferred(worlds, says(false)), is_not_theirs)
                 }
                 // In a stack of keys alone one was shown.
@@ -123,63 +124,64 @@ fn preferred(worlds: Vec<World>, fits: impl Fn(&World) -> bool) -> Vec<World> {
     if worlds.iter().any(&fits) { worlds.into_iter().filter(fits).collect() } else { worlds }
 }
 
-struct Case<'a> {
-    stack: &'a Stack,
+struct Logins<'a> {
+    stack: &'a StackModel,
     variables: &'a Variables,
-    due: Due,
+    due: Demand,
 }
 
-impl Case<'_> {
+impl Logins<'_> {
     /// The plainest login that gets in with a right code, if any does.
     fn usual<'w>(&self, worlds: &'w [World]) -> Option<&'w World> {
-        worlds.iter().find(|world| self.stack.login(world, Answer::Success).is_in()).or(worlds.first())
+        worlds.iter().find(|world| self.stack.login(world, ModuleAnswer::Success).is_in()).or(worlds.first())
     }
 
     /// What our line answers. One that cannot read its arguments refuses.
-    fn answer(&self) -> Answer {
+    fn answer(&self) -> ModuleAnswer {
         let broken = |at: usize| self.stack.line(at).is_some_and(|line| line.options().is_err());
         match self.due {
-            _ if self.stack.codes().any(broken) => Answer::Refuse,
-            Due::Nothing => Answer::Ignore,
-            Due::Code | Due::Enrollment => Answer::Success,
-            Due::Refusal => Answer::Refuse,
+            _ if self.stack.codes().any(broken) => ModuleAnswer::Refuse,
+            Demand::Nothing => ModuleAnswer::Ignore,
+            Demand::Code | Demand::Enrollment => ModuleAnswer::Success,
+            Demand::Refusal => ModuleAnswer::Refuse,
         }
     }
 
-    fn decide(&self, world: &World) -> (Decision, Option<String>) {
+    fn decide(&self, world: &World) -> (StackDecision, Option<String>) {
         let outcome = self.stack.login(world, self.answer());
         match (outcome.is_in(), outcome.asked.is_empty(), self.due) {
-            (true, true, Due::Nothing) => (Decision::Pass, None),
-            (true, true, _) => (Decision::Pass, Some(self.passes(&outcome))),
-            (true, false, Due::Nothing) => (Decision::Pass, None),
-            (true, false, Due::Code) => (Decision::Ask, None),
-            (true, false, Due::Enrollment) => (Decision::Enroll, None),
-            (true, false, Due::Refusal) => {
+            (true, true, Demand::Nothing) => (StackDecision::Pass, None),
+            (true, true, _) => (StackDecision::Pass, Some(self.passes(&outcome))),
+            (true, false, Demand::Nothing) => (StackDecision::Pass, None),
+            (true, false, Demand::Code) => (StackDecision::Ask, None),
+            (true, false, Demand::Enrollment) => (StackDecision::Enroll, None),
+            (true, false, Demand::Refusal) => {
                 let line = self.named(outcome.asked.last());
-                (Decision::Pass, Some(format!("the stack lets in whatever pam_totp.so says: {line}")))
+                (StackDecision::Pass, Some(format!("the stack lets in whatever pam_totp.so says: {line}")))
             }
-            (false, false, Due::Refusal) => (Decision::Refuse, None),
-            (false, ..) => (Decision::Refuse, Some(self.refuses(&outcome))),
+            (false, false, Demand::Refusal) => (StackDecision::Refuse, None),
+            (false, ..) => (StackDecision::Refuse, Some(self.refuses(&outcome))),
         }
     }
 
     /// Why our line is not asked.
-    fn passes(&self, outcome: &Outcome) -> String {
+    fn passes(&self, outcome: &LoginOutcome) -> String {
         let ours = self.stack.codes().find(|at| !outcome.reached.contains(at));
         let by = ours.and_then(|ours| self.stack.last_before(outcome, ours));
         format!("the stack does not come to pam_totp.so: {} ends it, or jumps over that", self.named(by.as_ref()))
     }
 
     /// Why everything is right and they do not get in.
-    fn refuses(&self, outcome: &Outcome) -> String {
-        let fails =
-            |at: &&usize| self.stack.line(**at).is_some_and(|line| line.control.action("ignore") != Action::Ignore);
+    fn refuses(&self, outcome: &LoginOutcome) -> String {
+        let fails = |at: &&usize| {
+            self.stack.line(**at).is_some_and(|line| line.control.action("ignore") != ControlAction::Ignore)
+        };
         let last = self.named(outcome.reached.last());
         match (self.due, outcome.asked.iter().rfind(fails)) {
-            (Due::Nothing, Some(at)) => {
+            (Demand::Nothing, Some(at)) => {
                 format!("refused by the stack: {} also fails where no code is due", self.named(Some(at)))
             }
-            (Due::Nothing, None) if !outcome.asked.is_empty() => {
+            (Demand::Nothing, None) if !outcome.asked.is_empty() => {
                 format!("refused by the stack: no code is due, and no line says yes then; it ends at {last}")
             }
             _ => format!("refused by the stack: it ends at {last}, though all is right"),
@@ -187,7 +189,7 @@ impl Case<'_> {
     }
 
     /// Each condition that by itself makes another decision.
-    fn conditions(&self, worlds: &[World], usual: &World, decision: Decision) -> Vec<String> {
+    fn conditions(&self, worlds: &[World], usual: &World, decision: StackDecision) -> Vec<String> {
         let mut notes = Vec::new();
         for world in worlds {
             let mut other = self
@@ -202,7 +204,7 @@ impl Case<'_> {
                 continue;
             }
             let who = match world.answer(number) {
-                Answer::Success => format!("who pass {}", named(&variable.line)),
+                ModuleAnswer::Success => format!("who pass {}", named(&variable.line)),
                 _ => format!("whom {} refuses", named(&variable.line)),
             };
             let note = format!("users {who} {}", otherwise.words());
@@ -214,9 +216,9 @@ impl Case<'_> {
     }
 
     /// A code that need not be right.
-    fn unheeded(&self, world: &World, decision: Decision) -> Option<String> {
-        let wrong = self.stack.login(world, Answer::Refuse);
-        let is_free = decision == Decision::Ask && wrong.is_in();
+    fn unheeded(&self, world: &World, decision: StackDecision) -> Option<String> {
+        let wrong = self.stack.login(world, ModuleAnswer::Refuse);
+        let is_free = decision == StackDecision::Ask && wrong.is_in();
         is_free.then(|| format!("a wrong code gets in too: {}", self.named(wrong.asked.last())))
     }
 
@@ -225,7 +227,7 @@ impl Case<'_> {
     }
 }
 
-impl Decision {
+impl StackDecision {
     fn words(self) -> &'static str {
         match self {
             Self::Pass => "are not asked",
@@ -237,11 +239,11 @@ impl Decision {
 }
 
 /// What is enrolled at a login is stored by our account line.
-fn not_stored(files: &Files, service: &str, person: Person) -> Option<String> {
+fn not_stored(files: &StackFiles, service: &str, person: LoginUser) -> Option<String> {
     let mut variables = Variables::default();
-    let stack = Stack::of(files, service, Kind::Account, &mut variables);
+    let stack = StackModel::of(files, service, Facility::Account, &mut variables);
     let worlds = person.worlds(&variables, person.directories(&variables).first().copied());
-    let outcome = worlds.first().map(|world| stack.login(world, Answer::Ignore)).unwrap_or_default();
+    let outcome = worlds.first().map(|world| stack.login(world, ModuleAnswer::Ignore)).unwrap_or_default();
     if !outcome.asked.is_empty() {
         return None;
     }
@@ -267,9 +269,9 @@ pub enum WithoutCodes {
 }
 
 /// That of a service whose stack names us; `None` where those with a right password get in, and nobody else.
-pub fn without_codes(files: &Files, service: &str) -> Option<WithoutCodes> {
+pub fn without_codes(files: &StackFiles, service: &str) -> Option<WithoutCodes> {
     let mut variables = Variables::default();
-    let stack = Stack::of(files, service, Kind::Auth, &mut variables);
+    let stack = StackModel::of(files, service, Facility::Auth, &mut variables);
     if opens(&stack, &variables) {
         return Some(WithoutCodes::Opens);
     }
@@ -279,15 +281,15 @@ pub fn without_codes(files: &Files, service: &str) -> Option<WithoutCodes> {
     if known_by.is_empty() {
         known_by.push((None, ""));
     }
-    let case = Case { stack: &stack, variables: &variables, due: Due::Nothing };
+    let case = Logins { stack: &stack, variables: &variables, due: Demand::Nothing };
     let (mut kept, mut lost) = (false, Vec::new());
     for (own, name) in known_by {
-        let person = Person { is_local: LOCAL.contains(&name), has_key: false };
+        let person = LoginUser { is_local: LOCAL.contains(&name), has_key: false };
         let worlds = person.worlds(&variables, own);
-        let Some(usual) = case.usual(&worlds).filter(|usual| stack.login(usual, Answer::Success).is_in()) else {
+        let Some(usual) = case.usual(&worlds).filter(|usual| stack.login(usual, ModuleAnswer::Success).is_in()) else {
             continue;
         };
-        match stack.login(usual, Answer::Ignore).is_in() {
+        match stack.login(usual, ModuleAnswer::Ignore).is_in() {
             true => kept = true,
             false => lost.push(name.to_owned()),
         }
@@ -300,10 +302,12 @@ pub fn without_codes(files: &Files, service: &str) -> Option<WithoutCodes> {
 }
 
 /// Does somebody get in who has proved nothing, and only because no code is due?
-fn opens(stack: &Stack, variables: &Variables) -> bool {
+fn opens(stack: &StackModel, variables: &Variables) -> bool {
     let is_condition =
         |number: &usize| variables.0.get(*number).is_some_and(|variable| matches!(variable.role, Role::Condition(_)));
     let worlds = variables.worlds();
     let mut usual = worlds.iter().filter(|world| !world.is_rightful() && !world.odd.iter().any(is_condition));
-    usual.any(|world| stack.login(world, Answer::Ignore).is_in() && !stack.login(world, Answer::Refuse).is_in())
+    usual.any(|world| {
+        stack.login(world, ModuleAnswer::Ignore).is_in() && !stack.login(world, ModuleAnswer::Refuse).is_in()
+    })
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with a stack, and what that depends on beside its files. Pure.
 
-use crate::doctor::finding::Level;
+use crate::doctor::finding::Severity;
 use crate::policy::Policy;
 use crate::policy::rules::Unenrolled;
 
@@ -34,11 +34,11 @@ impl Circumstances {
     }
 }
 
-/// What ails a stack, before it is known how to fix it.
+/// Something wrong with a stack, before it is known how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ill {
+pub struct Problem {
     /// How bad.
-    pub level: Level,
+    pub level: Severity,
     /// For programs.
     pub code: &'static str,
     /// The line that it is about.

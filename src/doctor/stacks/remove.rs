@@ -1,29 +1,37 @@
 //! How a stack asks for codes no more: its files as they were before. Pure.
 
-use super::files::{Files, STACKS};
+use super::files::{STACKS, StackFiles};
 use super::harm;
-use super::line::{Line, parse};
+use super::line::{StackLine, parse};
 use super::marks::without_ours;
 use super::marks::{COPY, INSTEAD};
-use super::plan::{Change, Plan, Refused};
+use super::plan::{FileChange, NotChanged, StackPlan};
 use crate::text::clean;
 
 /// Takes our lines out of a service's file, and puts back what they replaced. `text_of`: the text of a file that ours is
 /// a copy of. An empty plan: there is none of ours.
-pub fn remove(files: &Files, service: &str, text_of: impl Fn(&str) -> Option<String>) -> Result<Plan, Refused> {
+pub fn remove(
+    files: &StackFiles,
+    service: &str,
+    text_of: impl Fn(&str) -> Option<String>,
+) -> Result<StackPlan, NotChanged> {
     let path = format!("{STACKS}/{service}");
     let Some(text) = files.text_at(&path) else {
-        return if files.path(service).is_some() { Ok(Plan::default()) } else { Err(Refused::NoStack(clean(service))) };
+        return if files.path(service).is_some() {
+            Ok(StackPlan::default())
+        } else {
+            Err(NotChanged::NoStack(clean(service)))
+        };
     };
     let is_marked = text.lines().any(|line| line.starts_with(INSTEAD));
-    let splits = |line: &Line| line.is_ours() && line.arguments.iter().any(|argument| argument == "forward_pass");
+    let splits = |line: &StackLine| line.is_ours() && line.arguments.iter().any(|argument| argument == "forward_pass");
     let lines = files.lines_of(service);
     let by_hand = lines.iter().any(splits) && !is_marked && lines.iter().any(is_of_a_split);
-    let keys = |line: &Line| line.is_ours() && line.arguments.iter().any(|argument| argument == "after=publickey");
+    let keys = |line: &StackLine| line.is_ours() && line.arguments.iter().any(|argument| argument == "after=publickey");
     if by_hand || (lines.iter().any(keys) && !is_marked) {
-        return Err(Refused::ByHand(clean(service)));
+        return Err(NotChanged::ByHand(clean(service)));
     }
-    let mut plan = Plan::default();
+    let mut plan = StackPlan::default();
     if let Some(after) = without_ours(&path, text) {
         plan.changes.push(as_it_was(&path, text, after, &mut plan.notes, &text_of));
     }
@@ -38,14 +46,14 @@ pub fn remove(files: &Files, service: &str, text_of: impl Fn(&str) -> Option<Str
     plan.notes.extend(plan.changes.iter().filter_map(falls_back));
     // What a command put there did no harm, and what it replaced comes back.
     match harm_of(files, &plan).filter(|_| !is_marked) {
-        Some(what) => Err(Refused::Harm(what)),
+        Some(what) => Err(NotChanged::Harm(what)),
         None => Ok(plan),
     }
 }
 
 /// A stack that asked for codes alone asks by another file's rules then.
-fn falls_back(change: &Change) -> Option<String> {
-    let is_auth = |line: &Line| line.is_auth() || line.kind_word == "@include";
+fn falls_back(change: &FileChange) -> Option<String> {
+    let is_auth = |line: &StackLine| line.is_auth() || line.kind_word == "@include";
     let asks = |text: &String| parse(&change.path, text).iter().any(is_auth);
     let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
     let note = || format!("{} has no auth line any more: libpam takes those of {STACKS}/other instead", change.path);
@@ -53,7 +61,7 @@ fn falls_back(change: &Change) -> Option<String> {
 }
 
 /// What would be wrong then, in one service or another.
-fn harm_of(files: &Files, plan: &Plan) -> Option<String> {
+fn harm_of(files: &StackFiles, plan: &StackPlan) -> Option<String> {
     let mut after = files.clone();
     for change in &plan.changes {
         let name = change.path.rsplit('/').next().unwrap_or_default();
@@ -65,7 +73,7 @@ fn harm_of(files: &Files, plan: &Plan) -> Option<String> {
 }
 
 /// `pam_unix.so use_first_pass`, which does not ask.
-fn is_of_a_split(line: &Line) -> bool {
+fn is_of_a_split(line: &StackLine) -> bool {
     line.module_name() == "pam_unix.so" && line.arguments.iter().any(|argument| argument == "use_first_pass")
 }
 
@@ -76,8 +84,8 @@ fn as_it_was(
     after: String,
     notes: &mut Vec<String>,
     text_of: &impl Fn(&str) -> Option<String>,
-) -> Change {
-    let mut change = Change { path: path.to_owned(), before: Some(before.to_owned()), after: Some(after.clone()) };
+) -> FileChange {
+    let mut change = FileChange { path: path.to_owned(), before: Some(before.to_owned()), after: Some(after.clone()) };
     let copy = after.strip_prefix(COPY).and_then(|rest| rest.split_once('\n'));
     let Some((from, rest)) = copy.map(|(from, rest)| (from.to_owned(), rest.to_owned())) else { return change };
     let made_of = text_of(&from).map(|text| without_ours(&from, &text).unwrap_or(text));

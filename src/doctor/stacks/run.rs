@@ -1,11 +1,11 @@
 //! What libpam does with a chain when its modules answer so and so. Pure.
 
-use super::files::{Step, What};
-use super::line::{Action, Line};
+use super::files::{ChainStep, StepKind};
+use super::line::{ControlAction, StackLine};
 
 /// What a module answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Answer {
+pub enum ModuleAnswer {
     /// PAM_SUCCESS
     Success,
     /// PAM_IGNORE
@@ -23,17 +23,17 @@ pub enum Answer {
 }
 
 /// Each of them, in the order of a line's effects.
-const ANSWERS: [Answer; 7] = [
-    Answer::Success,
-    Answer::Ignore,
-    Answer::Refuse,
-    Answer::Denied,
-    Answer::Unknown,
-    Answer::Unavailable,
-    Answer::NewPassword,
+const ANSWERS: [ModuleAnswer; 7] = [
+    ModuleAnswer::Success,
+    ModuleAnswer::Ignore,
+    ModuleAnswer::Refuse,
+    ModuleAnswer::Denied,
+    ModuleAnswer::Unknown,
+    ModuleAnswer::Unavailable,
+    ModuleAnswer::NewPassword,
 ];
 
-impl Answer {
+impl ModuleAnswer {
     /// As it is called in brackets.
     pub fn name(self) -> &'static str {
         match self {
@@ -87,18 +87,18 @@ enum Is {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Impression {
     None,
-    Good(Answer),
+    Good(ModuleAnswer),
     Bad,
 }
 
 impl Chain {
     /// Works out where each answer of each step leads.
-    pub fn new(steps: &[Step]) -> Self {
+    pub fn new(steps: &[ChainStep]) -> Self {
         let prepared = steps.iter().enumerate().map(|(at, step)| {
             let is = match &step.what {
-                What::Substack => Is::Substack,
-                What::Missing(_) => Is::Missing,
-                What::Module(line) => Is::Module(ANSWERS.map(|answer| effect(steps, at, line, answer))),
+                StepKind::Substack => Is::Substack,
+                StepKind::Missing(_) => Is::Missing,
+                StepKind::Module(line) => Is::Module(ANSWERS.map(|answer| effect(steps, at, line, answer))),
             };
             Prepared { level: step.level, is }
         });
@@ -106,7 +106,7 @@ impl Chain {
     }
 
     /// What comes of an answer at a step; `None` where no module is asked.
-    pub fn effect(&self, at: usize, answer: Answer) -> Option<Effect> {
+    pub fn effect(&self, at: usize, answer: ModuleAnswer) -> Option<Effect> {
         let Is::Module(effects) = &self.0.get(at)?.is else { return None };
         let number = ANSWERS.iter().position(|known| *known == answer)?;
         effects.get(number).copied()
@@ -120,7 +120,7 @@ impl Chain {
     }
 
     /// Runs it: what libpam tells the application, `None` for a refusal.
-    pub fn run(&self, mut ask: impl FnMut(usize) -> Answer) -> Option<Answer> {
+    pub fn run(&self, mut ask: impl FnMut(usize) -> ModuleAnswer) -> Option<ModuleAnswer> {
         let (mut at, mut impression) = (0_usize, Impression::None);
         // The impression on entering each substack.
         let mut entered: Vec<Impression> = Vec::with_capacity(4);
@@ -135,7 +135,7 @@ impl Chain {
                 Is::Module(_) => {
                     let answer = ask(at);
                     let effect = self.effect(at, answer).unwrap_or(Effect::Bad);
-                    let counts = matches!(impression, Impression::None | Impression::Good(Answer::Success));
+                    let counts = matches!(impression, Impression::None | Impression::Good(ModuleAnswer::Success));
                     if counts && matches!(effect, Effect::Ok | Effect::Done(_)) {
                         impression = Impression::Good(answer);
                     }
@@ -163,25 +163,27 @@ impl Chain {
     }
 }
 
-fn effect(steps: &[Step], at: usize, line: &Line, answer: Answer) -> Effect {
+fn effect(steps: &[ChainStep], at: usize, line: &StackLine, answer: ModuleAnswer) -> Effect {
     if !line.control.is_understood || !line.has_kind() {
         return Effect::Bad;
     }
     match line.control.action(answer.name()) {
-        Action::Ignore => Effect::Ignore,
-        Action::Ok => Effect::Ok,
-        Action::Done => Effect::Done(end_of(steps, at)),
-        Action::Bad => Effect::Bad,
-        Action::Die => Effect::Die(end_of(steps, at)),
-        Action::Reset => Effect::Reset,
+        ControlAction::Ignore => Effect::Ignore,
+        ControlAction::Ok => Effect::Ok,
+        ControlAction::Done => Effect::Done(end_of(steps, at)),
+        ControlAction::Bad => Effect::Bad,
+        ControlAction::Die => Effect::Die(end_of(steps, at)),
+        ControlAction::Reset => Effect::Reset,
         // Further than there are lines: libpam fails.
-        Action::Jump(count) => skip(steps, at, count).map_or_else(|| Effect::Die(end_of(steps, at)), Effect::Goto),
+        ControlAction::Jump(count) => {
+            skip(steps, at, count).map_or_else(|| Effect::Die(end_of(steps, at)), Effect::Goto)
+        }
     }
 }
 
 /// How a run ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Run {
+pub struct ChainRun {
     /// The modules that were asked, as places in the chain.
     pub reached: Vec<usize>,
     /// Did the whole succeed?
@@ -189,24 +191,24 @@ pub struct Run {
 }
 
 /// Runs a chain once.
-pub fn run(steps: &[Step], answer: impl Fn(usize, &Line) -> Answer) -> Run {
+pub fn run(steps: &[ChainStep], answer: impl Fn(usize, &StackLine) -> ModuleAnswer) -> ChainRun {
     let mut reached = Vec::new();
     let told = Chain::new(steps).run(|at| {
         reached.push(at);
-        steps.get(at).and_then(Step::line).map_or(Answer::Refuse, |line| answer(at, line))
+        steps.get(at).and_then(ChainStep::line).map_or(ModuleAnswer::Refuse, |line| answer(at, line))
     });
-    Run { reached, succeeds: told == Some(Answer::Success) }
+    ChainRun { reached, succeeds: told == Some(ModuleAnswer::Success) }
 }
 
 /// Behind the stack that this step is in.
-fn end_of(steps: &[Step], at: usize) -> usize {
+fn end_of(steps: &[ChainStep], at: usize) -> usize {
     let level = steps.get(at).map_or(0, |step| step.level);
-    let inside = |step: &&Step| step.level >= level;
+    let inside = |step: &&ChainStep| step.level >= level;
     at.saturating_add(steps.iter().skip(at).take_while(inside).count())
 }
 
 /// The step that a jump over `count` lines leads to; a substack is one of them.
-fn skip(steps: &[Step], at: usize, count: usize) -> Option<usize> {
+fn skip(steps: &[ChainStep], at: usize, count: usize) -> Option<usize> {
     let level = steps.get(at)?.level;
     let mut target = at.saturating_add(1);
     for _ in 0..count {
@@ -220,26 +222,26 @@ fn skip(steps: &[Step], at: usize, count: usize) -> Option<usize> {
 }
 
 /// Behind a line of this chain, how many lines of its own stack come before another one; for a jump.
-pub fn distance(steps: &[Step], from: usize, to: usize) -> Option<usize> {
+pub fn distance(steps: &[ChainStep], from: usize, to: usize) -> Option<usize> {
     (0..=steps.len()).find(|count| skip(steps, from, *count) == Some(to))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::Files;
-    use super::super::line::Kind;
+    use super::super::files::StackFiles;
+    use super::super::line::Facility;
     use super::*;
 
     /// The modules that are reached, where those in `right` succeed, and whether all succeeds.
     fn outcome(text: &str, right: &[&str]) -> (String, bool) {
-        let mut files = Files::default();
+        let mut files = StackFiles::default();
         files.add("x", "/etc/pam.d/x", text);
         let inner = "auth [success=1 default=ignore] in.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
         files.add("inner", "/etc/pam.d/inner", inner);
-        let steps = files.chain("x", Kind::Auth);
+        let steps = files.chain("x", Facility::Auth);
         let run = run(&steps, |_, line| {
             let right = line.module == "pam_permit.so" || right.contains(&line.module.as_str());
-            if right { Answer::Success } else { Answer::Refuse }
+            if right { ModuleAnswer::Success } else { ModuleAnswer::Refuse }
         });
         let names = run.reached.iter().filter_map(|at| Some(steps.get(*at)?.line()?.module.clone()));
         (names.collect::<Vec<_>>().join(" "), run.succeeds)

@@ -1,12 +1,12 @@
 //! How lines of stacks, and those whom they are for, are called. Pure.
 
-use super::line::{Control, Line};
+use super::line::{Control, StackLine};
 use super::model::{Variables, World};
-use super::run::Answer;
+use super::run::ModuleAnswer;
 use crate::text::clean;
 
 /// A line, as people find it.
-pub fn named(line: &Line) -> String {
+pub fn named(line: &StackLine) -> String {
     format!("{} ({}, {})", clean(line.module_name()), line.place(), written(&line.control))
 }
 
@@ -19,8 +19,10 @@ pub fn written(control: &Control) -> String {
 pub fn whom(variables: &Variables, world: &World) -> String {
     let odd = world.odd.iter().filter_map(|number| Some((variables.0.get(*number)?, world.answer(*number))));
     let words = odd.map(|(variable, answer)| match answer {
-        Answer::Success => format!("who pass {}", named(&variable.line)),
-        Answer::Unavailable | Answer::Ignore => format!("of whom {} cannot say anything", named(&variable.line)),
+        ModuleAnswer::Success => format!("who pass {}", named(&variable.line)),
+        ModuleAnswer::Unavailable | ModuleAnswer::Ignore => {
+            format!("of whom {} cannot say anything", named(&variable.line))
+        }
         _ => format!("whom {} refuses", named(&variable.line)),
     });
     words.collect::<Vec<_>>().join(" and ")

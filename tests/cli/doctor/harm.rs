@@ -127,7 +127,7 @@ fn a_stack_that_no_known_change_mends_is_left_to_its_writer() {
     let free = "auth sufficient pam_succeed_if.so user ingroup nopasswdlogin";
     let shared = "@include common-auth";
     let deny = "auth requisite pam_deny.so";
-    let ills = [
+    let problems = [
         ("condition", "lightdm", free),
         ("condition", "sshd", free),
         ("condition", "login", free),
@@ -140,7 +140,7 @@ fn a_stack_that_no_known_change_mends_is_left_to_its_writer() {
         in_order(system);
         system.policy("");
         save(system);
-        for (code, service, line) in ills {
+        for (code, service, line) in problems {
             restore(system);
             let stack = format!("printf '%s\\n' '{line}' '{shared}' '@include common-account' >/etc/pam.d/{service}");
             let breaks = match code {

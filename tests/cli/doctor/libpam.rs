@@ -2,9 +2,9 @@
 
 use crate::support::application::{self, SERVICE, SUCCESS, Said, application};
 use crate::support::system::{System, throw_away};
-use pam_totp::doctor::stacks::files::Files;
-use pam_totp::doctor::stacks::line::{Kind, Line};
-use pam_totp::doctor::stacks::run::{Answer, run};
+use pam_totp::doctor::stacks::files::StackFiles;
+use pam_totp::doctor::stacks::line::{Facility, StackLine};
+use pam_totp::doctor::stacks::run::{ModuleAnswer, run};
 
 const CONTROLS: [&str; 14] = [
     "required",
@@ -22,11 +22,11 @@ const CONTROLS: [&str; 14] = [
     "[success=ok default=done]",
     "[default=bad]",
 ];
-const ANSWERS: [(&str, Answer); 4] = [
-    ("success", Answer::Success),
-    ("auth_err", Answer::Refuse),
-    ("ignore", Answer::Ignore),
-    ("user_unknown", Answer::Unknown),
+const ANSWERS: [(&str, ModuleAnswer); 4] = [
+    ("success", ModuleAnswer::Success),
+    ("auth_err", ModuleAnswer::Refuse),
+    ("ignore", ModuleAnswer::Ignore),
+    ("user_unknown", ModuleAnswer::Unknown),
 ];
 
 /// The same stacks in each run.
@@ -49,7 +49,7 @@ impl Dice {
     }
 }
 
-fn answer(line: &Line) -> Answer {
+fn answer(line: &StackLine) -> ModuleAnswer {
     let word = line.arguments.iter().find_map(|argument| argument.strip_prefix("auth=")).expect("an answer");
     ANSWERS.iter().find(|answer| answer.0 == word).expect("one of them").1
 }
@@ -73,12 +73,12 @@ fn a_stack_in_thought_ends_as_the_real_one() {
 
 /// Whether both let in.
 fn agree(system: &System, round: usize, outer: &str, inner: &str) -> bool {
-    let mut files = Files::default();
+    let mut files = StackFiles::default();
     for (name, text) in [(SERVICE, outer), ("inner", inner)] {
         files.add(name, &format!("/etc/pam.d/{name}"), text);
         system.file(&format!("/etc/pam.d/{name}"), text);
     }
-    let steps = files.chain(SERVICE, Kind::Auth);
+    let steps = files.chain(SERVICE, Facility::Auth);
     let thought = run(&steps, |_, line| answer(line));
     let real = Said::read(&system.tries(application().args([SERVICE, "alice"]), ""));
     let messages: Vec<String> = real.messages.iter().filter(|m| m.contains("auth=")).cloned().collect();

@@ -2,8 +2,8 @@
 
 use crate::support::packages::unpacked;
 use crate::support::system::{PASSWORD, System, throw_away_with};
-use pam_totp::doctor::stacks::files::{Files, Step};
-use pam_totp::doctor::stacks::line::Kind;
+use pam_totp::doctor::stacks::files::{ChainStep, StackFiles};
+use pam_totp::doctor::stacks::line::Facility;
 use pam_totp::doctor::stacks::modules::{Role, role};
 use std::path::Path;
 use std::process::Command;
@@ -305,11 +305,11 @@ fn differences(system: &System, situations: &[Situation]) -> (Vec<String>, usize
 
 /// What the doctor takes for granted of a module: nothing, where it tries both ways alike.
 fn granted(kind: &str, module: &str) -> Option<&'static str> {
-    let mut files = Files::default();
+    let mut files = StackFiles::default();
     files.add("sshd", "/etc/pam.d/sshd", &format!("{kind} required {module}\n"));
-    let kind = if kind == "auth" { Kind::Auth } else { Kind::Account };
+    let kind = if kind == "auth" { Facility::Auth } else { Facility::Account };
     let steps = files.chain("sshd", kind);
-    let line = steps.first().and_then(Step::line).expect("a line");
+    let line = steps.first().and_then(ChainStep::line).expect("a line");
     let (Role::Fixed(answer) | Role::Condition(Some(answer))) = role("sshd", kind, line) else { return None };
     Some(answer.name())
 }

@@ -1,11 +1,11 @@
 //! Shapes of stacks that administrators wrote, each tried with the real libpam: what doctor says of each.
 
-use pam_totp::doctor::finding::Level;
+use pam_totp::doctor::finding::Severity;
 use pam_totp::doctor::stacks::check::check;
-use pam_totp::doctor::stacks::diagnose::ills;
-use pam_totp::doctor::stacks::files::Files;
-use pam_totp::doctor::stacks::predict::{Decision, Due, Person, WithoutCodes, verdict, without_codes};
-use pam_totp::doctor::stacks::problem::{Circumstances, Ill};
+use pam_totp::doctor::stacks::diagnose::problems;
+use pam_totp::doctor::stacks::files::StackFiles;
+use pam_totp::doctor::stacks::predict::{Demand, LoginUser, StackDecision, WithoutCodes, predict, without_codes};
+use pam_totp::doctor::stacks::problem::{Circumstances, Problem};
 use pam_totp::policy::rules::Unenrolled;
 
 const OURS: &str = "auth requisite pam_totp.so explain";
@@ -14,8 +14,8 @@ const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth r
 const COMMON_ACCOUNT: &str = "account [success=1 new_authtok_reqd=done default=ignore] pam_unix.so\n\
                               account requisite pam_deny.so\naccount required pam_permit.so\n";
 
-fn files(service: &str, lines: &[&str]) -> Files {
-    let mut files = Files::default();
+fn files(service: &str, lines: &[&str]) -> StackFiles {
+    let mut files = StackFiles::default();
     let stack = lines.join("\n") + "\n";
     for (name, text) in [(service, stack.as_str()), ("common-auth", COMMON), ("common-account", COMMON_ACCOUNT)] {
         files.add(name, &format!("/etc/pam.d/{name}"), text);
@@ -23,13 +23,13 @@ fn files(service: &str, lines: &[&str]) -> Files {
     files
 }
 
-fn of(service: &str, lines: &[&str]) -> Vec<Ill> {
-    ills(&files(service, lines), service, &Circumstances { enabled: true, ..Circumstances::default() })
+fn of(service: &str, lines: &[&str]) -> Vec<Problem> {
+    problems(&files(service, lines), service, &Circumstances { enabled: true, ..Circumstances::default() })
 }
 
 /// The codes of what may go wrong, and what is said.
 fn bad(lines: &[&str]) -> Vec<(&'static str, String)> {
-    let bad = of("sshd", lines).into_iter().filter(|ill| ill.level >= Level::Warning);
+    let bad = of("sshd", lines).into_iter().filter(|ill| ill.level >= Severity::Warning);
     bad.map(|ill| (ill.code, ill.what)).collect()
 }
 
@@ -148,7 +148,7 @@ fn whom_our_line_keeps_out_is_said() {
     ];
     says(&between, "shut_out", "users whom pam_krb5.so knows");
     let policy = Circumstances { enabled: true, ..Circumstances::default() };
-    let fix = |files: &Files| {
+    let fix = |files: &StackFiles| {
         let found = check(files, &policy).into_iter().find(|finding| finding.code == "shut_out");
         found.expect("a finding").fix.join("\n")
     };
@@ -167,14 +167,14 @@ fn an_account_line_that_is_not_always_reached_stores_nothing() {
     let ours = "account required pam_totp.so";
     let found = |account: &[&str], circumstances: &Circumstances| {
         let lines = [&["@include common-auth", OURS][..], account].concat();
-        let found = ills(&files("sshd", &lines), "sshd", circumstances);
+        let found = problems(&files("sshd", &lines), "sshd", circumstances);
         found.into_iter().filter(|ill| ill.code == "no_account").map(|ill| (ill.level, ill.what)).collect::<Vec<_>>()
     };
     let policy = Circumstances { enabled: true, ..Circumstances::default() };
     for account in [&[local, ours, "@include common-account"][..], &["@include common-account", ours]] {
         let [(level, what)] = &found(account, &enroll)[..] else { panic!("{account:#?}") };
-        assert!(*level == Level::Fault && what.contains("before the other account lines"), "{what}");
-        assert_eq!(found(account, &policy)[0].0, Level::Note);
+        assert!(*level == Severity::Fault && what.contains("before the other account lines"), "{what}");
+        assert_eq!(found(account, &policy)[0].0, Severity::Note);
         let lines = [&["@include common-auth", OURS][..], account].concat();
         let fix = check(&files("sshd", &lines), &enroll).into_iter().find(|finding| finding.code == "no_account");
         let fix = fix.expect("a finding").fix.join("\n");
@@ -210,19 +210,25 @@ fn root_s_programs_let_nobody_in_as_root() {
 #[test]
 fn what_becomes_of_a_login_is_told_for_each_directory() {
     let of = |lines: &[&str], is_local, due| {
-        let verdict = verdict(&files("sshd", lines), "sshd", Person { is_local, ..Person::default() }, due);
+        let verdict = predict(&files("sshd", lines), "sshd", LoginUser { is_local, ..LoginUser::default() }, due);
         (verdict.decision, verdict.why.unwrap_or_default())
     };
     let sss_first = ["auth sufficient pam_sss.so", "auth requisite pam_unix.so", OURS];
-    assert_eq!(of(&sss_first, true, Due::Code), (Decision::Ask, String::new()));
-    let (decision, why) = of(&sss_first, false, Due::Code);
-    assert!(decision == Decision::Pass && why.contains("pam_sss.so (/etc/pam.d/sshd:1, sufficient) ends it"), "{why}");
-    assert_eq!(of(&sss_first, false, Due::Nothing), (Decision::Pass, String::new()));
-    assert_eq!(of(&sss_first, false, Due::Refusal).0, Decision::Pass, "nobody asks the policy");
+    assert_eq!(of(&sss_first, true, Demand::Code), (StackDecision::Ask, String::new()));
+    let (decision, why) = of(&sss_first, false, Demand::Code);
+    assert!(
+        decision == StackDecision::Pass && why.contains("pam_sss.so (/etc/pam.d/sshd:1, sufficient) ends it"),
+        "{why}"
+    );
+    assert_eq!(of(&sss_first, false, Demand::Nothing), (StackDecision::Pass, String::new()));
+    assert_eq!(of(&sss_first, false, Demand::Refusal).0, StackDecision::Pass, "nobody asks the policy");
     let dies = ["@include common-auth", "auth [success=done default=die] pam_totp.so"];
-    assert_eq!(of(&dies, true, Due::Code), (Decision::Ask, String::new()));
-    let (decision, why) = of(&dies, true, Due::Nothing);
-    assert!(decision == Decision::Refuse && why.contains("/etc/pam.d/sshd:2, [success=done default=die]"), "{why}");
+    assert_eq!(of(&dies, true, Demand::Code), (StackDecision::Ask, String::new()));
+    let (decision, why) = of(&dies, true, Demand::Nothing);
+    assert!(
+        decision == StackDecision::Refuse && why.contains("/etc/pam.d/sshd:2, [success=done default=die]"),
+        "{why}"
+    );
     assert_eq!(without_codes(&files("sshd", &dies), "sshd"), Some(WithoutCodes::Refuses(Vec::new())));
     assert_eq!(without_codes(&files("sshd", &["@include common-auth", OURS]), "sshd"), None);
     let open = ["auth required pam_totp.so", "auth required pam_permit.so"];
@@ -234,25 +240,26 @@ fn what_becomes_of_a_login_is_told_for_each_directory() {
 #[test]
 fn what_depends_on_a_condition_is_said_in_a_note() {
     let of = |lines: &[&str], is_local| {
-        let verdict = verdict(&files("sshd", lines), "sshd", Person { is_local, ..Person::default() }, Due::Code);
+        let verdict =
+            predict(&files("sshd", lines), "sshd", LoginUser { is_local, ..LoginUser::default() }, Demand::Code);
         (verdict.decision, verdict.notes)
     };
     let group = ["auth [default=1 success=ignore] pam_succeed_if.so user ingroup mfa", OURS, "@include common-auth"];
     let (decision, notes) = of(&group, true);
     let note = "users whom pam_succeed_if.so (/etc/pam.d/sshd:1, [default=1 success=ignore]) refuses are not asked";
-    assert_eq!((decision, notes), (Decision::Ask, vec![note.to_owned()]));
+    assert_eq!((decision, notes), (StackDecision::Ask, vec![note.to_owned()]));
     // Who is in /etc/passwd is known.
     let rhel = ["auth [default=1 ignore=ignore success=ok] pam_localuser.so", OURS, "@include common-auth"];
-    assert_eq!(of(&rhel, true), (Decision::Ask, Vec::new()));
-    assert_eq!(of(&rhel, false).0, Decision::Pass);
+    assert_eq!(of(&rhel, true), (StackDecision::Ask, Vec::new()));
+    assert_eq!(of(&rhel, false).0, StackDecision::Pass);
     // As gdm begins: only some may come.
     let some = ["auth [success=1 default=ignore] pam_succeed_if.so user ingroup x", "auth requisite pam_deny.so"];
     let (decision, notes) = of(&[some.as_slice(), &["@include common-auth", OURS]].concat(), true);
-    assert!(decision == Decision::Ask && notes.len() == 1 && notes[0].ends_with("are refused"), "{notes:?}");
+    assert!(decision == StackDecision::Ask && notes.len() == 1 && notes[0].ends_with("are refused"), "{notes:?}");
     let fprint = ["auth sufficient pam_fprintd.so", "@include common-auth", OURS];
     let (decision, notes) = of(&fprint, true);
-    assert!(decision == Decision::Ask && notes[0].contains("who pass pam_fprintd.so"), "{notes:?}");
+    assert!(decision == StackDecision::Ask && notes[0].contains("who pass pam_fprintd.so"), "{notes:?}");
     let optional = ["@include common-auth", "auth optional pam_totp.so"];
     let (decision, notes) = of(&optional, true);
-    assert!(decision == Decision::Ask && notes[0].starts_with("a wrong code gets in too"), "{notes:?}");
+    assert!(decision == StackDecision::Ask && notes[0].starts_with("a wrong code gets in too"), "{notes:?}");
 }

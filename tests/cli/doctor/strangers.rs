@@ -2,7 +2,7 @@
 
 use pam_totp::doctor::finding::Finding;
 use pam_totp::doctor::stacks::check::check;
-use pam_totp::doctor::stacks::files::Files;
+use pam_totp::doctor::stacks::files::StackFiles;
 use pam_totp::doctor::stacks::problem::Circumstances;
 
 /// Debian's, and Fedora's.
@@ -13,7 +13,7 @@ const OURS: &str = "auth requisite pam_totp.so\n";
 const UNIX: &str = "auth requisite pam_unix.so\n";
 
 fn looked_at(service: &str, stack: &str) -> Vec<Finding> {
-    let mut files = Files::default();
+    let mut files = StackFiles::default();
     for (name, text) in [(service, stack), ("common-auth", COMMON), ("password-auth", PASSWORD)] {
         files.add(name, &format!("/etc/pam.d/{name}"), text);
     }

@@ -16,7 +16,7 @@ mod ways;
 use crate::support::effort::effort;
 use crate::support::system::throw_away;
 use explorer::Explorer;
-use pam_totp::doctor::stacks::problem::Ill;
+use pam_totp::doctor::stacks::problem::Problem;
 use places::Stack;
 use shapes::Texts;
 use std::thread;
@@ -64,24 +64,24 @@ fn compare(stack: &Stack, seen: &Seen, tally: &mut Tally) {
     let found = verdict::warnings(stack, &files);
     let meant = |code: &str| verdict::meant_by(code, seen.has_credentials());
     // Where nobody gets in, nothing else is to be said of it.
-    let nobody = found.iter().any(|ill| ill.code == "nobody");
+    let nobody = found.iter().any(|problem| problem.code == "nobody");
     let needless = [Wrong::NotStored, Wrong::Strangers, Wrong::ShutOut];
     for wrong in &ALL {
         let Some(example) = seen.example(*wrong, Measure::Must) else { continue };
-        let is_said = |ill: &Ill| meant(ill.code).is_some_and(|wrongs| wrongs.contains(wrong));
+        let is_said = |problem: &Problem| meant(problem.code).is_some_and(|wrongs| wrongs.contains(wrong));
         let is_needless = nobody && needless.contains(wrong);
         if !is_needless && !found.iter().any(is_said) {
             tally.missed(*wrong, stack, &example, &found);
         }
     }
-    for ill in &found {
-        let Some(wrongs) = meant(ill.code) else {
-            tally.unheld(ill.code);
+    for problem in &found {
+        let Some(wrongs) = meant(problem.code) else {
+            tally.unheld(problem.code);
             continue;
         };
         let holds = |wrong: &Wrong| seen.example(*wrong, Measure::May).is_some();
-        if !wrongs.iter().any(holds) || (ill.code == "unreachable" && !seen.asks_nobody()) {
-            tally.false_alarm(ill, stack);
+        if !wrongs.iter().any(holds) || (problem.code == "unreachable" && !seen.asks_nobody()) {
+            tally.false_alarm(problem, stack);
         }
     }
     tally.judged += 1;

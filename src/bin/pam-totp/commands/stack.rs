@@ -8,11 +8,11 @@ use nix::unistd::Uid;
 use pam_totp::backend::{Desk, Local};
 use pam_totp::doctor::programs::one_field;
 use pam_totp::doctor::stacks::add;
-use pam_totp::doctor::stacks::add::Wanted;
-use pam_totp::doctor::stacks::files::Files;
-use pam_totp::doctor::stacks::plan::{self, Change, Plan};
+use pam_totp::doctor::stacks::add::WantedStack;
+use pam_totp::doctor::stacks::files::StackFiles;
+use pam_totp::doctor::stacks::plan::{self, FileChange, StackPlan};
 use pam_totp::doctor::stacks::remove;
-use pam_totp::doctor::stacks::shape::Shape;
+use pam_totp::doctor::stacks::shape::StackShape;
 use pam_totp::store;
 use pam_totp::system::disk;
 use pam_totp::text::clean;
@@ -77,11 +77,11 @@ pub fn run(config: Option<&Path>, command: &Command, json: bool) -> Result<Repor
 fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Failure> {
     let service = known(&arguments.service)?;
     let shape = match (arguments.one_field, arguments.key) {
-        (true, _) => Shape::OneField,
-        (_, true) => Shape::Key,
-        _ => Shape::Questions,
+        (true, _) => StackShape::OneField,
+        (_, true) => StackShape::Key,
+        _ => StackShape::Questions,
     };
-    let wanted = Wanted { shape, remote: arguments.remote, like: arguments.like.clone() };
+    let wanted = WantedStack { shape, remote: arguments.remote, like: arguments.like.clone() };
     let files = stacks::files();
     let plan = add::add(&files, service, &wanted).map_err(|why| refused(&why))?;
     if plan.changes.is_empty() {
@@ -100,13 +100,13 @@ fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Fai
     let question = count.map(|count| format!("Once it asks for codes {count}\nChange {}?", clean(service)));
     if let Some(question) = question.filter(|_| !arguments.yes) {
         if !agrees(&question, json)? {
-            return Ok(report(service, &Plan::default(), "Nothing was changed.").exiting(NO));
+            return Ok(report(service, &StackPlan::default(), "Nothing was changed.").exiting(NO));
         }
     }
     write(&plan.changes)?;
     log_change(&format!("put lines for codes into the stack of {}", clean(service)));
     let next = match shape {
-        Shape::Key => "sshd must ask for a key first: AuthenticationMethods publickey,keyboard-interactive:pam.",
+        StackShape::Key => "sshd must ask for a key first: AuthenticationMethods publickey,keyboard-interactive:pam.",
         _ => "Keep a root shell open until a login in a second terminal has worked.",
     };
     Ok(report(service, &plan, next))
@@ -141,21 +141,22 @@ fn only_root() -> Result<(), Failure> {
     if Uid::effective().is_root() { Ok(()) } else { Err(Failure::only_root()) }
 }
 
-fn refused(why: &plan::Refused) -> Failure {
+fn refused(why: &plan::NotChanged) -> Failure {
     match why {
-        plan::Refused::NoStack(_) | plan::Refused::NotSshd(_) => Failure::usage(why.to_string()),
+        plan::NotChanged::NoStack(_) | plan::NotChanged::NotSshd(_) => Failure::usage(why.to_string()),
         _ => Failure::not_permitted(why.to_string()),
     }
 }
 
 /// A shared file asks in programs that cannot ask twice: those come first.
-fn one_field_stays_open(files: &Files, plan: &Plan, desk: &Local) -> Result<(), Failure> {
+fn one_field_stays_open(files: &StackFiles, plan: &StackPlan, desk: &Local) -> Result<(), Failure> {
     let mut after = files.clone();
     for change in &plan.changes {
         let name = change.path.rsplit('/').next().unwrap_or_default();
         after.put(name, &change.path, change.after.as_deref().unwrap_or_default());
     }
-    let found = |files: &Files| one_field::check(files, &desk.policy().rules, |program| Path::new(program).exists());
+    let found =
+        |files: &StackFiles| one_field::check(files, &desk.policy().rules, |program| Path::new(program).exists());
     let before = found(files);
     match found(&after).into_iter().find(|finding| !before.contains(finding)) {
         None => Ok(()),
@@ -174,7 +175,7 @@ fn who_is_refused(desk: &Local) -> Result<Option<String>, Failure> {
 }
 
 /// Each file whole, or not at all.
-fn write(changes: &[Change]) -> Result<(), Failure> {
+fn write(changes: &[FileChange]) -> Result<(), Failure> {
     for change in changes {
         let path = Path::new(&change.path);
         if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
@@ -187,7 +188,7 @@ fn write(changes: &[Change]) -> Result<(), Failure> {
     changes.iter().try_for_each(write_one)
 }
 
-fn write_one(Change { path, before, after }: &Change) -> Result<(), Failure> {
+fn write_one(FileChange { path, before, after }: &FileChange) -> Result<(), Failure> {
     let other = || Failure::host(format!("{} has changed meanwhile: try again", clean(path)));
     store::edit_policy(Path::new(path), |bytes| match (bytes.map(<[u8]>::to_vec), after) {
         (now, _) if now.as_deref() != before.as_deref().map(str::as_bytes) => Err(other()),
@@ -200,7 +201,7 @@ fn write_one(Change { path, before, after }: &Change) -> Result<(), Failure> {
     }
 }
 
-fn report(service: &str, plan: &Plan, note: &str) -> Report {
+fn report(service: &str, plan: &StackPlan, note: &str) -> Report {
     let mut lines: Vec<String> = plan.changes.iter().flat_map(shown).collect();
     lines.extend(plan.notes.iter().map(|note| format!("{note}.")));
     lines.push(note.to_owned());
@@ -213,7 +214,7 @@ fn report(service: &str, plan: &Plan, note: &str) -> Report {
         .with("files", files)
 }
 
-fn shown(change: &Change) -> Vec<String> {
+fn shown(change: &FileChange) -> Vec<String> {
     let title = match (&change.before, &change.after) {
         (None, _) => format!("{}, a new file:", change.path),
         (_, None) => return vec![format!("{} goes", change.path)],
@@ -223,7 +224,7 @@ fn shown(change: &Change) -> Vec<String> {
 }
 
 /// The lines that go, behind `-`, and those that come, behind `+`, with their numbers.
-fn differing(change: &Change) -> Vec<String> {
+fn differing(change: &FileChange) -> Vec<String> {
     let lines = |text: &Option<String>| -> Vec<String> {
         text.iter().flat_map(|text| text.lines()).map(ToOwned::to_owned).collect()
     };

@@ -14,14 +14,14 @@ const BOUND: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// What a program said, and whether it was content.
-pub struct Said {
+pub struct Output {
     pub stdout: String,
     pub stderr: String,
     pub succeeded: bool,
 }
 
 /// Runs a program of the distribution's; `None`: it is not there, or did not end in time.
-pub fn ask(program: &str, arguments: &[&str]) -> Option<Said> {
+pub fn ask(program: &str, arguments: &[&str]) -> Option<Output> {
     // Whose disk it is may not be known: nothing of it is run.
     if disk::is_entered() {
         return None;
@@ -52,7 +52,7 @@ pub fn ask(program: &str, arguments: &[&str]) -> Option<Said> {
     };
     // What it started may hold its output open.
     let text = |said: Receiver<String>| said.recv_timeout(BOUND).unwrap_or_default();
-    Some(Said { stdout: text(stdout), stderr: text(stderr), succeeded: status.success() })
+    Some(Output { stdout: text(stdout), stderr: text(stderr), succeeded: status.success() })
 }
 
 fn gather(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {

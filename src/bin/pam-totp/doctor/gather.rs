@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Uid;
-use pam_totp::doctor::clock::Clock;
-use pam_totp::doctor::disk::{Room, usable};
-use pam_totp::doctor::door::{Daemon, Door, Socket, is_read_only};
-use pam_totp::doctor::module::{Module, ModuleFile, Stale, is_old, loader_said, unit, version_in};
+use pam_totp::doctor::clock::ClockFacts;
+use pam_totp::doctor::disk::{DiskFacts, usable};
+use pam_totp::doctor::door::{Daemon, DoorFacts, Socket, is_read_only};
+use pam_totp::doctor::module::{ModuleFacts, ModuleFile, Stale, is_old, loader_said, unit, version_in};
 use pam_totp::doctor::programs::pairs::Way;
 use pam_totp::doctor::programs::texts::{PLACES, Text, daemons};
-use pam_totp::doctor::stacks::files::{Files, Stack, lines};
-use pam_totp::doctor::stacks::line::Kind;
+use pam_totp::doctor::stacks::files::{AskingStack, StackFiles, lines};
+use pam_totp::doctor::stacks::line::Facility;
 use pam_totp::doctor::stacks::services;
 use pam_totp::doctor::stacks::services::{LOCKERS, Locker};
-use pam_totp::doctor::sudo::{Sudo, asks_nobody, names_sudo_i};
+use pam_totp::doctor::sudo::{SudoFacts, asks_nobody, names_sudo_i};
 use pam_totp::door::client;
 use pam_totp::paths;
 use pam_totp::policy::Policy;
@@ -41,7 +41,7 @@ fn processes() -> Vec<(u32, String)> {
         .collect()
 }
 
-pub fn clock() -> Clock {
+pub fn clock() -> ClockFacts {
     let said =
         |program, arguments: &[&str]| ask(program, arguments).filter(|said| said.succeeded).map(|said| said.stdout);
     let mut daemons: Vec<String> = processes().into_iter().map(|process| process.1).collect();
@@ -49,7 +49,7 @@ pub fn clock() -> Clock {
     daemons.sort();
     daemons.dedup();
     let runs = |name: &str| daemons.iter().any(|daemon| daemon == name);
-    Clock {
+    ClockFacts {
         timedatectl: said("timedatectl", &["show"]),
         chronyc: if runs("chronyd") { said("chronyc", &["-n", "tracking"]) } else { None },
         ntpq: if runs("ntpd") { said("ntpq", &["-c", "rv"]) } else { None },
@@ -73,7 +73,7 @@ fn module_folders() -> Vec<PathBuf> {
     parents.map(|parent| parent.join("security")).filter(|folder| folder.is_dir()).collect()
 }
 
-pub fn module() -> Module {
+pub fn module() -> ModuleFacts {
     let folders = module_folders();
     let folder = folders.iter().find(|folder| folder.join("pam_unix.so").exists());
     let folder = folder.and_then(|folder| folder.canonicalize().ok());
@@ -81,7 +81,7 @@ pub fn module() -> Module {
     let local = ["/usr/local/lib/security", "/usr/local/lib64/security"].map(PathBuf::from);
     let elsewhere = folders.iter().chain(&local).map(|folder| folder.join("pam_totp.so"));
     let elsewhere = elsewhere.filter(|path| path.canonicalize().is_ok_and(|path| Some(path) != own));
-    Module {
+    ModuleFacts {
         file: own.as_deref().and_then(module_file),
         folder: folder.map(|folder| folder.display().to_string()),
         elsewhere: elsewhere.map(|path| path.display().to_string()).collect(),
@@ -144,17 +144,17 @@ fn numbered(files: &[PathBuf], meant: impl Fn(&str) -> bool) -> Vec<String> {
     found
 }
 
-pub fn sudo(files: &Files) -> Sudo {
-    let steps = files.chain("sudo", Kind::Auth);
+pub fn sudo(files: &StackFiles) -> SudoFacts {
+    let steps = files.chain("sudo", Facility::Auth);
     let explains = lines(&steps).filter(|line| line.is_ours()).any(|line| line.options().is_ok_and(|o| o.explain));
-    Sudo {
+    SudoFacts {
         version: ask("sudo", &["-V"]).map(|said| said.stdout).unwrap_or_default(),
         nopasswd: numbered(&config_files("/etc/sudoers", "/etc/sudoers.d"), asks_nobody),
         explains,
     }
 }
 
-pub fn door(files: &Files, policy: &Policy) -> Door {
+pub fn door(files: &StackFiles, policy: &Policy) -> DoorFacts {
     let socket = |path| fs::symlink_metadata(path).ok().map(|m| Socket { uid: m.uid(), mode: m.mode() & 0o7777 });
     // From 127 on polkit's helper is root in a sandbox that sees the disk read-only.
     let sandboxed = Path::new(POLKIT_HELPER).exists() && files.stack_of("polkit-1").is_some();
@@ -163,7 +163,7 @@ pub fn door(files: &Files, policy: &Policy) -> Door {
     needed_by.extend(sandboxed.then(|| "polkit-1".to_owned()));
     let named = daemons(&texts());
     let own = |service: &str| named.iter().find(|named| named.0 == service).map(|named| named.1);
-    let running = |stack: &Stack| running_as(&stack.service, own(&stack.service));
+    let running = |stack: &AskingStack| running_as(&stack.service, own(&stack.service));
     let daemons: Vec<Daemon> = files.naming_us().iter().filter_map(running).collect();
     needed_by.extend(daemons.iter().map(|daemon| daemon.service.clone()));
     let (verify, root) = (socket(paths::VERIFY_SOCKET), socket(paths::ROOT_SOCKET));
@@ -174,7 +174,7 @@ pub fn door(files: &Files, policy: &Policy) -> Door {
         is_read_only(&fs::read_to_string("/proc/self/mounts").unwrap_or_default(), &policy.store),
         policy.judges.clone(),
     );
-    Door { verify, root, answer, needed_by, read_only, daemons, judges }
+    DoorFacts { verify, root, answer, needed_by, read_only, daemons, judges }
 }
 
 /// The account of a daemon that runs PAM without root, be it by the service that is its own or by another one.
@@ -210,17 +210,17 @@ fn places(place: &str) -> Vec<PathBuf> {
 }
 
 /// The file systems under keys and records.
-pub fn rooms(store: &Path) -> Vec<Room> {
+pub fn disks(store: &Path) -> Vec<DiskFacts> {
     let mut folders = vec![store.join("secrets"), store.join("state")];
     // Another system's /run went with it.
     folders.extend((!disk::is_entered()).then(|| PathBuf::from(paths::RUN)));
-    folders.iter().filter_map(|folder| room(folder)).collect()
+    folders.iter().filter_map(|folder| disk_facts(folder)).collect()
 }
 
-fn room(folder: &Path) -> Option<Room> {
+fn disk_facts(folder: &Path) -> Option<DiskFacts> {
     let (told, stat) = (statvfs(folder).ok()?, fs::metadata(folder).ok()?);
     let bytes = |blocks: u64| blocks.saturating_mul(told.fragment_size());
-    Some(Room {
+    Some(DiskFacts {
         folder: folder.display().to_string(),
         device: stat.dev(),
         free: bytes(usable(told.blocks(), told.blocks_free(), told.blocks_available())),
@@ -231,7 +231,7 @@ fn room(folder: &Path) -> Option<Room> {
 }
 
 /// Does it ask for codes, and run without root? What is installed is looked at: distributions differ in that.
-fn needs_door(files: &Files, locker: &Locker) -> bool {
+fn needs_door(files: &StackFiles, locker: &Locker) -> bool {
     let is_setuid = |path: &&str| disk::look(path).ok().map(|stat| stat.st_uid == 0 && stat.st_mode & 0o4000 != 0);
     let are_setuid: Vec<bool> = locker.programs.iter().filter_map(is_setuid).collect();
     let is_there = !are_setuid.is_empty() || (files.path(locker.service).is_some() && locker.name == locker.service);
@@ -239,7 +239,7 @@ fn needs_door(files: &Files, locker: &Locker) -> bool {
 }
 
 /// Is this way to log in, or to root, installed? sudo names its services; not every build has two.
-pub fn is_there(files: &Files, way: &Way) -> bool {
+pub fn is_there(files: &StackFiles, way: &Way) -> bool {
     let is_installed = way.programs.iter().any(|path| Path::new(path).exists());
     let is_named = || ask("sudo", &["-V"]).is_some_and(|said| names_sudo_i(&said.stdout));
     is_installed && (way.service != "sudo-i" || files.path("sudo-i").is_some() || is_named())

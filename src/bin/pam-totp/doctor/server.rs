@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nix::unistd::{Gid, Group, getgrouplist};
 use pam_totp::doctor::sshd::config::{Config, MAIN, Texts};
-use pam_totp::doctor::sshd::facts::{LOOKED_AT, Sshd, Told};
+use pam_totp::doctor::sshd::facts::{BlockReport, LOOKED_AT, SshdFacts};
 use pam_totp::doctor::sshd::matches::{Fit, MOST, People, connection};
 use pam_totp::doctor::sshd::patterns::part_fits;
 use pam_totp::system::account;
@@ -24,7 +24,7 @@ const ACCOUNTS: usize = 1000;
 /// Files that include files, and so on.
 const ROUNDS: usize = 16;
 
-pub fn sshd(root_enrolled: bool, accounts: Option<&Accounts>) -> Sshd {
+pub fn sshd(root_enrolled: bool, accounts: Option<&Accounts>) -> SshdFacts {
     let texts = texts();
     let config = Config::read(&texts);
     let settings = said(&["-T"]);
@@ -35,24 +35,24 @@ pub fn sshd(root_enrolled: bool, accounts: Option<&Accounts>) -> Sshd {
     let mut asked = 0_usize;
     let tell = |at: usize| {
         if !config.sets(at, &LOOKED_AT) {
-            return Told::Nobody;
+            return BlockReport::Nobody;
         }
         let connection = match connection(&config, at, &people) {
-            Fit::Nobody => return Told::Nobody,
-            Fit::Unknown(why) => return Told::NoneFits(why),
+            Fit::Nobody => return BlockReport::Nobody,
+            Fit::Unknown(why) => return BlockReport::NoneFits(why),
             Fit::One(connection) => connection,
         };
         asked = asked.saturating_add(1);
         if asked > MOST || settings.is_err() {
-            return Told::Beyond;
+            return BlockReport::Beyond;
         }
-        said(&["-T", "-C", &connection]).map_or_else(Told::Unread, Told::Settings)
+        said(&["-T", "-C", &connection]).map_or_else(BlockReport::Unread, BlockReport::Settings)
     };
     let blocks = (0..config.blocks.len()).map(tell).collect();
     let is_debians = ["/usr/lib/systemd/system/ssh.service", "/lib/systemd/system/ssh.service"];
     let is_debians = is_debians.iter().any(|unit| Path::new(unit).exists());
     let unit = if is_debians { "ssh" } else { "sshd" };
-    Sshd { settings, texts, blocks, root_enrolled, keytab: Path::new(KEYTAB).exists(), unit }
+    SshdFacts { settings, texts, blocks, root_enrolled, keytab: Path::new(KEYTAB).exists(), unit }
 }
 
 fn said(arguments: &[&str]) -> Result<String, String> {

@@ -10,20 +10,20 @@ use super::ways::{Step, Way};
 use super::{sample, seen, shapes, verdict as told};
 use crate::support::effort::effort;
 use crate::support::system::throw_away;
-use pam_totp::doctor::stacks::files::Files;
-use pam_totp::doctor::stacks::predict::{Decision, Due, Person, WithoutCodes, verdict, without_codes};
+use pam_totp::doctor::stacks::files::StackFiles;
+use pam_totp::doctor::stacks::predict::{Demand, LoginUser, StackDecision, WithoutCodes, predict, without_codes};
 use std::collections::BTreeSet;
 
 /// A user, and the directory that alone knows them.
 struct User {
     directory: String,
-    person: Person,
+    person: LoginUser,
 }
 
 impl User {
     /// One of /etc/passwd, and one of the directory service, if this stack asks one.
     fn all(seen: &Seen) -> Vec<Self> {
-        let person = |is_local| Person { is_local, has_key: false };
+        let person = |is_local| LoginUser { is_local, has_key: false };
         let steps = seen.auth.0.iter().flat_map(|way| &way.steps).map(|step| &step.question.part);
         let is_other = |name: &str| !["pam_unix.so", "pam_extrausers.so", "pam_tcb.so"].contains(&name);
         let names = steps.filter(|part| part.role == Role::Directory && is_other(&part.name)).map(|part| &part.name);
@@ -58,7 +58,7 @@ fn wrong(stack: &Stack, seen: &Seen) -> Vec<String> {
     said.map(|said| format!("{}{said}", stack.print())).collect()
 }
 
-fn wrong_of(stack: &Stack, seen: &Seen, files: &Files, user: &User) -> Option<String> {
+fn wrong_of(stack: &Stack, seen: &Seen, files: &StackFiles, user: &User) -> Option<String> {
     let right = user.way(seen, SUCCESS)?;
     let is_known = right.steps.iter().any(|step| step.question.part.name == user.directory);
     // Whom nothing lets in as usual is the doctor's to name.
@@ -66,19 +66,19 @@ fn wrong_of(stack: &Stack, seen: &Seen, files: &Files, user: &User) -> Option<St
         return None;
     }
     let [none_due, wrong_code] = [user.way(seen, IGNORE)?.is_in(), user.way(seen, AUTH_ERR)?.is_in()];
-    let decided = |gets_in: bool, asked: Decision| match (gets_in, right.asked() > 0) {
-        (false, _) => Decision::Refuse,
-        (true, false) => Decision::Pass,
+    let decided = |gets_in: bool, asked: StackDecision| match (gets_in, right.asked() > 0) {
+        (false, _) => StackDecision::Refuse,
+        (true, false) => StackDecision::Pass,
         (true, true) => asked,
     };
     let expected = [
-        (Due::Code, decided(true, Decision::Ask)),
-        (Due::Nothing, decided(none_due, Decision::Pass)),
-        (Due::Refusal, decided(wrong_code, Decision::Pass)),
+        (Demand::Code, decided(true, StackDecision::Ask)),
+        (Demand::Nothing, decided(none_due, StackDecision::Pass)),
+        (Demand::Refusal, decided(wrong_code, StackDecision::Pass)),
     ];
     let mut depends = false;
     for (due, decision) in expected {
-        let said = verdict(files, &stack.service, user.person, due);
+        let said = predict(files, &stack.service, user.person, due);
         depends |= !said.notes.is_empty();
         // On a condition it may depend, if it says so.
         if said.decision != decision && said.notes.is_empty() {

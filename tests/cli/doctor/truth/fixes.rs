@@ -30,11 +30,11 @@ pub struct Pasted {
 pub fn paste_each(explorer: &mut Explorer, stack: &Stack, seen: &Seen) -> Vec<Pasted> {
     let files = verdict::files(&stack.texts);
     let mut pasted: Vec<Pasted> = Vec::new();
-    for ill in verdict::warnings(stack, &files) {
-        let lines = fix(&files, &stack.service, ill.code, &CIRCUMSTANCES);
+    for problem in verdict::warnings(stack, &files) {
+        let lines = fix(&files, &stack.service, problem.code, &CIRCUMSTANCES);
         let is_new = pasted.iter().all(|known| known.lines != lines);
         if is_new && lines.iter().any(|line| !line.starts_with('#')) {
-            pasted.push(paste(explorer, stack, seen, ill.code, lines));
+            pasted.push(paste(explorer, stack, seen, problem.code, lines));
         }
     }
     pasted

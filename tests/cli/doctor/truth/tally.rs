@@ -3,7 +3,7 @@
 use super::fixes::Pasted;
 use super::places::Stack;
 use super::truths::Wrong;
-use pam_totp::doctor::stacks::problem::Ill;
+use pam_totp::doctor::stacks::problem::Problem;
 use std::collections::BTreeMap;
 
 /// So many examples of each kind are kept.
@@ -46,19 +46,22 @@ impl Kind {
     }
 }
 
-fn said(ills: &[Ill]) -> String {
-    ills.iter().map(|ill| format!("    {:?} {} {}: {}\n", ill.level, ill.code, ill.place, ill.what)).collect()
+fn said(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(|problem| format!("    {:?} {} {}: {}\n", problem.level, problem.code, problem.place, problem.what))
+        .collect()
 }
 
 impl Tally {
-    pub fn missed(&mut self, wrong: Wrong, stack: &Stack, example: &str, found: &[Ill]) {
+    pub fn missed(&mut self, wrong: Wrong, stack: &Stack, example: &str, found: &[Problem]) {
         let text = || format!("{}  libpam: {example}\n  doctor:\n{}", stack.print(), said(found));
         self.misses.entry(wrong).or_default().add(text);
     }
 
-    pub fn false_alarm(&mut self, ill: &Ill, stack: &Stack) {
-        let text = || format!("{}  doctor:\n{}", stack.print(), said(std::slice::from_ref(ill)));
-        self.false_alarms.entry(ill.code).or_default().add(text);
+    pub fn false_alarm(&mut self, problem: &Problem, stack: &Stack) {
+        let text = || format!("{}  doctor:\n{}", stack.print(), said(std::slice::from_ref(problem)));
+        self.false_alarms.entry(problem.code).or_default().add(text);
     }
 
     pub fn pasted(&mut self, stack: &Stack, pasted: &Pasted) {

@@ -3,10 +3,10 @@
 use super::places::Stack;
 use super::shapes::Texts;
 use super::truths::Wrong;
-use pam_totp::doctor::finding::Level;
-use pam_totp::doctor::stacks::diagnose::ills;
-use pam_totp::doctor::stacks::files::Files;
-use pam_totp::doctor::stacks::problem::{Circumstances, Ill};
+use pam_totp::doctor::finding::Severity;
+use pam_totp::doctor::stacks::diagnose::problems;
+use pam_totp::doctor::stacks::files::StackFiles;
+use pam_totp::doctor::stacks::problem::{Circumstances, Problem};
 use pam_totp::policy::rules::Unenrolled;
 
 /// A policy under which everything counts.
@@ -19,8 +19,8 @@ pub const CIRCUMSTANCES: Circumstances = Circumstances {
 };
 
 /// The files of a stack.
-pub fn files(texts: &Texts) -> Files {
-    let mut files = Files::default();
+pub fn files(texts: &Texts) -> StackFiles {
+    let mut files = StackFiles::default();
     for (name, lines) in texts {
         files.add(name, &format!("/etc/pam.d/{name}"), &text(lines));
     }
@@ -33,10 +33,10 @@ pub fn text(lines: &[String]) -> String {
 }
 
 /// What the doctor warns of.
-pub fn warnings(stack: &Stack, files: &Files) -> Vec<Ill> {
-    let mut ills = ills(files, &stack.service, &CIRCUMSTANCES);
-    ills.retain(|ill| ill.level >= Level::Warning);
-    ills
+pub fn warnings(stack: &Stack, files: &StackFiles) -> Vec<Problem> {
+    let mut problems = problems(files, &stack.service, &CIRCUMSTANCES);
+    problems.retain(|problem| problem.level >= Severity::Warning);
+    problems
 }
 
 /// What a finding says, if it is about what happens to logins.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 use nix::errno::Errno;
-use pam_totp::doctor::stacks::files::Files;
-use pam_totp::doctor::stacks::predict::{Decision, Due, Person, Verdict, verdict};
+use pam_totp::doctor::stacks::files::StackFiles;
+use pam_totp::doctor::stacks::predict::{Demand, LoginUser, Prediction, StackDecision, predict};
 use pam_totp::login::preview::{Login, Preview, Reason, Standing};
 use pam_totp::policy::rules::{By, Ruling};
 use pam_totp::store::StoreError;
@@ -84,25 +84,25 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
 
 /// What the stack makes of the policy's word, and on what else that depends.
 fn at_stack(
-    files: &Files,
+    files: &StackFiles,
     login: &Login<'_>,
     account: &Account,
     (decision, rule): (&'static str, String),
 ) -> (&'static str, String, Vec<String>) {
     let due = match decision {
-        "pass" => Due::Nothing,
-        "ask" => Due::Code,
-        "enroll" => Due::Enrollment,
-        _ => Due::Refusal,
+        "pass" => Demand::Nothing,
+        "ask" => Demand::Code,
+        "enroll" => Demand::Enrollment,
+        _ => Demand::Refusal,
     };
     let is_local = account::in_files().is_ok_and(|entries| entries.iter().any(|entry| entry.account == *account));
     let has_key = login.ssh_auth.lines().any(|line| line.split(' ').next() == Some("publickey"));
-    let Verdict { decision, why, notes } = verdict(files, login.service, Person { is_local, has_key }, due);
+    let Prediction { decision, why, notes } = predict(files, login.service, LoginUser { is_local, has_key }, due);
     let decision = match decision {
-        Decision::Pass => "pass",
-        Decision::Ask => "ask",
-        Decision::Enroll => "enroll",
-        Decision::Refuse => "refuse",
+        StackDecision::Pass => "pass",
+        StackDecision::Ask => "ask",
+        StackDecision::Enroll => "enroll",
+        StackDecision::Refuse => "refuse",
     };
     // The policy's own word is why no code is due, or one is.
     (decision, why.map_or_else(|| rule.clone(), |why| format!("{why}; by the policy: {rule}")), notes)
