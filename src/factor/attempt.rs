@@ -20,7 +20,7 @@ use crate::factor::remember;
 use crate::factor::secret::{Answer, Codes};
 use crate::factor::source::Source;
 use crate::factor::throttle::{self, Buckets, Limits};
-use crate::system::clock;
+use crate::system::clock::is_wrong;
 
 /// RFC 4226 section 7.4: codes of a token that were shown but not typed.
 pub(crate) const LOOK_AHEAD: u64 = 10;
@@ -325,7 +325,7 @@ impl Attempt<'_> {
     }
 
     fn clock_is_wrong(&self) -> bool {
-        clock::is_wrong(self.now)
+        is_wrong(self.now)
     }
 
     /// Seconds until an app shows another code; `None` where only tokens with buttons make some.

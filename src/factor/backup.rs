@@ -8,7 +8,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::system::clock;
+use crate::system::clock::is_wrong;
 
 /// Characters of a code without its hyphens.
 const LETTERS: usize = 16;
@@ -85,7 +85,7 @@ impl Temporary {
     /// Not before its time, nor so long before that a clock must have been wrong; and not by one that certainly is.
     pub fn counts(&self, now: u64) -> bool {
         let left = self.until.saturating_sub(now);
-        (1..=LONGEST_LIFE).contains(&left) && !clock::is_wrong(now)
+        (1..=LONGEST_LIFE).contains(&left) && !is_wrong(now)
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::factor::enrollment::{Device, Enrollment, Kind};
 use crate::factor::record::{BackupState, Barred, Came, DeviceState, How, MAX_BARRED, MAX_DRIFT, Record};
-use crate::system::clock;
+use crate::system::clock::is_wrong;
 
 /// Brings a record up to an enrollment: a device without its line, or all of them where the state was lost, is
 /// put beyond every code that may have been used. Never a lock-out, never a replay. Returns whether it had to. By a clock
@@ -13,7 +13,7 @@ pub fn heal(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64)
     let mut healed = false;
     for device in &enrollment.devices {
         let is_clocked = matches!(device.kind, Kind::Totp { .. });
-        if record.device(&device.id).is_some() || is_clocked && clock::is_wrong(now) {
+        if record.device(&device.id).is_some() || is_clocked && is_wrong(now) {
             continue;
         }
         let last = furthest(device, now, window);
@@ -52,7 +52,7 @@ pub struct BroughtBack {
 /// that is certainly wrong nothing is lowered.
 pub fn bring_back(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64) -> BroughtBack {
     let mut back = BroughtBack::default();
-    if clock::is_wrong(now) {
+    if is_wrong(now) {
         return back;
     }
     for device in &enrollment.devices {
@@ -132,7 +132,7 @@ pub fn clock_back(enrollment: &Enrollment, record: &Record, now: u64, window: u6
 /// of ours made it, and backup codes that were used since count again. A clock that is or was wrong says nothing.
 pub fn is_copy(record: &Record, born: u64, now: u64) -> bool {
     let came = record.came.map_or(0, |came| came.at);
-    last_login(record).is_some_and(|last| last.max(came) < born) && born <= now && !clock::is_wrong(now)
+    last_login(record).is_some_and(|last| last.max(came) < born) && born <= now && !is_wrong(now)
 }
 
 /// The last login that a record tells of.

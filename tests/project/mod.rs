@@ -3,6 +3,7 @@
 mod counts;
 mod demo;
 mod docs;
+mod house;
 mod install;
 mod pages;
 mod recipes;

@@ -1,0 +1,75 @@
+//! Each type of the library and the programs has a name of its own.
+
+use super::tokens::types;
+use super::{CRATES, read};
+use std::collections::BTreeMap;
+
+/// Names that more than one type keeps: how many, and why.
+const TWICE: [(&str, usize, &str); 2] = [
+    ("Conversation", 2, "libpam's pam_conv, as a module calls it and as an application serves it"),
+    ("Response", 2, "libpam's pam_response, as a module reads it and as an application gives it"),
+];
+
+/// Names that still stand for more than one thing.
+const STILL_TWICE: [(&str, usize); 32] = [
+    ("Answer", 2),
+    ("BackupCodes", 2),
+    ("By", 2),
+    ("Caller", 2),
+    ("Check", 2),
+    ("Codes", 2),
+    ("Command", 3),
+    ("Drawing", 2),
+    ("Entry", 2),
+    ("Failure", 2),
+    ("File", 2),
+    ("Form", 4),
+    ("Found", 3),
+    ("How", 2),
+    ("Level", 2),
+    ("Line", 3),
+    ("List", 2),
+    ("Members", 2),
+    ("Message", 3),
+    ("Options", 2),
+    ("Place", 2),
+    ("Quoted", 2),
+    ("Refused", 2),
+    ("Remembered", 2),
+    ("Remove", 2),
+    ("Run", 2),
+    ("Set", 2),
+    ("Standing", 2),
+    ("Status", 2),
+    ("Style", 2),
+    ("Unusable", 2),
+    ("Verdict", 2),
+];
+
+/// Each type of the library and the programs by its name, with the files that define one.
+fn all() -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (folder, but) in CRATES.into_iter().filter(|(folder, _)| folder.starts_with("src")) {
+        for (file, source) in read((folder, but)).files() {
+            for name in types(&source.tokens) {
+                all.entry(name).or_default().push(format!("{folder}/{file}"));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn no_two_types_have_one_name() {
+    let types = all();
+    assert!(types.len() > 200, "only {} types were found", types.len());
+    let twice: BTreeMap<&str, usize> =
+        types.iter().filter(|(_, files)| files.len() > 1).map(|(name, files)| (name.as_str(), files.len())).collect();
+    let stay = TWICE.iter().map(|(name, count, _)| (*name, *count));
+    let listed: BTreeMap<&str, usize> = stay.chain(STILL_TWICE).collect();
+    let more: Vec<_> =
+        types.iter().filter(|(name, files)| files.len() > *listed.get(name.as_str()).unwrap_or(&1)).collect();
+    assert!(more.is_empty(), "each of these names one thing more: {more:#?}");
+    let clearer: Vec<_> = listed.iter().filter(|(name, count)| twice.get(*name) != Some(count)).collect();
+    assert!(clearer.is_empty(), "fewer have these names than the list says: {clearer:?}");
+}
