@@ -290,6 +290,7 @@ fn the_five_lines_of_the_readme_for_those_who_are_locked_out_work() {
         }
         assert_eq!(pam(&alice.code()), Some(1), "one code waits");
         runs(unlock);
+        assert_eq!(pam(&alice.code()), Some(0), "one code is enough again");
         let said = runs(code);
         let word = said.split_whitespace().find(|word| word.len() == 19 && word.matches('-').count() == 3);
         assert_eq!(pam(word.expect("a code to read out")), Some(0), "{said}");
