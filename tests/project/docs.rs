@@ -261,7 +261,7 @@ fn the_commands_of_the_readme_for_a_key_host_lead_to_logins_with_key_and_code() 
         client.answers(&prompt("root", "Verification code: "), &first);
         client.sees("Permission denied");
         drop(server);
-        assert!(host.contains("root needs `PermitRootLogin yes` in the same file"));
+        assert!(host.contains("add the line\n`PermitRootLogin yes` below"));
         let _server = Sshd::start(system, &format!("{drop_in}PermitRootLogin yes\n"));
         let mut client = login(&root, &keys[1]);
         client.answers(&prompt("root", "Verification code: "), &second);

@@ -1,7 +1,7 @@
 //! The pages: one leads to the next, and what was ever written is still somewhere.
 
 use crate::support::artifacts;
-use crate::support::documents::{anchor, document, headings, links, manual, manuals, pages, root, section};
+use crate::support::documents::{anchor, document, headings, links, manual, manuals, pages, prose, root, section};
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
@@ -136,4 +136,23 @@ fn no_page_shows_a_command_or_an_option_that_does_not_exist() {
         }
     }
     assert!(shown > 40, "{shown}");
+}
+
+/// What contributors are told to open is there.
+#[test]
+fn every_path_that_contributors_read_of_exists() {
+    let mut named = BTreeSet::new();
+    for name in ["CONTRIBUTING.md", "docs/architecture.md"] {
+        let text = document(name);
+        let spans: Vec<String> = prose(&text)
+            .flat_map(|line| line.split('`').skip(1).step_by(2).map(String::from).collect::<Vec<_>>())
+            .collect();
+        let is_path =
+            |span: &&String| ["src/", "tests/", "packaging/", "docs/"].iter().any(|part| span.starts_with(part));
+        named.extend(spans.iter().filter(is_path).cloned());
+    }
+    assert!(named.len() > 25, "{named:?}");
+    for path in named.iter().filter(|path| !path.contains("your_command")) {
+        assert!(root().join(path).exists(), "{path}");
+    }
 }
