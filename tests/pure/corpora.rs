@@ -82,21 +82,32 @@ fn every_invariant_is_fuzzed_and_has_its_seeds() {
 #[test]
 fn every_pure_file_is_mutated() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let listed: BTreeSet<PathBuf> = [".cargo/mutants.toml", ".cargo/mutants-import.toml"]
-        .into_iter()
-        .flat_map(|config| {
-            let config = fs::read_to_string(root.join(config)).expect("a configuration");
-            let config: toml::Table = config.parse().expect("TOML");
-            config["examine_globs"].as_array().expect("a list").clone()
-        })
-        .map(|file| root.join(file.as_str().expect("a path")))
-        .collect();
-    assert!(listed.len() > 15 && listed.iter().all(|file| file.is_file()), "{listed:?}");
+    let configs = [".cargo/mutants.toml", ".cargo/mutants-import.toml"];
+    let listed: BTreeSet<PathBuf> = configs.iter().flat_map(|config| examined(root, config)).collect();
+    assert!(listed.len() > 15, "{listed:?}");
     let forgotten: Vec<PathBuf> = sources(&root.join("src"))
         .into_iter()
         .filter(|path| is_pure(path) && !path.starts_with(root.join("src/doctor")) && !listed.contains(path))
         .collect();
     assert_eq!(forgotten, Vec::<PathBuf>::new());
+}
+
+/// The files that a configuration of cargo-mutants names, or all of a folder.
+fn examined(root: &Path, config: &str) -> Vec<PathBuf> {
+    let text = fs::read_to_string(root.join(config)).expect("a configuration");
+    let config: toml::Table = text.parse().expect("TOML");
+    let globs = |key: &str| -> Vec<String> {
+        let list = config.get(key).map(|list| list.as_array().expect("a list").clone()).unwrap_or_default();
+        list.iter().map(|glob| glob.as_str().expect("a path").to_owned()).collect()
+    };
+    let files = |glob: &String| match glob.strip_suffix("/**") {
+        Some(folder) => sources(&root.join(folder)),
+        None => vec![root.join(glob)],
+    };
+    let left_out: Vec<PathBuf> = globs("exclude_globs").iter().flat_map(files).collect();
+    let all: Vec<PathBuf> = globs("examine_globs").iter().flat_map(files).collect();
+    assert!(all.iter().chain(&left_out).all(|file| file.is_file()), "{all:?} {left_out:?}");
+    all.into_iter().filter(|file| !left_out.contains(file)).collect()
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
