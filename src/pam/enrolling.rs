@@ -13,7 +13,8 @@ use crate::factor::uri;
 use crate::login::messages::{self, enrolling as say};
 use crate::manage::notify::Event;
 use crate::manage::{self, Codes, ManageError, Pending};
-use crate::qr::{self, QrError, Size, Style};
+use crate::qr::page;
+use crate::qr::{QrError, Size, Style};
 use crate::system::account::Account;
 use crate::system::clock;
 use crate::system::hostname::hostname;
@@ -341,7 +342,7 @@ impl Question<'_> {
             return false;
         }
         let Ok(page) = self.page(words) else { return false };
-        let account = say::account_line(self.account, &self.issuer, qr::text_width(qr::USUAL.columns));
+        let account = say::account_line(self.account, &self.issuer, page::text_width(page::USUAL.columns));
         let mut text = Zeroizing::new(String::with_capacity(page.len().saturating_add(account.len())));
         text.push_str(&page);
         // The program ends the last line.
@@ -353,8 +354,8 @@ impl Question<'_> {
     fn page(&self, words: &str) -> Result<Zeroizing<String>, QrError> {
         let full = uri::otpauth(self.device, &self.issuer, self.account);
         let short = uri::short_otpauth(self.device, &self.issuer, self.account);
-        let tall = Size { rows: u16::MAX, ..qr::USUAL };
-        qr::page(&[&full, &short], Style::Utf8, qr::USUAL, words, ROWS_BELOW)
-            .or_else(|_| qr::page(&[&short], Style::Utf8, tall, words, ROWS_BELOW))
+        let tall = Size { rows: u16::MAX, ..page::USUAL };
+        page::page(&[&full, &short], Style::Utf8, page::USUAL, words, ROWS_BELOW)
+            .or_else(|_| page::page(&[&short], Style::Utf8, tall, words, ROWS_BELOW))
     }
 }

@@ -9,11 +9,9 @@ use zeroize::Zeroizing;
 
 use crate::system::memory;
 
-mod page;
+pub mod page;
 #[cfg(feature = "cli")]
 pub mod picture;
-
-pub use page::{USUAL, page, text_width};
 
 // Both colors are said, from the fixed part of the 256-color palette: a scanner needs dark on light, quiet zone
 // included, and only what is not left to the theme is so on every theme. Each starts with a reset, for a terminal

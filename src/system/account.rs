@@ -1,5 +1,6 @@
 //! Accounts: the only place that asks NSS. Of another system's disk only its files are read.
 
+mod entry;
 mod files;
 
 use std::ffi::CString;
@@ -9,42 +10,8 @@ use nix::errno::Errno;
 use nix::unistd::{self, Gid, Uid, User, getgrouplist};
 
 use crate::system::{disk, memory};
+pub use entry::{Account, Entry, Group, Unavailable};
 pub use files::{entries as in_files, entry};
-
-/// An account of this host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// The canonical `pw_name`: a directory service that folds case makes no second name.
-    pub name: String,
-    /// Its uid.
-    pub uid: u32,
-    /// Its primary group.
-    pub gid: u32,
-}
-
-/// An account and what starts when it logs in.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// The account.
-    pub account: Account,
-    /// Its home.
-    pub home: PathBuf,
-    /// Its shell; empty for `/bin/sh`.
-    pub shell: String,
-}
-
-/// A group of this host.
-#[derive(Clone, Debug)]
-pub struct Group {
-    /// Its id.
-    pub gid: u32,
-    /// Whom it lists: not those whose own group it is.
-    pub members: Vec<String>,
-}
-
-/// NSS could not answer. Never taken for "no such user".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unavailable;
 
 /// What a look-up of the longest group takes: the library gives up beyond 1 MiB, in which a hundred thousand names have
 /// room, copies it as it grows, and makes a text of each name.

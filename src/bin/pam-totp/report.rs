@@ -11,7 +11,7 @@ use pam_totp::door::DoorError;
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::manage::ManageError;
 use pam_totp::policy::access::Denied;
-use pam_totp::qr;
+use pam_totp::qr::page;
 use pam_totp::store::StoreError;
 use pam_totp::text::wrap::wrap;
 use pam_totp::text::{clocks_differ, plain, shown};
@@ -272,8 +272,8 @@ pub fn wrapped(text: &str, to: &(impl AsFd + IsTerminal)) -> String {
     if !to.is_terminal() {
         return text.to_owned();
     }
-    let columns = terminal_size::terminal_size_of(to).map_or(qr::USUAL.columns, |(columns, _)| columns.0);
-    wrap(text, qr::text_width(columns))
+    let columns = terminal_size::terminal_size_of(to).map_or(page::USUAL.columns, |(columns, _)| columns.0);
+    wrap(text, page::text_width(columns))
 }
 
 /// Prints and ends. stdout carries the one object in JSON, the report else; errors go to stderr.

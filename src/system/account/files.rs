@@ -3,7 +3,7 @@
 //! Of another system's disk nothing else is asked: its nsswitch.conf would have the C library load NSS modules from
 //! that disk into this process, which is root here, and the modules that are loaded already know this host's accounts.
 
-use super::{Account, Entry, Group, Unavailable};
+use super::entry::{Account, Entry, Group, Unavailable};
 use crate::system::disk;
 
 /// Every account.

@@ -11,7 +11,8 @@ use pam_totp::factor::uri;
 use pam_totp::login::messages::enrolling::{self as words, Purpose};
 use pam_totp::manage::{Change, Codes, ManageError, Proof};
 use pam_totp::policy::access::Deed;
-use pam_totp::qr::{self, Size, Style};
+use pam_totp::qr::page;
+use pam_totp::qr::{Size, Style};
 use pam_totp::system::account::Account;
 use zeroize::Zeroizing;
 
@@ -165,7 +166,7 @@ fn show(
     let (full, short) = (uri::otpauth(device, issuer, account), uri::short_otpauth(device, issuer, account));
     let words = words::instructions(purpose, true);
     let below = ROWS_BELOW.saturating_add(picture.is_some().into());
-    let page = style.map(|style| qr::page(&[&full, &short], style, window(), &words, below)).transpose();
+    let page = style.map(|style| page::page(&[&full, &short], style, window(), &words, below)).transpose();
     let without = |why: &str| format!("{why}{}\n\n", words::instructions(purpose, false));
     let above = match page {
         Ok(Some(page)) => page,
@@ -197,7 +198,7 @@ fn window() -> Size {
     let out = std::io::stdout();
     match terminal_size::terminal_size_of(&out) {
         Some((columns, rows)) => Size { columns: columns.0, rows: rows.0 },
-        None if out.is_terminal() => qr::USUAL,
+        None if out.is_terminal() => page::USUAL,
         None => Size { columns: u16::MAX, rows: u16::MAX },
     }
 }
