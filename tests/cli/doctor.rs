@@ -166,7 +166,7 @@ fn no_example_of_ours_and_nothing_of_debians_is_called_broken() {
                 let bad = [of_level(&found, "fault"), of_level(&found, "warning")].concat();
                 assert_eq!(bad, [""; 0], "{service} {policy}: {stack}");
             }
-            // And the README's other way: once for nearly all programs.
+            // And the other way of docs/stacks.md: once for nearly all programs.
             shell(system, "rm -r /etc/pam.d; cp -a /root/stock /etc/pam.d; sed -i '/pam_totp\\.so/d' /etc/pam.d/*");
             shell(system, "echo 'auth requisite pam_totp.so explain' >>/etc/pam.d/common-auth");
             shell(system, "sed -i '0,/^[^#]/s//account required pam_totp.so\\n&/' /etc/pam.d/common-account");
