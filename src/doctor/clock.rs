@@ -42,7 +42,7 @@ pub fn check(facts: &ClockFacts) -> Finding {
             Finding::fault(ABOUT, "not_synchronized", what).fixed_by(fix)
         }
         None => {
-            let what = format!("whether it is synchronized cannot be known here ({by}): compare it with a phone's");
+            let what = format!("compare it with a phone's: whether it is synchronized cannot be told here ({by})");
             Finding::warning(ABOUT, "unknown_clock", what).fixed_by(["date -u"])
         }
     }
@@ -89,8 +89,8 @@ impl Ahead {
         let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
         let more = if names.len() > some.len() { ", ..." } else { "" };
         let what = format!(
-            "behind the last codes of {} ({}{more}): it went back, or was wrong before; their codes are refused until it \
-             is right again. Set the clock first. Only if it is right now, unlock them",
+            "behind the last codes of {} ({}{more}): it went back, or was wrong before, and their codes are refused \
+             until it is right again. Set the clock first. Only if it is right now, unlock them",
             counted(names.len(), "user", "users"),
             some.join(", ")
         );

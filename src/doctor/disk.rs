@@ -45,13 +45,15 @@ fn read_only(disk: &DiskFacts) -> Finding {
     let mount = format!("mount -o remount,rw \"$(findmnt -no TARGET -T {folder})\"");
     let why = "dmesg | grep -iE 'remount|error' | tail   # why it is so";
     if in_run(disk) {
-        let what =
-            format!("{shown} is on a read-only disk: while the disk with the keys is read-only too, all are refused");
+        let what = format!(
+            "{shown} is on a read-only disk: while the disk with the keys is read-only too, all users are \
+                refused"
+        );
         return Finding::warning(ABOUT, "read_only", what).fixed_by([why.to_owned(), mount]);
     }
     let what = format!(
-        "{shown} is on a read-only disk: nothing can be enrolled or changed, and logins depend on /run/pam_totp, which a \
-         restart empties"
+        "{shown} is on a read-only disk: nothing can be enrolled or changed, and logins depend on \
+         /run/pam_totp, which a restart empties"
     );
     Finding::fault(ABOUT, "read_only", what).fixed_by([why.to_owned(), mount])
 }
@@ -70,7 +72,10 @@ fn full(disk: &DiskFacts) -> Option<Finding> {
         true => Finding::warning(
             ABOUT,
             "full",
-            format!("{shown} is on a full disk, {left}: while the disk with the keys is read-only, all are refused"),
+            format!(
+                "{shown} is on a full disk, {left}: while the disk with the keys is read-only, all users are \
+                refused"
+            ),
         ),
         false => Finding::fault(
             ABOUT,
@@ -86,7 +91,7 @@ fn full(disk: &DiskFacts) -> Option<Finding> {
 
 /// Programs without root fill a disk no further.
 fn nearly_full(disk: &DiskFacts) -> Finding {
-    let what = format!("{} is on a disk that is full but for what is kept for root", clean(&disk.folder));
+    let what = format!("{} is on a disk with no room left but what is kept for root", clean(&disk.folder));
     Finding::warning(ABOUT, "nearly_full", what).fixed_by(looking(disk))
 }
 

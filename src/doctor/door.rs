@@ -78,7 +78,7 @@ pub fn check(door: &DoorFacts) -> Vec<Finding> {
             None => Finding::note(
                 ABOUT,
                 "door_closed",
-                "closed: programs without root refuse everybody, and users do nothing by themselves",
+                "closed: programs without root refuse everybody, and users cannot change anything themselves",
             )
             .fixed_by(ENABLE),
         });
@@ -105,10 +105,8 @@ fn no_judge(door: &DoorFacts) -> Option<Finding> {
             judges.push(daemon.account.clone());
         }
     }
-    let what = format!(
-        "{}, which may not have codes judged for other users ([door] judges): it refuses everybody",
-        named.join(", ")
-    );
+    let what =
+        format!("{}, which may not check codes of other users ([door] judges): it refuses everybody", named.join(", "));
     let fix = format!("pam-totp policy set door.judges {}", quoted(&judges.join(",")));
     (!missing.is_empty()).then(|| Finding::warning(ABOUT, "no_judge", what).fixed_by([fix]))
 }

@@ -75,7 +75,7 @@ fn absent(path: &str, elsewhere: &[String]) -> Finding {
 fn of_file(path: &str, file: &ModuleFile, own: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if file.uid != 0 || file.mode & 0o022 != 0 {
-        let what = format!("{path} can be changed by others than root, who are root then at the next login");
+        let what = format!("{path} can be changed by others than root, who become root by it at the next login");
         let fix = [format!("chown root:root {}", quoted(path)), format!("chmod 644 {}", quoted(path))];
         findings.push(Finding::fault(ABOUT, "module_writable", what).fixed_by(fix));
     } else if file.mode & 0o444 != 0o444 {
@@ -89,7 +89,7 @@ fn of_file(path: &str, file: &ModuleFile, own: &str) -> Vec<Finding> {
     }
     if file.version.as_deref() != Some(own) {
         let theirs = file.version.as_deref().map_or("another one".into(), clean);
-        let what = format!("{path} is version {theirs}, this program is {own}: one of them was not installed again");
+        let what = format!("{path} is version {theirs}, this program is {own}: one of them was not updated");
         findings.push(Finding::fault(ABOUT, "other_version", what).fixed_by(INSTALL));
     }
     findings
@@ -134,7 +134,8 @@ pub fn unit(groups: &str) -> Option<&str> {
 
 fn stale(processes: &[Stale]) -> Option<Finding> {
     let names: Vec<String> = processes.iter().map(|p| format!("{} ({})", clean(&p.name), p.pid)).collect();
-    let what = format!("these run a module that was replaced, until they are started again: {}", names.join(", "));
+    let what =
+        format!("these still run a module that was replaced, until they are started again: {}", names.join(", "));
     let mut units: Vec<String> =
         processes.iter().filter_map(|p| Some(format!("systemctl restart {}", quoted(p.unit.as_ref()?)))).collect();
     units.sort();
@@ -142,7 +143,7 @@ fn stale(processes: &[Stale]) -> Option<Finding> {
     // A session is not ended for this: it ends by itself, and a screen locker that is ended may unlock.
     let pids: Vec<String> = processes.iter().filter(|p| p.unit.is_none()).map(|p| p.pid.to_string()).collect();
     if !pids.is_empty() {
-        units.push(format!("ps -o pid,user,args -p {}   # end these when they can be spared", pids.join(",")));
+        units.push(format!("ps -o pid,user,args -p {}   # end these when nobody needs them", pids.join(",")));
     }
     (!processes.is_empty()).then(|| Finding::warning(ABOUT, "old_module", what).fixed_by(units))
 }

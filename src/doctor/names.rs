@@ -82,8 +82,8 @@ fn group(name: &str, looked: &Looked) -> Option<String> {
         Looked::There | Looked::Called(_) => return None,
         Looked::Failed => format!("whether there is a group {name} could not be looked up"),
         Looked::Near(_) | Looked::Nowhere => format!(
-            "there is no group {name}: while that is so, nobody's groups are known, each [[require]] with groups counts \
-             for all, and each [[exempt]] with groups for nobody"
+            "there is no group {name}, so nobody's groups are known: each [[require]] with groups counts for \
+             everybody, and each [[exempt]] with groups for nobody"
         ),
     })
 }
@@ -97,7 +97,7 @@ fn warning(path: &Path, place: &str, what: &str) -> Finding {
 /// Panels ask by `verify` under names that no stack has.
 fn note(path: &Path, place: &str, service: &str) -> Finding {
     let what = format!(
-        "{}, {place}: no stack is called {}: right only if a program asks by `pam-totp verify --service`",
+        "{}, {place}: no stack is called {}: this is right only if a program asks with `pam-totp verify --service`",
         shown(path),
         clean(service)
     );

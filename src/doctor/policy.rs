@@ -22,7 +22,7 @@ pub fn check(path: &Path, text: &[u8], policy: &Policy, fault: Option<&PolicyFau
     match fault {
         Some(PolicyFault::Text(_, bad)) => {
             let what = format!(
-                "{}: {bad}: until it is fixed all is on, and users who are not enrolled are refused",
+                "{}: {bad}: until it is fixed the policy is on, and users who are not enrolled are refused",
                 shown(path)
             );
             let line = bad.at.map_or(1, |at| at.0);
@@ -79,8 +79,10 @@ fn in_force(path: &Path, policy: &Policy, file: &str) -> Vec<Finding> {
     }
     if !policy.has_default_store() {
         let (store, shown) = (quoted(&policy.store.display().to_string()), shown(&policy.store));
-        let what =
-            format!("the keys are in {shown}: pam-totpd does not serve them, and a read-only disk refuses everybody");
+        let what = format!(
+            "the keys are in {shown}: pam-totpd does not serve them, and everybody is refused while their \
+                disk is read-only"
+        );
         // Not where the usual place is a link to this one.
         let line = format!(
             "cp -a {store}/secrets {store}/state {STORE}/ && sed -i 's/^[[:blank:]]*store[[:blank:]]*=/#&/' {file}"
@@ -90,7 +92,8 @@ fn in_force(path: &Path, policy: &Policy, file: &str) -> Vec<Finding> {
     if !policy.without_effect.is_empty() {
         let keys = policy.without_effect.join(" and ");
         let what = format!(
-            "{}: {keys} of [throttle] have no effect any more: `free` and `every` say how many wrong codes are looked at",
+            "{}: {keys} of [throttle] have no effect any more: `free` and `every` say how many wrong codes are \
+             looked at",
             shown(path)
         );
         let lines =

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::{INSTALL, quoted};
+use crate::doctor::stacks::files::STACKS;
 use crate::login::messages::log;
 use crate::paths::POLICY;
 use crate::store::StoreError;
@@ -23,7 +24,7 @@ pub fn check(flaw: &Flaw, store: &Path) -> Finding {
             Finding::warning(ABOUT, "left_over", what).fixed_by([format!("rm {path}")])
         }
         FlawKind::Foreign => {
-            let what = format!("{}: nothing of pam_totp has such a name: see who put it there", shown(&flaw.path));
+            let what = format!("{}: see who put it there: pam_totp makes nothing of this name", shown(&flaw.path));
             Finding::warning(ABOUT, "foreign", what).fixed_by(aside(&path))
         }
         FlawKind::Lost => {
@@ -35,17 +36,17 @@ pub fn check(flaw: &Flaw, store: &Path) -> Finding {
         }
         FlawKind::Named(other) => {
             let user = flaw.user.as_deref().unwrap_or_default();
-            let what = format!("{} names {}: nobody gets in by it", shown(&flaw.path), clean(other));
+            let what = format!("{} names {}: nobody can log in with it", shown(&flaw.path), clean(other));
             let (user, other) = (quoted(user), quoted(other));
             Finding::fault(ABOUT, "named_otherwise", what).fixed_by([
-                format!("# if its move to {other} was ended halfway: pam-totp rename {user} {other}"),
+                format!("# if a move to {other} was interrupted: pam-totp rename {user} {other}"),
                 format!("# if it is {user}'s own: pam-totp rename {user} {user}"),
             ])
         }
         FlawKind::Copied { codes } => {
             let user = quoted(flaw.user.as_deref().unwrap_or_default());
             let what = format!(
-                "{}: was put back from a copy: {}a device enrolled since is gone",
+                "{} was put back from a copy: {}a device enrolled since is gone",
                 shown(&flaw.path),
                 if *codes { "backup codes that were used since may count again, and " } else { "" }
             );
@@ -57,8 +58,7 @@ pub fn check(flaw: &Flaw, store: &Path) -> Finding {
         }
         FlawKind::NotStored(proving) => {
             let user = flaw.user.as_deref().unwrap_or_default();
-            let files: Vec<String> =
-                proving.services().map(|service| format!("/etc/pam.d/{}", clean(service))).collect();
+            let files: Vec<String> = proving.services().map(|service| format!("{STACKS}/{}", clean(service))).collect();
             Finding::fault(ABOUT, "not_stored", log::not_stored(user, proving)).fixed_by([
                 format!(
                     "# first put \"account required pam_totp.so\" before the other account lines of {}",
@@ -140,7 +140,10 @@ fn elsewhere(what: &str, path: &str) -> Vec<String> {
     }
     vec![
         format!("readlink -f {path}"),
-        format!("# then into {POLICY}, above its tables: store = \"the real folder that secrets/ and state/ are in\""),
+        format!(
+            "# then write into {POLICY}, above its tables: store = \"the real folder that secrets/ and state/ \
+            are in\""
+        ),
     ]
 }
 
@@ -187,7 +190,7 @@ pub struct Renamed {
 pub fn orphans(gone: &[&str], renamed: Vec<Renamed>) -> Vec<Finding> {
     let some: Vec<String> = gone.iter().take(5).map(|name| clean(name)).collect();
     let enrolled = counted(gone.len(), "user is", "users are");
-    let what = format!("{enrolled} enrolled and no account of this host ({})", some.join(", "));
+    let what = format!("{enrolled} enrolled without an account on this host ({})", some.join(", "));
     // It looks again, and asks.
     let gone =
         (!gone.is_empty()).then(|| Finding::warning(ABOUT, "orphans", what).fixed_by(["pam-totp remove --orphans"]));

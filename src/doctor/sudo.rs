@@ -23,7 +23,7 @@ pub fn check(sudo: &SudoFacts) -> Vec<Finding> {
     match said("Authentication timestamp timeout:") {
         Some("0.0 minutes" | "0 minutes") => findings.push(Finding::fine(ABOUT, "asks each time")),
         Some(time) => {
-            let what = format!("asks nobody again for {} after a code", clean(time).replace('?', " "));
+            let what = format!("does not ask again for {} after a code", clean(time).replace('?', " "));
             findings.push(Finding::note(ABOUT, "sudo_ticket", what).fixed_by([
                 "echo 'Defaults timestamp_timeout=0' >/etc/sudoers.d/pam_totp",
                 "chmod 440 /etc/sudoers.d/pam_totp && visudo -c",
@@ -35,12 +35,12 @@ pub fn check(sudo: &SudoFacts) -> Vec<Finding> {
         ),
     }
     if let Some(first) = sudo.nopasswd.first() {
-        let what = format!("under NOPASSWD ({}) it never asks, neither for a password nor for a code", clean(first));
+        let what = format!("under NOPASSWD ({}) it asks for neither password nor code", clean(first));
         let look = ["grep -rn NOPASSWD /etc/sudoers /etc/sudoers.d"];
         findings.push(Finding::note(ABOUT, "nopasswd", what).fixed_by(look));
     }
     if sudo.explains && said("Sudo version").is_some_and(|version| !shows_messages(version)) {
-        let what = "this version shows users nothing of what `explain` tells; that begins with 1.9.16";
+        let what = "this version does not show users what `explain` says; versions from 1.9.16 on do";
         findings.push(Finding::note(ABOUT, "sudo_silent", what));
     }
     findings

@@ -17,7 +17,8 @@ pub fn check(files_alone: bool, is_root: bool) -> Option<Finding> {
             Some(Finding::warning(ABOUT, "files_alone", what).fixed_by(["pam-totp doctor   # once that system runs"]))
         }
         (false, false) => {
-            let what = "without root keys, records, sshd's settings and the processes of others could not be looked at";
+            let what = "without root, keys, records, sshd's settings and the processes of others could not be looked \
+                at";
             Some(Finding::warning(ABOUT, "needs_root", what).fixed_by(["sudo pam-totp doctor"]))
         }
         (false, true) => None,

@@ -123,7 +123,7 @@ fn a_host_in_order_has_nothing_to_mend() {
             "  fine     synchronized, by nothing that runs here",
             "  fine     these ask for a code: sshd, sudo, sudo-i",
             "  fine     asks PAM as its stack needs it",
-            "  note     asks nobody again for 15.0 minutes after a code",
+            "  note     does not ask again for 15.0 minutes after a code",
             "This host is in order.",
         ] {
             assert!(said.lines().any(|said| said == line), "{line}: {said}");

@@ -57,8 +57,8 @@ fn it_says_what_libpam_does() {
                 format!("auth sufficient pam_unix.so nodelay\n{ours}auth required pam_deny.so\n"),
                 "pass",
                 "pass",
-                "the stack does not come to pam_totp.so: pam_unix.so (/etc/pam.d/application:1, sufficient) ends it, \
-                 or jumps over that; by the policy: enrolled",
+                "the stack does not reach pam_totp.so: pam_unix.so (/etc/pam.d/application:1, sufficient) ends it, \
+                 or jumps over that line; by the policy: enrolled",
             ),
             (
                 "a jump goes over it",
@@ -67,8 +67,8 @@ fn it_says_what_libpam_does() {
                 ),
                 "pass",
                 "pass",
-                "the stack does not come to pam_totp.so: pam_unix.so (/etc/pam.d/application:1, [success=2 \
-                 default=ignore]) ends it, or jumps over that; by the policy: enrolled",
+                "the stack does not reach pam_totp.so: pam_unix.so (/etc/pam.d/application:1, [success=2 \
+                 default=ignore]) ends it, or jumps over that line; by the policy: enrolled",
             ),
             (
                 "behind it everybody is refused",

@@ -305,6 +305,6 @@ fn a_stack_of_codes_alone_is_said_to_fall_back_to_that_of_others() {
     throw_away(|system| {
         fs::write("/etc/pam.d/alone", "auth required pam_totp.so\naccount required pam_unix.so\n").expect("a stack");
         let said = says(system, &["remove", "alone", "--dry-run"], 0);
-        assert!(said.contains("alone has no auth line any more: libpam takes those of /etc/pam.d/other"), "{said}");
+        assert!(said.contains("alone has no auth line any more: libpam uses those of /etc/pam.d/other"), "{said}");
     });
 }

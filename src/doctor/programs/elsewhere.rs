@@ -35,7 +35,8 @@ pub fn check(files: &StackFiles, texts: &[Text], is_there: impl Fn(&str) -> bool
         findings.extend(dovecot(files, &texts::dovecot(texts)));
     }
     if is_there("/usr/sbin/smbd") && asks("samba") {
-        let what = "Samba never asks PAM for a password (it has hashes of its own): its stack asks nobody for a code";
+        let what = "Samba never asks PAM for a password (it has hashes of its own), so its stack asks nobody for a \
+            code";
         findings.push(Finding::note(ABOUT, "never_asks", what));
     }
     findings
@@ -45,7 +46,7 @@ pub fn check(files: &StackFiles, texts: &[Text], is_there: impl Fn(&str) -> bool
 pub(super) const SASL: [&str; 9] = ["smtp", "smtpd", "submission", "imap", "pop", "pop3", "sieve", "ldap", "xmpp"];
 
 fn elsewhere(program: &str, what: &str) -> Finding {
-    Finding::fault(ABOUT, CODE, format!("{program}: {what}, so the password alone gets in"))
+    Finding::fault(ABOUT, CODE, format!("{program}: {what}, so a password alone is enough"))
 }
 
 /// Its modules are asked one after the other, and that for /etc/shadow comes behind PAM's: a `*` ends it there.
@@ -60,7 +61,7 @@ fn proftpd(texts: &[&Text], asks: impl Fn(&str) -> bool, has_own: bool) -> Optio
     if let Some(text) = off {
         let path = quoted(&text.path);
         let fix = [format!("sed -i -E 's/^[[:blank:]]*AuthPAM[[:blank:]]/#&/I' {path}"), RESTART_PROFTPD.to_owned()];
-        return Some(elsewhere("ProFTPD", "`AuthPAM off` has it check /etc/shadow itself").fixed_by(fix));
+        return Some(elsewhere("ProFTPD", "`AuthPAM off` makes it check /etc/shadow itself").fixed_by(fix));
     }
     let orders: Vec<(&Text, Order)> = texts.iter().flat_map(|text| orders(text)).collect();
     let good = |order: &&(&Text, Order)| order.1.ends_at_pam;
@@ -80,7 +81,7 @@ fn proftpd(texts: &[&Text], asks: impl Fn(&str) -> bool, has_own: bool) -> Optio
         true => format!("{order} >/etc/proftpd/conf.d/zz-pam_totp.conf"),
         false => format!("{order} >>{}", quoted(&texts.first()?.path)),
     };
-    let what = "when PAM refuses, it looks at /etc/shadow itself (mod_auth_unix)";
+    let what = "when PAM refuses, it checks /etc/shadow itself (mod_auth_unix)";
     Some(elsewhere("ProFTPD", what).fixed_by(comment.chain([put, RESTART_PROFTPD.to_owned()])))
 }
 
@@ -133,7 +134,7 @@ fn pure_ftpd(texts: &[&Text]) -> Option<Finding> {
         true => format!("echo no >{path}"),
         false => format!("sed -i -E 's/^[[:blank:]]*UnixAuthentication[[:blank:]].*/UnixAuthentication no/' {path}"),
     };
-    let what = "`UnixAuthentication yes` has it look at /etc/shadow itself beside PAM";
+    let what = "`UnixAuthentication yes` makes it check /etc/shadow itself, beside PAM";
     Some(elsewhere("Pure-FTPd", what).fixed_by([change, "systemctl restart pure-ftpd".to_owned()]))
 }
 
@@ -158,7 +159,7 @@ fn cyrus(text: &Text) -> Option<Finding> {
         return None;
     }
     let what = format!(
-        "{}: `{key}: {}` also asks others than saslauthd: a password that one of them knows gets in without a code",
+        "{}: `{key}: {}` also asks others than saslauthd: a password that one of them knows is enough, without a code",
         clean(&text.path),
         clean(&methods)
     );
@@ -174,7 +175,7 @@ fn courier(text: &Text, asks: impl Fn(&str) -> bool) -> Option<Finding> {
     if !by_pam || !["imap", "pop3", "esmtp", "courier"].iter().any(|service| asks(service)) {
         return None;
     }
-    let what = format!("when PAM refuses, its module {by_itself} looks at the password itself");
+    let what = format!("when PAM refuses, its module {by_itself} checks the password itself");
     let change = format!("sed -i -E '/^authmodulelist=/s/ ?\\b(authshadow|authpwd)\\b//g' {}", quoted(&text.path));
     Some(elsewhere("Courier", &what).fixed_by([change, "systemctl restart courier-authdaemon".to_owned()]))
 }
@@ -187,13 +188,13 @@ fn webmin(text: &Text, name: &str, asks: impl Fn(&str) -> bool) -> Option<Findin
     let (path, restart) = (quoted(&text.path), format!("systemctl restart {name}"));
     if value("no_pam").as_deref() == Some("1") {
         let change = format!("sed -i 's/^no_pam=1/no_pam=0/' {path}");
-        return Some(elsewhere(name, "`no_pam=1` has it look at /etc/shadow itself").fixed_by([change, restart]));
+        return Some(elsewhere(name, "`no_pam=1` makes it check /etc/shadow itself").fixed_by([change, restart]));
     }
     if value("pam_only").as_deref() == Some("1") {
         return None;
     }
     let what = format!(
-        "{name}: where Perl lacks Authen::PAM it looks at /etc/shadow itself, and the password alone gets in; with \
+        "{name}: without Perl's Authen::PAM it checks /etc/shadow itself, and a password alone is enough. With \
          `pam_only=1` it does not start then"
     );
     let change = format!("sed -i '/^pam_only=/d' {path} && echo pam_only=1 >>{path}");
@@ -241,10 +242,10 @@ fn dovecot(files: &StackFiles, texts: &[&Text]) -> Option<Finding> {
     };
     let when = if place < at { "before it asks PAM" } else { "when PAM refuses" };
     Some(if SAME_PASSWORD.contains(&other.driver.as_str()) {
-        elsewhere("Dovecot", &format!("{when}, it looks at the password itself (passdb {driver})")).fixed_by(fix)
+        elsewhere("Dovecot", &format!("{when}, it checks the password itself (passdb {driver})")).fixed_by(fix)
     } else {
         let what = format!(
-            "Dovecot: {when}, it asks its passdb {driver}: a password that is right there gets in without a code"
+            "Dovecot: {when}, it asks its passdb {driver}: a password that is right there is enough, without a code"
         );
         Finding::warning(ABOUT, CODE, what).fixed_by(fix)
     })

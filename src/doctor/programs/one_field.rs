@@ -70,12 +70,13 @@ fn is_for_all_of(rule: &Rule, service: &str) -> bool {
 fn finding(files: &StackFiles, service: &str) -> Finding {
     let path = files.path(service).unwrap_or_else(|| format!("{STACKS}/other"));
     let what = format!(
-        "{}: {service} asks for the code in a second prompt, but such programs have one field for both: every user who is \
-         enrolled is refused there. Have it take the password with the code right behind it, or exempt the service",
+        "{}: {service} asks for the code in a second prompt, but such programs have one field for password and code, \
+         so all enrolled users are refused. Have it take the password with the code right behind it, or exempt the \
+         service",
         clean(&path)
     );
     let rule = quoted(&format!("\n[[exempt]]\nservices = [\"{service}\"]\n"));
-    let instead = format!("# or, if the password alone may do there: printf {rule} >>{POLICY}");
+    let instead = format!("# or, if a password alone is enough there: printf {rule} >>{POLICY}");
     Finding::warning(ABOUT, "one_field", what).fixed_by(in_one_field(files, service)).fixed_by([instead])
 }
 

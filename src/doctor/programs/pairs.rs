@@ -67,7 +67,7 @@ fn finding(files: &StackFiles, way: &Way, askers: &[Way]) -> Finding {
     let file = files.path(way.service).map_or_else(
         || {
             format!(
-                "{STACKS}/{} does not exist, and {STACKS}/other, which is used then, names no pam_totp.so",
+                "{STACKS}/{} does not exist, and {STACKS}/other, which is used instead, does not name pam_totp.so",
                 way.service
             )
         },

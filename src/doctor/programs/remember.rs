@@ -25,7 +25,7 @@ pub fn check(files: &StackFiles, texts: &[Text], is_there: impl Fn(&str) -> bool
     findings.extend(apache.into_iter().filter_map(|text| socache(text, asks)));
     findings.extend(of(texts, "/etc/squid/").into_iter().filter_map(|text| squid(text, asks)));
     if asks("polkit-1") && is_there("/usr/bin/pkexec") {
-        let what = "polkit asks nobody again for about five minutes after a code, where an action says auth_admin_keep";
+        let what = "polkit does not ask again for about five minutes after a code, for actions with auth_admin_keep";
         findings.push(Finding::note(ABOUT, "polkit_keep", what));
     }
     findings
@@ -39,8 +39,8 @@ fn saslauthd(text: &Text) -> Option<Finding> {
         return None;
     }
     let what = format!(
-        "saslauthd: `-c` in {} has it remember a right password and code for hours, also after the enrollment was \
-         removed or the key replaced",
+        "saslauthd: `-c` in {} makes it remember a right password and code for hours, even after the enrollment was \
+         removed or the key was replaced",
         clean(&text.path)
     );
     let change = format!("sed -i 's|^{key}=.*|{key}=\"{}\"|' {}", without.replace('|', "\\|"), quoted(&text.path));
@@ -81,8 +81,8 @@ fn auth_cache(texts: &[&Text], asks: impl Fn(&str) -> bool) -> Option<Finding> {
     let mut sized = texts.iter().filter_map(|text| Some((text, setting(&text.text, "auth_cache_size", '=')?)));
     let (text, _) = sized.next_back().filter(|(_, size)| size.starts_with(|c: char| c.is_ascii_digit() && c != '0'))?;
     let what = format!(
-        "Dovecot: `auth_cache_size` in {} can have it remember a right password and code for an hour, also after the \
-         enrollment was removed or the key replaced",
+        "Dovecot: `auth_cache_size` in {} can make it remember a right password and code for an hour, even after the \
+         enrollment was removed or the key was replaced",
         clean(&text.path)
     );
     let change =
@@ -97,7 +97,7 @@ fn socache(text: &Text, asks: impl Fn(&str) -> bool) -> Option<Finding> {
     let asked = [service.as_str(), "apache2", "httpd"].into_iter().any(asks);
     asked.then(|| {
         let what = format!(
-            "Apache: `AuthnCacheProvideFor {}` in {} has it remember a right password and code",
+            "Apache: `AuthnCacheProvideFor {}` in {} makes it remember a right password and code",
             clean(by_pam),
             clean(&text.path)
         );
@@ -116,8 +116,8 @@ fn squid(text: &Text, asks: impl Fn(&str) -> bool) -> Option<Finding> {
     }
     let service = basic.split_whitespace().skip_while(|word| *word != "-n").nth(1).unwrap_or("squid");
     asks(service).then(|| {
-        let what =
-            "Squid remembers a right password and code for two hours, or `credentialsttl`; each request needs one";
+        let what = "Squid remembers a right password and code for two hours, or for `credentialsttl`: otherwise each \
+             request would need a code";
         Finding::note(ABOUT, CODE, what)
     })
 }

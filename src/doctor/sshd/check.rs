@@ -61,7 +61,7 @@ pub fn check(sshd: &SshdFacts, shape: impl Fn(&str) -> Option<StackShape>) -> Ve
     }
     let beyond = sshd.blocks.iter().filter(|told| **told == BlockReport::Beyond).count();
     if beyond > 0 {
-        let what = format!("other values may hold behind the last {beyond} of the Match lines, which were not judged");
+        let what = format!("the last {beyond} of the Match lines were not checked: other values may hold there");
         findings.push(Finding::warning(ABOUT, "match", what).fixed_by([LOOK]));
     }
     if findings.iter().all(|finding| finding.level < Severity::Warning) {
@@ -75,7 +75,7 @@ const LOOK: &str =
     "sshd -T -C user=alice,host=localhost,addr=192.0.2.4,laddr=127.0.0.1,lport=22   # as somebody it is for";
 
 fn not_judged(place: &str, why: &str) -> String {
-    format!("{place}: other values may hold there, which were not judged: {}", shown(why))
+    format!("{place}: not checked, though other values may hold there: {}", shown(why))
 }
 
 /// What is wrong with these settings, for a stack of this shape.
@@ -92,8 +92,8 @@ fn problems(settings: &str, shape: StackShape, keytab: bool) -> Vec<SshdProblem>
         let what = "KbdInteractiveAuthentication is no: nobody can be asked for a code, and passwords are refused";
         problems.push(problem(Severity::Fault, "kbd_interactive", &[QUESTIONS, PASSWORD], what));
     } else if shape == StackShape::Questions && password && by_password {
-        let what = "PasswordAuthentication is yes: it has one answer for password and code, which is never right; \
-                    clients that try it first are refused, and users who are not enrolled get in by it";
+        let what = "PasswordAuthentication is yes: it sends one answer to both prompts, so clients that try it first \
+            are refused; users who are not enrolled get in by it";
         problems.push(problem(Severity::Warning, "password_authentication", &[PASSWORD], what));
     }
     problems.extend(of_methods(settings, shape, keytab));
@@ -108,10 +108,13 @@ fn of_methods(settings: &str, shape: StackShape, keytab: bool) -> Vec<SshdProble
     match shape {
         StackShape::Key if lists.iter().all(|list| methods::is_key_and_code(list)) => return Vec::new(),
         StackShape::Key if methods == "any" || lists.iter().any(|list| methods::is_free(list)) => {
-            return fault("AuthenticationMethods does not ask for key and code: a key alone lets in without a code");
+            return fault("AuthenticationMethods does not ask for key and code: a key alone is enough, without a code");
         }
         StackShape::Key => {
-            return fault("AuthenticationMethods does not ask for the key first: the stack refuses everybody without");
+            return fault(
+                "AuthenticationMethods does not ask for the key first: the stack refuses everybody who has \
+                shown none",
+            );
         }
         _ if methods == "any" => lists = vec!["publickey", "hostbased", "gssapi-with-mic"],
         _ if !lists.iter().any(|list| methods::asks(list, shape)) => {
@@ -133,11 +136,11 @@ fn free_ways(free: &[&str], keytab: bool) -> Vec<SshdProblem> {
     let by = |method: &str| free.iter().any(|list| methods::names(list, method));
     let mut problems = Vec::new();
     if by("hostbased") {
-        let what = "a login by hostbased asks PAM for nothing, so for no code: a host that is trusted is enough";
+        let what = "a login by hostbased does not ask PAM, so not for a code either: a trusted host is enough";
         problems.push(problem(Severity::Warning, "hostbased", &[HOSTBASED, METHODS], what));
     }
     if by("gssapi") && keytab {
-        let what = "a login by GSSAPI asks PAM for nothing, so for no code: a Kerberos ticket is enough";
+        let what = "a login by GSSAPI does not ask PAM, so not for a code either: a Kerberos ticket is enough";
         problems.push(problem(Severity::Warning, "gssapi", &[GSSAPI, METHODS], what));
     } else if by("gssapi") {
         let what =
@@ -145,7 +148,7 @@ fn free_ways(free: &[&str], keytab: bool) -> Vec<SshdProblem> {
         problems.push(problem(Severity::Note, "gssapi", &[GSSAPI, METHODS], what));
     }
     if free.contains(&"publickey") {
-        let what = "a login by key alone asks PAM for nothing, so for no code";
+        let what = "a login by key alone does not ask PAM, so not for a code either";
         problems.push(problem(Severity::Note, "key_alone", &[METHODS, KEYS], what));
     }
     problems
@@ -169,7 +172,7 @@ impl Judged<'_> {
         of_main: &[SshdProblem],
     ) -> Vec<Finding> {
         let Some(shape) = shape(service(self.inside)) else {
-            let what = "its PAM stack does not name pam_totp.so: a password alone lets in";
+            let what = "its PAM stack does not name pam_totp.so: a password alone is enough";
             let problem = problem(Severity::Fault, "pam_service", &["pamservicename"], what);
             return self.finding(&problem, &[("PAMServiceName", main.to_owned())]).into_iter().collect();
         };
@@ -249,7 +252,7 @@ impl Judged<'_> {
             MEANT if fix.iter().any(|line| line.starts_with('#')) => {
                 finding.fixed_by(fix.into_iter().filter(|line| line.starts_with('#')))
             }
-            MEANT => finding.fixed_by([format!("# only if these are to be asked too: {}", fix.join(" && "))]),
+            MEANT => finding.fixed_by([format!("# only if these users should be asked too: {}", fix.join(" && "))]),
             _ => finding.fixed_by(fix),
         })
     }
@@ -258,12 +261,12 @@ impl Judged<'_> {
 fn root(sshd: &SshdFacts, settings: &str) -> Option<Finding> {
     let root = value(settings, "permitrootlogin").unwrap_or("no");
     let what =
-        format!("PermitRootLogin is {}: by password or code root is refused, however right they are", clean(root));
+        format!("PermitRootLogin is {}: root is refused with password and code, even if both are right", clean(root));
     (sshd.root_enrolled && root != "yes").then(|| Finding::note(ABOUT, "permit_root_login", what))
 }
 
 fn unread(why: &str) -> Finding {
-    let what = format!("`sshd -T` says nothing of its settings: {}", shown(why));
+    let what = format!("`sshd -T` does not print its settings: {}", shown(why));
     let finding = Finding::warning(ABOUT, "sshd_unread", what);
     match () {
         () if why.contains("privilege separation") => finding.fixed_by(["install -d -m 755 /run/sshd"]),

@@ -49,7 +49,7 @@ pub fn main(sshd: &SshdFacts, wanted: &[WantedSetting]) -> Vec<String> {
     let mut fix = Vec::new();
     let off = ["HostbasedAuthentication", "GSSAPIAuthentication"];
     for keyword in wanted.iter().map(|(keyword, _)| *keyword).filter(|keyword| off.contains(keyword)) {
-        fix.push(format!("# without {keyword} users need password and code; to keep it, leave its line out"));
+        fix.push(format!("# leave out the line of {keyword} to keep it; without it users need password and code"));
     }
     if target == DROP_IN {
         fix.push("install -d -m 755 /etc/ssh/sshd_config.d".into());

@@ -16,7 +16,7 @@ pub fn check(service: &str, trial: &Trial, circumstances: &Circumstances) -> Vec
         let mut say =
             |level, code, what: &str| problems.push(Problem { level, code, place: line.place(), what: what.into() });
         if line.kind_word.starts_with('-') {
-            let what = "the leading `-` lets everybody by without a code once the module is missing";
+            let what = "with the leading `-` nobody is asked for a code once the module is missing";
             say(Severity::Warning, "may_be_missing", what);
         }
         if options.forward_pass {
@@ -26,11 +26,11 @@ pub fn check(service: &str, trial: &Trial, circumstances: &Circumstances) -> Vec
             say_of_first_pass(trial, at, &mut say);
         }
         if options.after_publickey && !service.starts_with("sshd") {
-            let what = "`after=publickey` is for sshd: here nobody has shown a key, and all are refused";
+            let what = "`after=publickey` is for sshd: here nobody has shown a key, and everybody is refused";
             say(Severity::Fault, "after_publickey", what);
         }
         if options.nullok && circumstances.all_enrolled && circumstances.unenrolled.is_none() {
-            let what = "`nullok`, though everybody with a shell is enrolled: it lets in accounts that are made later";
+            let what = "`nullok`, though everybody with a shell is enrolled: accounts that are made later need no code";
             say(Severity::Warning, "nullok", what);
         }
     }

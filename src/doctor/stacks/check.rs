@@ -13,7 +13,7 @@ use crate::policy::rules::Unenrolled;
 pub const ABOUT: &str = "stacks";
 
 /// What only the one who wrote a condition knows.
-const KEEP_OR_MOVE: &str = "# if that is meant, leave it as it is; else put the line of pam_totp.so before that one";
+const KEEP_OR_MOVE: &str = "# unless this is intended, put the line of pam_totp.so before that one";
 
 /// Every stack that reaches us.
 pub fn check(files: &StackFiles, circumstances: &Circumstances) -> Vec<Finding> {

@@ -55,7 +55,11 @@ fn unreadable(step: &ChainStep) -> Vec<Problem> {
         StepKind::Module(line) if !line.is_ours() => Vec::new(),
         StepKind::Module(line) if !line.has_kind() || !line.control.is_understood => {
             let word = if line.has_kind() { &line.control.text } else { &line.kind_word };
-            fault("bad_word", line, format!("'{}' is no word of libpam's: the line refuses everybody", clean(word)))
+            fault(
+                "bad_word",
+                line,
+                format!("libpam does not know the word '{}': the line refuses everybody", clean(word)),
+            )
         }
         StepKind::Module(line) => match line.options() {
             Ok(_) => Vec::new(),
@@ -96,7 +100,7 @@ struct Diagnosis<'a> {
 impl<'a> Diagnosis<'a> {
     fn all(&self) -> Vec<Problem> {
         if !self.trial.somebody {
-            let what = "nobody gets in through this stack, whatever is typed: some line refuses always";
+            let what = "nobody gets in through this stack, whatever they type: one of its lines always refuses";
             let mut problems = vec![fault("nobody", self.first_place(), what)];
             problems.extend(self.strangers());
             return problems;
@@ -150,12 +154,12 @@ impl<'a> Diagnosis<'a> {
                 (true, true) if by_line.is_some_and(is_directory) => fault(
                     "sufficient_before",
                     self.first_place(),
-                    format!("left out for some: users whom {by} knows are not asked for a code"),
+                    format!("skipped for some: users whom {by} knows are not asked for a code"),
                 ),
                 (true, true) => fault(
                     "sufficient_before",
                     self.first_place(),
-                    format!("left out for some: users who come to {by} are not asked for a code"),
+                    format!("skipped for some: users who come to {by} are not asked for a code"),
                 ),
                 (true, false) => self.condition(case, "are not asked for a code"),
             }
@@ -191,7 +195,7 @@ impl<'a> Diagnosis<'a> {
         };
         let last = case.outcome.reached.last().and_then(|at| self.line(*at)).map_or(String::new(), named);
         let what = format!(
-            "keeps out {who}, however right password and code are: they end at {last}. Without this line they get in"
+            "keeps out {who}, even with the right password and code: they end at {last}. Without this line they get in"
         );
         Some(fault("shut_out", self.first_place(), what))
     }
@@ -218,13 +222,18 @@ impl<'a> Diagnosis<'a> {
         let enough = "a right code alone, or a right password alone, is enough";
         problems.extend(wrong.map(|line| match is_sufficient(line) {
             true => fault("sufficient", line.place(), enough),
-            false => fault("optional", line.place(), "a wrong code lets in"),
+            false => fault("optional", line.place(), "a wrong code is accepted"),
         }));
         let doubt = trial.code_alone.as_ref().and_then(|case| self.doubtful(case));
         problems.extend(by_code.map(|line| match (is_sufficient(line), doubt) {
             (true, _) => fault("sufficient", line.place(), enough),
-            (false, Some(unknown)) => doubted(unknown, "need no other password, but a code alone"),
-            (false, None) => fault("password_optional", line.place(), "a right code lets in, whatever the password is"),
+            (false, Some(unknown)) => doubted(unknown, "need only a code, and no other password"),
+            (false, None) => fault(
+                "password_optional",
+                line.place(),
+                "a right code is enough, whatever the password \
+                is",
+            ),
         }));
         problems.extend(trial.nothing.as_ref().filter(plain).map(|case| match self.doubtful(case) {
             Some(unknown) => doubted(unknown, "need no other password"),
@@ -235,7 +244,8 @@ impl<'a> Diagnosis<'a> {
         problems.extend(alone.map(|_| {
             let what = match doubt {
                 Some(unknown) => format!(
-                    "no module that is known here checks a password: unless {} does, anybody who holds the phone gets in",
+                    "no module that is known here checks a password: unless {} does, anybody who holds the phone \
+                     gets in",
                     named(unknown)
                 ),
                 None => "nothing but the code is asked for: anybody who holds the phone gets in".to_owned(),
@@ -244,7 +254,7 @@ impl<'a> Diagnosis<'a> {
         }));
         let odd = |case: &&TriedLogin| !case.world.odd.is_empty();
         let code = trial.code_alone.as_ref().filter(odd).filter(|_| has);
-        problems.extend(code.map(|case| self.condition(case, "need no password, but a code alone")));
+        problems.extend(code.map(|case| self.condition(case, "need only a code, and no password")));
         let nothing = trial.nothing.as_ref().filter(odd);
         problems.extend(nothing.map(|case| self.condition(case, "need no password")));
         problems
@@ -264,7 +274,7 @@ impl<'a> Diagnosis<'a> {
         let root = case.outcome.reached.iter().filter_map(|at| self.line(*at));
         match root.into_iter().find(|line| line.module_name() == "pam_rootok.so") {
             Some(line) => {
-                let what = "this program asks PAM as root, so pam_rootok.so lets everybody in without any credential";
+                let what = "this program asks PAM as root, so pam_rootok.so accepts everybody without any credential";
                 fault("permit", line.place(), what)
             }
             None => {
@@ -282,10 +292,10 @@ impl<'a> Diagnosis<'a> {
         let fails = line.filter(|line| !matches!(line.control.action("ignore"), ControlAction::Ignore));
         let why = match fails {
             Some(line) => format!("`{}` also fails where no code is due", written(&line.control)),
-            None => "where no code is due no line says yes to the password".to_owned(),
+            None => "where no code is due, no line accepts the password".to_owned(),
         };
         let what = format!(
-            "{why}: users who are exempt or need not enroll are refused, and everybody is once the policy is off"
+            "{why}: users who are exempt or do not have to enroll are refused, and everybody is once the policy is off"
         );
         Some(fault("no_code_due", line.map_or_else(|| self.first_place(), StackLine::place), what))
     }
@@ -345,7 +355,7 @@ fn of_account(files: &StackFiles, service: &str, auth: &Trial, circumstances: &C
     let ours = trial.stack.codes().next().and_then(|at| trial.stack.line(at));
     let mut problems = Vec::new();
     if let Some(line) = ours.filter(|_| trial.shuts_out) {
-        let what = "the account stack refuses users because of this line, which has nothing to say of accounts";
+        let what = "the account stack refuses users because of this line, which says nothing about accounts";
         problems.push(fault("shut_out", line.place(), what));
     }
     let lines = auth.stack.steps.iter().filter_map(ChainStep::line).filter(|line| line.is_ours());
@@ -367,8 +377,8 @@ fn of_account(files: &StackFiles, service: &str, auth: &Trial, circumstances: &C
             let odd = whom(&trial.variables, &case.world);
             let who = if odd.is_empty() { String::new() } else { format!(" for users {odd}") };
             let what = format!(
-                "not always reached: {ender} may end the account stack before it{who}, and then what users enroll at a \
-                 login is not stored. Put it before the other account lines"
+                "put it before the other account lines: {ender} may end the account stack before it{who}, and then \
+                 what users enroll at a login is not stored"
             );
             let level = if enrolls { Severity::Fault } else { Severity::Note };
             problems.push(Problem { level, ..fault("no_account", line.place(), what) });

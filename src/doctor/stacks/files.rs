@@ -163,7 +163,7 @@ impl StackFiles {
 
     /// `all`: lines of each kind count, as by `@include`; else those of `kind`, as by `include`.
     fn follow(&self, name: &str, kind: Facility, all: bool, level: usize, depth: usize, steps: &mut Vec<ChainStep>) {
-        let Some(file) = self.0.get(name.strip_prefix("/etc/pam.d/").unwrap_or(name)) else { return };
+        let Some(file) = self.0.get(without_folder(name)) else { return };
         for line in parse(&file.path, &file.text) {
             let included = match line.kind_word.as_str() {
                 "@include" => Some((line.control.text.clone(), all, level)),
@@ -190,8 +190,13 @@ impl StackFiles {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name.strip_prefix("/etc/pam.d/").unwrap_or(name))
+        self.0.contains_key(without_folder(name))
     }
+}
+
+/// An include may name the file with its folder.
+fn without_folder(name: &str) -> &str {
+    name.strip_prefix(STACKS).and_then(|name| name.strip_prefix('/')).unwrap_or(name)
 }
 
 /// The modules among steps.

@@ -46,16 +46,19 @@ impl fmt::Display for NotChanged {
         match self {
             Self::NoPassword(service) => write!(
                 f,
-                "{service}: no line of its stack checks a password that a code could be asked behind: write the lines \
-                 by hand, see pam_totp(8)"
+                "{service}: write the lines by hand, see pam_totp(8): no line of its stack checks a password, behind \
+                 which the code could be asked for"
             ),
             Self::OtherShape(service) => {
-                write!(f, "{service} asks for codes already, in another way: first `pam-totp stack remove {service}`")
+                write!(
+                    f,
+                    "{service} already asks for codes in another way: first run `pam-totp stack remove \
+                    {service}`"
+                )
             }
-            Self::Harm(what) => write!(
-                f,
-                "by this change somebody would be worse off: {what}. Write the lines by hand, see pam_totp(8)"
-            ),
+            Self::Harm(what) => {
+                write!(f, "this change would make something worse: {what}. Write the lines by hand, see pam_totp(8)")
+            }
             Self::Faulty(what) => write!(
                 f,
                 "with this change the stack would not work as it should: {what}. Write the lines by hand, see \
@@ -63,11 +66,15 @@ impl fmt::Display for NotChanged {
             ),
             Self::ByHand(service) => write!(
                 f,
-                "{service}: its lines were written by hand, and what stood in their place is not known: take them out \
-                 in an editor"
+                "{service}: remove its lines in an editor: they were written by hand, and what stood in their place \
+                 is not known"
             ),
             Self::NoStack(service) => write!(f, "{service}: there is no such PAM stack"),
-            Self::NotSshd(service) => write!(f, "{service}: --key is for sshd, which alone has seen a key"),
+            Self::NotSshd(service) => write!(
+                f,
+                "{service}: --key is for sshd alone, because no other program checks \
+                keys"
+            ),
         }
     }
 }

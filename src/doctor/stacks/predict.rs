@@ -157,7 +157,7 @@ impl Logins<'_> {
             (true, false, Demand::Enrollment) => (StackDecision::Enroll, None),
             (true, false, Demand::Refusal) => {
                 let line = self.named(outcome.asked.last());
-                (StackDecision::Pass, Some(format!("the stack lets in whatever pam_totp.so says: {line}")))
+                (StackDecision::Pass, Some(format!("the stack accepts the login, whatever pam_totp.so says: {line}")))
             }
             (false, false, Demand::Refusal) => (StackDecision::Refuse, None),
             (false, ..) => (StackDecision::Refuse, Some(self.refuses(&outcome))),
@@ -168,7 +168,7 @@ impl Logins<'_> {
     fn passes(&self, outcome: &LoginOutcome) -> String {
         let ours = self.stack.codes().find(|at| !outcome.reached.contains(at));
         let by = ours.and_then(|ours| self.stack.last_before(outcome, ours));
-        format!("the stack does not come to pam_totp.so: {} ends it, or jumps over that", self.named(by.as_ref()))
+        format!("the stack does not reach pam_totp.so: {} ends it, or jumps over that line", self.named(by.as_ref()))
     }
 
     /// Why everything is right and they do not get in.

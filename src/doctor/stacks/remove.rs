@@ -56,7 +56,7 @@ fn falls_back(change: &FileChange) -> Option<String> {
     let is_auth = |line: &StackLine| line.is_auth() || line.kind_word == "@include";
     let asks = |text: &String| parse(&change.path, text).iter().any(is_auth);
     let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
-    let note = || format!("{} has no auth line any more: libpam takes those of {STACKS}/other instead", change.path);
+    let note = || format!("{} has no auth line any more: libpam uses those of {STACKS}/other instead", change.path);
     (asks(before) && !asks(after)).then(note)
 }
 

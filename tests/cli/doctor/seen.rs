@@ -117,7 +117,7 @@ fn who_needs_no_code_gets_in() {
     let others = ["@include common-auth", "auth [success=done new_authtok_reqd=done default=die] pam_totp.so"];
     says(&others, "no_code_due", "`[success=done new_authtok_reqd=done default=die]` also fails where no code is due");
     let jump = ["auth [success=1 default=ignore] pam_unix.so", "auth requisite pam_deny.so", OURS];
-    says(&jump, "no_code_due", "no line says yes to the password");
+    says(&jump, "no_code_due", "no line accepts the password");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn no_fix_takes_the_count_of_failures_away() {
 #[test]
 fn root_s_programs_let_nobody_in_as_root() {
     let lines = ["auth sufficient pam_rootok.so", "@include common-auth", OURS];
-    says(&lines, "permit", "pam_rootok.so lets everybody in");
+    says(&lines, "permit", "pam_rootok.so accepts everybody");
     assert_eq!(of("su", &lines), [], "where the caller is asked who they are");
 }
 

@@ -280,7 +280,7 @@ fn a_block_that_cannot_be_judged_is_told_of() {
         system.file("/etc/ssh/sshd_config.d/90-many.conf", &many);
         let found = bad(system);
         assert_eq!(found.len(), 1, "{found:#?}");
-        assert!(text(&found[0], "message").contains("behind the last 1 of the Match lines"), "{found:#?}");
+        assert!(text(&found[0], "message").contains("the last 1 of the Match lines"), "{found:#?}");
         // Those that set nothing of what is judged are no matter.
         system.file("/etc/ssh/sshd_config.d/90-many.conf", &many.replace("PasswordAuthentication no", "Banner none"));
         assert_eq!(bad(system), Vec::<Value>::new());
@@ -309,7 +309,7 @@ fn who_gets_in_without_a_code_by_a_block_is_said() {
         paste(system, told);
         assert_eq!(fs::read_to_string(DROP_IN).expect("the drop-in"), lines);
         let line = told["fix"][0].as_str().expect("a line");
-        let line = line.strip_prefix("# only if these are to be asked too: ").expect("a comment");
+        let line = line.strip_prefix("# only if these users should be asked too: ").expect("a comment");
         paste(system, &json!({ "fix": [line] }));
         assert_eq!(bad(system), Vec::<Value>::new());
         drop(server);

@@ -9,6 +9,7 @@ use nix::unistd::Uid;
 use pam_totp::doctor::clock::ClockFacts;
 use pam_totp::doctor::disk::{DiskFacts, usable};
 use pam_totp::doctor::door::{Daemon, DoorFacts, Socket, is_read_only};
+use pam_totp::doctor::labels::folders;
 use pam_totp::doctor::module::{ModuleFacts, ModuleFile, Stale, is_old, loader_said, unit, version_in};
 use pam_totp::doctor::programs::pairs::Way;
 use pam_totp::doctor::programs::texts::{PLACES, Text, daemons};
@@ -116,10 +117,10 @@ pub fn labels() -> Option<String> {
     if !Path::new("/sys/fs/selinux/enforce").exists() || !Uid::effective().is_root() {
         return None;
     }
-    let folders = ["/var/lib/pam_totp/secrets", "/var/lib/pam_totp/state", paths::RUN];
+    let folders = folders();
     let inside = folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
     let paths: Vec<String> = inside.map(|entry| entry.path().display().to_string()).collect();
-    let paths: Vec<&str> = folders.into_iter().chain(paths.iter().map(String::as_str)).collect();
+    let paths: Vec<&str> = folders.iter().chain(&paths).map(String::as_str).collect();
     let chunks = paths.chunks(500);
     let said = chunks.filter_map(|paths| ask("stat", &[&["-c", "%C %n", "--"], paths].concat()));
     Some(said.map(|said| said.stdout).collect())
