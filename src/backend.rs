@@ -7,7 +7,7 @@ use nix::unistd::Uid;
 
 use crate::door::{DoorError, client};
 use crate::factor::backup::{BackupCodes, USUAL_CODES};
-use crate::factor::enrollment::Place;
+use crate::factor::change::{Change, Deed, Place, Proof};
 use crate::factor::otp::Digits;
 use crate::factor::record::Proving;
 use crate::factor::secret::Answer;
@@ -15,9 +15,9 @@ use crate::login::preview::{self, Login, Preview, Reason, Standing};
 use crate::login::status::Status;
 use crate::login::verify::{self, Verdict};
 use crate::manage::notify::Event;
-use crate::manage::{self, By, Change, Codes, ManageError, Pending, Proof};
+use crate::manage::{self, By, Codes, ManageError, Pending};
 use crate::paths::POLICY;
-use crate::policy::access::{self, Caller, Deed, Subject};
+use crate::policy::access::{self, Caller, Subject};
 use crate::policy::rules::Ruling;
 use crate::policy::rules::Unenrolled;
 use crate::policy::{BadPolicy, Policy};
@@ -269,7 +269,7 @@ impl Front {
     }
 
     /// Makes a change: by root's right here, by the owner's at the door with a code of what he has.
-    pub fn apply(&self, account: &Account, current: Option<&Answer>, change: Change<'_>) -> Result<Codes, ManageError> {
+    pub fn apply(&self, account: &Account, current: Option<&Answer>, change: Change) -> Result<Codes, ManageError> {
         if self.is_for_owners() {
             return client::apply(account, current, change);
         }

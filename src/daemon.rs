@@ -12,10 +12,9 @@ use crate::backend::{self, Desk, Local};
 use crate::door::DoorError;
 use crate::door::client::read;
 use crate::door::message::Malformed;
-use crate::door::wire::{Ask, NewDevice, Reply, Request};
+use crate::door::wire::{Ask, Reply, Request};
 use crate::factor::attempt::{Outcome, Via};
-use crate::factor::enrollment::Device;
-use crate::factor::enrollment::Place;
+use crate::factor::change::{Change, Deed};
 use crate::factor::secret::Answer;
 use crate::factor::source::Source;
 use crate::login::messages;
@@ -23,8 +22,8 @@ use crate::login::preview::Login;
 use crate::login::status::Status;
 use crate::login::verify::{self, Verdict};
 use crate::manage::notify::Event;
-use crate::manage::{self, By, Change, ManageError, Proof};
-use crate::policy::access::{Deed, Denied};
+use crate::manage::{self, By, ManageError};
+use crate::policy::access::Denied;
 use crate::store::StoreError;
 use crate::system::account::{self, Account};
 use crate::system::beat;
@@ -49,7 +48,7 @@ pub fn serve(stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Res
     let deadline = Instant::now().checked_add(BOUND).ok_or(std::io::ErrorKind::TimedOut)?;
     let bytes = read(stream, deadline)?;
     panic_here!("server");
-    let reply = match Request::parse(&bytes) {
+    let reply = match Request::parse(&bytes, clock::now()) {
         Ok(request) => Clerk { caller, desk: Local::open(None), log }.answer(request),
         Err(Malformed) => Reply::Refused(DoorError::Garbled.into()),
     };
@@ -81,23 +80,7 @@ impl Clerk<'_> {
             Ask::Preview => self.preview(&account),
             Ask::Verify { code, from, service } => self.verify(&account, &code, from, service.as_deref()),
             Ask::Status => self.status(&account),
-            Ask::Set { device, code, place, backup_codes, current } => {
-                self.set(&account, device, &code, place, backup_codes, current.as_ref())
-            }
-            Ask::BackupCodes { count, current } => {
-                self.change(&account, Deed::BackupCodes, Change::BackupCodes(count), current.as_ref())
-            }
-            Ask::Forget => self.change(&account, Deed::Forget, Change::Forget, None),
-            Ask::Remove { device: None, current } => {
-                self.change(&account, Deed::Remove, Change::Remove, current.as_ref())
-            }
-            Ask::Remove { device: Some(name), current } => {
-                self.change(&account, Deed::RemoveDevice, Change::RemoveDevice(name), current.as_ref())
-            }
-            Ask::Resync { device, first, second, current } => {
-                let change = Change::Resync { device, first: &first, second: &second };
-                self.change(&account, Deed::Resync, change, current.as_ref())
-            }
+            Ask::Change { change, current } => self.change(&account, change, current.as_ref()),
         };
         result.unwrap_or_else(|error| self.refuse(&account.name, error))
     }
@@ -196,62 +179,24 @@ impl Clerk<'_> {
         Ok(verdict)
     }
 
-    fn set(
-        &mut self,
-        account: &Account,
-        new: NewDevice,
-        code: &Answer,
-        place: Place,
-        backup_codes: u8,
-        current: Option<&Answer>,
-    ) -> Result<Reply, ManageError> {
-        let key = new.secret.clone();
-        let NewDevice { name, kind, algorithm, digits, secret } = new;
-        let (id, created) = (manage::device_id(&secret), clock::now());
-        let device = Device { id, name, kind, secret, algorithm, digits, skew: 0, created };
-        let deed = Deed::set(&place, &key);
-        self.change(account, deed, Change::Set { device, proof: Proof::Code(code), place, backup_codes }, current)
-    }
-
-    fn change(
-        &mut self,
-        account: &Account,
-        deed: Deed<'_>,
-        change: Change<'_>,
-        current: Option<&Answer>,
-    ) -> Result<Reply, ManageError> {
+    /// What is allowed is asked of the change itself.
+    fn change(&mut self, account: &Account, change: Change, current: Option<&Answer>) -> Result<Reply, ManageError> {
         let policy = self.desk.policy();
+        let deed = change.deed();
         backend::may(self.caller.uid, account, deed, policy)?;
+        let (done, event) = (deed.done(), deed.event());
+        // What needs no code is not told: anybody could have a program of root run as often as they like.
+        let event = event.filter(|_| deed != Deed::Forget);
         let codes = manage::apply(self.desk.store()?, policy, account, By::Owner(current), change)?;
-        let done = match deed {
-            Deed::Look | Deed::Judge => "looked at",
-            Deed::Enroll(_) => "enrolled",
-            Deed::Add(_) => "added a device for",
-            Deed::Replace(_) => "replaced a device of",
-            Deed::Forget => "ended the remembered addresses of",
-            Deed::Resync => "resynchronized a device of",
-            Deed::BackupCodes => "made new backup codes for",
-            Deed::RemoveDevice => "removed a device of",
-            Deed::Remove => "removed the enrollment of",
-        };
         self.log(&format!("{done} {}", clean(&account.name)));
-        self.tell(account, deed);
+        if let Some(event) = event {
+            self.tell(account, event);
+        }
         Ok(Reply::Done(codes))
     }
 
     /// The change was made, whatever comes of this.
-    fn tell(&mut self, account: &Account, deed: Deed<'_>) {
-        let event = match deed {
-            // What needs no code is not told: anybody could have a program of root run as often as they like.
-            Deed::Look | Deed::Judge | Deed::Forget => return,
-            Deed::Enroll(_) => "enrolled",
-            Deed::Add(_) => "device_added",
-            Deed::Replace(_) => "replaced",
-            Deed::Resync => "resynced",
-            Deed::BackupCodes => "backup_codes",
-            Deed::RemoveDevice => "device_removed",
-            Deed::Remove => "removed",
-        };
+    fn tell(&mut self, account: &Account, event: &str) {
         let user = Some(account.name.as_str());
         if let Err(error) = self.desk.tell(&Event { event, user, by: user, at: clock::now(), ..Event::default() }) {
             self.log(&format!("notify: {error}"));

@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 
 use pam_totp::factor::backup::{BackupCodes, BackupShaped, Stretched, random_bytes};
 use pam_totp::factor::enrollment::{Device, Enrollment};
-use pam_totp::manage::device_of;
 use pam_totp::factor::otp::hotp;
 use pam_totp::factor::secret::{Answer, Secret};
 
@@ -67,7 +66,7 @@ struct Keys {
 fn keys() -> &'static Keys {
     static KEYS: OnceLock<Keys> = OnceLock::new();
     KEYS.get_or_init(|| {
-        let phones = [7, 8].map(|n| device_of(Secret::from_bytes(vec![n; 20].into()), "phone", 0));
+        let phones = [7, 8].map(|n| Device::with_key(Secret::from_bytes(vec![n; 20].into()), "phone", 0));
         let sets = (0..SETS).map(|n| {
             let random: Vec<u8> = (0..random_bytes(2)).map(|at| (at as u8).wrapping_mul(31).wrapping_add(n)).collect();
             let (set, codes) = BackupCodes::make(&random, 2, 0).expect("random bytes enough");

@@ -16,13 +16,14 @@ use zeroize::Zeroizing;
 
 use super::DoorError;
 use super::message::{MAX, Malformed};
-use super::wire::{Ask, NewDevice, Reply, Request};
+use super::wire::{Ask, Reply, Request};
+use crate::factor::change::Change;
 use crate::factor::otp::Digits;
 use crate::factor::secret::Answer;
 use crate::login::preview::Login;
 use crate::login::status::Status;
 use crate::login::verify::Verdict;
-use crate::manage::{Change, Codes, ManageError, Proof};
+use crate::manage::{Codes, ManageError};
 use crate::paths;
 use crate::policy::access::Denied;
 use crate::system::account::Account;
@@ -61,29 +62,8 @@ pub fn status(account: &Account) -> Result<Status, ManageError> {
 }
 
 /// Changes one's own factor, with a code of the device that is there.
-pub fn apply(account: &Account, current: Option<&Answer>, change: Change<'_>) -> Result<Codes, ManageError> {
-    let current = current.cloned();
-    let ask_this = match change {
-        Change::Set { device, proof: Proof::Code(code), place, backup_codes } => {
-            let (name, kind, algorithm, digits) = (device.name, device.kind, device.algorithm, device.digits);
-            let device = NewDevice { name, kind, algorithm, digits, secret: device.secret };
-            Ask::Set { device, code: code.clone(), place, backup_codes, current }
-        }
-        // Root alone stores a key unproved, sets a counter, or gives out codes for a time.
-        Change::Set { proof: Proof::None | Proof::Before(_), .. }
-        | Change::Counter { .. }
-        | Change::TemporaryCodes { .. } => {
-            return Err(Denied::NotSelf.into());
-        }
-        Change::BackupCodes(count) => Ask::BackupCodes { count, current },
-        Change::Forget => Ask::Forget,
-        Change::Remove => Ask::Remove { device: None, current },
-        Change::RemoveDevice(name) => Ask::Remove { device: Some(name), current },
-        Change::Resync { device, first, second } => {
-            Ask::Resync { device, first: first.clone(), second: second.clone(), current }
-        }
-    };
-    match ask(&account.name, ask_this, CHANGE)? {
+pub fn apply(account: &Account, current: Option<&Answer>, change: Change) -> Result<Codes, ManageError> {
+    match ask(&account.name, Ask::Change { change, current: current.cloned() }, CHANGE)? {
         Reply::Done(codes) => Ok(codes),
         Reply::Refused(error) => Err(error),
         other => Err(beside(other).into()),
@@ -102,9 +82,12 @@ fn beside(reply: Reply) -> DoorError {
 
 fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
     let deadline = Instant::now().checked_add(bound).ok_or(DoorError::Late)?;
-    let request = Request { user: name.to_owned(), ask };
+    // What no request says is refused as the other side would.
+    let Some(request) = (Request { user: name.to_owned(), ask }).print() else {
+        return Ok(Reply::Refused(Denied::NotSelf.into()));
+    };
     let mut stream = open(if Uid::effective().is_root() { paths::ROOT_SOCKET } else { paths::VERIFY_SOCKET })?;
-    write(&stream, request.print().as_bytes()).map_err(|e| late_or_gone(&e))?;
+    write(&stream, request.as_bytes()).map_err(|e| late_or_gone(&e))?;
     panic_here!("door");
     let bytes = read(&mut stream, deadline).map_err(|e| late_or_gone(&e))?;
     if bytes.is_empty() {

@@ -8,8 +8,8 @@ use super::DoorError;
 use super::message::{Fields, Malformed, Message, decoded, encoded, maybe, or_none, parsed, text};
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::backup::{MAX_CODES, MIN_CODES};
-use crate::factor::enrollment::Place;
-use crate::factor::enrollment::{Kind, PERIODS, valid_device_name};
+use crate::factor::change::{Change, ChangeError, Place, Proof};
+use crate::factor::enrollment::{Device, Kind, PERIODS, valid_device_name};
 use crate::factor::otp::{Algorithm, Digits};
 use crate::factor::record::{MAX_LANES, MAX_TRUSTS, Proving, Since};
 use crate::factor::secret::{Answer, Secret};
@@ -48,61 +48,13 @@ pub enum Ask {
     },
     /// What has he enrolled?
     Status,
-    /// Store this device and no other.
-    Set {
-        /// The new device.
-        device: NewDevice,
-        /// The code that proves it.
-        code: Answer,
-        /// Where it goes.
-        place: Place,
-        /// How many backup codes to make with it.
-        backup_codes: u8,
-        /// A code of the old one.
+    /// Change what he has enrolled.
+    Change {
+        /// What, and no other.
+        change: Change,
+        /// A code of what he has.
         current: Option<Answer>,
     },
-    /// Make a new set of backup codes.
-    BackupCodes {
-        /// How many.
-        count: u8,
-        /// A code of the present device.
-        current: Option<Answer>,
-    },
-    /// End the remembered addresses.
-    Forget,
-    /// Take the factor off, or one device of several.
-    Remove {
-        /// The device's name.
-        device: Option<String>,
-        /// A code of the present device.
-        current: Option<Answer>,
-    },
-    /// Follow a device that has run away.
-    Resync {
-        /// Its name.
-        device: Option<String>,
-        /// A code of it.
-        first: Answer,
-        /// The next one.
-        second: Answer,
-        /// A code that counts.
-        current: Option<Answer>,
-    },
-}
-
-/// A device that is not stored yet.
-#[derive(Clone, Debug)]
-pub struct NewDevice {
-    /// For people.
-    pub name: String,
-    /// Clock or counter.
-    pub kind: Kind,
-    /// The hash under the HMAC.
-    pub algorithm: Algorithm,
-    /// Digits of a code.
-    pub digits: Digits,
-    /// The key.
-    pub secret: Secret,
 }
 
 /// What came of a request.
@@ -123,13 +75,13 @@ pub enum Reply {
 impl Ask {
     /// Is something to be changed, or only looked at?
     pub fn is_change(&self) -> bool {
-        !matches!(self, Self::Preview | Self::Status | Self::Verify { .. })
+        matches!(self, Self::Change { .. })
     }
 }
 
 impl Request {
-    /// Reads a request.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+    /// Reads a request that came at `now`, which is when a new device is made.
+    pub fn parse(bytes: &[u8], now: u64) -> Result<Self, Malformed> {
         let mut fields = Fields::split(bytes)?;
         let verb = fields.head;
         let [user] = fields.one("user")?;
@@ -142,46 +94,25 @@ impl Request {
                 from: fields.take("from")?.map_or(Ok(Source::Local), |[word]| parsed(word))?,
                 service: fields.take("service")?.map(|[word]| text(word, MAX_NAME)).transpose()?,
             },
-            "set" => Ask::Set {
-                device: fields.new_device()?,
-                code: fields.code("code")?.ok_or(Malformed)?,
-                place: fields.place()?,
-                backup_codes: fields.count()?.unwrap_or_default(),
-                current: fields.code("current")?,
-            },
-            "backup-codes" => {
-                Ask::BackupCodes { count: fields.count()?.ok_or(Malformed)?, current: fields.code("current")? }
-            }
-            "forget" => Ask::Forget,
-            "remove" => Ask::Remove { device: fields.name("of")?, current: fields.code("current")? },
-            "resync" => Ask::Resync {
-                device: fields.name("of")?,
-                first: fields.code("code")?.ok_or(Malformed)?,
-                second: fields.code("next")?.ok_or(Malformed)?,
-                current: fields.code("current")?,
-            },
-            _ => return Err(Malformed),
+            "forget" => Ask::Change { change: Change::Forget, current: None },
+            verb => Ask::Change { change: fields.change(verb, now)?, current: fields.code("current")? },
         };
         fields.end()?;
         Ok(Self { user, ask })
     }
 
-    /// Writes a request.
-    pub fn print(&self) -> Zeroizing<String> {
-        let verb = match self.ask {
+    /// Writes a request; `None` for a change that is root's alone: no request says it.
+    pub fn print(&self) -> Option<Zeroizing<String>> {
+        let verb = match &self.ask {
             Ask::Preview => "preview",
             Ask::Verify { .. } => "verify",
             Ask::Status => "status",
-            Ask::Set { .. } => "set",
-            Ask::BackupCodes { .. } => "backup-codes",
-            Ask::Forget => "forget",
-            Ask::Remove { .. } => "remove",
-            Ask::Resync { .. } => "resync",
+            Ask::Change { change, .. } => verb(change)?,
         };
         let mut out = Message::new(verb);
         out.field("user", &[&encoded(self.user.as_bytes())]);
         match &self.ask {
-            Ask::Preview | Ask::Status | Ask::Forget => {}
+            Ask::Preview | Ask::Status | Ask::Change { change: Change::Forget, .. } => {}
             Ask::Verify { code, from, service } => {
                 out.code("code", Some(code));
                 out.field("from", &[&from.to_string()]);
@@ -190,36 +121,26 @@ impl Request {
                     out.field("service", &[&encoded(service.as_bytes())]);
                 }
             }
-            Ask::Set { device, code, place, backup_codes, current } => {
-                out.new_device(device);
-                out.code("code", Some(code));
-                match place {
-                    Place::First => {}
-                    Place::Beside => out.field("beside", &[]),
-                    Place::InsteadOf(name) => {
-                        out.field("replace", &[]);
-                        out.name("of", name.as_deref());
-                    }
-                }
-                out.field("count", &[&backup_codes.to_string()]);
-                out.code("current", current.as_ref());
-            }
-            Ask::BackupCodes { count, current } => {
-                out.field("count", &[&count.to_string()]);
-                out.code("current", current.as_ref());
-            }
-            Ask::Remove { device, current } => {
-                out.name("of", device.as_deref());
-                out.code("current", current.as_ref());
-            }
-            Ask::Resync { device, first, second, current } => {
-                out.name("of", device.as_deref());
-                out.code("code", Some(first));
-                out.code("next", Some(second));
+            Ask::Change { change, current } => {
+                out.change(change);
                 out.code("current", current.as_ref());
             }
         }
-        out.end()
+        Some(out.end())
+    }
+}
+
+/// Root alone stores a key unproved, sets a counter, or gives out codes for a time.
+fn verb(change: &Change) -> Option<&'static str> {
+    match change {
+        Change::Set { proof: Proof::Code(_), .. } => Some("set"),
+        Change::BackupCodes(_) => Some("backup-codes"),
+        Change::Forget => Some("forget"),
+        Change::Remove | Change::RemoveDevice(_) => Some("remove"),
+        Change::Resync { .. } => Some("resync"),
+        Change::Set { proof: Proof::None | Proof::Before(_), .. }
+        | Change::Counter { .. }
+        | Change::TemporaryCodes { .. } => None,
     }
 }
 
@@ -263,7 +184,7 @@ impl Reply {
             }
             Self::Refused(error) => {
                 let mut out = Message::new(&format!("refused {}", refusal_words(error)));
-                if let ManageError::CodeRefused { outcome, .. } = error {
+                if let ManageError::Refused(ChangeError::CodeRefused { outcome, .. }) = error {
                     out.beside(outcome);
                 }
                 out.end()
@@ -312,21 +233,21 @@ fn outcome_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Outcome, Malf
 
 /// Each refusal that says all by its name.
 const REFUSALS: [(&str, ManageError); 23] = [
-    ("enrolled", ManageError::AlreadyEnrolled),
-    ("not-enrolled", ManageError::NotEnrolled),
-    ("device-exists", ManageError::DeviceExists),
-    ("no-device", ManageError::NoSuchDevice),
-    ("which-device", ManageError::WhichDevice),
-    ("too-many", ManageError::TooManyDevices),
-    ("only-device", ManageError::OnlyDevice),
-    ("other-digits", ManageError::OtherDigits),
-    ("same-key", ManageError::SameKey),
-    ("not-consecutive", ManageError::NotConsecutive),
-    ("no-counter", ManageError::NoCounter),
-    ("too-many-pairs", ManageError::TooManyPairs),
-    ("used", ManageError::UsedCode),
-    ("code-needed", ManageError::CodeNeeded),
-    ("no-random", ManageError::NoRandom),
+    ("enrolled", ManageError::Refused(ChangeError::AlreadyEnrolled)),
+    ("not-enrolled", ManageError::Refused(ChangeError::NotEnrolled)),
+    ("device-exists", ManageError::Refused(ChangeError::DeviceExists)),
+    ("no-device", ManageError::Refused(ChangeError::NoSuchDevice)),
+    ("which-device", ManageError::Refused(ChangeError::WhichDevice)),
+    ("too-many", ManageError::Refused(ChangeError::TooManyDevices)),
+    ("only-device", ManageError::Refused(ChangeError::OnlyDevice)),
+    ("other-digits", ManageError::Refused(ChangeError::OtherDigits)),
+    ("same-key", ManageError::Refused(ChangeError::SameKey)),
+    ("not-consecutive", ManageError::Refused(ChangeError::NotConsecutive)),
+    ("no-counter", ManageError::Refused(ChangeError::NoCounter)),
+    ("too-many-pairs", ManageError::Refused(ChangeError::TooManyPairs)),
+    ("used", ManageError::Refused(ChangeError::UsedCode)),
+    ("code-needed", ManageError::Refused(ChangeError::CodeNeeded)),
+    ("no-random", ManageError::Refused(ChangeError::NoRandom)),
     ("not-yours", ManageError::Denied(Denied::NotYours)),
     ("policy-off", ManageError::Denied(Denied::PolicyOff)),
     ("not-self", ManageError::Denied(Denied::NotSelf)),
@@ -339,8 +260,10 @@ const REFUSALS: [(&str, ManageError); 23] = [
 
 fn refusal_words(error: &ManageError) -> String {
     match error {
-        ManageError::WrongCode { clock_off } => format!("wrong {}", or_none(*clock_off)),
-        ManageError::CodeRefused { outcome, now } => format!("current {now} {}", outcome_words(outcome)),
+        ManageError::Refused(ChangeError::WrongCode { clock_off }) => format!("wrong {}", or_none(*clock_off)),
+        ManageError::Refused(ChangeError::CodeRefused { outcome, now }) => {
+            format!("current {now} {}", outcome_words(outcome))
+        }
         ManageError::Denied(Denied::NotYoursToSee) => refusal_words(&Denied::NotYours.into()),
         // What is wrong with root's files is for root's log.
         error => REFUSALS.iter().find(|(_, e)| e == error).map_or("fault", |(word, _)| word).into(),
@@ -349,10 +272,11 @@ fn refusal_words(error: &ManageError) -> String {
 
 fn refusal_from(words: &[&str], fields: &mut Fields<'_>) -> Result<ManageError, Malformed> {
     Ok(match words {
-        ["wrong", clock_off] => ManageError::WrongCode { clock_off: maybe(clock_off)? },
-        ["current", now, outcome @ ..] => {
-            ManageError::CodeRefused { outcome: outcome_from(outcome, fields)?, now: parsed(now)? }
-        }
+        ["wrong", clock_off] => ManageError::Refused(ChangeError::WrongCode { clock_off: maybe(clock_off)? }),
+        ["current", now, outcome @ ..] => ManageError::Refused(ChangeError::CodeRefused {
+            outcome: outcome_from(outcome, fields)?,
+            now: parsed(now)?,
+        }),
         [word] => REFUSALS.iter().find(|(w, _)| w == word).map(|(_, error)| error.clone()).ok_or(Malformed)?,
         _ => return Err(Malformed),
     })
@@ -406,7 +330,36 @@ impl Message {
         }
     }
 
-    fn new_device(&mut self, device: &NewDevice) {
+    /// What stands below the verb.
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::Set { device, proof, place, backup_codes } => {
+                self.new_device(device);
+                if let Proof::Code(code) = proof {
+                    self.code("code", Some(code));
+                }
+                match place {
+                    Place::First => {}
+                    Place::Beside => self.field("beside", &[]),
+                    Place::InsteadOf(name) => {
+                        self.field("replace", &[]);
+                        self.name("of", name.as_deref());
+                    }
+                }
+                self.field("count", &[&backup_codes.to_string()]);
+            }
+            Change::BackupCodes(count) => self.field("count", &[&count.to_string()]),
+            Change::RemoveDevice(name) => self.name("of", Some(name)),
+            Change::Resync { device, first, second } => {
+                self.name("of", device.as_deref());
+                self.code("code", Some(first));
+                self.code("next", Some(second));
+            }
+            Change::Forget | Change::Remove | Change::Counter { .. } | Change::TemporaryCodes { .. } => {}
+        }
+    }
+
+    fn new_device(&mut self, device: &Device) {
         let (kind, parameter) = kind_words(device.kind);
         let (digits, name) = (device.digits.get().to_string(), encoded(device.name.as_bytes()));
         self.field("device", &[kind, &parameter, device.algorithm.name(), &digits, &name]);
@@ -456,7 +409,27 @@ impl Fields<'_> {
         })
     }
 
-    fn new_device(&mut self) -> Result<NewDevice, Malformed> {
+    fn change(&mut self, verb: &str, now: u64) -> Result<Change, Malformed> {
+        Ok(match verb {
+            "set" => Change::Set {
+                device: self.new_device(now)?,
+                proof: Proof::Code(self.code("code")?.ok_or(Malformed)?),
+                place: self.place()?,
+                backup_codes: self.count()?.unwrap_or_default(),
+            },
+            "backup-codes" => Change::BackupCodes(self.count()?.ok_or(Malformed)?),
+            "remove" => self.name("of")?.map_or(Change::Remove, Change::RemoveDevice),
+            "resync" => Change::Resync {
+                device: self.name("of")?,
+                first: self.code("code")?.ok_or(Malformed)?,
+                second: self.code("next")?.ok_or(Malformed)?,
+            },
+            _ => return Err(Malformed),
+        })
+    }
+
+    /// With what its key says, and no skew: that is found out, and not asked for.
+    fn new_device(&mut self, now: u64) -> Result<Device, Malformed> {
         let [kind, parameter, algorithm, digits, name] = self.one("device")?;
         let [key] = self.one("key")?;
         let kind = kind_from(kind, parameter)?;
@@ -464,12 +437,12 @@ impl Fields<'_> {
         if matches!(kind, Kind::Totp { period } if !PERIODS.contains(&period)) {
             return Err(Malformed);
         }
-        Ok(NewDevice {
-            name: device_name(name)?,
+        let secret = Secret::from_canonical(key).map_err(|_| Malformed)?;
+        Ok(Device {
             kind,
             algorithm: Algorithm::from_name(algorithm).ok_or(Malformed)?,
             digits: self::digits(digits)?,
-            secret: Secret::from_canonical(key).map_err(|_| Malformed)?,
+            ..Device::with_key(secret, &device_name(name)?, now)
         })
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::value::{Datetime, Offset};
 use zeroize::Zeroizing;
@@ -40,17 +41,6 @@ pub enum Kind {
     },
 }
 
-/// Where a new device goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The user has none yet.
-    First,
-    /// Beside those that they have.
-    Beside,
-    /// Instead of the one of this name, or of the only one, whose name it takes.
-    InsteadOf(Option<String>),
-}
-
 impl Kind {
     /// A period of at most an hour, a counter that lasts.
     pub fn is_valid(self) -> bool {
@@ -84,11 +74,32 @@ pub struct Device {
 }
 
 impl Device {
+    /// With this key, and otherwise as every app can show its codes.
+    pub fn with_key(secret: Secret, name: &str, now: u64) -> Self {
+        Self {
+            id: device_id(&secret),
+            name: name.to_owned(),
+            kind: Kind::Totp { period: 30 },
+            secret,
+            algorithm: Algorithm::Sha1,
+            digits: Digits::SIX,
+            skew: 0,
+            created: now,
+        }
+    }
+
     /// The step that its clock shows at `now`, but for drift; an HOTP device has no clock.
     pub fn step(&self, now: u64) -> Option<u64> {
         let Kind::Totp { period } = self.kind else { return None };
         Some(otp::step(now, period).saturating_add_signed(self.skew.into()))
     }
+}
+
+/// A device's id: the same key has the same id, so that a key that was removed and set again does not get its
+/// used codes back.
+pub fn device_id(secret: &Secret) -> String {
+    let digest = Sha256::new().chain_update(b"pam_totp device ").chain_update(secret.as_bytes()).finalize();
+    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A user's factor.

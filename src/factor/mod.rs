@@ -2,9 +2,12 @@
 
 pub mod attempt;
 pub mod backup;
+pub mod change;
+pub mod devices;
 pub mod enrollment;
 pub mod healing;
 pub mod otp;
+pub mod prove;
 pub mod record;
 pub mod remember;
 pub mod resync;

@@ -1,8 +1,9 @@
 //! The transactions that follow a device to where it stands: a clock or a counter that has run away, a counter that was lost.
 
-use super::devices::named_mut;
 use super::{By, Codes, ManageError, Transaction};
 use crate::factor::attempt;
+use crate::factor::change::ChangeError;
+use crate::factor::devices::named_mut;
 use crate::factor::enrollment::{Device, Enrollment, Kind};
 use crate::factor::healing;
 use crate::factor::record::{DeviceState, LaneKey, Record};
@@ -19,7 +20,7 @@ impl Transaction<'_> {
         let is_guess = matches!(self.by, By::Owner(_));
         // Before their code is used up.
         if is_guess && buckets.gate(&refund.record).row > 2 {
-            return Err(ManageError::TooManyPairs);
+            return Err(ChangeError::TooManyPairs.into());
         }
         self.authorize()?;
         let found = self.healed()?;
@@ -51,9 +52,9 @@ impl Transaction<'_> {
     pub(super) fn set_counter(mut self, name: Option<&str>, counter: u64) -> Result<Codes, ManageError> {
         let Healed { mut enrollment, mut record, .. } = self.healed()?;
         let device = named_mut(&mut enrollment.devices, name)?;
-        let Kind::Hotp { start } = device.kind else { return Err(ManageError::NotHotp) };
+        let Kind::Hotp { start } = device.kind else { return Err(ChangeError::NotHotp.into()) };
         // Healed, so it has one.
-        let line = record.device(&device.id).cloned().ok_or(ManageError::NotHotp)?;
+        let line = record.device(&device.id).cloned().ok_or(ChangeError::NotHotp)?;
         let last = Some(counter.max(line.last.unwrap_or(start)));
         record.set_device(DeviceState { last, ..line });
         self.locked.commit(&record)?;
@@ -62,7 +63,7 @@ impl Transaction<'_> {
 
     /// What every login finds: the record healed, its buckets pulled in.
     fn healed(&mut self) -> Result<Healed, ManageError> {
-        let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
+        let enrollment = self.locked.enrollment(self.account)?.ok_or(ChangeError::NotEnrolled)?;
         let mut record = self.locked.record()?.unwrap_or_default();
         let now = clock::now();
         healing::heal(&enrollment, &mut record, now, self.policy.window);
@@ -87,16 +88,18 @@ impl Healed {
     fn find(&self, name: Option<&str>, first: &Answer, second: &Answer) -> Result<(Device, DeviceState), ManageError> {
         let named = |device: &&Device| name.is_none_or(|name| device.name == name);
         let mut error = if self.enrollment.devices.iter().any(|d| named(&d)) {
-            ManageError::NotConsecutive
+            ManageError::Refused(ChangeError::NotConsecutive)
         } else {
-            ManageError::NoSuchDevice
+            ManageError::Refused(ChangeError::NoSuchDevice)
         };
         for device in self.enrollment.devices.iter().filter(named) {
             let Some(line) = self.record.device(&device.id) else { continue };
             match resync::resync(device, line, &self.record, first, second, self.now) {
                 Shown::Here(device, line) => return Ok((*device, line)),
-                Shown::Used => error = ManageError::UsedCode,
-                Shown::NoCounter if error == ManageError::NotConsecutive => error = ManageError::NoCounter,
+                Shown::Used => error = ManageError::Refused(ChangeError::UsedCode),
+                Shown::NoCounter if error == ManageError::Refused(ChangeError::NotConsecutive) => {
+                    error = ManageError::Refused(ChangeError::NoCounter)
+                }
                 Shown::NoCounter | Shown::Nowhere => {}
             }
         }

@@ -1,7 +1,8 @@
 //! Stores what somebody brought along from another module: his keys, the codes that he used there, his scratch codes.
 
 use crate::factor::backup::{self, BackupCodes, BackupShaped, Form, Stretched};
-use crate::factor::enrollment::{Device, Enrollment, Kind};
+use crate::factor::change::ChangeError;
+use crate::factor::enrollment::{Device, Enrollment, Kind, device_id};
 use crate::factor::healing;
 use crate::factor::record::{BackupState, DeviceState, Record};
 use crate::import::{Found, Token};
@@ -11,7 +12,7 @@ use crate::system::account::Account;
 use crate::system::clock;
 use crate::system::random;
 
-use super::{ManageError, device_id};
+use super::ManageError;
 
 /// No token was pressed more often; the steps of a clock are beyond it, and below the seconds since 1970. Taken for a
 /// counter, one would be the token's end.
@@ -68,7 +69,7 @@ fn standing(store: &Store, account: &Account, found: &Found, replace: bool) -> R
     match store.enrollment(account) {
         Ok(None) => Ok(None),
         Ok(Some(enrollment)) if has_just(&enrollment, found) => Ok(Some(enrollment)),
-        Ok(Some(_)) if !replace => Err(ManageError::AlreadyEnrolled),
+        Ok(Some(_)) if !replace => Err(ManageError::Refused(ChangeError::AlreadyEnrolled)),
         // A file that cannot be read is replaced too: that is how root mends it.
         Ok(Some(_)) => Ok(None),
         Err(StoreError::Broken(..) | StoreError::NotTheirs(..)) if replace => Ok(None),
@@ -195,7 +196,7 @@ fn enrollment(account: &Account, found: &Found, now: u64) -> Result<Enrollment, 
         [] => None,
         codes => {
             let random = random::bytes(backup::random_bytes(0))?;
-            Some(BackupCodes::import(&random, codes, now).ok_or(ManageError::NoRandom)?)
+            Some(BackupCodes::import(&random, codes, now).ok_or(ChangeError::NoRandom)?)
         }
     };
     Ok(Enrollment { user: account.name.clone(), uid: account.uid, devices, backup_codes })

@@ -3,7 +3,6 @@
 //! Each commits in this order: the state that serves old and new, then the secret, then the state pruned. A crash
 //! anywhere leaves the old or the new secret and a state that fits both.
 
-mod devices;
 mod follow;
 #[cfg(feature = "cli")]
 pub mod import;
@@ -12,19 +11,19 @@ mod upkeep;
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::door::DoorError;
-use crate::factor::attempt::{self, Attempt, Outcome};
+use crate::factor::attempt::Outcome;
 use crate::factor::backup::{self, BackupCodes, Stretched, TEMPORARY_BITS};
-use crate::factor::enrollment::{Device, Enrollment, Kind, Place};
+use crate::factor::change::{Change, ChangeError, Place, Proof};
+use crate::factor::devices::{placed, without};
+use crate::factor::enrollment::{Device, Enrollment};
 use crate::factor::healing;
-use crate::factor::otp::{Algorithm, Digits};
+use crate::factor::prove::prove;
 use crate::factor::record::{BackupState, DeviceState, Record};
 use crate::factor::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::factor::source::Source;
-use crate::factor::throttle::Limits;
 use crate::login::messages::user;
 use crate::login::verify;
 use crate::policy::Policy;
@@ -34,7 +33,6 @@ use crate::system::account::Account;
 use crate::system::clock;
 use crate::system::random::{self, NoRandom};
 
-use devices::{placed, without};
 pub use upkeep::{Unlocked, add_codes, end_proving, forget, mark_proving, remove, rename, unlock};
 use upkeep::{forget_trusts, void_codes};
 
@@ -43,50 +41,8 @@ use upkeep::{forget_trusts, void_codes};
 pub enum ManageError {
     /// The store refuses.
     Store(StoreError),
-    /// There is an enrollment, and it was not said to replace it.
-    AlreadyEnrolled,
-    /// There is no enrollment.
-    NotEnrolled,
-    /// There is a device of that name.
-    DeviceExists,
-    /// There is no device of that name.
-    NoSuchDevice,
-    /// There are several devices, and it was not said which.
-    WhichDevice,
-    /// More devices than a record holds.
-    TooManyDevices,
-    /// The last device goes with the enrollment, and not by its name.
-    OnlyDevice,
-    /// Codes of another length than those of the other devices.
-    OtherDigits,
-    /// Another device has this key.
-    SameKey,
-    /// Two codes that no device shows one after the other.
-    NotConsecutive,
-    /// The token's counter was lost, and codes cannot bring it back.
-    NoCounter,
-    /// So many wrong pairs of codes came just now that no further one is looked at.
-    TooManyPairs,
-    /// A counter for a device that has none.
-    NotHotp,
-    /// The code does not prove the key.
-    WrongCode {
-        /// Seconds that the phone's clock is ahead of the host's, if that explains it.
-        clock_off: Option<i64>,
-    },
-    /// The code proves the key, but was used already.
-    UsedCode,
-    /// A change by users themselves needs a code of what they have enrolled.
-    CodeNeeded,
-    /// That code is not right, or cannot be looked at now.
-    CodeRefused {
-        /// What came of it.
-        outcome: Outcome,
-        /// Seconds since 1970 at which it was judged.
-        now: u64,
-    },
-    /// There is no chance to be had for keys and codes.
-    NoRandom,
+    /// The change cannot be.
+    Refused(ChangeError),
     /// This user may not do this.
     Denied(Denied),
     /// The door was no help.
@@ -111,9 +67,15 @@ impl From<DoorError> for ManageError {
     }
 }
 
+impl From<ChangeError> for ManageError {
+    fn from(error: ChangeError) -> Self {
+        Self::Refused(error)
+    }
+}
+
 impl From<NoRandom> for ManageError {
-    fn from(_: NoRandom) -> Self {
-        Self::NoRandom
+    fn from(error: NoRandom) -> Self {
+        Self::Refused(error.into())
     }
 }
 
@@ -121,36 +83,43 @@ impl fmt::Display for ManageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(error) => error.fmt(f),
-            Self::AlreadyEnrolled => f.write_str("already enrolled: --replace makes a new key and voids the old one"),
-            Self::DeviceExists => f.write_str("there is already a device of that name: --replace gives it a new key, another NAME adds a device"),
-            Self::NoSuchDevice => f.write_str("there is no device of that name: `pam-totp status` shows them"),
-            Self::WhichDevice => f.write_str("there are several devices: say which with --device NAME"),
-            Self::TooManyDevices => f.write_str("a user can have five devices: remove one, or --replace one"),
-            Self::OnlyDevice => {
-                f.write_str("that is the only device: use `remove` without --device")
-            }
-            Self::OtherDigits => f.write_str("all devices of a user must have codes of the same number of digits: leave --digits out"),
-            Self::SameKey => f.write_str("a device of this user has this key already: use another key"),
-            Self::NotConsecutive => f.write_str(
-                "these are not two codes in a row, or they are too far off: wait for the next two and type both",
-            ),
-            Self::NoCounter => {
-                f.write_str("the device's counter was lost: root sets it with `pam-totp resync USER --counter N`")
-            }
-            Self::TooManyPairs => f.write_str("too many wrong codes were entered just now: try again in 10 s"),
-            Self::NotHotp => f.write_str("only a device of type hotp has a counter: leave --counter out"),
-            Self::NotEnrolled => f.write_str("not enrolled"),
-            Self::WrongCode { .. } => f.write_str("The security code is invalid."),
-            Self::UsedCode => f.write_str("This code was already used. Take the next one."),
-            Self::CodeNeeded => f.write_str("this needs a code of a device that is enrolled, or a backup code: type one at the prompt, or as the last line of stdin"),
-            Self::CodeRefused { outcome, now } => {
-                let invalid = "The code of the device that is enrolled is invalid.";
-                f.write_str(user::refused(outcome, *now).as_deref().unwrap_or(invalid))
-            }
-            Self::NoRandom => NoRandom.fmt(f),
+            Self::Refused(error) => refusal(error, f),
             Self::Denied(denied) => denied.fmt(f),
             Self::Door(error) => error.fmt(f),
         }
+    }
+}
+
+/// The sentences for a change that cannot be; here, because one of them is a login's.
+fn refusal(error: &ChangeError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        ChangeError::AlreadyEnrolled => f.write_str("already enrolled: --replace makes a new key and voids the old one"),
+        ChangeError::DeviceExists => f.write_str("there is already a device of that name: --replace gives it a new key, another NAME adds a device"),
+        ChangeError::NoSuchDevice => f.write_str("there is no device of that name: `pam-totp status` shows them"),
+        ChangeError::WhichDevice => f.write_str("there are several devices: say which with --device NAME"),
+        ChangeError::TooManyDevices => f.write_str("a user can have five devices: remove one, or --replace one"),
+        ChangeError::OnlyDevice => {
+            f.write_str("that is the only device: use `remove` without --device")
+        }
+        ChangeError::OtherDigits => f.write_str("all devices of a user must have codes of the same number of digits: leave --digits out"),
+        ChangeError::SameKey => f.write_str("a device of this user has this key already: use another key"),
+        ChangeError::NotConsecutive => f.write_str(
+            "these are not two codes in a row, or they are too far off: wait for the next two and type both",
+        ),
+        ChangeError::NoCounter => {
+            f.write_str("the device's counter was lost: root sets it with `pam-totp resync USER --counter N`")
+        }
+        ChangeError::TooManyPairs => f.write_str("too many wrong codes were entered just now: try again in 10 s"),
+        ChangeError::NotHotp => f.write_str("only a device of type hotp has a counter: leave --counter out"),
+        ChangeError::NotEnrolled => f.write_str("not enrolled"),
+        ChangeError::WrongCode { .. } => f.write_str("The security code is invalid."),
+        ChangeError::UsedCode => f.write_str("This code was already used. Take the next one."),
+        ChangeError::CodeNeeded => f.write_str("this needs a code of a device that is enrolled, or a backup code: type one at the prompt, or as the last line of stdin"),
+        ChangeError::CodeRefused { outcome, now } => {
+            let invalid = "The code of the device that is enrolled is invalid.";
+            f.write_str(user::refused(outcome, *now).as_deref().unwrap_or(invalid))
+        }
+        ChangeError::NoRandom => write!(f, "{NoRandom}"),
     }
 }
 
@@ -166,67 +135,8 @@ pub enum By<'a> {
     Owner(Option<&'a Answer>),
 }
 
-/// A change of one user's enrollment.
-#[derive(Clone)]
-pub enum Change<'a> {
-    /// A new device.
-    Set {
-        /// The new device.
-        device: Device,
-        /// How its key is known to be in the phone.
-        proof: Proof<'a>,
-        /// Where it goes.
-        place: Place,
-        /// How many backup codes to make with it. With none, a device beside others leaves theirs, and any other
-        /// takes them away.
-        backup_codes: u8,
-    },
-    /// A new set of so many backup codes; the old one is void.
-    BackupCodes(u8),
-    /// So many codes beside the set, in place of those that were made so before, for a help desk: they end by themselves.
-    TemporaryCodes {
-        /// How many: 1 to [`backup::MAX_TEMPORARY`].
-        count: u8,
-        /// Seconds since 1970.
-        until: u64,
-    },
-    /// Remove the enrollment.
-    Remove,
-    /// Remove one device of several.
-    RemoveDevice(String),
-    /// End the remembered addresses. Needs no code: it takes nothing away but a login without one.
-    Forget,
-    /// Follow a device to where two consecutive codes show it: of this name, or whichever it is.
-    Resync {
-        /// The device.
-        device: Option<String>,
-        /// A code.
-        first: &'a Answer,
-        /// The next one.
-        second: &'a Answer,
-    },
-    /// Put a token's counter here, or leave it where it is if that is further.
-    Counter {
-        /// The token, if there are several.
-        device: Option<String>,
-        /// The next counter.
-        counter: u64,
-    },
-}
-
 /// New backup codes, in the one moment in which they can be shown.
 pub type Codes = Vec<Zeroizing<String>>;
-
-/// How a new key is known to be in the phone.
-#[derive(Clone)]
-pub enum Proof<'a> {
-    /// By a code that it makes; the code counts as used.
-    Code(&'a Answer),
-    /// By a code before, at the login that it is stored in.
-    Before(DeviceState),
-    /// Not at all.
-    None,
-}
 
 /// A key that was proved and is not stored yet.
 #[derive(Clone)]
@@ -241,38 +151,7 @@ pub struct Pending {
 
 /// A device with a fresh key, as every app can show its codes.
 pub fn new_device(name: &str, now: u64) -> Result<Device, NoRandom> {
-    Ok(device_of(Secret::from_bytes(random::bytes(GENERATED_BYTES)?), name, now))
-}
-
-/// A device with a key that is there already.
-pub fn device_of(secret: Secret, name: &str, now: u64) -> Device {
-    Device {
-        id: device_id(&secret),
-        name: name.to_owned(),
-        kind: Kind::Totp { period: 30 },
-        secret,
-        algorithm: Algorithm::Sha1,
-        digits: Digits::SIX,
-        skew: 0,
-        created: now,
-    }
-}
-
-/// Proves a fresh key by a code; nothing is written.
-pub fn prove_new(
-    policy: &Policy,
-    account: &Account,
-    device: &Device,
-    code: &Answer,
-) -> Result<DeviceState, ManageError> {
-    prove(policy, account, device, &Proof::Code(code), &Record::default())
-}
-
-/// A device's id: the same key has the same id, so that a key that was removed and set again does not get its
-/// used codes back.
-pub fn device_id(secret: &Secret) -> String {
-    let digest = Sha256::new().chain_update(b"pam_totp device ").chain_update(secret.as_bytes()).finalize();
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    Ok(Device::with_key(Secret::from_bytes(random::bytes(GENERATED_BYTES)?), name, now))
 }
 
 /// Makes a change, whole or not at all.
@@ -281,7 +160,7 @@ pub fn apply(
     policy: &Policy,
     account: &Account,
     by: By<'_>,
-    change: Change<'_>,
+    change: Change,
 ) -> Result<Codes, ManageError> {
     // Stretching takes milliseconds, so it comes before the lock.
     let current = match by {
@@ -291,7 +170,7 @@ pub fn apply(
     let enrolled = store.is_enrolled(&account.name)?;
     match &change {
         Change::Set { place, .. } => may_set(by, place, enrolled)?,
-        _ if !enrolled => return Err(ManageError::NotEnrolled),
+        _ if !enrolled => return Err(ChangeError::NotEnrolled.into()),
         _ => {}
     }
     let transaction = Transaction { locked: store.lock(&account.name)?, store, policy, account, by, current };
@@ -302,7 +181,7 @@ pub fn apply(
         Change::Remove => transaction.remove(),
         Change::RemoveDevice(name) => transaction.remove_device(&name),
         Change::Forget => transaction.forget(),
-        Change::Resync { device, first, second } => transaction.resync(device.as_deref(), first, second),
+        Change::Resync { device, first, second } => transaction.resync(device.as_deref(), &first, &second),
         Change::Counter { device, counter } => transaction.set_counter(device.as_deref(), counter),
     }
 }
@@ -319,14 +198,16 @@ fn new_codes(count: u8) -> Result<(Option<BackupCodes>, Codes), ManageError> {
 /// A set that nobody has yet; nothing is written.
 pub fn make_codes(count: u8) -> Result<(BackupCodes, Codes), ManageError> {
     let random = random::bytes(backup::random_bytes(count))?;
-    BackupCodes::make(&random, count, clock::now()).ok_or(ManageError::NoRandom)
+    BackupCodes::make(&random, count, clock::now()).ok_or(ManageError::Refused(ChangeError::NoRandom))
 }
 
 /// To owners a first enrollment is another right than a further device, so they must say which it is.
 fn may_set(by: By<'_>, place: &Place, enrolled: bool) -> Result<(), ManageError> {
     match (by, place) {
-        (_, Place::First) if enrolled => Err(ManageError::AlreadyEnrolled),
-        (By::Owner(_), Place::Beside | Place::InsteadOf(_)) if !enrolled => Err(ManageError::NotEnrolled),
+        (_, Place::First) if enrolled => Err(ManageError::Refused(ChangeError::AlreadyEnrolled)),
+        (By::Owner(_), Place::Beside | Place::InsteadOf(_)) if !enrolled => {
+            Err(ManageError::Refused(ChangeError::NotEnrolled))
+        }
         _ => Ok(()),
     }
 }
@@ -346,25 +227,25 @@ impl Transaction<'_> {
     fn authorize(&mut self) -> Result<(), ManageError> {
         let By::Owner(code) = self.by else { return Ok(()) };
         let Some(enrollment) = self.locked.enrollment(self.account)? else { return Ok(()) };
-        let code = code.ok_or(ManageError::CodeNeeded)?;
+        let code = code.ok_or(ChangeError::CodeNeeded)?;
         let current = self.current.as_ref();
         let verdict = verify::judge(&mut self.locked, &enrollment, self.policy, Source::Door, code, current, None)?;
         match verdict.outcome {
             Outcome::Accepted { .. } => Ok(()),
-            outcome => Err(ManageError::CodeRefused { outcome, now: verdict.now }),
+            outcome => Err(ManageError::Refused(ChangeError::CodeRefused { outcome, now: verdict.now })),
         }
     }
 
-    fn set(mut self, device: Device, proof: &Proof<'_>, place: &Place, count: u8) -> Result<Codes, ManageError> {
+    fn set(mut self, device: Device, proof: &Proof, place: &Place, count: u8) -> Result<Codes, ManageError> {
         // Looked at again under the lock: two programs may enroll at once.
         may_set(self.by, place, self.store.is_enrolled(&self.account.name)?)?;
         let record = self.locked.record()?.unwrap_or_default();
         // The new key first: a slip there must not use up the old one's code.
-        let line = prove(self.policy, self.account, &device, proof, &record)?;
+        let line = prove(&device, proof, &record, clock::now(), self.policy.window)?;
         let (old_devices, old_codes) = self.old(place)?.map_or_else(Default::default, |e| (e.devices, e.backup_codes));
         // By the same key the code of the change and that of the proof are one device's: one of them would come back.
         if matches!(self.by, By::Owner(_)) && old_devices.iter().any(|old| old.id == device.id) {
-            return Err(ManageError::SameKey);
+            return Err(ChangeError::SameKey.into());
         }
         let devices = placed(old_devices, device, place)?;
         self.authorize()?;
@@ -402,7 +283,7 @@ impl Transaction<'_> {
     }
 
     fn renew(mut self, count: u8) -> Result<Codes, ManageError> {
-        let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
+        let enrollment = self.locked.enrollment(self.account)?.ok_or(ChangeError::NotEnrolled)?;
         self.authorize()?;
         let (backup_codes, codes) = new_codes(count)?;
         let mut record = self.locked.record()?.unwrap_or_default();
@@ -417,13 +298,13 @@ impl Transaction<'_> {
     }
 
     fn add_temporary(mut self, count: u8, until: u64) -> Result<Codes, ManageError> {
-        let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
+        let enrollment = self.locked.enrollment(self.account)?.ok_or(ChangeError::NotEnrolled)?;
         self.authorize()?;
         let now = clock::now();
         let none = || make_codes(0).map(|(set, _)| set);
         let set = enrollment.backup_codes.clone().map_or_else(none, Ok)?;
         let random = random::bytes(backup::random_bytes(count))?;
-        let (set, codes) = set.with_temporary(&random, count, until).ok_or(ManageError::NoRandom)?;
+        let (set, codes) = set.with_temporary(&random, count, until).ok_or(ChangeError::NoRandom)?;
         let mut record = self.locked.record()?.unwrap_or_default();
         let renewed = Enrollment { backup_codes: Some(set), ..enrollment };
         // Used first, and unused only once the new ones are there: a crash in between leaves codes that open nothing, and
@@ -454,55 +335,11 @@ impl Transaction<'_> {
     }
 
     fn remove_device(mut self, name: &str) -> Result<Codes, ManageError> {
-        let enrollment = self.locked.enrollment(self.account)?.ok_or(ManageError::NotEnrolled)?;
+        let enrollment = self.locked.enrollment(self.account)?.ok_or(ChangeError::NotEnrolled)?;
         let devices = without(enrollment.devices.clone(), name)?;
         self.authorize()?;
         forget_trusts(&mut self.locked)?;
         self.locked.replace_secret(&Enrollment { devices, ..enrollment })?;
         Ok(Codes::new())
-    }
-}
-
-/// The state line of a device that has been proved.
-fn prove(
-    policy: &Policy,
-    account: &Account,
-    device: &Device,
-    proof: &Proof<'_>,
-    record: &Record,
-) -> Result<DeviceState, ManageError> {
-    let start = match device.kind {
-        Kind::Totp { .. } => 0,
-        Kind::Hotp { start } => start,
-    };
-    let known = record.device(&device.id).and_then(|line| line.last).unwrap_or_default().max(start);
-    let line = DeviceState { id: device.id.clone(), last: Some(known), drift: Some(0), at: None };
-    let answer = match proof {
-        Proof::Code(answer) => answer,
-        Proof::Before(proved) => return Ok(proved.clone()),
-        Proof::None => return Ok(line),
-    };
-    // Judged by the heart itself, in a record of its own: no lane, no wait, and nothing counted.
-    let enrollment =
-        Enrollment { user: account.name.clone(), uid: account.uid, devices: vec![device.clone()], backup_codes: None };
-    let barred = record.barred.clone();
-    let alone = Record { devices: vec![line], barred, ..Record::default() };
-    let attempt = Attempt {
-        enrollment: &enrollment,
-        answer,
-        stretched: None,
-        source: Source::Local,
-        now: clock::now(),
-        window: policy.window,
-        limits: Limits::default(),
-    };
-    let decision = attempt::decide(&attempt, &alone);
-    match (decision.outcome, decision.write) {
-        (Outcome::Accepted { .. }, Some(proved)) => {
-            let line = proved.devices.into_iter().next().ok_or(ManageError::WrongCode { clock_off: None })?;
-            Ok(DeviceState { at: None, ..line })
-        }
-        (Outcome::Used { .. } | Outcome::Later { .. }, _) => Err(ManageError::UsedCode),
-        _ => Err(ManageError::WrongCode { clock_off: attempt.clock_off() }),
     }
 }

@@ -3,6 +3,7 @@
 
 use super::ManageError;
 use crate::factor::backup::BackupCodes;
+use crate::factor::change::ChangeError;
 use crate::factor::enrollment::Enrollment;
 use crate::factor::healing::{self, BroughtBack};
 use crate::factor::record::{BackupState, Came, How, Proving, Record};
@@ -15,7 +16,7 @@ use crate::system::clock;
 /// Takes the enrollment off; works when the account is gone and when the file is unusable.
 pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {
     if !store.is_enrolled(name)? {
-        return Err(ManageError::NotEnrolled);
+        return Err(ChangeError::NotEnrolled.into());
     }
     let mut locked = store.lock(name)?;
     forget_trusts(&mut locked)?;
@@ -37,7 +38,7 @@ pub(super) fn void_codes(locked: &mut Locked<'_>) {
 /// Takes away all that is kept under a name that no account has any more.
 pub fn forget(store: &Store, name: &str) -> Result<(), ManageError> {
     if !store.keeps(name)? {
-        return Err(ManageError::NotEnrolled);
+        return Err(ChangeError::NotEnrolled.into());
     }
     Ok(store.lock(name)?.forget()?)
 }
@@ -65,10 +66,14 @@ pub struct Unlocked {
 pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<Unlocked, ManageError> {
     if !store.is_enrolled(name)? {
         // One who must enroll is refused while a mark stands.
-        return if end_proving(store, name)? { Ok(Unlocked::default()) } else { Err(ManageError::NotEnrolled) };
+        return if end_proving(store, name)? {
+            Ok(Unlocked::default())
+        } else {
+            Err(ManageError::Refused(ChangeError::NotEnrolled))
+        };
     }
     let mut locked = store.lock(name)?;
-    let enrollment = locked.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
+    let enrollment = locked.enrollment_of()?.ok_or(ChangeError::NotEnrolled)?;
     let mut record = locked.record()?.unwrap_or_default();
     let now = clock::now();
     healing::heal(&enrollment, &mut record, now, policy.window);
@@ -139,15 +144,15 @@ pub fn add_codes(
 /// Moves an enrollment to an account, or ties it to the account's present uid where the names are the same.
 pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError> {
     if !store.is_enrolled(old)? {
-        return Err(ManageError::NotEnrolled);
+        return Err(ChangeError::NotEnrolled.into());
     }
     if old != new.name && store.is_enrolled(&new.name)? {
-        return Err(ManageError::AlreadyEnrolled);
+        return Err(ChangeError::AlreadyEnrolled.into());
     }
     let moved = |enrollment: Enrollment| Enrollment { user: new.name.clone(), uid: new.uid, ..enrollment };
     if old == new.name {
         let locked = store.lock(old)?;
-        let enrollment = locked.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
+        let enrollment = locked.enrollment_of()?.ok_or(ChangeError::NotEnrolled)?;
         return Ok(locked.replace_secret(&moved(enrollment))?);
     }
     // Always in the same order, so that two renamings cannot wait for each other.
@@ -155,9 +160,9 @@ pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError
     let (first, second) = (store.lock(first)?, store.lock(second)?);
     let (mut from, mut to) = if old < new.name.as_str() { (first, second) } else { (second, first) };
     if store.is_enrolled(&new.name)? {
-        return Err(ManageError::AlreadyEnrolled);
+        return Err(ChangeError::AlreadyEnrolled.into());
     }
-    let enrollment = from.enrollment_of()?.ok_or(ManageError::NotEnrolled)?;
+    let enrollment = from.enrollment_of()?.ok_or(ChangeError::NotEnrolled)?;
     let record = from.record()?.unwrap_or_default();
     let before = to.record()?.unwrap_or_default();
     to.commit(&moved_record(record, before, from.born(), enrollment.backup_codes.is_some()))?;

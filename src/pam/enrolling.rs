@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::backend::Desk;
 use crate::factor::backup::BackupShaped;
+use crate::factor::change::ChangeError;
 use crate::factor::enrollment::Device;
+use crate::factor::prove::prove_new;
 use crate::factor::uri;
 use crate::login::messages::{self, enrolling as say};
 use crate::manage::notify::Event;
@@ -267,10 +269,10 @@ fn show_and_ask(
         if put_off.is_some() && code.as_bytes().is_empty() {
             return Ok(None);
         }
-        text = match manage::prove_new(desk.policy(), account, &device, &code) {
+        text = match prove_new(&device, &code, clock::now(), desk.policy().window) {
             Ok(line) => return Ok(Some(Pending { account: account.clone(), device, line })),
-            Err(ManageError::WrongCode { clock_off }) => question.with_account(&say::not_proved(clock_off)),
-            Err(error) => question.with_account(&format!("{error}\n")),
+            Err(ChangeError::WrongCode { clock_off }) => question.with_account(&say::not_proved(clock_off)),
+            Err(error) => question.with_account(&format!("{}\n", ManageError::from(error))),
         };
     }
     Err(Refused::NotProved)

@@ -5,46 +5,9 @@
 
 use std::fmt;
 
-use crate::factor::enrollment::Place;
-use crate::factor::secret::Secret;
+use crate::factor::change::Deed;
 use crate::policy::Policy;
 use crate::system::account::Account;
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed<'a> {
-    /// To look.
-    Look,
-    /// To have an answer judged as a login's.
-    Judge,
-    /// A first enrollment with this key.
-    Enroll(&'a Secret),
-    /// A further device, with this key.
-    Add(&'a Secret),
-    /// Another key for one that is there.
-    Replace(&'a Secret),
-    /// To follow a device whose clock or counter has run away.
-    Resync,
-    /// A new set of backup codes.
-    BackupCodes,
-    /// To end remembered addresses: it only makes logins stricter.
-    Forget,
-    /// To take one device of several off.
-    RemoveDevice,
-    /// To take the factor off.
-    Remove,
-}
-
-impl<'a> Deed<'a> {
-    /// What it is to put a device with this key into its place.
-    pub fn set(place: &Place, key: &'a Secret) -> Self {
-        match place {
-            Place::First => Self::Enroll(key),
-            Place::Beside => Self::Add(key),
-            Place::InsteadOf(_) => Self::Replace(key),
-        }
-    }
-}
 
 /// Why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +79,8 @@ pub fn may(caller: Caller, subject: Subject<'_>, deed: Deed<'_>, policy: &Policy
         Deed::BackupCodes => unless(rights.backup_codes, Denied::NotSelf),
         Deed::RemoveDevice => unless(rights.remove, Denied::NotSelf),
         Deed::Resync => unless(rights.replace, Denied::NotSelf),
+        // Root's, who asks nobody.
+        Deed::Counter | Deed::TemporaryCodes => Err(Denied::NotSelf),
         Deed::Remove => {
             unless(rights.remove, Denied::NotSelf)?;
             unless(!subject.required, Denied::Required)
@@ -136,6 +101,7 @@ pub fn may(caller: Caller, subject: Subject<'_>, deed: Deed<'_>, policy: &Policy
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::factor::secret::Secret;
     use crate::policy::SelfService;
     use crate::policy::rules::Unenrolled;
 
@@ -235,6 +201,11 @@ mod tests {
             (&only_codes, [not_self; 3]),
         ] {
             further.iter().zip(rights).for_each(|(deed, right)| is(ALICE, &alice, *deed, policy, right));
+        }
+        for roots in [Deed::Counter, Deed::TemporaryCodes] {
+            is(ALICE, &alice, roots, &usual, not_self);
+            is(0, &root, roots, &usual, not_self);
+            is(0, &alice, roots, &usual, not_yours);
         }
         is(ALICE, &alice, enroll, &off, policy_off);
         is(ALICE, &alice, add, &off, policy_off);

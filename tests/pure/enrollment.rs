@@ -305,3 +305,16 @@ fn a_later_version_is_not_taken_for_a_damaged_file() {
     let passkeys = "version = 4\nuser = \"alice\"\npasskey = [{ id = 5 }]\n";
     assert_eq!(Enrollment::parse(passkeys.as_bytes()), Err(Broken::NEWER));
 }
+
+/// The key alone makes it, so that a key which comes back finds what was used of it; it stands in the records of hosts.
+#[test]
+fn a_device_is_called_by_its_key() {
+    let of = |byte| Device::with_key(Secret::from_bytes(vec![byte; 20].into()), "phone", 5);
+    let other = Device::with_key(Secret::from_bytes(vec![7; 20].into()), "token", 6);
+    assert_eq!(of(7).id, "19be0a6d");
+    assert_eq!(other.id, of(7).id);
+    assert_ne!(of(8).id, of(7).id);
+    let Device { name, kind, algorithm, digits, skew, created, .. } = of(7);
+    assert_eq!((name.as_str(), kind, algorithm), ("phone", Kind::Totp { period: 30 }, Algorithm::Sha1));
+    assert_eq!((digits, skew, created), (Digits::SIX, 0, 5));
+}

@@ -2,12 +2,12 @@
 
 use pam_totp::door::DoorError;
 use pam_totp::door::message::MAX;
-use pam_totp::door::wire::{Ask, MAX_CODE, NewDevice, Reply, Request};
+use pam_totp::door::wire::{Ask, MAX_CODE, Reply, Request};
 use pam_totp::factor::attempt::{Outcome, Via};
-use pam_totp::factor::enrollment::Kind;
-use pam_totp::factor::enrollment::Place;
+use pam_totp::factor::change::{Change, ChangeError, Place, Proof};
+use pam_totp::factor::enrollment::{Device, Kind};
 use pam_totp::factor::otp::{Algorithm, Digits};
-use pam_totp::factor::record::{LaneKey, MAX_LANES, MAX_TRUSTS, Proving, RANGES, Since};
+use pam_totp::factor::record::{DeviceState, LaneKey, MAX_LANES, MAX_TRUSTS, Proving, RANGES, Since};
 use pam_totp::factor::secret::{Answer, Secret};
 use pam_totp::factor::source::{Network, Source};
 use pam_totp::login::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
@@ -18,6 +18,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use std::net::IpAddr;
+
+/// When a request comes.
+const NOW: u64 = 1_795_287_600;
 
 fn source() -> impl Strategy<Value = Source> {
     prop_oneof![
@@ -61,14 +64,13 @@ fn count() -> impl Strategy<Value = u8> {
     prop_oneof![Just(0), 2_u8..=20]
 }
 
-fn new_device() -> impl Strategy<Value = NewDevice> {
+fn new_device() -> impl Strategy<Value = Device> {
     let key = vec(any::<u8>(), 1..=128).prop_map(|bytes| Secret::from_bytes(bytes.into()));
-    (name(), new_kind(), algorithm(), digits(), key).prop_map(|(name, kind, algorithm, digits, secret)| NewDevice {
-        name,
+    (name(), new_kind(), algorithm(), digits(), key).prop_map(|(name, kind, algorithm, digits, secret)| Device {
         kind,
         algorithm,
         digits,
-        secret,
+        ..Device::with_key(secret, &name, NOW)
     })
 }
 
@@ -76,19 +78,29 @@ fn place() -> impl Strategy<Value = Place> {
     prop_oneof![Just(Place::First), Just(Place::Beside), option::of(name()).prop_map(Place::InsteadOf)]
 }
 
+/// With a code, where it is the owner's to make.
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        (new_device(), code().prop_map(Proof::Code), place(), count())
+            .prop_map(|(device, proof, place, backup_codes)| Change::Set { device, proof, place, backup_codes }),
+        (option::of(name()), code(), code()).prop_map(|(device, first, second)| Change::Resync {
+            device,
+            first,
+            second
+        }),
+        count().prop_map(Change::BackupCodes),
+        Just(()).prop_map(|()| Change::Remove),
+        name().prop_map(Change::RemoveDevice),
+    ]
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let ask = prop_oneof![
         Just(()).prop_map(|()| Ask::Preview),
         Just(()).prop_map(|()| Ask::Status),
         (code(), source(), option::of(name())).prop_map(|(code, from, service)| Ask::Verify { code, from, service }),
-        (new_device(), code(), place(), count(), option::of(code())).prop_map(
-            |(device, code, place, backup_codes, current)| Ask::Set { device, code, place, backup_codes, current }
-        ),
-        (option::of(name()), code(), code(), option::of(code()))
-            .prop_map(|(device, first, second, current)| Ask::Resync { device, first, second, current }),
-        (count(), option::of(code())).prop_map(|(count, current)| Ask::BackupCodes { count, current }),
-        Just(()).prop_map(|()| Ask::Forget),
-        (option::of(name()), option::of(code())).prop_map(|(device, current)| Ask::Remove { device, current }),
+        Just(()).prop_map(|()| Ask::Change { change: Change::Forget, current: None }),
+        (change(), option::of(code())).prop_map(|(change, current)| Ask::Change { change, current }),
     ];
     ("\\PC{0,64}|[\\x00-\\x7f]{0,255}", ask).prop_map(|(user, ask)| Request { user, ask })
 }
@@ -152,23 +164,24 @@ fn refusal() -> impl Strategy<Value = ManageError> {
         [Denied::NotYours, Denied::PolicyOff, Denied::NotSelf, Denied::NoLogin, Denied::ShortKey, Denied::Required];
     prop_oneof![
         prop::sample::select(denied.to_vec()).prop_map(ManageError::Denied),
-        option::of(any::<i64>()).prop_map(|clock_off| ManageError::WrongCode { clock_off }),
-        (outcome(), any::<u64>()).prop_map(|(outcome, now)| ManageError::CodeRefused { outcome, now }),
-        Just(ManageError::AlreadyEnrolled),
-        Just(ManageError::NotEnrolled),
-        Just(ManageError::DeviceExists),
-        Just(ManageError::NoSuchDevice),
-        Just(ManageError::WhichDevice),
-        Just(ManageError::TooManyDevices),
-        Just(ManageError::OnlyDevice),
-        Just(ManageError::OtherDigits),
-        Just(ManageError::SameKey),
-        Just(ManageError::NotConsecutive),
-        Just(ManageError::NoCounter),
-        Just(ManageError::TooManyPairs),
-        Just(ManageError::UsedCode),
-        Just(ManageError::CodeNeeded),
-        Just(ManageError::NoRandom),
+        option::of(any::<i64>()).prop_map(|clock_off| ManageError::Refused(ChangeError::WrongCode { clock_off })),
+        (outcome(), any::<u64>())
+            .prop_map(|(outcome, now)| ManageError::Refused(ChangeError::CodeRefused { outcome, now })),
+        Just(ManageError::Refused(ChangeError::AlreadyEnrolled)),
+        Just(ManageError::Refused(ChangeError::NotEnrolled)),
+        Just(ManageError::Refused(ChangeError::DeviceExists)),
+        Just(ManageError::Refused(ChangeError::NoSuchDevice)),
+        Just(ManageError::Refused(ChangeError::WhichDevice)),
+        Just(ManageError::Refused(ChangeError::TooManyDevices)),
+        Just(ManageError::Refused(ChangeError::OnlyDevice)),
+        Just(ManageError::Refused(ChangeError::OtherDigits)),
+        Just(ManageError::Refused(ChangeError::SameKey)),
+        Just(ManageError::Refused(ChangeError::NotConsecutive)),
+        Just(ManageError::Refused(ChangeError::NoCounter)),
+        Just(ManageError::Refused(ChangeError::TooManyPairs)),
+        Just(ManageError::Refused(ChangeError::UsedCode)),
+        Just(ManageError::Refused(ChangeError::CodeNeeded)),
+        Just(ManageError::Refused(ChangeError::NoRandom)),
         Just(ManageError::Door(DoorError::Garbled)),
         Just(ManageError::Door(DoorError::Fault)),
     ]
@@ -188,12 +201,12 @@ fn reply() -> impl Strategy<Value = Reply> {
 proptest! {
     #[test]
     fn a_request_is_read_as_it_was_written(request in request()) {
-        let printed = request.print();
+        let printed = request.print().expect("an owner's");
         prop_assert!(printed.len() <= MAX, "{}", printed.len());
-        let read = Request::parse(printed.as_bytes());
+        let read = Request::parse(printed.as_bytes(), NOW);
         prop_assert!(read.is_ok(), "{:?}", *printed);
         // Codes and keys are not compared but by what is written of them.
-        prop_assert_eq!(read.expect("read").print(), printed);
+        prop_assert_eq!(read.expect("read").print(), Some(printed));
     }
 
     #[test]
@@ -205,14 +218,14 @@ proptest! {
 
     #[test]
     fn half_a_message_is_none(request in request(), reply in reply(), cut in any::<prop::sample::Index>()) {
-        let (request, reply) = (request.print(), reply.print());
-        prop_assert!(Request::parse(&request.as_bytes()[..cut.index(request.len())]).is_err());
+        let (request, reply) = (request.print().expect("an owner's"), reply.print());
+        prop_assert!(Request::parse(&request.as_bytes()[..cut.index(request.len())], NOW).is_err());
         prop_assert!(Reply::parse(&reply.as_bytes()[..cut.index(reply.len())]).is_err());
     }
 
     #[test]
     fn nothing_stirs_at_any_bytes(bytes in vec(any::<u8>(), 0..600)) {
-        prop_assert!(Request::parse(&bytes).is_err());
+        prop_assert!(Request::parse(&bytes, NOW).is_err());
         prop_assert!(Reply::parse(&bytes).is_err());
     }
 }
@@ -220,7 +233,7 @@ proptest! {
 #[test]
 fn what_is_no_request() {
     let whole = "pam_totp 1\nverify\nuser alice\ncode 123456\nfrom local\n\n";
-    assert!(Request::parse(whole.as_bytes()).is_ok());
+    assert!(Request::parse(whole.as_bytes(), NOW).is_ok());
     let wrong = [
         ("pam_totp 1", "pam_totp 2"),
         ("verify", "Verify"),
@@ -246,26 +259,26 @@ fn what_is_no_request() {
     ];
     for (part, other) in wrong {
         let request = whole.replacen(part, other, 1);
-        assert!(Request::parse(request.as_bytes()).is_err(), "{request:?}");
+        assert!(Request::parse(request.as_bytes(), NOW).is_err(), "{request:?}");
     }
     // A name that shows as another deceives whoever reads the list, and its own user too.
     let set = |name: &str| {
         let key = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
         format!("pam_totp 1\nset\nuser alice\ndevice totp 30 SHA1 6 {name}\nkey {key}\ncode 123456\n\n")
     };
-    assert!(Request::parse(set("phone").as_bytes()).is_ok());
+    assert!(Request::parse(set("phone").as_bytes(), NOW).is_ok());
     // U+202E and U+2028, as the wire spells them.
     for name in ["ph%E2%80%AEone", "ph%E2%80%A8one", "ph%0Aone", ""] {
-        assert!(Request::parse(set(name).as_bytes()).is_err(), "{name}");
+        assert!(Request::parse(set(name).as_bytes(), NOW).is_err(), "{name}");
     }
     let longest = whole.replacen("alice", &"a".repeat(256), 1);
-    assert!(Request::parse(longest.as_bytes()).is_ok());
+    assert!(Request::parse(longest.as_bytes(), NOW).is_ok());
     for (count, is_one) in [("0", true), ("1", false), ("2", true), ("20", true), ("21", false), ("x", false)] {
         let request = format!("pam_totp 1\nbackup-codes\nuser alice\ncount {count}\n\n");
-        assert_eq!(Request::parse(request.as_bytes()).is_ok(), is_one, "{count}");
+        assert_eq!(Request::parse(request.as_bytes(), NOW).is_ok(), is_one, "{count}");
     }
     let padded = format!("{}\n{}\n", whole.trim_end(), "x\n".repeat(2_048));
-    assert!(Request::parse(padded.as_bytes()).is_err());
+    assert!(Request::parse(padded.as_bytes(), NOW).is_err());
 }
 
 #[test]
@@ -335,11 +348,72 @@ fn an_answer_that_is_too_long_for_a_code_goes_as_none() {
         user: "alice".into(),
         ask: Ask::Verify { code: Answer::new(&[b'1'; 512]), from: Source::Local, service: None },
     };
-    assert_eq!(*request.print(), "pam_totp 1\nverify\nuser alice\ncode \nfrom local\n\n");
+    assert_eq!(*request.print().unwrap(), "pam_totp 1\nverify\nuser alice\ncode \nfrom local\n\n");
     let longest = Answer::new(&[b'1'; MAX_CODE]);
     let ask = Ask::Verify { code: longest, from: Source::Local, service: None };
-    let printed = Request { user: "alice".into(), ask }.print();
+    let printed = Request { user: "alice".into(), ask }.print().unwrap();
     assert!(printed.contains(&"1".repeat(MAX_CODE)), "{}", *printed);
+}
+
+/// As it stands on the wire, because programs of two versions speak it.
+#[test]
+fn a_change_stands_on_the_wire_with_the_code_of_its_owner() {
+    let code = |text: &str| Answer::new(text.as_bytes());
+    let key = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+    let device = Device::with_key(Secret::from_canonical(key).unwrap(), "my phone", NOW);
+    let set =
+        |place| Change::Set { device: device.clone(), proof: Proof::Code(code("123456")), place, backup_codes: 10 };
+    let new = format!("device totp 30 SHA1 6 my%20phone\nkey {key}\ncode 123456\n");
+    let cases = [
+        (set(Place::First), format!("set\nuser alice\n{new}count 10\n")),
+        (set(Place::Beside), format!("set\nuser alice\n{new}beside\ncount 10\n")),
+        (set(Place::InsteadOf(None)), format!("set\nuser alice\n{new}replace\ncount 10\n")),
+        (set(Place::InsteadOf(Some("old".into()))), format!("set\nuser alice\n{new}replace\nof old\ncount 10\n")),
+        (Change::BackupCodes(10), "backup-codes\nuser alice\ncount 10\n".into()),
+        (Change::Remove, "remove\nuser alice\n".into()),
+        (Change::RemoveDevice("old".into()), "remove\nuser alice\nof old\n".into()),
+        (
+            Change::Resync { device: Some("old".into()), first: code("1"), second: code("2") },
+            "resync\nuser alice\nof old\ncode 1\nnext 2\n".into(),
+        ),
+    ];
+    for (change, text) in cases {
+        let ask = Ask::Change { change, current: Some(code("654321")) };
+        let request = Request { user: "alice".into(), ask };
+        assert_eq!(*request.print().unwrap(), format!("pam_totp 1\n{text}current 654321\n\n"));
+    }
+    let ask = Ask::Change { change: Change::Forget, current: Some(code("654321")) };
+    let text = "pam_totp 1\nforget\nuser alice\n\n";
+    assert_eq!(*Request { user: "alice".into(), ask }.print().unwrap(), text, "it needs none");
+}
+
+/// What comes over the wire is the change that is allowed and made.
+#[test]
+fn a_new_device_has_the_id_of_its_key_and_the_time_of_its_request() {
+    let device = Device::with_key(Secret::from_bytes(vec![7; 20].into()), "phone", NOW);
+    let (proof, place) = (Proof::Code(Answer::new(b"123456")), Place::First);
+    let change = Change::Set { device: Device { skew: 3, ..device.clone() }, proof, place, backup_codes: 0 };
+    let printed = Request { user: "alice".into(), ask: Ask::Change { change, current: None } }.print().unwrap();
+    let read = Request::parse(printed.as_bytes(), NOW + 5).unwrap();
+    let Ask::Change { change: Change::Set { device: read, .. }, .. } = read.ask else { panic!("a device") };
+    assert_eq!(read, Device { created: NOW + 5, ..device });
+}
+
+#[test]
+fn what_root_alone_may_change_no_request_says() {
+    let device = || Device::with_key(Secret::from_bytes(vec![7; 20].into()), "phone", NOW);
+    let set = |proof| Change::Set { device: device(), proof, place: Place::First, backup_codes: 0 };
+    let line = DeviceState { id: "d1".into(), last: Some(5), drift: Some(0), at: None };
+    let changes = [
+        set(Proof::None),
+        set(Proof::Before(line)),
+        Change::Counter { device: None, counter: 5 },
+        Change::TemporaryCodes { count: 1, until: NOW },
+    ];
+    for change in changes {
+        let request = Request { user: "alice".into(), ask: Ask::Change { change, current: None } };
+        assert_eq!(request.print(), None, "{request:?}");
+    }
 }
 
 #[test]
@@ -352,9 +426,9 @@ fn what_is_wrong_with_roots_files_stays_with_root() {
 #[test]
 fn a_field_of_a_later_version_is_refused_in_a_request_and_left_alone_in_a_reply() {
     let request = "pam_totp 1\nverify\nuser alice\ncode 123456\nfrom local\n";
-    assert!(Request::parse(format!("{request}\n").as_bytes()).is_ok());
+    assert!(Request::parse(format!("{request}\n").as_bytes(), NOW).is_ok());
     for field in ["colour blue", "from local", "codes 2", "colour"] {
-        assert!(Request::parse(format!("{request}{field}\n\n").as_bytes()).is_err(), "{field}");
+        assert!(Request::parse(format!("{request}{field}\n\n").as_bytes(), NOW).is_err(), "{field}");
     }
     let since = Some(Since { count: 3, at: 5, from: Source::Local });
     let waiting = Outcome::Waiting { until: Some(99), need: 2, next_in: Some(12) };
@@ -365,7 +439,7 @@ fn a_field_of_a_later_version_is_refused_in_a_request_and_left_alone_in_a_reply(
         Reply::Verdict(Some((waiting.clone(), 5))),
         Reply::Status(Status::default()),
         Reply::Done(vec![]),
-        Reply::Refused(ManageError::CodeRefused { outcome: waiting, now: 5 }),
+        Reply::Refused(ManageError::Refused(ChangeError::CodeRefused { outcome: waiting, now: 5 })),
     ];
     for reply in replies {
         for field in ["colour blue", "colour", "codes 9 9 9"] {
@@ -391,7 +465,7 @@ fn how_many_codes_are_wanted_stands_in_a_field_of_its_own() {
     for (outcome, head, field) in cases {
         let verdict = Reply::Verdict(Some((outcome.clone(), 5))).print();
         assert_eq!(*verdict, format!("pam_totp 1\nverdict 5 {head}\n{field}\n"));
-        let refused = Reply::Refused(ManageError::CodeRefused { outcome, now: 5 }).print();
+        let refused = Reply::Refused(ManageError::Refused(ChangeError::CodeRefused { outcome, now: 5 })).print();
         assert_eq!(*refused, format!("pam_totp 1\nrefused current 5 {head}\n{field}\n"));
     }
 }

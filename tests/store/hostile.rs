@@ -1,7 +1,6 @@
 //! Files, folders and names that somebody tampered with: refused with their reason, nothing lost, nothing misled, and
 //! never a wait for what was planted.
 
-use pam_totp::factor::enrollment;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -12,14 +11,15 @@ use tempfile::TempDir;
 
 use pam_totp::backend::{Desk, Local};
 use pam_totp::factor::attempt::Outcome;
-use pam_totp::factor::enrollment::{Device, Kind};
+use pam_totp::factor::change::{self, Change, ChangeError, Proof};
+use pam_totp::factor::enrollment::{Device, Kind, device_id};
 use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};
 use pam_totp::factor::record::Record;
 use pam_totp::factor::secret::{Answer, Secret};
 use pam_totp::factor::source::Source;
 use pam_totp::login::preview::{Login, Preview, Standing};
 use pam_totp::login::verify::{self, Verdict};
-use pam_totp::manage::{self, By, Change, ManageError, Proof};
+use pam_totp::manage::{self, By, ManageError};
 use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::{Policy, SelfService};
 use pam_totp::store::{Store, StoreError};
@@ -89,7 +89,7 @@ impl Place {
 
     fn enrolls(&self, account: &Account, key: u8, replace: bool) -> Result<(), ManageError> {
         let store = self.store().map_err(ManageError::Store)?;
-        let place = if replace { enrollment::Place::InsteadOf(None) } else { enrollment::Place::First };
+        let place = if replace { change::Place::InsteadOf(None) } else { change::Place::First };
         let change = Change::Set { device: device(key), proof: Proof::None, place, backup_codes: 0 };
         manage::apply(&store, &Policy::default(), account, By::Root, change).map(drop)
     }
@@ -137,7 +137,7 @@ impl Place {
 fn device(key: u8) -> Device {
     let secret = Secret::from_bytes(vec![key; 20].into());
     Device {
-        id: manage::device_id(&secret),
+        id: device_id(&secret),
         name: "phone".into(),
         kind: Kind::Totp { period: 30 },
         secret,

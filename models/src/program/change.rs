@@ -141,7 +141,7 @@ impl Run {
     }
 }
 
-/// `manage::prove`: judged by the heart itself, in a record of its own.
+/// `prove::prove`: judged by the heart itself, in a record of its own.
 fn prove(phone: Phone, proof: Option<u64>, record: &Record, now: u64) -> Option<DeviceState> {
     let device = phone.device();
     let known = record.device(&device.id).and_then(|line| line.last).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Many users, each alone: one who cannot be changed stops no other.
 
+use pam_totp::factor::change::ChangeError;
 use pam_totp::manage::ManageError;
 use pam_totp::manage::notify::Event;
 use pam_totp::store::StoreError;
@@ -40,7 +41,7 @@ pub fn each(
 
 /// The account of one of many.
 pub fn account_of(user: &str) -> Result<Account, ManageError> {
-    account::by_name(user).map_err(|_| StoreError::NoAccounts)?.ok_or(ManageError::NotEnrolled)
+    account::by_name(user).map_err(|_| StoreError::NoAccounts)?.ok_or(ManageError::Refused(ChangeError::NotEnrolled))
 }
 
 /// One of many, for people and programs.
@@ -51,7 +52,8 @@ pub fn said(user: &str, failure: &Failure) -> Value {
 
 /// Whose failure it is may say more than the error.
 pub fn failure_of(user: &str, error: ManageError) -> Failure {
-    let nobody = matches!(error, ManageError::NotEnrolled) && matches!(account::by_name(user), Ok(None));
+    let nobody =
+        matches!(error, ManageError::Refused(ChangeError::NotEnrolled)) && matches!(account::by_name(user), Ok(None));
     let failure = Failure::from(error);
     match failure.code {
         _ if nobody => Failure::no_such_user(user),

@@ -5,7 +5,6 @@ use pam_totp::factor::enrollment::{Device, Kind, MAX_COUNTER, PERIODS, valid_dev
 use pam_totp::factor::otp::{Algorithm, Digits};
 use pam_totp::factor::secret::{GENERATED_BYTES, Secret};
 use pam_totp::factor::uri::parse::Parsed;
-use pam_totp::manage;
 use pam_totp::system::{clock, random};
 
 use crate::report::{Failure, tell};
@@ -129,7 +128,7 @@ pub fn warnings(device: &Device, proved: bool) -> Vec<String> {
 
 pub fn new_device(secret: Secret, name: &str) -> Result<Device, Failure> {
     valid_name(name)?;
-    Ok(manage::device_of(secret, name, clock::now()))
+    Ok(Device::with_key(secret, name, clock::now()))
 }
 
 pub fn new_key() -> Result<Secret, Failure> {

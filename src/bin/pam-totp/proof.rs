@@ -3,12 +3,12 @@
 use nix::unistd::Uid;
 use pam_totp::backend::{Desk, Front};
 use pam_totp::factor::attempt::Outcome;
+use pam_totp::factor::change::{Change, ChangeError};
 use pam_totp::factor::secret::Answer;
 use pam_totp::login::messages::user;
 use pam_totp::login::preview::Standing;
 use pam_totp::manage::notify::Event;
-use pam_totp::manage::{Change, Codes, ManageError};
-use pam_totp::policy::access::Deed;
+use pam_totp::manage::{Codes, ManageError};
 use pam_totp::system::account::Account;
 
 use crate::hook;
@@ -29,14 +29,14 @@ pub fn is_anothers(desk: &Front, account: &Account) -> bool {
 pub fn current_code(
     desk: &Front,
     account: &Account,
-    deed: Deed<'_>,
+    change: &Change,
     prompt: &str,
     input: &mut Input,
 ) -> Result<Answer, Failure> {
     // Before anybody looks for their phone.
-    desk.may(account, deed)?;
+    desk.may(account, change.deed())?;
     if !desk.is_enrolled(&account.name)? {
-        return Err(ManageError::NotEnrolled.into());
+        return Err(ManageError::Refused(ChangeError::NotEnrolled).into());
     }
     let digits = desk.digits(&Standing::Enrolled(account.clone())).get();
     input.code_of(prompt, digits, true)
@@ -53,7 +53,7 @@ pub fn apply(
     desk: &Front,
     account: &Account,
     mut current: Option<Answer>,
-    change: &Change<'_>,
+    change: &Change,
     input: &mut Input,
 ) -> Result<Codes, ManageError> {
     for _ in 0..ASKED_AGAIN {
@@ -72,7 +72,7 @@ pub fn apply(
 
 /// What to ask next, where more codes are looked at than were typed.
 fn question(digits: usize, typed: &Answer, error: &ManageError) -> Option<String> {
-    let ManageError::CodeRefused { outcome, .. } = error else { return None };
+    let ManageError::Refused(ChangeError::CodeRefused { outcome, .. }) = error else { return None };
     match outcome {
         Outcome::Waiting { need, next_in, .. } => {
             let count = typed.as_codes(digits)?.count();

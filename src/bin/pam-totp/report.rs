@@ -9,6 +9,7 @@ use nix::unistd::Uid;
 use pam_totp::backend::PolicyFault;
 use pam_totp::door::DoorError;
 use pam_totp::factor::attempt::Outcome;
+use pam_totp::factor::change::ChangeError;
 use pam_totp::manage::ManageError;
 use pam_totp::policy::access::Denied;
 use pam_totp::qr::page;
@@ -213,36 +214,44 @@ impl From<&PolicyFault> for Failure {
 
 impl From<ManageError> for Failure {
     fn from(error: ManageError) -> Self {
-        let message = error.to_string();
         match error {
             ManageError::Store(error) => error.into(),
-            ManageError::AlreadyEnrolled => Self::new("already_enrolled", NO, message),
-            ManageError::NotEnrolled => Self::new("not_enrolled", NO, message),
-            ManageError::DeviceExists => Self::new("device_exists", NO, message),
-            ManageError::NoSuchDevice => Self::new("no_such_device", NO, message),
-            ManageError::WhichDevice => Self::new("which_device", USAGE, message),
-            ManageError::TooManyDevices => Self::new("too_many_devices", NO, message),
-            ManageError::OnlyDevice => Self::new("only_device", NO, message),
-            ManageError::OtherDigits => Self::new("other_digits", USAGE, message),
-            ManageError::SameKey => Self::new("same_key", USAGE, message),
-            ManageError::NotConsecutive => Self::new("wrong_code", NO, message),
-            ManageError::NoCounter => Self::new("no_counter", NO, message),
-            ManageError::TooManyPairs => Self::new("waiting", NO, message),
-            ManageError::NotHotp => Self::new("no_counter", USAGE, message),
-            ManageError::WrongCode { clock_off } => {
+            ManageError::Refused(error) => error.into(),
+            ManageError::Denied(denied) => denied.into(),
+            ManageError::Door(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeError> for Failure {
+    fn from(error: ChangeError) -> Self {
+        let message = ManageError::from(error.clone()).to_string();
+        match error {
+            ChangeError::AlreadyEnrolled => Self::new("already_enrolled", NO, message),
+            ChangeError::NotEnrolled => Self::new("not_enrolled", NO, message),
+            ChangeError::DeviceExists => Self::new("device_exists", NO, message),
+            ChangeError::NoSuchDevice => Self::new("no_such_device", NO, message),
+            ChangeError::WhichDevice => Self::new("which_device", USAGE, message),
+            ChangeError::TooManyDevices => Self::new("too_many_devices", NO, message),
+            ChangeError::OnlyDevice => Self::new("only_device", NO, message),
+            ChangeError::OtherDigits => Self::new("other_digits", USAGE, message),
+            ChangeError::SameKey => Self::new("same_key", USAGE, message),
+            ChangeError::NotConsecutive => Self::new("wrong_code", NO, message),
+            ChangeError::NoCounter => Self::new("no_counter", NO, message),
+            ChangeError::TooManyPairs => Self::new("waiting", NO, message),
+            ChangeError::NotHotp => Self::new("no_counter", USAGE, message),
+            ChangeError::WrongCode { clock_off } => {
                 let clock = clock_off.map_or(String::new(), |off| format!("\n{}", clock_hint(off)));
                 Self::new("wrong_code", NO, message + &clock)
             }
-            ManageError::UsedCode => Self::new("used_code", NO, message),
-            ManageError::CodeNeeded => Self::new("code_needed", USAGE, message),
-            ManageError::CodeRefused { outcome, .. } => match outcome {
+            ChangeError::UsedCode => Self::new("used_code", NO, message),
+            ChangeError::CodeNeeded => Self::new("code_needed", USAGE, message),
+            ChangeError::CodeRefused { outcome, .. } => match outcome {
                 Outcome::Used { .. } | Outcome::Later { .. } => Self::new("used_code", NO, message),
                 Outcome::Waiting { need, .. } => Self { codes: Some(need), ..Self::new("waiting", NO, message) },
                 _ => Self::new("wrong_code", NO, message),
             },
-            ManageError::NoRandom => Self::new("host", HOST, message),
-            ManageError::Denied(denied) => denied.into(),
-            ManageError::Door(error) => error.into(),
+            ChangeError::NoRandom => Self::new("host", HOST, message),
         }
     }
 }

@@ -2,15 +2,14 @@
 
 use pam_totp::backend::{Desk, Front};
 use pam_totp::factor::backup::USUAL_CODES;
-use pam_totp::factor::enrollment::MAX_DEVICES;
-use pam_totp::factor::enrollment::Place;
+use pam_totp::factor::change::{Change, ChangeError, Deed, Place, Proof};
+use pam_totp::factor::enrollment::{Device, MAX_DEVICES};
 use pam_totp::factor::otp::Digits;
 use pam_totp::factor::secret::{Answer, Secret};
 use pam_totp::login::messages::enrolling::{self as words, NEW_PHONE, OLD_PHONE, OWN_DEVICE, Purpose};
 use pam_totp::login::status::Status;
 use pam_totp::manage::ManageError;
 use pam_totp::manage::notify::Event;
-use pam_totp::policy::access::Deed;
 use pam_totp::system::account::Account;
 
 use crate::input::Input;
@@ -46,19 +45,23 @@ impl Target {
         let names: Vec<&str> = status.devices.iter().map(|device| device.name.as_str()).collect();
         let known = |name: &str| names.contains(&name);
         let place = match (status.enrolled, replace, device) {
-            (false, true, _) if desk.is_for_owners() => return Err(ManageError::NotEnrolled.into()),
+            (false, true, _) if desk.is_for_owners() => {
+                return Err(ManageError::Refused(ChangeError::NotEnrolled).into());
+            }
             (false, true, _) => Place::InsteadOf(None),
             (false, false, _) => Place::First,
-            (true, false, None) => return Err(for_user(account, ManageError::AlreadyEnrolled)),
-            (true, false, Some(name)) if known(name) => return Err(with_names(ManageError::DeviceExists, &names)),
+            (true, false, None) => return Err(for_user(account, ManageError::Refused(ChangeError::AlreadyEnrolled))),
+            (true, false, Some(name)) if known(name) => {
+                return Err(with_names(ManageError::Refused(ChangeError::DeviceExists), &names));
+            }
             (true, false, Some(_)) if names.len() >= MAX_DEVICES => {
-                return Err(with_names(ManageError::TooManyDevices, &names));
+                return Err(with_names(ManageError::Refused(ChangeError::TooManyDevices), &names));
             }
             (true, false, Some(_)) => Place::Beside,
             (true, true, None) if names.len() > 1 => Place::InsteadOf(Some(which(&names, input)?)),
             (true, true, None) => Place::InsteadOf(None),
             (true, true, Some(name)) if known(name) => Place::InsteadOf(Some(name.to_owned())),
-            (true, true, Some(_)) => return Err(with_names(ManageError::NoSuchDevice, &names)),
+            (true, true, Some(_)) => return Err(with_names(ManageError::Refused(ChangeError::NoSuchDevice), &names)),
         };
         let stays = matches!(place, Place::Beside) || names.len() > 1;
         let keeps_codes = matches!(place, Place::Beside) && status.backup_codes.is_some();
@@ -89,17 +92,22 @@ impl Target {
         desk.is_for_owners() && self.place != Place::First
     }
 
+    /// Puts the device there.
+    pub fn change(&self, device: Device, proof: Proof, backup_codes: u8) -> Change {
+        Change::Set { device, proof, place: self.place.clone(), backup_codes }
+    }
+
     /// The code by which users prove what they have, where they have something.
     pub fn current(
         &self,
         desk: &Front,
         account: &Account,
-        key: &Secret,
+        change: &Change,
         input: &mut Input,
     ) -> Result<Option<Answer>, Failure> {
         let prompt = if self.place == Place::Beside { OWN_DEVICE } else { OLD_PHONE };
         let asks = self.asks_for_current(desk);
-        asks.then(|| current_code(desk, account, Deed::set(&self.place, key), prompt, input)).transpose()
+        asks.then(|| current_code(desk, account, change, prompt, input)).transpose()
     }
 }
 
@@ -121,12 +129,12 @@ fn status(desk: &Front, account: &Account, replaced: bool) -> Result<Status, Fai
 
 fn which(names: &[&str], input: &mut Input) -> Result<String, Failure> {
     if !input.asks {
-        return Err(with_names(ManageError::WhichDevice, names));
+        return Err(with_names(ManageError::Refused(ChangeError::WhichDevice), names));
     }
     let answer = input.visible(&format!("Which device ({})? ", names.join(", ")), "device")?;
     match std::str::from_utf8(&answer) {
         Ok(name) if names.contains(&name) => Ok(name.to_owned()),
-        _ => Err(with_names(ManageError::NoSuchDevice, names)),
+        _ => Err(with_names(ManageError::Refused(ChangeError::NoSuchDevice), names)),
     }
 }
 
@@ -138,7 +146,7 @@ fn with_names(error: ManageError, names: &[&str]) -> Failure {
 /// With the name of whom it is about.
 pub fn for_user(account: &Account, error: ManageError) -> Failure {
     match error {
-        ManageError::AlreadyEnrolled => {
+        ManageError::Refused(ChangeError::AlreadyEnrolled) => {
             let failure = Failure::from(error);
             let message = format!("{} is {}, --device NAME adds another device", account.name, failure.message);
             Failure { message, ..failure }
@@ -147,18 +155,14 @@ pub fn for_user(account: &Account, error: ManageError) -> Failure {
     }
 }
 
-pub fn log_enrolled(desk: &Front, account: &Account, place: &Place, how: &str) {
-    let word = match place {
-        Place::First => "enrolled",
-        Place::Beside => "added a device for",
-        Place::InsteadOf(_) => "replaced a device of",
+pub fn log_enrolled(desk: &Front, account: &Account, place: &Place, key: &Secret, how: &str) {
+    let deed = Deed::set(place, key);
+    let device = match place {
+        Place::First | Place::Beside => None,
+        Place::InsteadOf(device) => device.as_deref(),
     };
-    let (event, device) = match place {
-        Place::First => ("enrolled", None),
-        Place::Beside => ("device_added", None),
-        Place::InsteadOf(device) => ("replaced", device.as_deref()),
-    };
-    let what = format!("{word} {}, {how}", pam_totp::text::clean(&account.name));
+    let what = format!("{} {}, {how}", deed.done(), pam_totp::text::clean(&account.name));
+    let event = deed.event().unwrap_or_default();
     note_if_root(desk, &what, &Event { event, user: Some(&account.name), device, ..Event::default() });
 }
 

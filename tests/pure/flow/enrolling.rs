@@ -1,6 +1,7 @@
 //! Enrollment at login: shown and proved in `auth`, stored in `account`.
 
 use nix::errno::Errno;
+use pam_totp::factor::change::ChangeError;
 use pam_totp::factor::otp::{Algorithm, hotp, step};
 use pam_totp::factor::record::Proving;
 use pam_totp::factor::secret::Secret;
@@ -132,10 +133,10 @@ fn backup_codes_count_once_one_of_them_was_typed_back_and_the_enrollment_anyhow(
 #[test]
 fn backup_codes_that_cannot_be_made_or_stored_are_said_to_be_none() {
     let full = || Err(ManageError::Store(StoreError::Busy));
-    let mut line = first(&[]).with(|line| line.clerk.codes = Err(ManageError::NoRandom));
+    let mut line = first(&[]).with(|line| line.clerk.codes = Err(ManageError::Refused(ChangeError::NoRandom)));
     let pending = line.proved();
     let failed = |why: &str| error(&format!("the backup codes of alice are not stored: {why}"));
-    let steps = [notes(ENROLLED), failed(&ManageError::NoRandom.to_string()), says(HAVE_NONE)];
+    let steps = [notes(ENROLLED), failed(&ManageError::Refused(ChangeError::NoRandom).to_string()), says(HAVE_NONE)];
     assert_eq!(line.stores(pending, &steps), Exit::Ignore);
     let changed = "the enrollment has changed since".to_owned();
     for (adds, why) in [(full(), StoreError::Busy.to_string()), (Ok(false), changed)] {
@@ -368,7 +369,7 @@ fn what_cannot_be_kept_or_stored_is_refused_and_said() {
     let refused = refusals("the key could not be kept for the account line");
     assert_eq!(line.runs(&[vec![asks(PROMPT, PHONE)], refused].concat()), Exit::Refuse);
 
-    let mut line = first(&[]).with(|line| line.clerk.enrolls = Err(ManageError::AlreadyEnrolled));
+    let mut line = first(&[]).with(|line| line.clerk.enrolls = Err(ManageError::Refused(ChangeError::AlreadyEnrolled)));
     let pending = line.proved();
     let failed = "enrolling alice failed: already enrolled: --replace makes a new key and voids the old one";
     let told = "Your enrollment could not be stored. Tell your administrator, and try again.";
@@ -442,7 +443,7 @@ fn the_account_line_takes_the_mark_away_whatever_comes_of_it() {
     let mut line = first(&[]);
     line.proved();
     assert_eq!(marked(&line), None, "only with explain");
-    for (user, enrolls) in [("mallory", Ok(())), ("alice", Err(ManageError::AlreadyEnrolled))] {
+    for (user, enrolls) in [("mallory", Ok(())), ("alice", Err(ManageError::Refused(ChangeError::AlreadyEnrolled)))] {
         let mut line = first(&[c"explain"]).with(|line| line.clerk.enrolls = enrolls);
         let pending = line.proved();
         assert_eq!(marked(&line).as_deref(), Some("sshd"));

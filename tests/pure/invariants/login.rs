@@ -4,6 +4,7 @@
 use std::ffi::CStr;
 
 use pam_totp::factor::attempt::{Outcome, Via};
+use pam_totp::factor::change::ChangeError;
 use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};
 use pam_totp::factor::record::Since;
 use pam_totp::factor::secret::Secret;
@@ -152,7 +153,7 @@ fn desk(pieces: &mut Pieces<'_>) -> Clerk {
         _ => Ok(Some(judgement(pieces))),
     };
     if pieces.flag() {
-        clerk.enrolls = Err(ManageError::AlreadyEnrolled);
+        clerk.enrolls = Err(ManageError::Refused(ChangeError::AlreadyEnrolled));
     }
     clerk
 }

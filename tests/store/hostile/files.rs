@@ -77,7 +77,11 @@ fn an_unusable_secret_refuses_and_is_left_alone() {
         plant(&place.secret());
         is_refused(&place, what, reason);
         let before = place.snapshot();
-        assert_eq!(place.enrolls(&place.account, 2, false), Err(ManageError::AlreadyEnrolled), "{what}");
+        assert_eq!(
+            place.enrolls(&place.account, 2, false),
+            Err(ManageError::Refused(ChangeError::AlreadyEnrolled)),
+            "{what}"
+        );
         assert_eq!(place.snapshot(), before, "{what}");
     }
 }
@@ -88,7 +92,11 @@ fn a_damaged_secret_refuses_and_is_left_alone() {
         let place = Place::enrolled();
         plant(&place.secret());
         is_refused(&place, what, "is damaged");
-        assert_eq!(place.enrolls(&place.account, 2, false), Err(ManageError::AlreadyEnrolled), "{what}");
+        assert_eq!(
+            place.enrolls(&place.account, 2, false),
+            Err(ManageError::Refused(ChangeError::AlreadyEnrolled)),
+            "{what}"
+        );
     }
 }
 

@@ -85,7 +85,7 @@ fn names_that_fit_no_file_cannot_enroll() {
         assert_eq!(store.is_enrolled(name), Ok(false));
         let verdict = verify::verify(&store, &Policy::default(), &named(name), Source::Local, &answer(1), None);
         assert_eq!(verdict, Err(StoreError::NameTooLong));
-        assert_eq!(manage::remove(&store, name), Err(ManageError::NotEnrolled));
+        assert_eq!(manage::remove(&store, name), Err(ManageError::Refused(ChangeError::NotEnrolled)));
     }
     assert_eq!(place.snapshot(), before);
 }

@@ -5,9 +5,8 @@ use std::path::Path;
 use clap::Args;
 use pam_totp::backend::Front;
 use pam_totp::factor::backup::{LONGEST_LIFE, MAX_CODES, MAX_TEMPORARY, MIN_CODES, USUAL_CODES};
-use pam_totp::manage::Change;
+use pam_totp::factor::change::Change;
 use pam_totp::manage::notify::Event;
-use pam_totp::policy::access::Deed;
 use pam_totp::system::clock::{self, now};
 use pam_totp::text::{clean, counted, moment, shown};
 
@@ -70,16 +69,16 @@ fn new_set(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result
     let change = Change::BackupCodes(count);
     let codes = if desk.is_for_owners() {
         let mut input = Input::new(json)?;
-        let current = current_code(&desk, &account, Deed::BackupCodes, CURRENT, &mut input)?;
+        let current = current_code(&desk, &account, &change, CURRENT, &mut input)?;
         proof::apply(&desk, &account, Some(current), &change, &mut input)
     } else {
-        desk.apply(&account, None, change)
+        desk.apply(&account, None, change.clone())
     };
     let codes = codes.map_err(|error| for_user(&account, error))?;
     note_if_root(
         &desk,
-        &format!("made new backup codes for {}", pam_totp::text::clean(&account.name)),
-        &Event { event: "backup_codes", user: Some(&account.name), ..Event::default() },
+        &format!("{} {}", change.deed().done(), pam_totp::text::clean(&account.name)),
+        &Event { event: change.deed().event().unwrap_or_default(), user: Some(&account.name), ..Event::default() },
     );
     let text = format!("{} has new backup codes; the old ones are void.{}", account.name, *codes_text(&codes));
     Ok(with_codes(Report::new(text).with("user", account.name), &codes))

@@ -6,11 +6,11 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use pam_totp::backend::{Desk, Front};
 use pam_totp::factor::attempt::Outcome;
+use pam_totp::factor::change::{ChangeError, Deed, Proof};
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::uri;
 use pam_totp::login::messages::enrolling::{self as words, Purpose};
-use pam_totp::manage::{Change, Codes, ManageError, Proof};
-use pam_totp::policy::access::Deed;
+use pam_totp::manage::{Codes, ManageError};
 use pam_totp::qr::page;
 use pam_totp::qr::{Size, Style};
 use pam_totp::system::account::Account;
@@ -99,7 +99,7 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
         Failure { message, ..failure }
     })?;
     picture.map(Picture::keep);
-    log_enrolled(&desk, &account, &target.place, "proved by a code");
+    log_enrolled(&desk, &account, &target.place, &device.secret, "proved by a code");
     let mut text = enrolled_text(&desk, &account, &target, true);
     if desk.policy().enabled && stacks::files().naming_us().is_empty() {
         text.push('\n');
@@ -124,10 +124,9 @@ fn prove(
 ) -> Result<Codes, Failure> {
     for attempt in 1.. {
         let code = input.code_of(target.prompt(desk), device.digits.get(), false)?;
+        let change = target.change(device.clone(), Proof::Code(code), backup_codes);
         // Last, because it is good for seconds, and not used up by a slip in the other one.
-        let current = target.current(desk, account, &device.secret, input)?;
-        let (device, place) = (device.clone(), target.place.clone());
-        let change = Change::Set { device, proof: Proof::Code(&code), place, backup_codes };
+        let current = target.current(desk, account, &change, input)?;
         match proof::apply(desk, account, current, &change, input) {
             Err(error) if input.asks && attempt < TRIES && is_a_slip(&error) => {
                 tell(&Failure::from(error).message);
@@ -141,8 +140,8 @@ fn prove(
 /// Another code may do: these change nothing, and nobody has to wait.
 fn is_a_slip(error: &ManageError) -> bool {
     match error {
-        ManageError::WrongCode { .. } | ManageError::UsedCode => true,
-        ManageError::CodeRefused { outcome, .. } => !matches!(outcome, Outcome::Waiting { .. }),
+        ManageError::Refused(ChangeError::WrongCode { .. }) | ManageError::Refused(ChangeError::UsedCode) => true,
+        ManageError::Refused(ChangeError::CodeRefused { outcome, .. }) => !matches!(outcome, Outcome::Waiting { .. }),
         _ => false,
     }
 }

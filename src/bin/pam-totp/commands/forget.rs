@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::backend::Front;
-use pam_totp::manage::Change;
+use pam_totp::factor::change::Change;
 use pam_totp::text::shown;
 use serde_json::Map;
 

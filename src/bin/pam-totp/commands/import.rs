@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use nix::fcntl::OFlag;
 use nix::unistd::Uid;
 use pam_totp::backend::{Desk, Local};
+use pam_totp::factor::change::ChangeError;
 use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
 use pam_totp::login::messages::user;
 use pam_totp::manage::ManageError;
@@ -285,7 +286,7 @@ impl<'a> Run<'a> {
             store_found(store, self.desk.policy(), account, found, replace)
         };
         imported.map_err(|error| match error {
-            ManageError::AlreadyEnrolled => {
+            ManageError::Refused(ChangeError::AlreadyEnrolled) => {
                 let message = "already enrolled with another key: --replace voids that one".to_owned();
                 Failure { message, ..error.into() }
             }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::backend::{Front, Local};
-use pam_totp::manage::{self, Change};
-use pam_totp::policy::access::Deed;
+use pam_totp::factor::change::Change;
+use pam_totp::manage;
 use pam_totp::system::disk;
 use pam_totp::text::{clean, counted, shown};
 use serde_json::{Map, json};
@@ -184,12 +184,9 @@ fn by_owner(desk: &Front, users: &[String], device: Option<&str>, json: bool) ->
 fn take_off(desk: &Front, name: &str, device: Option<&str>, json: bool) -> Result<(), Failure> {
     let account = by_name(name)?;
     own_alone(desk, &account)?;
-    let (deed, change) = match device {
-        Some(device) => (Deed::RemoveDevice, Change::RemoveDevice(device.to_owned())),
-        None => (Deed::Remove, Change::Remove),
-    };
+    let change = device.map_or(Change::Remove, |device| Change::RemoveDevice(device.to_owned()));
     let mut input = Input::new(json)?;
-    let current = current_code(desk, &account, deed, CURRENT, &mut input)?;
+    let current = current_code(desk, &account, &change, CURRENT, &mut input)?;
     apply(desk, &account, Some(current), &change, &mut input)?;
     Ok(())
 }

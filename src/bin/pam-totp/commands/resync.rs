@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use clap::Args;
+use pam_totp::factor::change::{Change, Deed};
 use pam_totp::factor::enrollment::MAX_COUNTER;
 use pam_totp::login::messages::enrolling::OTHER_DEVICE;
-use pam_totp::manage::Change;
 use pam_totp::manage::notify::Event;
-use pam_totp::policy::access::Deed;
 use pam_totp::text::clean;
 
 use crate::backend::front;
@@ -36,12 +35,12 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
     proof::own_alone(&desk, &account)?;
     let device = arguments.device.clone();
     device.as_deref().map_or(Ok(()), valid_name)?;
-    let done = |what: &str| {
+    let done = |deed: Deed<'_>| {
         let name = clean(&account.name);
         note_if_root(
             &desk,
-            &format!("{what} of {name}"),
-            &Event { event: "resynced", user: Some(&account.name), ..Event::default() },
+            &format!("{} {name}", deed.done()),
+            &Event { event: deed.event().unwrap_or_default(), user: Some(&account.name), ..Event::default() },
         );
         Report::new(format!("{name} can log in with the next code.")).with("user", account.name.clone())
     };
@@ -52,16 +51,15 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
             ));
         }
         desk.apply(&account, None, Change::Counter { device, counter })?;
-        return Ok(done("set the counter of a device").with("resynchronized", true));
+        return Ok(done(Deed::Counter).with("resynchronized", true));
     }
     let mut input = Input::new(json)?;
     desk.may(&account, Deed::Resync)?;
     let first = input.code("Code on the device: ")?;
     let second = input.code("The next code that it shows: ")?;
-    let current = desk
-        .is_for_owners()
-        .then(|| current_code(&desk, &account, Deed::Resync, OTHER_DEVICE, &mut input))
-        .transpose()?;
-    proof::apply(&desk, &account, current, &Change::Resync { device, first: &first, second: &second }, &mut input)?;
-    Ok(done("resynchronized a device").with("resynchronized", true))
+    let change = Change::Resync { device, first, second };
+    let current =
+        desk.is_for_owners().then(|| current_code(&desk, &account, &change, OTHER_DEVICE, &mut input)).transpose()?;
+    proof::apply(&desk, &account, current, &change, &mut input)?;
+    Ok(done(change.deed()).with("resynchronized", true))
 }

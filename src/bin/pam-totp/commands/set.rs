@@ -5,11 +5,11 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::backend::Front;
+use pam_totp::factor::change::{Deed, Proof};
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::secret::{KeyError, Secret};
 use pam_totp::factor::uri::parse::parse;
-use pam_totp::manage::{Change, Codes, Proof};
-use pam_totp::policy::access::Deed;
+use pam_totp::manage::Codes;
 use pam_totp::system::account::Account;
 
 use crate::backend::front;
@@ -64,13 +64,12 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     warn(&warnings);
     let code =
         if arguments.no_code { None } else { Some(input.code_of(target.prompt(&desk), device.digits.get(), false)?) };
-    let current = target.current(&desk, &account, &key, &mut input)?;
-    let proof = code.as_ref().map_or(Proof::None, Proof::Code);
-    let place = target.place.clone();
-    let change = Change::Set { device, proof, place, backup_codes: arguments.backup_codes };
+    let change = target.change(device, code.map_or(Proof::None, Proof::Code), arguments.backup_codes);
+    let current = target.current(&desk, &account, &change, &mut input)?;
     let codes =
         proof::apply(&desk, &account, current, &change, &mut input).map_err(|error| for_user(&account, error))?;
-    log_enrolled(&desk, &account, &target.place, if arguments.no_code { "not proved" } else { "proved by a code" });
+    let how = if arguments.no_code { "not proved" } else { "proved by a code" };
+    log_enrolled(&desk, &account, &target.place, &key, how);
     let text = format!("{}{}", enrolled_text(&desk, &account, &target, !arguments.no_code), *codes_text(&codes));
     let report = answer(text, account.name, true, &codes);
     Ok(report.with("proved", !arguments.no_code).with("warnings", warnings))

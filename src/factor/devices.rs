@@ -1,14 +1,14 @@
 //! Which devices a user has once one has come, or one has gone. Pure.
 
-use super::ManageError;
-use crate::factor::enrollment::{Device, MAX_DEVICES, Place};
+use crate::factor::change::{ChangeError, Place};
+use crate::factor::enrollment::{Device, MAX_DEVICES};
 
 /// The devices with the new one in its place.
-pub fn placed(mut devices: Vec<Device>, mut device: Device, place: &Place) -> Result<Vec<Device>, ManageError> {
+pub fn placed(mut devices: Vec<Device>, mut device: Device, place: &Place) -> Result<Vec<Device>, ChangeError> {
     match place {
         _ if devices.is_empty() => devices.push(device),
-        Place::First => return Err(ManageError::AlreadyEnrolled),
-        Place::Beside if devices.iter().any(|old| old.name == device.name) => return Err(ManageError::DeviceExists),
+        Place::First => return Err(ChangeError::AlreadyEnrolled),
+        Place::Beside if devices.iter().any(|old| old.name == device.name) => return Err(ChangeError::DeviceExists),
         Place::Beside => devices.push(device),
         Place::InsteadOf(name) => {
             let old = named_mut(&mut devices, name.as_deref())?;
@@ -17,29 +17,29 @@ pub fn placed(mut devices: Vec<Device>, mut device: Device, place: &Place) -> Re
         }
     }
     match devices.as_slice() {
-        devices if devices.len() > MAX_DEVICES => Err(ManageError::TooManyDevices),
+        devices if devices.len() > MAX_DEVICES => Err(ChangeError::TooManyDevices),
         // A login must know how many digits of an answer are the code.
-        [first, rest @ ..] if rest.iter().any(|d| d.digits != first.digits) => Err(ManageError::OtherDigits),
+        [first, rest @ ..] if rest.iter().any(|d| d.digits != first.digits) => Err(ChangeError::OtherDigits),
         all if (1..).zip(all).any(|(next, d)| all.iter().skip(next).any(|other| other.id == d.id)) => {
-            Err(ManageError::SameKey)
+            Err(ChangeError::SameKey)
         }
         _ => Ok(devices),
     }
 }
 
 /// The devices without the named one, of which at least one must stay: who has none has no enrollment.
-pub fn without(mut devices: Vec<Device>, name: &str) -> Result<Vec<Device>, ManageError> {
+pub fn without(mut devices: Vec<Device>, name: &str) -> Result<Vec<Device>, ChangeError> {
     named_mut(&mut devices, Some(name))?;
     devices.retain(|device| device.name != name);
-    if devices.is_empty() { Err(ManageError::OnlyDevice) } else { Ok(devices) }
+    if devices.is_empty() { Err(ChangeError::OnlyDevice) } else { Ok(devices) }
 }
 
 /// The device of this name, or the only one.
-pub fn named_mut<'a>(devices: &'a mut [Device], name: Option<&str>) -> Result<&'a mut Device, ManageError> {
+pub fn named_mut<'a>(devices: &'a mut [Device], name: Option<&str>) -> Result<&'a mut Device, ChangeError> {
     match (name, devices) {
         (None, [only]) => Ok(only),
-        (None, _) => Err(ManageError::WhichDevice),
-        (Some(name), devices) => devices.iter_mut().find(|device| device.name == name).ok_or(ManageError::NoSuchDevice),
+        (None, _) => Err(ChangeError::WhichDevice),
+        (Some(name), devices) => devices.iter_mut().find(|device| device.name == name).ok_or(ChangeError::NoSuchDevice),
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
     }
 
     /// `id name` of each, or the reason.
-    fn say(devices: Result<Vec<Device>, ManageError>) -> Result<String, ManageError> {
+    fn say(devices: Result<Vec<Device>, ChangeError>) -> Result<String, ChangeError> {
         let one = |device: &Device| format!("{}{}", device.id, device.name);
         devices.map(|all| all.iter().map(one).collect::<Vec<_>>().join(" "))
     }
@@ -84,20 +84,20 @@ mod tests {
             (0, new(), Place::Beside, Ok("9x")),
             (0, new(), instead(None), Ok("9x")),
             (0, eight(), Place::First, Ok("9x")),
-            (1, new(), Place::First, Err(ManageError::AlreadyEnrolled)),
+            (1, new(), Place::First, Err(ChangeError::AlreadyEnrolled)),
             (1, new(), Place::Beside, Ok("0a 9x")),
-            (1, device("9", "a"), Place::Beside, Err(ManageError::DeviceExists)),
+            (1, device("9", "a"), Place::Beside, Err(ChangeError::DeviceExists)),
             (1, new(), instead(None), Ok("9a")),
             (1, eight(), instead(None), Ok("9a")),
-            (1, eight(), Place::Beside, Err(ManageError::OtherDigits)),
-            (1, device("0", "x"), Place::Beside, Err(ManageError::SameKey)),
-            (2, new(), instead(None), Err(ManageError::WhichDevice)),
+            (1, eight(), Place::Beside, Err(ChangeError::OtherDigits)),
+            (1, device("0", "x"), Place::Beside, Err(ChangeError::SameKey)),
+            (2, new(), instead(None), Err(ChangeError::WhichDevice)),
             (2, new(), instead(Some("b")), Ok("0a 9b")),
-            (2, new(), instead(Some("c")), Err(ManageError::NoSuchDevice)),
-            (2, eight(), instead(Some("b")), Err(ManageError::OtherDigits)),
-            (3, device("2", "x"), instead(Some("b")), Err(ManageError::SameKey)),
+            (2, new(), instead(Some("c")), Err(ChangeError::NoSuchDevice)),
+            (2, eight(), instead(Some("b")), Err(ChangeError::OtherDigits)),
+            (3, device("2", "x"), instead(Some("b")), Err(ChangeError::SameKey)),
             (4, new(), Place::Beside, Ok("0a 1b 2c 3d 9x")),
-            (5, new(), Place::Beside, Err(ManageError::TooManyDevices)),
+            (5, new(), Place::Beside, Err(ChangeError::TooManyDevices)),
             (5, new(), instead(Some("e")), Ok("0a 1b 2c 3d 9e")),
         ];
         for (count, device, place, expected) in cases {
@@ -109,18 +109,18 @@ mod tests {
     #[test]
     fn the_last_one_stays() {
         assert_eq!(say(without(owned(3), "b")), Ok("0a 2c".into()));
-        assert_eq!(say(without(owned(2), "x")), Err(ManageError::NoSuchDevice));
-        assert_eq!(say(without(owned(1), "a")), Err(ManageError::OnlyDevice));
-        assert_eq!(say(without(owned(1), "x")), Err(ManageError::NoSuchDevice));
+        assert_eq!(say(without(owned(2), "x")), Err(ChangeError::NoSuchDevice));
+        assert_eq!(say(without(owned(1), "a")), Err(ChangeError::OnlyDevice));
+        assert_eq!(say(without(owned(1), "x")), Err(ChangeError::NoSuchDevice));
     }
 
     #[test]
     fn the_only_one_needs_no_name() {
         let named = |count, name| named_mut(&mut owned(count), name).map(|device| device.id.clone());
         assert_eq!(named(1, None), Ok("0".into()));
-        assert_eq!(named(2, None), Err(ManageError::WhichDevice));
-        assert_eq!(named(0, None), Err(ManageError::WhichDevice));
+        assert_eq!(named(2, None), Err(ChangeError::WhichDevice));
+        assert_eq!(named(0, None), Err(ChangeError::WhichDevice));
         assert_eq!(named(2, Some("b")), Ok("1".into()));
-        assert_eq!(named(1, Some("b")), Err(ManageError::NoSuchDevice));
+        assert_eq!(named(1, Some("b")), Err(ChangeError::NoSuchDevice));
     }
 }
