@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pam_totp::factor::record::{self, BackupState, DeviceState, FILE, Found, Place, Record, SLOT, Writing};
+use pam_totp::factor::record::slots::{self, FILE, Found, NextSlot, SLOT, Writing};
+use pam_totp::factor::record::{BackupState, DeviceState, Record};
 
 use crate::keys::{Factor, Phone};
 
@@ -77,9 +78,9 @@ fn remains(old: &Bytes, new: &Bytes) -> Vec<Bytes> {
         for (first, second) in [(&after, &before), (&before, &after)] {
             let mixed: Vec<u8> = first[..cut].iter().chain(&second[cut..]).copied().collect();
             // A mixture that is read as one of the two is that one; only the code itself knows.
-            match record::read(&mixed) {
+            match slots::read(&mixed) {
                 Found::Nothing => {}
-                found if found == record::read(&before) || found == record::read(&after) => {}
+                found if found == slots::read(&before) || found == slots::read(&after) => {}
                 _ => all.push(trimmed(&mixed)),
             }
         }
@@ -127,7 +128,7 @@ impl File {
     pub fn read(&self) -> Found {
         let mut bytes = Vec::with_capacity(FILE);
         self.slots.iter().for_each(|slot| bytes.extend(padded(&slot.cached)));
-        record::read(&bytes)
+        slots::read(&bytes)
     }
 
     /// Is there anything that fdatasync would write? Within the two minutes of `store::WRITTEN_BACK` there may be; where
@@ -261,7 +262,7 @@ impl Host {
         let backup = factor.set_id().map(|id| BackupState { id, used: 0 });
         let record = Record { devices, backup, ..Record::default() };
         let mut file = File::empty();
-        let mut place = Place::default();
+        let mut place = NextSlot::default();
         for _ in 0..2 {
             let writing = place.write(&record).expect("the record fits");
             file.write(&writing);

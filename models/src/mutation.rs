@@ -1,7 +1,8 @@
 //! What could be wrong with the design or the code, each a way that somebody has gone. The checker must find every one.
 
 use pam_totp::factor::attempt::{self, Attempt, Charge};
-use pam_totp::factor::record::{Record, SLOT, Writing};
+use pam_totp::factor::record::Record;
+use pam_totp::factor::record::slots::{SLOT, Writing};
 use pam_totp::factor::throttle::Limits;
 
 use crate::keys::{PERIOD, Phone, Typed, WINDOW};

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use pam_totp::factor::enrollment::Enrollment;
 use pam_totp::factor::healing;
+use pam_totp::factor::record::Record;
+use pam_totp::factor::record::slots::{self, Found};
 use pam_totp::factor::source::Source;
-use pam_totp::factor::record::{self, Found, Record};
 use pam_totp::factor::throttle::Limits;
 
 use change::may_set;
@@ -117,7 +118,7 @@ pub struct Held(Arc<(Record, Bytes)>);
 
 impl Held {
     fn new(record: Record) -> Self {
-        let printed = trimmed(&record::print(0, &record).unwrap_or_default());
+        let printed = trimmed(&slots::print(0, &record).unwrap_or_default());
         Self(Arc::new((record, printed)))
     }
 
@@ -160,7 +161,7 @@ pub struct Run {
     pub disk: Option<u8>,
     pub run: Option<u8>,
     read_only: bool,
-    place: record::Place,
+    place: slots::NextSlot,
     /// What is written first: a charge, or all there is to write.
     record: Option<Held>,
     /// What is written over a charge.
@@ -209,7 +210,7 @@ impl Run {
             disk: None,
             run: None,
             read_only: false,
-            place: record::Place::default(),
+            place: slots::NextSlot::default(),
             record: None,
             outcome: None,
             guess: None,
@@ -354,7 +355,7 @@ impl Run {
         };
         let forgotten = mutation == Some(Mutation::RunForgotten) && self.run.is_none();
         let other = if forgotten { Found::Nothing } else { other };
-        let (record, place) = record::newest(own, other).expect("no later version writes here");
+        let (record, place) = slots::newest(own, other).expect("no later version writes here");
         self.place = place;
         record
     }
@@ -395,7 +396,7 @@ impl Run {
     }
 
     /// What the call that comes now writes, or what the last one has written.
-    pub fn writing(&self, mutation: Option<Mutation>) -> record::Writing {
+    pub fn writing(&self, mutation: Option<Mutation>) -> slots::Writing {
         let record = self.record.as_ref().expect("there is a record to write").record();
         let first = self.place.write(record).expect("the record fits");
         let outcome = self.outcome.as_ref().filter(|_| !matches!(self.call, Call::Charge | Call::Write));

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use pam_totp::factor::record::{self, Found};
+use pam_totp::factor::record::slots::{self, Found};
 
 use crate::ghost::Ghost;
 use crate::host::{Content, File, Host};
@@ -165,7 +165,7 @@ impl World {
         let found = |inode: Option<u8>| inode.map_or(Found::Nothing, |inode| self.host.file(inode).read());
         let owed = self.ghost.counts(self.programs.iter().flatten());
         let record = || {
-            let (record, _) = record::newest(found(self.host.state.cached), found(self.host.run))?;
+            let (record, _) = slots::newest(found(self.host.state.cached), found(self.host.run))?;
             Some(record.unwrap_or_default())
         };
         owed.is_nothing() || record().is_some_and(|record| owed.is_in(&record, self.host.now()))

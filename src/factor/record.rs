@@ -1,18 +1,15 @@
-//! The state record: two slots of 4096 bytes, of which the newest valid one counts. Bytes to a [`Record`]
-//! and back, whole: unknown lines are kept, newer versions are recognized. Pure.
+//! The state record: what is remembered of a user between logins. Its text, the slots that it is written to, and the first
+//! version's text are below it. Pure.
 
 mod lines;
+pub mod slots;
+mod text;
 mod version1;
 
-use std::fmt::{self, Write};
+use std::net::IpAddr;
 
-use lines::number;
-pub use lines::{BackupState, Barred, Came, Class, ClassKey, DeviceState, How, Lane, LaneKey, Proving, Since, Trust};
+use crate::factor::source::{Network, Source};
 
-/// Bytes of a slot: one block of the file system, so that one failed block cannot take both.
-pub const SLOT: usize = 4096;
-/// Bytes of the file.
-pub const FILE: usize = 2 * SLOT;
 /// RFC 6238 section 6: a device's clock is followed this many steps away from ours, and no further.
 pub const MAX_DRIFT: i8 = 4;
 /// Five devices, twice while they are being replaced.
@@ -29,9 +26,6 @@ pub const MAX_TRUSTS: usize = 8;
 pub const MAX_BARRED: usize = 2;
 /// Bytes of what a later version wrote and this one carries along: whole lines, and words behind those of a known line.
 const MAX_OTHER: usize = 512;
-/// The version that is written.
-const VERSION: u32 = 2;
-
 /// What is remembered of a user between logins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
@@ -63,181 +57,197 @@ pub struct Record {
     pub more: Vec<(String, String)>,
 }
 
-/// What a state file holds.
+/// `device id last drift at - -`; the last two words are those of a counter that version 1 waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
-pub enum Found {
-    /// A slot of a later version: never healed, never written.
-    Newer,
-    /// No valid slot.
-    Nothing,
-    /// The newest valid slot.
-    Valid(Slot),
+pub struct DeviceState {
+    /// The device's id in the secret file.
+    pub id: String,
+    /// TOTP: the highest step that was accepted. HOTP: the next counter, `None` when it was lost.
+    pub last: Option<u64>,
+    /// TOTP: steps that the device's clock is ahead of ours; `None` when it is not known.
+    pub drift: Option<i8>,
+    /// When it last let its user in.
+    pub at: Option<u64>,
 }
 
-/// A valid slot.
+/// `backup id used-bits`
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
-    /// Sequence number; the higher one counts.
-    pub sequence: u64,
-    /// 0 or 1: the place in the file.
-    pub index: u8,
-    /// Its content.
-    pub record: Record,
+pub struct BackupState {
+    /// The set's id in the secret file.
+    pub id: String,
+    /// Bit n: code n was used.
+    pub used: u32,
 }
 
-/// Where the next record of a file goes: never over the newest one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Place {
-    /// The highest sequence number that was read or written.
-    sequence: u64,
-    /// The slot of this file that must not be overwritten.
-    newest: Option<u8>,
+/// The place by which wrong codes are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneKey {
+    /// This host: set-uid programs and terminals.
+    Local,
+    /// Callers of pam-totpd who are not root.
+    Door,
+    /// Daemons that have codes of others judged.
+    Judges,
+    /// An eighth of all networks that have not logged in before.
+    Other(u8),
+    /// A network that has.
+    Net(Network),
 }
 
-/// One write, and where the one behind it goes.
+/// Lanes that have one bucket together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClassKey {
+    /// This host: [`LaneKey::Local`], [`LaneKey::Door`], [`LaneKey::Judges`].
+    Here,
+    /// Networks that have logged in before.
+    Known,
+    /// All others.
+    Other,
+}
+
+/// `lane key full seen last`
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Writing {
-    /// What to write.
-    pub bytes: Vec<u8>,
-    /// And where to.
-    pub offset: u64,
-    /// Once it is on disk.
-    pub then: Place,
+pub struct Lane {
+    /// Which.
+    pub key: LaneKey,
+    /// When its bucket is full.
+    pub full: u64,
+    /// When somebody last logged in there.
+    pub seen: u64,
+    /// When the last wrong code came.
+    pub last: u64,
 }
 
-/// The record that counts of two files, the one that is written and one that is only looked at; and where the next one
-/// goes. `None`: one of them is of a later version.
-pub fn newest(own: Found, other: Found) -> Option<(Option<Record>, Place)> {
-    if own == Found::Newer || other == Found::Newer {
-        return None;
-    }
-    let slot = if let Found::Valid(slot) = &own { Some(slot.index) } else { None };
-    let newest = match (own, other) {
-        (Found::Valid(a), Found::Valid(b)) => Some(if b.sequence > a.sequence { b } else { a }),
-        (Found::Valid(one), _) | (_, Found::Valid(one)) => Some(one),
-        _ => None,
-    };
-    let place = Place { sequence: newest.as_ref().map_or(0, |n| n.sequence), newest: slot };
-    Some((newest.map(|slot| slot.record), place))
+/// `class name full pairs`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Which.
+    pub key: ClassKey,
+    /// When its bucket of single codes is full.
+    pub full: u64,
+    /// When its bucket of two codes in a row is full.
+    pub pairs: u64,
 }
 
-impl Place {
-    /// Is there a record in this file that must not be lost?
-    pub fn is_kept(self) -> bool {
-        self.newest.is_some()
-    }
+/// `barred id from to`: steps that `unlock` left behind, and that never count again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barred {
+    /// The device's id.
+    pub id: String,
+    /// The first of them.
+    pub from: u64,
+    /// The last of them.
+    pub to: u64,
+}
 
-    /// A record over the older slot.
-    pub fn write(self, record: &Record) -> Result<Writing, TooLarge> {
-        let sequence = self.sequence.saturating_add(1);
-        let mut bytes = print(sequence, record)?;
-        let slot = match self.newest {
-            Some(0) => 1,
-            Some(_) => 0,
-            // Nothing valid in this file: both slots at once, so that no later write needs a new block.
-            None => {
-                bytes.resize(FILE, b'\n');
-                0
-            }
+/// `since count at address`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// How many.
+    pub count: u32,
+    /// When the last one was.
+    pub at: u64,
+    /// Where the last one came from.
+    pub from: Source,
+}
+
+/// `trust hash until address`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// Hash of what is trusted.
+    pub hash: String,
+    /// Until when.
+    pub until: u64,
+    /// Where; version 1 did not say.
+    pub address: Option<IpAddr>,
+}
+
+/// `proving service at`: a key that was proved at a login. The account line of the same login takes it away, so that where
+/// it stands later that line did not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proving {
+    /// The PAM services as one word, joined by commas, the last one last.
+    pub service: String,
+    /// When.
+    pub at: u64,
+}
+
+/// `came at how`: how a file came to its place, where that is later than the logins that it tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Came {
+    /// When, at the latest.
+    pub at: u64,
+    /// And how.
+    pub how: How,
+}
+
+/// How a file came to its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// By a command of ours, or so that nothing is to be done about it.
+    Moved,
+    /// From a copy: backup codes that were used since count again.
+    Copied,
+}
+
+impl Proving {
+    /// Bytes of the word.
+    const MOST: usize = 64;
+
+    /// A key was proved at this service, beside what was proved before.
+    pub fn at(service: &str, now: u64, before: Option<&Self>) -> Self {
+        let service = match before {
+            Some(before) if before.is_at(service) => before.service.clone(),
+            Some(before) => Self::joined(&before.service, Self::word(service)),
+            None => Self::word(service),
         };
-        let offset = if slot == 1 { SLOT as u64 } else { 0 };
-        Ok(Writing { bytes, offset, then: Self { sequence, newest: Some(slot) } })
+        Self { service, at: now }
     }
 
-    /// Where a further record goes while the one of `writing` is not on the disk yet: over it, and later than it. The slot
-    /// that must be kept is the same.
-    pub fn over(self, writing: &Writing) -> Self {
-        Self { sequence: writing.then.sequence, ..self }
+    /// Is it about this service?
+    pub fn is_at(&self, service: &str) -> bool {
+        let word = Self::word(service);
+        self.services().any(|known| known == word)
+    }
+
+    /// Each service.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.service.split(',')
+    }
+
+    /// The earliest ones go where there is no room.
+    fn joined(before: &str, word: String) -> String {
+        let room = Self::MOST.saturating_sub(word.len()).saturating_sub(1);
+        let mut kept = before;
+        while kept.len() > room {
+            let Some((_, later)) = kept.split_once(',') else { return word };
+            kept = later;
+        }
+        format!("{kept},{word}")
+    }
+
+    /// Services are file names; what else is said is cut and cleaned.
+    fn word(service: &str) -> String {
+        let plain = |byte: u8| if byte.is_ascii_graphic() && byte != b',' { char::from(byte) } else { '?' };
+        let word: String = service.bytes().take(Self::MOST).map(plain).collect();
+        if word.is_empty() { "?".into() } else { word }
     }
 }
 
-/// The record fits no slot that could be read again.
+impl LaneKey {
+    /// The class whose bucket it shares.
+    pub fn class(self) -> ClassKey {
+        match self {
+            Self::Local | Self::Door | Self::Judges => ClassKey::Here,
+            Self::Net(_) => ClassKey::Known,
+            Self::Other(_) => ClassKey::Other,
+        }
+    }
+}
+
+/// The record does not fit where it is written, or could not be read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
-
-/// Reads a state file, or what is left of it.
-pub fn read(file: &[u8]) -> Found {
-    choose(file, |one, other| one.sequence < other.sequence)
-}
-
-/// The older record of a state file, where there are two.
-pub fn read_older(file: &[u8]) -> Found {
-    choose(file, |one, other| one.sequence > other.sequence)
-}
-
-fn choose(file: &[u8], gives_way: impl Fn(&Slot, &Slot) -> bool) -> Found {
-    let mut chosen: Option<Slot> = None;
-    for (index, bytes) in (0_u8..2).zip(file.chunks(SLOT)) {
-        match parse_slot(bytes) {
-            Some(Head::Newer) => return Found::Newer,
-            Some(Head::Valid(sequence, record)) => {
-                let slot = Slot { sequence, index, record };
-                chosen = chosen.filter(|chosen| !gives_way(chosen, &slot)).or(Some(slot));
-            }
-            None => {}
-        }
-    }
-    chosen.map_or(Found::Nothing, Found::Valid)
-}
-
-/// Writes a slot. What does not fit is dropped in this order: trusts, marks, idle networks; never a device. A record
-/// beyond its bounds is never written: it would read as a lost one.
-pub fn print(sequence: u64, record: &Record) -> Result<Vec<u8>, TooLarge> {
-    let mut record = record.clone();
-    loop {
-        let body = record.body();
-        let mut slot = String::with_capacity(FILE);
-        // Writing to a string does not fail.
-        let _ = write!(slot, "pam_totp {VERSION} {sequence} {} {:08x}\n{body}", body.len(), checksum(sequence, &body));
-        let mut slot = slot.into_bytes();
-        if slot.len() <= SLOT && record.is_sound() {
-            slot.resize(SLOT, b'\n');
-            return Ok(slot);
-        }
-        record.drop_one()?;
-    }
-}
-
-#[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
-enum Head {
-    Newer,
-    Valid(u64, Record),
-}
-
-fn parse_slot(bytes: &[u8]) -> Option<Head> {
-    let end = bytes.iter().position(|b| *b == b'\n')?;
-    let (head, rest) = bytes.split_at_checked(end)?;
-    let mut words = std::str::from_utf8(head).ok()?.split(' ');
-    if words.next()? != "pam_totp" {
-        return None;
-    }
-    let version: u32 = number(words.next()?)?;
-    if version > VERSION {
-        return Some(Head::Newer);
-    }
-    let sequence: u64 = number(words.next()?)?;
-    let length: usize = number(words.next()?)?;
-    let crc = u32::from_str_radix(words.next()?, 16).ok()?;
-    let body = std::str::from_utf8(rest.get(1..)?.get(..length)?).ok()?;
-    if words.next().is_some() || crc != checksum(sequence, body) {
-        return None;
-    }
-    let record = match version {
-        1 => version1::parse(body)?,
-        VERSION => Record::parse(body)?,
-        _ => return None,
-    };
-    Some(Head::Valid(sequence, record))
-}
-
-/// Over the sequence number too: a head torn from another body must not count.
-fn checksum(sequence: u64, body: &str) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&sequence.to_le_bytes());
-    hasher.update(body.as_bytes());
-    hasher.finalize()
-}
 
 impl Record {
     /// The line of a device.
@@ -278,42 +288,6 @@ impl Record {
         self.barred.retain(|barred| devices.iter().any(|line| line.id == barred.id));
     }
 
-    fn parse(body: &str) -> Option<Self> {
-        let mut record = Self::default();
-        body.split_terminator('\n').try_for_each(|line| record.take(line))?;
-        // As the lines are written, wherever they stood.
-        let place = |name: &str| FORMS.iter().position(|form| name.split(' ').next() == Some(form.keyword));
-        record.more.sort_by_key(|(name, _)| place(name));
-        record.is_sound().then_some(record)
-    }
-
-    /// One line more.
-    fn take(&mut self, line: &str) -> Option<()> {
-        let (keyword, _) = line.split_once(' ')?;
-        let Some(form) = FORMS.iter().find(|form| form.keyword == keyword) else {
-            self.other.push(line.to_owned());
-            return Some(());
-        };
-        let (line, more) = form.split(line);
-        let known = line.split_once(' ')?.1;
-        match keyword {
-            "device" => self.devices.push(known.parse().ok()?),
-            "backup" if self.backup.is_none() => self.backup = Some(known.parse().ok()?),
-            "unit" if self.unit.is_none() => self.unit = Some(number(known).filter(|unit| *unit > 0)?),
-            "lane" => self.lanes.push(known.parse().ok()?),
-            "class" => self.classes.push(known.parse().ok()?),
-            "row" if self.row == 0 => self.row = number(known).filter(|row| *row > 0)?,
-            "barred" => self.barred.push(known.parse().ok()?),
-            "since" if self.since.is_none() => self.since = Some(known.parse().ok()?),
-            "trust" => self.trusts.push(known.parse().ok()?),
-            "proving" if self.proving.is_none() => self.proving = Some(known.parse().ok()?),
-            "came" if self.came.is_none() => self.came = Some(known.parse().ok()?),
-            _ => return None,
-        }
-        self.more.extend(more.map(|more| (form.name(line).to_owned(), more.to_owned())));
-        Some(())
-    }
-
     /// Within its bounds, and every line once.
     fn is_sound(&self) -> bool {
         let networks = self.lanes.iter().filter(|l| matches!(l.key, LaneKey::Net(_))).count();
@@ -336,45 +310,7 @@ impl Record {
             && once(self.trusts.len(), &|a, b| trust(a) == trust(b))
     }
 
-    fn body(&self) -> String {
-        // As much for every record: under a limit on memory a wrong code, whose record is the longer one, would fail
-        // where a right one does not, and be counted nowhere.
-        let mut body = String::with_capacity(SLOT);
-        // Writing to a string does not fail.
-        let _ = self.write_body(&mut body);
-        body
-    }
-
-    fn write_body(&self, out: &mut String) -> fmt::Result {
-        self.devices.iter().try_for_each(|line| self.write(out, line))?;
-        self.backup.iter().try_for_each(|line| self.write(out, line))?;
-        self.unit.iter().try_for_each(|unit| self.write(out, &format_args!("unit {unit}")))?;
-        self.lanes.iter().try_for_each(|line| self.write(out, line))?;
-        self.classes.iter().try_for_each(|line| self.write(out, line))?;
-        if self.row > 0 {
-            self.write(out, &format_args!("row {}", self.row))?;
-        }
-        self.barred.iter().try_for_each(|line| self.write(out, line))?;
-        self.since.iter().try_for_each(|line| self.write(out, line))?;
-        self.trusts.iter().try_for_each(|line| self.write(out, line))?;
-        self.proving.iter().try_for_each(|line| self.write(out, line))?;
-        self.came.iter().try_for_each(|line| self.write(out, line))?;
-        self.other.iter().try_for_each(|line| writeln!(out, "{line}"))
-    }
-
-    /// A line, and what a later version had behind it.
-    fn write(&self, out: &mut String, line: &dyn fmt::Display) -> fmt::Result {
-        let start = out.len();
-        write!(out, "{line}")?;
-        let written = out.get(start..).unwrap_or_default();
-        let begins =
-            |name: &str| written.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-        let more = self.more.iter().filter(|(name, _)| begins(name)).map(|(_, more)| more.as_str());
-        let more: Vec<&str> = more.take(1).collect();
-        more.iter().try_for_each(|more| write!(out, " {more}"))?;
-        out.write_char('\n')
-    }
-
+    /// What goes first where there is no room: trusts, marks, idle networks; never a device.
     fn drop_one(&mut self) -> Result<(), TooLarge> {
         if self.trusts.pop().is_some() || self.proving.take().is_some() || self.came.take().is_some() {
             return Ok(());
@@ -384,41 +320,5 @@ impl Record {
         let oldest = idle.min_by_key(|l| l.seen).map(|l| l.key).ok_or(TooLarge)?;
         self.lanes.retain(|l| l.key != oldest);
         Ok(())
-    }
-}
-
-/// How a known line is told: its keyword, how many words it has, and how many of them name it among its like.
-struct Form {
-    keyword: &'static str,
-    words: usize,
-    name: usize,
-}
-
-const FORMS: [Form; 11] = [
-    Form { keyword: "device", words: 7, name: 2 },
-    Form { keyword: "backup", words: 3, name: 2 },
-    Form { keyword: "unit", words: 2, name: 1 },
-    Form { keyword: "lane", words: 5, name: 2 },
-    Form { keyword: "class", words: 4, name: 2 },
-    Form { keyword: "row", words: 2, name: 1 },
-    Form { keyword: "barred", words: 4, name: 4 },
-    Form { keyword: "since", words: 4, name: 1 },
-    Form { keyword: "trust", words: 4, name: 2 },
-    Form { keyword: "proving", words: 3, name: 1 },
-    Form { keyword: "came", words: 3, name: 1 },
-];
-
-impl Form {
-    /// The words that this version knows, and those behind them.
-    fn split<'a>(&self, line: &'a str) -> (&'a str, Option<&'a str>) {
-        match line.match_indices(' ').nth(self.words.saturating_sub(1)) {
-            Some((end, _)) => (line.get(..end).unwrap_or(line), line.get(end.saturating_add(1)..)),
-            None => (line, None),
-        }
-    }
-
-    fn name<'a>(&self, line: &'a str) -> &'a str {
-        let end = line.match_indices(' ').nth(self.name.saturating_sub(1)).map(|(end, _)| end);
-        end.and_then(|end| line.get(..end)).unwrap_or(line)
     }
 }

@@ -161,6 +161,6 @@ mod tests {
         for kept in ["198.51.100.101", "198.51.100.108"] {
             assert!(Memory::new(12, &account(1000), address(kept)).holds(&record, NOW + 60), "{kept}");
         }
-        assert!(crate::factor::record::print(1, &record).is_ok());
+        assert!(crate::factor::record::slots::print(1, &record).is_ok());
     }
 }

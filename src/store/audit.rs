@@ -8,7 +8,8 @@ use nix::fcntl::OFlag;
 use super::files::{Writers, born, check_directories, check_directory, io_error, open_checked};
 use super::{RUN, Store, StoreError, read_slots, user_name};
 use crate::factor::healing;
-use crate::factor::record::{Found, How, Proving, Record, Slot};
+use crate::factor::record::slots::{Found, Slot};
+use crate::factor::record::{How, Proving, Record};
 use crate::system::clock;
 use crate::system::disk;
 

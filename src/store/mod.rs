@@ -20,7 +20,8 @@ use nix::sys::stat::lstat;
 
 use crate::door::DoorError;
 use crate::factor::enrollment::{Broken, Enrollment};
-use crate::factor::record::{self, Found, Place, Record, Writing};
+use crate::factor::record::Record;
+use crate::factor::record::slots::{self, Found, NextSlot, Writing};
 use crate::paths::RUN;
 use crate::system::account::Account;
 use crate::system::clock;
@@ -194,13 +195,13 @@ impl Store {
     /// slot may be a guess that is not judged yet: then it is the older one.
     pub fn peek(&self, name: &str) -> Result<Option<Record>, StoreError> {
         let Ok(file) = file_name(name) else { return Ok(None) };
-        let mut newest: Option<record::Slot> = None;
+        let mut newest: Option<slots::Slot> = None;
         for directory in [Some(&self.state), self.run.as_ref()].into_iter().flatten() {
             let path = directory.join(&file);
             let Some((opened, _)) = open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? else { continue };
             let found = match lock_shared(opened, Instant::now().checked_add(LOOK_BOUND)) {
                 Ok(locked) => read_slots(&locked, &path)?,
-                Err(unlocked) => record::read_older(&read_file(&unlocked, &path)?),
+                Err(unlocked) => slots::read_older(&read_file(&unlocked, &path)?),
             };
             match found {
                 Found::Newer => return Err(StoreError::Newer(path)),
@@ -256,7 +257,7 @@ impl Store {
             path,
             disk: disk.map(|(file, _)| file),
             run: run.map(|(file, _)| file),
-            place: Place::default(),
+            place: NextSlot::default(),
             is_fresh,
             born,
             charged: None,
@@ -279,7 +280,7 @@ pub struct Locked<'a> {
     disk: Option<Flock<File>>,
     run: Option<Flock<File>>,
     /// Where the next record goes, by what was read.
-    place: Place,
+    place: NextSlot,
     /// What is to be written was written just now: perhaps by somebody who died before it was on the disk.
     is_fresh: bool,
     /// When the file was made.
@@ -317,7 +318,7 @@ impl Locked<'_> {
             (None, None) => Found::Nothing,
         };
         let (own, other) = if self.run.is_some() { (run, disk) } else { (disk, run) };
-        let (record, place) = record::newest(own, other).ok_or_else(|| StoreError::Newer(self.path.clone()))?;
+        let (record, place) = slots::newest(own, other).ok_or_else(|| StoreError::Newer(self.path.clone()))?;
         self.place = place;
         Ok(record)
     }
@@ -371,7 +372,7 @@ impl Locked<'_> {
         Ok(())
     }
 
-    fn write_over(&self, charge: &Writing, outcome: &Record) -> Result<Place, StoreError> {
+    fn write_over(&self, charge: &Writing, outcome: &Record) -> Result<NextSlot, StoreError> {
         let writing = self.place.over(charge).write(outcome).map_err(|_| StoreError::TooLarge)?;
         if let Err(error) = self.write(&writing) {
             // Half an outcome would be no record, and the guess not counted.
@@ -494,16 +495,16 @@ fn is_fresh(stat: &Metadata) -> bool {
 /// code and broken for a wrong one, which then nobody counts: so none is begun that could not be written whole.
 fn check_limit(path: &Path) -> Result<(), StoreError> {
     let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE).map_err(|e| StoreError::Io(path.into(), e))?;
-    let cut = usize::try_from(limit).is_ok_and(|limit| limit < record::FILE);
+    let cut = usize::try_from(limit).is_ok_and(|limit| limit < slots::FILE);
     if cut { Err(StoreError::Io(path.into(), Errno::EFBIG)) } else { Ok(()) }
 }
 
 fn read_slots(file: &File, path: &Path) -> Result<Found, StoreError> {
-    Ok(record::read(&read_file(file, path)?))
+    Ok(slots::read(&read_file(file, path)?))
 }
 
 fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = vec![0; record::FILE];
+    let mut bytes = vec![0; slots::FILE];
     let mut length = 0_usize;
     while let Some(rest) = bytes.get_mut(length..).filter(|r| !r.is_empty()) {
         match file.read_at(rest, u64::try_from(length).unwrap_or_default()) {

@@ -7,9 +7,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use pam_totp::factor::record::slots::{FILE, Found, SLOT, Slot, Writing, newest, print, read, read_older};
 use pam_totp::factor::record::{
-    BackupState, Barred, Came, Class, ClassKey, DeviceState, FILE, Found, How, Lane, LaneKey, MAX_BARRED, MAX_LANES,
-    MAX_NETWORKS, Proving, RANGES, Record, SLOT, Since, Slot, Trust, Writing, newest, print, read, read_older,
+    BackupState, Barred, Came, Class, ClassKey, DeviceState, How, Lane, LaneKey, MAX_BARRED, MAX_LANES, MAX_NETWORKS,
+    Proving, RANGES, Record, Since, Trust,
 };
 use pam_totp::factor::source::{Network, Source};
 

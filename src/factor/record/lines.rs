@@ -1,199 +1,13 @@
-//! The lines of a record: what each one says, and its words. Pure.
+//! The words of a record's lines, one spelling of each. Pure.
 
 use std::fmt::{self, Write};
-use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::MAX_DRIFT;
-use crate::factor::source::{self, Network, Source};
-
-/// `device id last drift at - -`; the last two words are those of a counter that version 1 waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceState {
-    /// The device's id in the secret file.
-    pub id: String,
-    /// TOTP: the highest step that was accepted. HOTP: the next counter, `None` when it was lost.
-    pub last: Option<u64>,
-    /// TOTP: steps that the device's clock is ahead of ours; `None` when it is not known.
-    pub drift: Option<i8>,
-    /// When it last let its user in.
-    pub at: Option<u64>,
-}
-
-/// `backup id used-bits`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackupState {
-    /// The set's id in the secret file.
-    pub id: String,
-    /// Bit n: code n was used.
-    pub used: u32,
-}
-
-/// The place by which wrong codes are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LaneKey {
-    /// This host: set-uid programs and terminals.
-    Local,
-    /// Callers of pam-totpd who are not root.
-    Door,
-    /// Daemons that have codes of others judged.
-    Judges,
-    /// An eighth of all networks that have not logged in before.
-    Other(u8),
-    /// A network that has.
-    Net(Network),
-}
-
-/// Lanes that have one bucket together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClassKey {
-    /// This host: [`LaneKey::Local`], [`LaneKey::Door`], [`LaneKey::Judges`].
-    Here,
-    /// Networks that have logged in before.
-    Known,
-    /// All others.
-    Other,
-}
-
-/// `lane key full seen last`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lane {
-    /// Which.
-    pub key: LaneKey,
-    /// When its bucket is full.
-    pub full: u64,
-    /// When somebody last logged in there.
-    pub seen: u64,
-    /// When the last wrong code came.
-    pub last: u64,
-}
-
-/// `class name full pairs`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Class {
-    /// Which.
-    pub key: ClassKey,
-    /// When its bucket of single codes is full.
-    pub full: u64,
-    /// When its bucket of two codes in a row is full.
-    pub pairs: u64,
-}
-
-/// `barred id from to`: steps that `unlock` left behind, and that never count again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Barred {
-    /// The device's id.
-    pub id: String,
-    /// The first of them.
-    pub from: u64,
-    /// The last of them.
-    pub to: u64,
-}
-
-/// `since count at address`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Since {
-    /// How many.
-    pub count: u32,
-    /// When the last one was.
-    pub at: u64,
-    /// Where the last one came from.
-    pub from: Source,
-}
-
-/// `trust hash until address`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trust {
-    /// Hash of what is trusted.
-    pub hash: String,
-    /// Until when.
-    pub until: u64,
-    /// Where; version 1 did not say.
-    pub address: Option<IpAddr>,
-}
-
-/// `proving service at`: a key that was proved at a login. The account line of the same login takes it away, so that where
-/// it stands later that line did not run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proving {
-    /// The PAM services as one word, joined by commas, the last one last.
-    pub service: String,
-    /// When.
-    pub at: u64,
-}
-
-/// `came at how`: how a file came to its place, where that is later than the logins that it tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Came {
-    /// When, at the latest.
-    pub at: u64,
-    /// And how.
-    pub how: How,
-}
-
-/// How a file came to its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// By a command of ours, or so that nothing is to be done about it.
-    Moved,
-    /// From a copy: backup codes that were used since count again.
-    Copied,
-}
-
-impl Proving {
-    /// Bytes of the word.
-    const MOST: usize = 64;
-
-    /// A key was proved at this service, beside what was proved before.
-    pub fn at(service: &str, now: u64, before: Option<&Self>) -> Self {
-        let service = match before {
-            Some(before) if before.is_at(service) => before.service.clone(),
-            Some(before) => Self::joined(&before.service, Self::word(service)),
-            None => Self::word(service),
-        };
-        Self { service, at: now }
-    }
-
-    /// Is it about this service?
-    pub fn is_at(&self, service: &str) -> bool {
-        let word = Self::word(service);
-        self.services().any(|known| known == word)
-    }
-
-    /// Each service.
-    pub fn services(&self) -> impl Iterator<Item = &str> {
-        self.service.split(',')
-    }
-
-    /// The earliest ones go where there is no room.
-    fn joined(before: &str, word: String) -> String {
-        let room = Self::MOST.saturating_sub(word.len()).saturating_sub(1);
-        let mut kept = before;
-        while kept.len() > room {
-            let Some((_, later)) = kept.split_once(',') else { return word };
-            kept = later;
-        }
-        format!("{kept},{word}")
-    }
-
-    /// Services are file names; what else is said is cut and cleaned.
-    fn word(service: &str) -> String {
-        let plain = |byte: u8| if byte.is_ascii_graphic() && byte != b',' { char::from(byte) } else { '?' };
-        let word: String = service.bytes().take(Self::MOST).map(plain).collect();
-        if word.is_empty() { "?".into() } else { word }
-    }
-}
-
-impl LaneKey {
-    /// The class whose bucket it shares.
-    pub fn class(self) -> ClassKey {
-        match self {
-            Self::Local | Self::Door | Self::Judges => ClassKey::Here,
-            Self::Net(_) => ClassKey::Known,
-            Self::Other(_) => ClassKey::Other,
-        }
-    }
-}
+use crate::factor::record::{
+    BackupState, Barred, Came, Class, ClassKey, DeviceState, How, Lane, LaneKey, MAX_DRIFT, Proving, RANGES, Since,
+    Trust,
+};
+use crate::factor::source::{self, Network};
 
 /// Numbers as we write them and no other spelling: no sign, no leading zero.
 pub(super) fn number<T: FromStr + ToString>(text: &str) -> Option<T> {
@@ -442,7 +256,7 @@ impl FromStr for LaneKey {
         match text.split_once('/') {
             Some(("4", hex)) => bytes(hex).map(|b| Self::Net(Network::V4(b))),
             Some(("6", hex)) => bytes(hex).map(|b| Self::Net(Network::V6(b))),
-            Some(("other", range)) => number(range).filter(|range| *range < super::RANGES).map(Self::Other),
+            Some(("other", range)) => number(range).filter(|range| *range < RANGES).map(Self::Other),
             Some(_) => None,
             None => [Self::Local, Self::Door, Self::Judges].into_iter().find(|key| key.to_string() == text),
         }

@@ -1,7 +1,7 @@
 //! Records of version 1, whose lanes held waits: read, and never written again. Pure.
 
-use super::Record;
-use super::lines::{Class, Lane, LaneKey, number};
+use crate::factor::record::lines::number;
+use crate::factor::record::{Class, Lane, LaneKey, Record};
 use crate::factor::throttle::{self, Limits};
 
 /// `lane key fails last until seen` of version 1.

@@ -2,7 +2,8 @@
 //! no policy and no number of right codes changes.
 
 use super::*;
-use pam_totp::factor::record::{self, Class, ClassKey, Found, Lane};
+use pam_totp::factor::record::slots::{self, Found};
+use pam_totp::factor::record::{Class, ClassKey, Lane};
 use pam_totp::factor::throttle::{Buckets, Level, ROW};
 use pam_totp::system::clock;
 
@@ -353,7 +354,7 @@ fn a_record_of_version_1_keeps_what_was_counted() {
     crc.update(&7_u64.to_le_bytes());
     crc.update(body.as_bytes());
     let file = format!("pam_totp 1 7 {} {:08x}\n{body}", body.len(), crc.finalize());
-    let Found::Valid(slot) = record::read(file.as_bytes()) else { panic!("a record") };
+    let Found::Valid(slot) = slots::read(file.as_bytes()) else { panic!("a record") };
     let mut user = User { record: slot.record, ..User::with_phone() };
     assert_eq!(user.record.row, 29, "wrong codes since the last login");
     let left = |user: &mut User, source| user.from(source).left(NOW);

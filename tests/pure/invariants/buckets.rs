@@ -2,7 +2,8 @@
 //! policy changes and the phone drifts. A witness who knows the rule alone, and nothing of how it is reckoned, counts
 //! along: a bucket is a number of guesses that are missing, and time alone gives them back.
 
-use pam_totp::factor::record::{ClassKey, Found, LaneKey, Record, print, read};
+use pam_totp::factor::record::slots::{Found, print, read};
+use pam_totp::factor::record::{ClassKey, LaneKey, Record};
 use pam_totp::factor::secret::Secret;
 use pam_totp::factor::source::Source;
 use pam_totp::factor::throttle::{Buckets, Gate, Limits, ROW, class_every, lane_of};

@@ -1,6 +1,6 @@
 //! A state file: what is read is printed and read again.
 
-use pam_totp::factor::record::{Found, SLOT, print, read};
+use pam_totp::factor::record::slots::{Found, SLOT, print, read};
 
 pub fn hold(bytes: &[u8]) {
     check(bytes);

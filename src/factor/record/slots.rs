@@ -1,0 +1,179 @@
+//! A state file: two slots of 4096 bytes, of which the newest valid one counts. Newer versions are recognized. Pure.
+
+use std::fmt::Write;
+
+use crate::factor::record::lines::number;
+use crate::factor::record::text::VERSION;
+use crate::factor::record::{Record, TooLarge, text, version1};
+
+/// Bytes of a slot: one block of the file system, so that one failed block cannot take both.
+pub const SLOT: usize = text::LONGEST;
+/// Bytes of the file.
+pub const FILE: usize = 2 * SLOT;
+
+/// What a state file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
+pub enum Found {
+    /// A slot of a later version: never healed, never written.
+    Newer,
+    /// No valid slot.
+    Nothing,
+    /// The newest valid slot.
+    Valid(Slot),
+}
+
+/// A valid slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Sequence number; the higher one counts.
+    pub sequence: u64,
+    /// 0 or 1: the place in the file.
+    pub index: u8,
+    /// Its content.
+    pub record: Record,
+}
+
+/// Where the next record of a file goes: never over the newest one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NextSlot {
+    /// The highest sequence number that was read or written.
+    sequence: u64,
+    /// The slot of this file that must not be overwritten.
+    newest: Option<u8>,
+}
+
+/// One write, and where the one behind it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writing {
+    /// What to write.
+    pub bytes: Vec<u8>,
+    /// And where to.
+    pub offset: u64,
+    /// Once it is on disk.
+    pub then: NextSlot,
+}
+
+/// The record that counts of two files, the one that is written and one that is only looked at; and where the next one
+/// goes. `None`: one of them is of a later version.
+pub fn newest(own: Found, other: Found) -> Option<(Option<Record>, NextSlot)> {
+    if own == Found::Newer || other == Found::Newer {
+        return None;
+    }
+    let slot = if let Found::Valid(slot) = &own { Some(slot.index) } else { None };
+    let newest = match (own, other) {
+        (Found::Valid(a), Found::Valid(b)) => Some(if b.sequence > a.sequence { b } else { a }),
+        (Found::Valid(one), _) | (_, Found::Valid(one)) => Some(one),
+        _ => None,
+    };
+    let place = NextSlot { sequence: newest.as_ref().map_or(0, |n| n.sequence), newest: slot };
+    Some((newest.map(|slot| slot.record), place))
+}
+
+impl NextSlot {
+    /// Is there a record in this file that must not be lost?
+    pub fn is_kept(self) -> bool {
+        self.newest.is_some()
+    }
+
+    /// A record over the older slot.
+    pub fn write(self, record: &Record) -> Result<Writing, TooLarge> {
+        let sequence = self.sequence.saturating_add(1);
+        let mut bytes = print(sequence, record)?;
+        let slot = match self.newest {
+            Some(0) => 1,
+            Some(_) => 0,
+            // Nothing valid in this file: both slots at once, so that no later write needs a new block.
+            None => {
+                bytes.resize(FILE, b'\n');
+                0
+            }
+        };
+        let offset = if slot == 1 { SLOT as u64 } else { 0 };
+        Ok(Writing { bytes, offset, then: Self { sequence, newest: Some(slot) } })
+    }
+
+    /// Where a further record goes while the one of `writing` is not on the disk yet: over it, and later than it. The slot
+    /// that must be kept is the same.
+    pub fn over(self, writing: &Writing) -> Self {
+        Self { sequence: writing.then.sequence, ..self }
+    }
+}
+
+/// Reads a state file, or what is left of it.
+pub fn read(file: &[u8]) -> Found {
+    choose(file, |one, other| one.sequence < other.sequence)
+}
+
+/// The older record of a state file, where there are two.
+pub fn read_older(file: &[u8]) -> Found {
+    choose(file, |one, other| one.sequence > other.sequence)
+}
+
+fn choose(file: &[u8], gives_way: impl Fn(&Slot, &Slot) -> bool) -> Found {
+    let mut chosen: Option<Slot> = None;
+    for (index, bytes) in (0_u8..2).zip(file.chunks(SLOT)) {
+        match parse_slot(bytes) {
+            Some(Head::Newer) => return Found::Newer,
+            Some(Head::Valid(sequence, record)) => {
+                let slot = Slot { sequence, index, record };
+                chosen = chosen.filter(|chosen| !gives_way(chosen, &slot)).or(Some(slot));
+            }
+            None => {}
+        }
+    }
+    chosen.map_or(Found::Nothing, Found::Valid)
+}
+
+/// Writes a slot.
+pub fn print(sequence: u64, record: &Record) -> Result<Vec<u8>, TooLarge> {
+    text::fitted(record, |body| {
+        let mut slot = String::with_capacity(FILE);
+        // Writing to a string does not fail.
+        let _ = write!(slot, "pam_totp {VERSION} {sequence} {} {:08x}\n{body}", body.len(), checksum(sequence, body));
+        let mut slot = slot.into_bytes();
+        let fits = slot.len() <= SLOT;
+        slot.resize(SLOT, b'\n');
+        fits.then_some(slot)
+    })
+}
+
+#[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
+enum Head {
+    Newer,
+    Valid(u64, Record),
+}
+
+fn parse_slot(bytes: &[u8]) -> Option<Head> {
+    let end = bytes.iter().position(|b| *b == b'\n')?;
+    let (head, rest) = bytes.split_at_checked(end)?;
+    let mut words = std::str::from_utf8(head).ok()?.split(' ');
+    if words.next()? != "pam_totp" {
+        return None;
+    }
+    let version: u32 = number(words.next()?)?;
+    if version > VERSION {
+        return Some(Head::Newer);
+    }
+    let sequence: u64 = number(words.next()?)?;
+    let length: usize = number(words.next()?)?;
+    let crc = u32::from_str_radix(words.next()?, 16).ok()?;
+    let body = std::str::from_utf8(rest.get(1..)?.get(..length)?).ok()?;
+    if words.next().is_some() || crc != checksum(sequence, body) {
+        return None;
+    }
+    let record = match version {
+        1 => version1::parse(body)?,
+        VERSION => Record::parse(body)?,
+        _ => return None,
+    };
+    Some(Head::Valid(sequence, record))
+}
+
+/// Over the sequence number too: a head torn from another body must not count.
+fn checksum(sequence: u64, body: &str) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&sequence.to_le_bytes());
+    hasher.update(body.as_bytes());
+    hasher.finalize()
+}
