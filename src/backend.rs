@@ -21,7 +21,7 @@ use crate::policy::access::{self, Caller, Subject};
 use crate::policy::rules::Ruling;
 use crate::policy::rules::Unenrolled;
 use crate::policy::{BadPolicy, Policy};
-use crate::store::{self, Store, StoreError, spool};
+use crate::store::{self, FileStore, StoreError, spool};
 use crate::system::account::{self, Account};
 use crate::system::clock;
 use crate::system::disk;
@@ -62,7 +62,7 @@ pub trait Desk {
 pub struct Local {
     policy: Policy,
     fault: Option<PolicyFault>,
-    store: Result<Store, StoreError>,
+    store: Result<FileStore, StoreError>,
 }
 
 /// Why a policy is not in force.
@@ -92,12 +92,12 @@ impl Local {
     pub fn open(config: Option<&Path>) -> Self {
         let (policy, fault) = read_policy(config);
         // Switched off, a broken store locks nobody out.
-        let store = Store::open(&policy.store);
+        let store = FileStore::open(&policy.store);
         Self { policy, fault, store }
     }
 
     /// The opened store, for programs.
-    pub fn store(&self) -> Result<&Store, StoreError> {
+    pub fn store(&self) -> Result<&FileStore, StoreError> {
         self.store.as_ref().map_err(Clone::clone)
     }
 
@@ -246,7 +246,7 @@ impl Front {
     }
 
     /// The opened store, for programs.
-    pub fn store(&self) -> Result<&Store, StoreError> {
+    pub fn store(&self) -> Result<&FileStore, StoreError> {
         self.local.store()
     }
 

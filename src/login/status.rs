@@ -6,7 +6,7 @@ use crate::factor::backup::{TEMPORARY_BITS, Temporary};
 use crate::factor::enrollment::{Enrollment, Kind};
 use crate::factor::record::{LaneKey, Proving, Record, Since};
 use crate::factor::throttle::{self, Level, Limits};
-use crate::store::{Store, StoreError};
+use crate::store::{FileStore, StoreError};
 use crate::system::account::Account;
 
 /// A user's enrollment from outside.
@@ -93,7 +93,7 @@ impl Status {
     /// Looks without the lock; makes nothing. As at a login, an enrollment that another uid than the account's enrolled
     /// is an error; that of an account that is gone is not.
     pub fn of(
-        store: &Store,
+        store: &FileStore,
         limits: &Limits,
         name: &str,
         account: Option<&Account>,

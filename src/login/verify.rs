@@ -12,7 +12,8 @@ use crate::factor::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::factor::source::Source;
 use crate::factor::throttle;
 use crate::policy::Policy;
-use crate::store::{Locked, Store, StoreError};
+use crate::store::files::locked::Locked;
+use crate::store::{FileStore, StoreError};
 use crate::system::account::Account;
 use crate::system::clock;
 
@@ -69,7 +70,7 @@ impl Verdict {
 /// Judges an answer for an account; a right one is remembered as `memory` says. `None`: the account has no factor
 /// (any more).
 pub fn verify(
-    store: &Store,
+    store: &FileStore,
     policy: &Policy,
     account: &Account,
     source: Source,
@@ -167,7 +168,7 @@ pub fn in_vain(policy: &Policy, answer: &Answer) {
 
 /// Stretching takes milliseconds, so it comes before the lock. What has the shape of a backup code costs them whoever
 /// typed it, and whatever he has.
-pub fn stretch(store: &Store, account: &Account, answer: &Answer) -> Result<Option<Stretched>, StoreError> {
+pub fn stretch(store: &FileStore, account: &Account, answer: &Answer) -> Result<Option<Stretched>, StoreError> {
     let Some(shaped) = BackupShaped::recognize(answer.as_bytes()) else { return Ok(None) };
     let set = store.enrollment(account)?.and_then(|e| e.backup_codes).filter(|set| set.has(shaped.form()));
     Ok(Some(set.map_or_else(|| Stretched::in_vain(&shaped), |set| Stretched::new(&shaped, &set))))

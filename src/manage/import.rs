@@ -7,7 +7,8 @@ use crate::factor::healing;
 use crate::factor::record::{BackupState, DeviceState, Record};
 use crate::import::{Found, Token};
 use crate::policy::Policy;
-use crate::store::{Locked, Store, StoreError};
+use crate::store::files::locked::Locked;
+use crate::store::{FileStore, StoreError};
 use crate::system::account::Account;
 use crate::system::clock;
 use crate::system::random;
@@ -40,7 +41,7 @@ pub enum Imported {
 /// Stores it, whole or not at all. Who has these very keys keeps what he has, so that it can be done again: after an
 /// interruption, and in the moment in which the stacks are switched over.
 pub fn import(
-    store: &Store,
+    store: &FileStore,
     policy: &Policy,
     account: &Account,
     found: &Found,
@@ -54,7 +55,12 @@ pub fn import(
 }
 
 /// What would come of it; writes nothing.
-pub fn would_import(store: &Store, account: &Account, found: &Found, replace: bool) -> Result<Imported, ManageError> {
+pub fn would_import(
+    store: &FileStore,
+    account: &Account,
+    found: &Found,
+    replace: bool,
+) -> Result<Imported, ManageError> {
     if standing(store, account, found, replace)?.is_some() {
         return Ok(Imported::Already);
     }
@@ -65,7 +71,12 @@ pub fn would_import(store: &Store, account: &Account, found: &Found, replace: bo
 }
 
 /// The factor with these very keys, if he has it.
-fn standing(store: &Store, account: &Account, found: &Found, replace: bool) -> Result<Option<Enrollment>, ManageError> {
+fn standing(
+    store: &FileStore,
+    account: &Account,
+    found: &Found,
+    replace: bool,
+) -> Result<Option<Enrollment>, ManageError> {
     match store.enrollment(account) {
         Ok(None) => Ok(None),
         Ok(Some(enrollment)) if has_just(&enrollment, found) => Ok(Some(enrollment)),
@@ -98,7 +109,7 @@ fn same_kind(one: Kind, other: Kind) -> bool {
 
 fn enroll(
     mut locked: Locked<'_>,
-    store: &Store,
+    store: &FileStore,
     policy: &Policy,
     account: &Account,
     found: &Found,

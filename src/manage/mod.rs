@@ -28,7 +28,8 @@ use crate::login::messages::user;
 use crate::login::verify;
 use crate::policy::Policy;
 use crate::policy::access::Denied;
-use crate::store::{Locked, Store, StoreError};
+use crate::store::files::locked::Locked;
+use crate::store::{FileStore, StoreError};
 use crate::system::account::Account;
 use crate::system::clock;
 use crate::system::random::{self, NoRandom};
@@ -156,7 +157,7 @@ pub fn new_device(name: &str, now: u64) -> Result<Device, NoRandom> {
 
 /// Makes a change, whole or not at all.
 pub fn apply(
-    store: &Store,
+    store: &FileStore,
     policy: &Policy,
     account: &Account,
     by: By<'_>,
@@ -215,7 +216,7 @@ fn may_set(by: By<'_>, place: &Place, enrolled: bool) -> Result<(), ManageError>
 /// One change under its lock.
 struct Transaction<'a> {
     locked: Locked<'a>,
-    store: &'a Store,
+    store: &'a FileStore,
     policy: &'a Policy,
     account: &'a Account,
     by: By<'a>,

@@ -9,12 +9,13 @@ use crate::factor::healing::{self, BroughtBack};
 use crate::factor::record::{BackupState, Came, How, Proving, Record};
 use crate::factor::throttle;
 use crate::policy::Policy;
-use crate::store::{Locked, Store, StoreError};
+use crate::store::files::locked::Locked;
+use crate::store::{FileStore, StoreError};
 use crate::system::account::Account;
 use crate::system::clock;
 
 /// Takes the enrollment off; works when the account is gone and when the file is unusable.
-pub fn remove(store: &Store, name: &str) -> Result<(), ManageError> {
+pub fn remove(store: &FileStore, name: &str) -> Result<(), ManageError> {
     if !store.is_enrolled(name)? {
         return Err(ChangeError::NotEnrolled.into());
     }
@@ -36,7 +37,7 @@ pub(super) fn void_codes(locked: &mut Locked<'_>) {
 }
 
 /// Takes away all that is kept under a name that no account has any more.
-pub fn forget(store: &Store, name: &str) -> Result<(), ManageError> {
+pub fn forget(store: &FileStore, name: &str) -> Result<(), ManageError> {
     if !store.keeps(name)? {
         return Err(ChangeError::NotEnrolled.into());
     }
@@ -63,7 +64,7 @@ pub struct Unlocked {
 }
 
 /// Ends all waits, and brings back a state that lies in the future. No used code counts again by that.
-pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<Unlocked, ManageError> {
+pub fn unlock(store: &FileStore, policy: &Policy, name: &str) -> Result<Unlocked, ManageError> {
     if !store.is_enrolled(name)? {
         // One who must enroll is refused while a mark stands.
         return if end_proving(store, name)? {
@@ -93,7 +94,7 @@ pub fn unlock(store: &Store, policy: &Policy, name: &str) -> Result<Unlocked, Ma
 
 /// Marks that a key was proved at a login and waits for the account line. Only where the password was right: a stranger must
 /// not be able to leave the mark.
-pub fn mark_proving(store: &Store, name: &str, service: &str) -> Result<(), StoreError> {
+pub fn mark_proving(store: &FileStore, name: &str, service: &str) -> Result<(), StoreError> {
     let mut locked = store.lock(name)?;
     // By now somebody else may have enrolled them.
     if store.is_enrolled(name)? {
@@ -105,7 +106,7 @@ pub fn mark_proving(store: &Store, name: &str, service: &str) -> Result<(), Stor
 }
 
 /// Takes the mark away; whether there was one. Makes no record where there is none.
-pub fn end_proving(store: &Store, name: &str) -> Result<bool, StoreError> {
+pub fn end_proving(store: &FileStore, name: &str) -> Result<bool, StoreError> {
     if store.peek(name)?.is_none_or(|record| record.proving.is_none()) {
         return Ok(false);
     }
@@ -118,7 +119,7 @@ pub fn end_proving(store: &Store, name: &str) -> Result<bool, StoreError> {
 /// Gives an account its first backup codes, which were shown and typed back while nothing was locked. Whether that was
 /// done: not where the device of that enrollment is gone by now (its codes would open another's), nor over a set made since.
 pub fn add_codes(
-    store: &Store,
+    store: &FileStore,
     policy: &Policy,
     account: &Account,
     device: &str,
@@ -142,7 +143,7 @@ pub fn add_codes(
 }
 
 /// Moves an enrollment to an account, or ties it to the account's present uid where the names are the same.
-pub fn rename(store: &Store, old: &str, new: &Account) -> Result<(), ManageError> {
+pub fn rename(store: &FileStore, old: &str, new: &Account) -> Result<(), ManageError> {
     if !store.is_enrolled(old)? {
         return Err(ChangeError::NotEnrolled.into());
     }

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
-use super::files::{Writers, born, check_directories, check_directory, io_error, open_checked};
-use super::{RUN, Store, StoreError, read_slots, user_name};
+use super::error::StoreError;
+use super::files::folders::FileStore;
+use super::files::name::user_name;
+use super::files::opening::{Writers, born, check_directories, check_directory, io_error, open_checked};
+use super::files::slots::read_slots;
 use crate::factor::healing;
 use crate::factor::record::slots::{Found, Slot};
 use crate::factor::record::{How, Proving, Record};
+use crate::paths::RUN;
 use crate::system::clock;
 use crate::system::disk;
 
@@ -92,7 +96,7 @@ pub fn audit(root: &Path) -> Vec<Flaw> {
         folder(&mut flaws, run.parent().map_or(Ok(()), |run| check_directories(run, Writers::Trusted)), &run);
         states.push((run.clone(), check_directory(&run, Writers::OwnerAlone)));
     }
-    let store = Store { secrets: secrets.clone(), state, run: None, continues: false };
+    let store = FileStore { secrets: secrets.clone(), state, run: None, continues: false };
     if folder(&mut flaws, check_directory(&secrets, Writers::OwnerAlone), &secrets) {
         each(&mut flaws, &secrets, |path, file| secret(&store, path, file));
     }
@@ -132,7 +136,7 @@ fn each(flaws: &mut Vec<Flaw>, folder: &Path, look: impl Fn(&Path, &str) -> Opti
     flaws.extend(paths.iter().filter_map(|path| look(path, path.file_name()?.to_str().unwrap_or_default())));
 }
 
-fn secret(store: &Store, path: &Path, file: &str) -> Option<Flaw> {
+fn secret(store: &FileStore, path: &Path, file: &str) -> Option<Flaw> {
     let Some(user) = file.strip_suffix(".toml").and_then(user_name) else {
         let ours = file.strip_prefix('.').and_then(|file| file.strip_suffix(".toml.new")).and_then(user_name);
         let kind = if ours.is_some() { FlawKind::LeftOver } else { FlawKind::Foreign };
@@ -146,7 +150,7 @@ fn secret(store: &Store, path: &Path, file: &str) -> Option<Flaw> {
     Some(Flaw::new(path, Some(user), kind))
 }
 
-fn record(store: &Store, path: &Path, file: &str) -> Option<Flaw> {
+fn record(store: &FileStore, path: &Path, file: &str) -> Option<Flaw> {
     let Some(user) = user_name(file) else {
         return Some(Flaw::new(path, None, FlawKind::Foreign));
     };
@@ -172,7 +176,7 @@ fn record(store: &Store, path: &Path, file: &str) -> Option<Flaw> {
 }
 
 /// Put back, and no login has noticed yet; or noticed, and the backup codes are still the old ones.
-fn copied(store: &Store, user: &str, record: &Record, born: Option<u64>) -> Option<FlawKind> {
+fn copied(store: &FileStore, user: &str, record: &Record, born: Option<u64>) -> Option<FlawKind> {
     let unnoticed = born.is_some_and(|born| healing::is_copy(record, born, clock::now()));
     let noticed = record.came.is_some_and(|came| came.how == How::Copied);
     if !unnoticed && !noticed {

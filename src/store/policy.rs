@@ -10,8 +10,11 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod, lstat};
 use zeroize::Zeroizing;
 
-use super::files::{MAX_FILE, Writers, check_directories, io_error, lock_file, read_checked, sync_directory, unlink};
-use super::{LOCK_BOUND, StoreError};
+use super::error::StoreError;
+use super::files::locked::LOCK_BOUND;
+use super::files::opening::{
+    MAX_FILE, Writers, check_directories, io_error, lock_file, read_checked, sync_directory, unlink,
+};
 
 /// A policy file's bytes; `None` where there is none.
 pub fn read_policy(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
-use super::StoreError;
-use super::files::{Writers, check_directories, create, io_error, read_checked, unlink};
+use super::error::StoreError;
+use super::files::opening::{Writers, check_directories, create, io_error, read_checked, unlink};
 use crate::paths::SPOOL;
 use crate::system::{clock, random};
 

@@ -26,7 +26,7 @@ const LAYERS: [(&str, &str); 9] = [
     ("desk", "src/backend.rs"),
     ("verify", "src/login/verify.rs"),
     ("charge", "src/factor/attempt.rs"),
-    ("store", "src/store/mod.rs"),
+    ("store", "src/store/files/locked.rs"),
     ("attempt", "src/factor/attempt.rs"),
 ];
 
@@ -215,7 +215,7 @@ fn on_either_side_of_the_door_it_refuses_the_caller() {
         };
         let _door = Door::with(now(), daemon);
         // With the request read, and under the lock.
-        for (layer, file) in [("server", "src/daemon.rs"), ("store", "src/store/mod.rs")] {
+        for (layer, file) in [("server", "src/daemon.rs"), ("store", "src/store/files/locked.rs")] {
             let mut login = as_bob(&bob);
             login.sees(PROMPT);
             force(system, layer);

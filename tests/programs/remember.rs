@@ -11,7 +11,7 @@ use crate::support::program::{object, program};
 use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE, key_pair};
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use pam_totp::factor::record::Record;
-use pam_totp::store::Store;
+use pam_totp::store::FileStore;
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
@@ -114,7 +114,7 @@ fn while_a_login_is_judged_the_address_stays_remembered() {
         gets_in_by_code(OFFICE, &alice);
         // In both slots of the record.
         lanes::changes("alice", |_| {});
-        let store = Store::open(Path::new("/var/lib/pam_totp")).expect("the store");
+        let store = FileStore::open(Path::new("/var/lib/pam_totp")).expect("the store");
         let mut judged = store.lock("alice").expect("nobody else's lock");
         let record = judged.record().expect("a whole record").expect("a record");
         judged.charge(&Record { trusts: Vec::new(), ..record }).expect("writes it");

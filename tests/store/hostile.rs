@@ -22,7 +22,7 @@ use pam_totp::login::verify::{self, Verdict};
 use pam_totp::manage::{self, By, ManageError};
 use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::{Policy, SelfService};
-use pam_totp::store::{Store, StoreError};
+use pam_totp::store::{FileStore, StoreError};
 use pam_totp::system::account::{self, Account};
 use pam_totp::system::clock;
 
@@ -83,8 +83,8 @@ impl Place {
         self.path("state").join(USER)
     }
 
-    fn store(&self) -> Result<Store, StoreError> {
-        Store::open(&self.path(""))
+    fn store(&self) -> Result<FileStore, StoreError> {
+        FileStore::open(&self.path(""))
     }
 
     fn enrolls(&self, account: &Account, key: u8, replace: bool) -> Result<(), ManageError> {

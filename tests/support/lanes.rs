@@ -4,7 +4,7 @@ use pam_totp::factor::attempt::weight;
 use pam_totp::factor::record::{Record, Since};
 use pam_totp::factor::source::Source;
 use pam_totp::factor::throttle::{Buckets, Limits, ROW, lane_of};
-use pam_totp::store::Store;
+use pam_totp::store::FileStore;
 use std::path::Path;
 
 /// The record as the next login finds it.
@@ -79,6 +79,6 @@ fn buckets(user: &str, record: &Record, from: Source, now: u64) -> Buckets {
     Buckets::new(lane, &Limits::default(), weight(&enrollment, record, now, 1), now)
 }
 
-fn store() -> Store {
-    Store::open(Path::new("/var/lib/pam_totp")).expect("the store")
+fn store() -> FileStore {
+    FileStore::open(Path::new("/var/lib/pam_totp")).expect("the store")
 }

@@ -19,7 +19,7 @@ use pam_totp::doctor::store::{self, Renamed};
 use pam_totp::doctor::unseen;
 use pam_totp::paths::POLICY;
 use pam_totp::store::audit::{Flaw, audit};
-use pam_totp::store::{Store, read_policy};
+use pam_totp::store::{FileStore, read_policy};
 use pam_totp::system::account;
 use pam_totp::system::clock::now;
 use pam_totp::system::disk;
@@ -77,7 +77,7 @@ fn kept(desk: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
 }
 
 /// An enrollment of another uid.
-fn of_other_uid(store: &Store, name: &str, accounts: Option<&Accounts>) -> Option<Flaw> {
+fn of_other_uid(store: &FileStore, name: &str, accounts: Option<&Accounts>) -> Option<Flaw> {
     let account = match accounts {
         Some(accounts) => accounts::named(name, accounts),
         None => account::by_name(name),
@@ -88,7 +88,7 @@ fn of_other_uid(store: &Store, name: &str, accounts: Option<&Accounts>) -> Optio
 }
 
 /// Not from a disk alone: there every account of a directory looks gone.
-fn without_account(store: &Store, accounts: &Accounts) -> Vec<Finding> {
+fn without_account(store: &FileStore, accounts: &Accounts) -> Vec<Finding> {
     let found = match (orphans::can_tell_orphans(), store.names()) {
         (Ok(()), Ok(names)) => orphans::orphans(store, names, accounts).unwrap_or_default(),
         _ => Vec::new(),

@@ -9,7 +9,7 @@ use pam_totp::factor::source::Source;
 use pam_totp::policy::Policy;
 use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::rules::{By, Facts, Ruling, decide};
-use pam_totp::store::Store;
+use pam_totp::store::FileStore;
 use pam_totp::text::counted;
 
 use crate::accounts::{Accounts, Members};
@@ -35,7 +35,7 @@ impl<'a> Rollout<'a> {
     }
 
     /// Under a policy that is not in force yet.
-    pub fn under(policy: Policy, store: &Store, accounts: &'a Accounts) -> Result<Self, Failure> {
+    pub fn under(policy: Policy, store: &FileStore, accounts: &'a Accounts) -> Result<Self, Failure> {
         let rules = policy.rules.require.iter().chain(&policy.rules.exempt);
         let named: BTreeSet<&String> = rules.flat_map(|rule| rule.groups.iter().flatten()).collect();
         let groups = named.into_iter().map(|name| Ok((name.clone(), Members::find(name)?)));

@@ -4,7 +4,7 @@ use super::*;
 use pam_totp::factor::backup::Form;
 use pam_totp::factor::secret::Answer;
 use pam_totp::login::verify;
-use pam_totp::store::Store;
+use pam_totp::store::FileStore;
 use pam_totp::system::account;
 
 const FILE: &str = ".google_authenticator";
@@ -331,7 +331,7 @@ fn eight_digits_cost_the_same_work_whoever_types_them() {
         system.enrolled("carol");
         system.runs(Command::new("pam-totp").args(["backup-codes", "carol"]));
         system.user("dave");
-        let store = Store::open(Path::new("/var/lib/pam_totp")).expect("the store");
+        let store = FileStore::open(Path::new("/var/lib/pam_totp")).expect("the store");
         for name in ["alice", "bob", "carol", "dave"] {
             let account = account::by_name(name).expect("accounts").expect("an account");
             let stretched = |typed: &str| verify::stretch(&store, &account, &Answer::new(typed.as_bytes())).unwrap();

@@ -352,7 +352,7 @@ impl Edited {
             return Ok(None);
         }
         let accounts = accounts::all()?;
-        let store = store::Store::open(&self.after.store)?;
+        let store = store::FileStore::open(&self.after.store)?;
         let before = Rollout::under(self.before.clone(), &store, &accounts)?;
         let after = Rollout::under(self.after.clone(), &store, &accounts)?;
         let asked = |policy: &Policy, count: &Count| if policy.enabled { count.refused } else { 0 };

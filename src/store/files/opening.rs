@@ -15,11 +15,11 @@ use nix::sys::stat::{Mode, SFlag, fchmod, lstat};
 use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
 use zeroize::Zeroizing;
 
-use super::StoreError;
+use crate::store::error::StoreError;
 use crate::system::{disk, memory};
 
 /// No file of ours is longer.
-pub(super) const MAX_FILE: u64 = 64 * 1024;
+pub(in crate::store) const MAX_FILE: u64 = 64 * 1024;
 /// What the reading of a policy or an enrollment takes for each byte of it; 85 were measured.
 const PARSED: usize = 96;
 /// How often a file may be replaced between its opening and the look at it.
@@ -29,7 +29,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Who may write to a file or directory of ours.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writers {
+pub(in crate::store) enum Writers {
     /// Others may read it.
     Trusted,
     /// Others may not even read it.
@@ -41,14 +41,14 @@ fn trusted(owner: u32) -> bool {
     owner == 0 || owner == Uid::effective().as_raw()
 }
 
-pub(super) fn check_directories(path: &Path, last: Writers) -> Result<(), StoreError> {
+pub(in crate::store) fn check_directories(path: &Path, last: Writers) -> Result<(), StoreError> {
     let mut above: Vec<&Path> = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()).collect();
     above.reverse();
     above.into_iter().try_for_each(|p| check_directory(p, Writers::Trusted))?;
     check_directory(path, last)
 }
 
-pub(super) fn check_directory(path: &Path, writers: Writers) -> Result<(), StoreError> {
+pub(in crate::store) fn check_directory(path: &Path, writers: Writers) -> Result<(), StoreError> {
     let stat = match lstat(path) {
         Err(Errno::ENOENT) => return Err(StoreError::Missing(path.into())),
         other => other.map_err(|e| StoreError::Io(path.into(), e))?,
@@ -80,7 +80,7 @@ fn kind(mode: u32) -> SFlag {
 
 /// Opens without following, blocking or inheriting, then looks at what was opened: a FIFO or a link must neither
 /// hang nor mislead a login.
-pub(super) fn open_checked(
+pub(in crate::store) fn open_checked(
     path: &Path,
     access: OFlag,
     writers: Writers,
@@ -97,7 +97,7 @@ pub(super) fn open_checked(
     Err(StoreError::Busy)
 }
 
-pub(super) fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>, StoreError> {
+pub(in crate::store) fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>, StoreError> {
     let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     // What lies on another system's disk nobody knows, and some devices do something when they are opened.
     if disk::is_entered()
@@ -114,7 +114,7 @@ pub(super) fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>,
     }
 }
 
-pub(super) fn check_stat(stat: &Metadata, path: &Path, writers: Writers) -> Result<(), StoreError> {
+pub(in crate::store) fn check_stat(stat: &Metadata, path: &Path, writers: Writers) -> Result<(), StoreError> {
     let fault = |what| Err(StoreError::Unsafe(path.into(), what));
     if !stat.is_file() {
         return fault("is not a regular file");
@@ -128,7 +128,7 @@ pub(super) fn check_stat(stat: &Metadata, path: &Path, writers: Writers) -> Resu
     check_writers(path, (stat.uid(), stat.mode()), writers, false)
 }
 
-pub(super) fn read_checked(path: &Path, writers: Writers) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+pub(in crate::store) fn read_checked(path: &Path, writers: Writers) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
     let Some((mut file, stat)) = open_checked(path, OFlag::O_RDONLY, writers)? else { return Ok(None) };
     // Exactly as long as it was: our files are replaced, never extended, and a growing buffer would leave unwiped
     // copies of the keys behind.
@@ -140,7 +140,7 @@ pub(super) fn read_checked(path: &Path, writers: Writers) -> Result<Option<Zeroi
 }
 
 /// Opens a file, makes it where it is missing, and locks it. What it was under the lock comes along.
-pub(super) fn lock_file(
+pub(in crate::store) fn lock_file(
     path: &Path,
     access: OFlag,
     writers: Writers,
@@ -186,7 +186,7 @@ fn try_lock(mut file: File, path: &Path, deadline: Option<Instant>) -> Result<Op
 }
 
 /// For looking. Gives the file back where the lock is not to be had in time.
-pub(super) fn lock_shared(mut file: File, deadline: Option<Instant>) -> Result<Flock<File>, File> {
+pub(in crate::store) fn lock_shared(mut file: File, deadline: Option<Instant>) -> Result<Flock<File>, File> {
     loop {
         file = match Flock::lock(file, FlockArg::LockSharedNonblock) {
             Ok(locked) => return Ok(locked),
@@ -199,7 +199,7 @@ pub(super) fn lock_shared(mut file: File, deadline: Option<Instant>) -> Result<F
     }
 }
 
-pub(super) fn create(path: &Path, flags: OFlag) -> Result<File, StoreError> {
+pub(in crate::store) fn create(path: &Path, flags: OFlag) -> Result<File, StoreError> {
     let fault = |e| StoreError::Io(path.into(), e);
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -209,26 +209,26 @@ pub(super) fn create(path: &Path, flags: OFlag) -> Result<File, StoreError> {
     Ok(file)
 }
 
-pub(super) fn unlink(path: &Path) -> Result<(), StoreError> {
+pub(in crate::store) fn unlink(path: &Path) -> Result<(), StoreError> {
     match unlinkat(nix::fcntl::AT_FDCWD, path, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
         Err(errno) => Err(StoreError::Io(path.into(), errno)),
     }
 }
 
-pub(super) fn sync_directory(path: &Path) -> Result<(), StoreError> {
+pub(in crate::store) fn sync_directory(path: &Path) -> Result<(), StoreError> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let fault = |e| StoreError::Io(path.into(), e);
     let directory = File::from(open(path, flags, Mode::empty()).map_err(fault)?);
     directory.sync_all().map_err(|e| io_error(path, &e))
 }
 
-pub(super) fn io_error(path: &Path, error: &std::io::Error) -> StoreError {
+pub(in crate::store) fn io_error(path: &Path, error: &std::io::Error) -> StoreError {
     StoreError::Io(path.into(), error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
 /// When a file was made, in seconds since 1970, where the file system says so. It comes with the same look.
-pub(super) fn born(metadata: &Metadata) -> Option<u64> {
+pub(in crate::store) fn born(metadata: &Metadata) -> Option<u64> {
     let born = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(born.as_secs()).filter(|born| *born > 0)
 }

@@ -1,0 +1,130 @@
+//! The folders of a store, opened and checked, and what is looked at in them without a lock.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::lstat;
+
+use super::name::{file_name, user_name};
+use super::opening::{Writers, check_directories, check_directory, io_error, lock_shared, open_checked, read_checked};
+use super::slots::{read_file, read_slots};
+use crate::factor::enrollment::{Broken, Enrollment};
+use crate::factor::record::Record;
+use crate::factor::record::slots::{self, Found};
+use crate::paths::{RUN, STORE};
+use crate::store::error::StoreError;
+use crate::system::account::Account;
+use crate::system::disk;
+
+/// How long somebody who only looks waits for a login.
+const LOOK_BOUND: Duration = Duration::from_millis(50);
+
+/// An opened store: its directories were checked.
+#[derive(Clone, Debug)]
+pub struct FileStore {
+    pub(in crate::store) secrets: PathBuf,
+    pub(in crate::store) state: PathBuf,
+    pub(in crate::store) run: Option<PathBuf>,
+    /// Whether the record may continue there while the disk is read-only.
+    pub(in crate::store) continues: bool,
+}
+
+impl FileStore {
+    /// Checks the directories from `/` down; makes none.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        check_directories(root, Writers::Trusted)?;
+        let (secrets, state) = (root.join("secrets"), root.join("state"));
+        check_directory(&secrets, Writers::OwnerAlone)?;
+        check_directory(&state, Writers::OwnerAlone)?;
+        // Under another system's root `/run` is empty, or this host's own, bound there for a chroot.
+        let run = (root == Path::new(STORE) && !disk::is_entered()).then(|| PathBuf::from(RUN));
+        Ok(Self { secrets, state, run, continues: true })
+    }
+
+    /// Whether the record may continue under `/run` while the disk is read-only. Where it may not, that is an error, and the
+    /// caller can ask somebody first who sees the disk writable.
+    pub fn continuing(self, continues: bool) -> Self {
+        Self { continues, ..self }
+    }
+
+    /// Is there a factor? ENOENT in a checked directory is the only "no"; what is there is looked at under the lock.
+    pub fn is_enrolled(&self, name: &str) -> Result<bool, StoreError> {
+        let Ok(file) = file_name(name) else { return Ok(false) };
+        let path = self.secret_path(&file);
+        match lstat(&path) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(StoreError::Io(path, errno)),
+        }
+    }
+
+    /// Is there anything under a name, be it a record alone?
+    pub fn keeps(&self, name: &str) -> Result<bool, StoreError> {
+        let Ok(file) = file_name(name) else { return Ok(false) };
+        Ok(self.is_enrolled(name)? || lstat(&self.state.join(file)).is_ok())
+    }
+
+    /// The factor of an account, read without the lock.
+    pub fn enrollment(&self, account: &Account) -> Result<Option<Enrollment>, StoreError> {
+        let Some(enrollment) = self.enrollment_of(&account.name)? else { return Ok(None) };
+        let fault = |what| Err(StoreError::NotTheirs(self.secret_path(&file_name(&account.name)?), what));
+        if enrollment.user != account.name {
+            return fault("names another user");
+        }
+        if enrollment.uid != account.uid {
+            return fault("was enrolled by another uid (the account was deleted and created again)");
+        }
+        Ok(Some(enrollment))
+    }
+
+    /// The factor under a name, whoever that is now: for administrators.
+    pub fn enrollment_of(&self, name: &str) -> Result<Option<Enrollment>, StoreError> {
+        let Ok(file) = file_name(name) else { return Ok(None) };
+        let path = self.secret_path(&file);
+        let Some(bytes) = read_checked(&path, Writers::OwnerAlone)? else { return Ok(None) };
+        match Enrollment::parse(&bytes) {
+            Ok(enrollment) => Ok(Some(enrollment)),
+            Err(Broken::NEWER) => Err(StoreError::Newer(path)),
+            Err(broken) => Err(StoreError::Broken(path, broken)),
+        }
+    }
+
+    /// The newest record, for looking at it; makes nothing, and waits for nobody. While a login holds the lock the newest
+    /// slot may be a guess that is not judged yet: then it is the older one.
+    pub fn peek(&self, name: &str) -> Result<Option<Record>, StoreError> {
+        let Ok(file) = file_name(name) else { return Ok(None) };
+        let mut newest: Option<slots::Slot> = None;
+        for directory in [Some(&self.state), self.run.as_ref()].into_iter().flatten() {
+            let path = directory.join(&file);
+            let Some((opened, _)) = open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? else { continue };
+            let found = match lock_shared(opened, Instant::now().checked_add(LOOK_BOUND)) {
+                Ok(locked) => read_slots(&locked, &path)?,
+                Err(unlocked) => slots::read_older(&read_file(&unlocked, &path)?),
+            };
+            match found {
+                Found::Newer => return Err(StoreError::Newer(path)),
+                Found::Nothing => {}
+                Found::Valid(slot) => newest = newest.filter(|n| n.sequence > slot.sequence).or(Some(slot)),
+            }
+        }
+        Ok(newest.map(|slot| slot.record))
+    }
+
+    /// The names that have a secret file.
+    pub fn names(&self) -> Result<Vec<String>, StoreError> {
+        let fault = |e: std::io::Error| io_error(&self.secrets, &e);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.secrets).map_err(fault)? {
+            let file = entry.map_err(fault)?.file_name();
+            names.extend(file.to_str().and_then(|f| f.strip_suffix(".toml")).and_then(user_name));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    pub(super) fn secret_path(&self, file: &str) -> PathBuf {
+        self.secrets.join(format!("{file}.toml"))
+    }
+}
