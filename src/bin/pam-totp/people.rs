@@ -4,8 +4,7 @@ use nix::unistd::Uid;
 use pam_totp::factor::source::Source;
 use pam_totp::system::account::{self, Account};
 use pam_totp::system::disk;
-use pam_totp::text;
-use pam_totp::text::clean;
+use pam_totp::text::{self, clean};
 
 use crate::report::Failure;
 

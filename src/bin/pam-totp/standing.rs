@@ -7,8 +7,7 @@ use pam_totp::login::status::{DeviceStatus, Remembered, Status};
 use pam_totp::store::{FileStore, StoreError};
 use pam_totp::system::account::Account;
 use pam_totp::system::clock;
-use pam_totp::text;
-use pam_totp::text::{counted, duration, moment};
+use pam_totp::text::{self, counted, duration, moment};
 use serde_json::{Value, json};
 
 use crate::report::Report;

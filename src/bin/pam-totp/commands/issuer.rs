@@ -1,11 +1,11 @@
 //! `issuer`: the name that apps show beside the account.
 
-use pam_totp::text;
 use std::path::Path;
 
 use clap::Args;
 use pam_totp::backend::Desk;
 use pam_totp::system::hostname::hostname;
+use pam_totp::text;
 
 use crate::backend::desk;
 use crate::hook;

@@ -1,6 +1,5 @@
 //! `unlock`: one code is enough again.
 
-use pam_totp::text;
 use std::cell::RefCell;
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use pam_totp::backend::Desk;
 use pam_totp::login::messages;
 use pam_totp::manage::{self, Unlocked};
 use pam_totp::system::clock::now;
-use pam_totp::text::{clean, shown};
+use pam_totp::text::{self, clean, shown};
 
 use crate::backend::desk_anyway;
 use crate::each::each;

@@ -1,6 +1,5 @@
 //! `verify`: is a code right? Judged and counted as at a login.
 
-use pam_totp::text;
 use std::path::Path;
 
 use clap::Args;
@@ -9,6 +8,7 @@ use pam_totp::login::messages;
 use pam_totp::login::preview::Login;
 use pam_totp::login::verify::Verdict;
 use pam_totp::system::account::Account;
+use pam_totp::text;
 
 use crate::backend::desk;
 use crate::input::Input;
