@@ -7,7 +7,7 @@ use pam_totp::store::StoreError;
 use pam_totp::text::plain;
 
 use crate::hook;
-use crate::report::{Failure, Report};
+use crate::report::Failure;
 
 /// The policy and the store, or why there is no working with them.
 pub fn desk(config: Option<&Path>) -> Result<Local, Failure> {
@@ -21,10 +21,10 @@ pub fn desk(config: Option<&Path>) -> Result<Local, Failure> {
 
 /// The same for what helps users who are shut out: a typo in the policy is no reason to leave them there. It goes on with
 /// what logins go on with, and says so.
-pub fn desk_anyway(config: Option<&Path>) -> Result<(Local, Warnings), Failure> {
+pub fn desk_anyway(config: Option<&Path>) -> Result<(Local, Vec<String>), Failure> {
     let desk = Local::open(config);
     hook::learn(desk.policy());
-    let warnings = Warnings::of(desk.fault())?;
+    let warnings = warnings(desk.fault())?;
     Ok((desk, warnings))
 }
 
@@ -39,32 +39,23 @@ pub fn front(config: Option<&Path>) -> Result<Front, Failure> {
 }
 
 /// Likewise, without root at the door.
-pub fn front_anyway(config: Option<&Path>) -> Result<(Front, Warnings), Failure> {
+pub fn front_anyway(config: Option<&Path>) -> Result<(Front, Vec<String>), Failure> {
     let desk = Front::open(config);
     hook::learn(desk.policy());
-    let warnings = Warnings::of(desk.fault())?;
+    let warnings = warnings(desk.fault())?;
     Ok((desk, warnings))
 }
 
-/// What is wrong beside what was asked for.
-pub struct Warnings(Vec<String>);
-
-impl Warnings {
-    /// A file that was named and is not there, or that cannot be read, may be a typo of the caller's: no warning, a fault.
-    fn of(fault: Option<&PolicyFault>) -> Result<Self, Failure> {
-        match fault {
-            None => Ok(Self(Vec::new())),
-            Some(fault @ (PolicyFault::Text(..) | PolicyFault::File(StoreError::Unsafe(..)))) => {
-                let warning = format!("{fault}: fix the policy. Until then the strictest one is in force");
-                eprintln!("pam-totp: {}", plain(&warning));
-                Ok(Self(vec![warning]))
-            }
-            Some(fault) => Err(fault.into()),
+/// What is wrong beside what was asked for. A file that was named and is not there, or that cannot be read, may be a typo of
+/// the caller's: no warning, a fault.
+fn warnings(fault: Option<&PolicyFault>) -> Result<Vec<String>, Failure> {
+    match fault {
+        None => Ok(Vec::new()),
+        Some(fault @ (PolicyFault::Text(..) | PolicyFault::File(StoreError::Unsafe(..)))) => {
+            let warning = format!("{fault}: fix the policy. Until then the strictest one is in force");
+            eprintln!("pam-totp: {}", plain(&warning));
+            Ok(vec![warning])
         }
-    }
-
-    /// The report, with them where there are any.
-    pub fn beside(self, report: Report) -> Report {
-        if self.0.is_empty() { report } else { report.with("warnings", self.0) }
+        Some(fault) => Err(fault.into()),
     }
 }

@@ -4,8 +4,6 @@ use pam_totp::factor::backup::{MAX_CODES, MIN_CODES};
 use pam_totp::manage::Codes;
 use zeroize::Zeroizing;
 
-use crate::report::Report;
-
 pub fn none_or_a_set(text: &str) -> Result<u8, String> {
     let count = text.parse().ok().filter(|n| *n == 0 || (MIN_CODES..=MAX_CODES).contains(&usize::from(*n)));
     count.ok_or_else(|| format!("0, or {MIN_CODES} to {MAX_CODES}"))
@@ -26,6 +24,7 @@ pub fn codes_text(codes: &Codes) -> Zeroizing<String> {
     text
 }
 
-pub fn with_codes(report: Report, codes: &Codes) -> Report {
-    report.with("backup_codes", codes.iter().map(|code| code.as_str()).collect::<Vec<_>>())
+/// For programs.
+pub fn listed(codes: &Codes) -> Vec<&str> {
+    codes.iter().map(|code| code.as_str()).collect()
 }

@@ -23,13 +23,12 @@ use pam_totp::store::{FileStore, read_policy};
 use pam_totp::system::account;
 use pam_totp::system::clock::now;
 use pam_totp::system::disk;
-use serde_json::{Value, json};
 
 use super::accounts::{self, Accounts};
 use super::orphans::{self, Orphan};
 use super::report::{NO, Report};
 use super::rollout::Rollout;
-use super::{names, stacks};
+use super::{json, names, stacks};
 
 pub fn doctor(config: Option<&Path>) -> Report {
     let (desk, files) = (Local::open(config), stacks::files());
@@ -198,8 +197,7 @@ fn report(findings: &[Finding]) -> Report {
             format!("faults: {faults}, warnings: {warnings}. Paste the commands below a finding into {shell}, then run `pam-totp doctor` again.")
         }
     });
-    let objects: Vec<Value> = findings.iter().map(object).collect();
-    let report = Report::new(lines.join("\n")).with("findings", objects);
+    let report = Report::new(lines.join("\n"), &json::Doctor { findings: findings.iter().map(object).collect() });
     if faults > 0 { report.exiting(NO) } else { report }
 }
 
@@ -208,7 +206,6 @@ fn heading(subject: &'static str) -> &'static str {
     if subject == doctor::door::ABOUT { "pam-totpd" } else { subject }
 }
 
-fn object(finding: &Finding) -> Value {
-    let Finding { level, about, code, message, fix } = finding;
-    json!({ "level": level.word(), "about": about, "code": code, "message": message, "fix": fix })
+fn object(Finding { level, about, code, message, fix }: &Finding) -> json::Finding<'_> {
+    json::Finding { level: level.word(), about, code, message, fix }
 }

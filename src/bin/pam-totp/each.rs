@@ -6,37 +6,48 @@ use pam_totp::manage::notify::Event;
 use pam_totp::store::StoreError;
 use pam_totp::system::account::{self, Account};
 use pam_totp::text::{clean, shown};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::hook;
+use crate::json::{self, Failed};
 use crate::log::log_change;
 use crate::report::{Failure, PARTLY, Report, tell};
 
 /// Each user alone: one who cannot be changed stops no other.
-pub fn each(
-    users: &[String],
-    event: &str,
-    done: &str,
-    change: impl Fn(&str) -> Result<(), ManageError>,
-) -> Result<Report, Failure> {
-    let (mut modified, mut failed, mut lines, mut exit) = (Vec::new(), Map::new(), Vec::new(), 0);
+pub fn each(users: &[String], event: &str, done: &str, change: impl Fn(&str) -> Result<(), ManageError>) -> Each {
+    let mut each = Each::default();
     for user in users {
         match change(user) {
             Ok(()) => {
                 log_change(&format!("{done} {}", clean(user)));
                 hook::tell(&Event { event, user: Some(user), ..Event::default() });
-                lines.push(format!("{}: done", shown(user)));
-                modified.push(Value::from(user.clone()));
+                each.lines.push(format!("{}: done", shown(user)));
+                each.modified.push(user.clone());
             }
             Err(error) => {
                 let failure = failure_of(user, error);
-                exit = failure.exit;
-                failed.insert(user.clone(), said(user, &failure));
+                each.exit = failure.exit;
+                each.failed.insert(user.clone(), said(user, &failure));
             }
         }
     }
-    let exit = if modified.is_empty() || failed.is_empty() { exit } else { PARTLY };
-    Ok(Report::new(lines.join("\n")).with("modified", modified).with("failed", failed).exiting(exit))
+    each
+}
+
+/// What came of many.
+#[derive(Default)]
+pub struct Each {
+    modified: Vec<String>,
+    failed: Failed,
+    lines: Vec<String>,
+    exit: u8,
+}
+
+impl Each {
+    pub fn report<T: Serialize>(self, object: impl FnOnce(Vec<String>, Failed) -> T) -> Report {
+        let exit = if self.modified.is_empty() || self.failed.is_empty() { self.exit } else { PARTLY };
+        Report::new(self.lines.join("\n"), &object(self.modified, self.failed)).exiting(exit)
+    }
 }
 
 /// The account of one of many.
@@ -45,9 +56,9 @@ pub fn account_of(user: &str) -> Result<Account, ManageError> {
 }
 
 /// One of many, for people and programs.
-pub fn said(user: &str, failure: &Failure) -> Value {
+pub fn said(user: &str, failure: &Failure) -> json::Error {
     tell(&format!("pam-totp: {}: {}", shown(user), failure.message));
-    json!({ "code": failure.code, "message": failure.message })
+    json::Error { codes: None, ..failure.error() }
 }
 
 /// Whose failure it is may say more than the error.

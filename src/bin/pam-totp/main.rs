@@ -15,6 +15,7 @@ mod edit;
 mod form;
 mod hook;
 mod input;
+mod json;
 mod label;
 mod log;
 mod names;
@@ -200,7 +201,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = text.trim_end();
-            report::finish(json, Ok(Report::new(text.to_owned()).unwrapped().with("text", text)))
+            report::finish(json, Ok(Report::new(text.to_owned(), &json::Text { text: text.to_owned() }).unwrapped()))
         }
         _ => report::finish(json, Err(Failure::usage(text.trim_start_matches("error: ").trim_end()))),
     }

@@ -32,13 +32,13 @@ pub enum Drawing {
 }
 
 impl Drawing {
-    /// The drawing and the name of its JSON field.
-    pub fn of(self, uri: &str) -> Result<Option<(&'static str, Zeroizing<String>)>, Failure> {
+    /// The drawing, if there is to be one.
+    pub fn of(self, uri: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         let drawn = match self {
             Self::None => return Ok(None),
-            Self::Svg => picture::svg(uri).map(|svg| ("qr_svg", svg)),
-            Self::Utf8 => qr::draw(uri, Style::Utf8).map(|drawing| ("qr_utf8", drawing.text)),
-            Self::Ascii => qr::draw(uri, Style::Ascii).map(|drawing| ("qr_ascii", drawing.text)),
+            Self::Svg => picture::svg(uri),
+            Self::Utf8 => qr::draw(uri, Style::Utf8).map(|drawing| drawing.text),
+            Self::Ascii => qr::draw(uri, Style::Ascii).map(|drawing| drawing.text),
         };
         drawn.map(Some).map_err(too_long)
     }

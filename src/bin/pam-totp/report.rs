@@ -16,7 +16,10 @@ use pam_totp::qr::page;
 use pam_totp::store::StoreError;
 use pam_totp::text::wrap::wrap;
 use pam_totp::text::{clocks_differ, plain, shown};
+use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::json;
 
 /// The JSON contract; frozen.
 const VERSION: u64 = 1;
@@ -45,15 +48,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// With what people read; empty for nothing.
-    pub fn new(text: String) -> Self {
-        Self { text, unwrapped: false, fields: Map::new(), exit: 0 }
+    /// With what people read, empty for nothing, and what programs read.
+    pub fn new(text: String, object: &impl Serialize) -> Self {
+        Self { text, unwrapped: false, fields: json::fields(object), exit: 0 }
     }
 
-    /// With a field of the JSON object.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.fields.insert(name.to_owned(), value.into());
-        self
+    /// Of what comes to this only where somebody was asked: with `--json` it was an error before.
+    pub fn for_people(text: String) -> Self {
+        Self { text, unwrapped: false, fields: Map::new(), exit: 0 }
     }
 
     /// With lines that stay as they are.
@@ -84,13 +86,8 @@ pub struct Failure {
 
 impl Failure {
     /// For programs.
-    pub fn object(&self) -> Value {
-        let mut error = Map::from_iter([
-            ("code".to_owned(), self.code.into()),
-            ("message".to_owned(), self.message.clone().into()),
-        ]);
-        error.extend(self.codes.map(|codes| ("codes".to_owned(), codes.into())));
-        Value::Object(error)
+    pub fn error(&self) -> json::Error {
+        json::Error { code: self.code, message: self.message.clone(), codes: self.codes }
     }
 
     fn new(code: &'static str, exit: u8, message: impl Into<String>) -> Self {
@@ -289,7 +286,7 @@ pub fn wrapped(text: &str, to: &(impl AsFd + IsTerminal)) -> String {
 pub fn finish(json: bool, result: Result<Report, Failure>) -> ExitCode {
     let (exit, written) = match (result, json) {
         (Ok(report), true) => (report.exit, print_object(report.fields)),
-        (Err(failure), true) => (failure.exit, print_object(Map::from_iter([("error".to_owned(), failure.object())]))),
+        (Err(failure), true) => (failure.exit, print_object(json::fields(&json::Failure { error: failure.error() }))),
         (Ok(report), false) if report.text.is_empty() => (report.exit, Ok(())),
         (Ok(report), false) => {
             let text = if report.unwrapped { report.text } else { wrapped(&report.text, &std::io::stdout()) };

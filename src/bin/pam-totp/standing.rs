@@ -1,16 +1,16 @@
 //! A user and what they have, for people and programs. Never a secret.
 
 use pam_totp::factor::enrollment::Kind;
+use pam_totp::factor::record::Since;
 use pam_totp::factor::throttle::{Limits, ROW as CLOSED};
 use pam_totp::login::messages;
-use pam_totp::login::status::{DeviceStatus, Remembered, Status};
+use pam_totp::login::status::{DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 use pam_totp::store::{FileStore, StoreError};
 use pam_totp::system::account::Account;
 use pam_totp::system::clock;
 use pam_totp::text::{self, counted, duration, moment};
-use serde_json::{Value, json};
 
-use crate::report::Report;
+use crate::json;
 
 /// A user and what they have.
 pub struct Standing {
@@ -32,34 +32,31 @@ impl Standing {
         Ok(Self { user: name.to_owned(), status: Status::of(store, limits, name, own.as_ref(), now)?, now })
     }
 
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        let status = &self.status;
-        let waits = status.waits.iter();
-        let waits: Vec<Value> =
-            waits.map(|w| json!({ "lane": w.lane.to_string(), "place": messages::place(w.lane), "failures": w.failures, "until_at": w.until })).collect();
-        let failures = status.failures.as_ref();
-        let failures = failures.map(|s| json!({ "count": s.count, "last_at": s.at, "from": s.from.to_string() }));
-        let remembered = status.remembered.iter();
-        let remembered: Vec<Value> = remembered.map(|r| json!({ "address": r.address, "until_at": r.until })).collect();
-        let proving = status.proving.as_ref().map(|p| json!({ "service": p.service, "proved_at": p.at }));
-        let backup_codes = status.backup_codes.map(|b| json!({ "left": b.left, "of": b.of }));
-        let temporary = status.temporary_codes.map(|t| json!({ "left": t.left, "until_at": t.until }));
-        vec![
-            ("user", self.user.clone().into()),
-            ("enrolled", status.enrolled.into()),
-            ("devices", status.devices.iter().map(device).collect::<Vec<_>>().into()),
-            ("backup_codes", backup_codes.unwrap_or(Value::Null)),
-            ("temporary_backup_codes", temporary.unwrap_or(Value::Null)),
-            ("failures", failures.unwrap_or(Value::Null)),
-            ("wrong_in_a_row", status.row.into()),
-            ("waits", waits.into()),
-            ("remembered", remembered.into()),
-            ("proving", proving.unwrap_or(Value::Null)),
-        ]
-    }
-
-    pub fn object(&self) -> Value {
-        Value::Object(self.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    /// For programs.
+    pub fn into_user(self) -> json::User {
+        let Self { user, status, .. } = self;
+        let wait = |wait: Wait| json::Wait {
+            lane: wait.lane.to_string(),
+            place: messages::place(wait.lane),
+            failures: wait.failures,
+            until_at: wait.until,
+        };
+        let remembered = |Remembered { address, until }| json::Remembered { address, until_at: until };
+        let failures =
+            |since: Since| json::Failures { count: since.count, last_at: since.at, from: since.from.to_string() };
+        let temporary = |codes: TemporaryStatus| json::TemporaryCodesLeft { left: codes.left, until_at: codes.until };
+        json::User {
+            user,
+            enrolled: status.enrolled,
+            devices: status.devices.into_iter().map(device).collect(),
+            backup_codes: status.backup_codes.map(|codes| json::BackupCodesLeft { left: codes.left, of: codes.of }),
+            temporary_backup_codes: status.temporary_codes.map(temporary),
+            failures: status.failures.map(failures),
+            wrong_in_a_row: status.row,
+            waits: status.waits.into_iter().map(wait).collect(),
+            remembered: status.remembered.into_iter().map(remembered).collect(),
+            proving: status.proving.map(|proving| json::Proving { service: proving.service, proved_at: proving.at }),
+        }
     }
 
     /// One line of the list.
@@ -73,7 +70,8 @@ impl Standing {
         format!("{:<24} {:<16} {used}", text::shown(&self.user), names.join(", "))
     }
 
-    fn text(&self) -> String {
+    /// For people.
+    pub fn text(&self) -> String {
         let user = text::shown(&self.user);
         let mut lines = vec![format!("{user} is {}enrolled.", if self.status.enrolled { "" } else { "not " })];
         if let Some(proving) = &self.status.proving {
@@ -112,28 +110,23 @@ impl Standing {
         }
         lines.join("\n")
     }
-
-    /// For people and programs.
-    pub fn report(&self) -> Report {
-        self.fields().into_iter().fold(Report::new(self.text()), |report, (name, value)| report.with(name, value))
-    }
 }
 
-fn device(device: &DeviceStatus) -> Value {
+fn device(device: DeviceStatus) -> json::Device {
     let (kind, period) = match device.kind {
         Kind::Totp { period } => ("totp", Some(period)),
         Kind::Hotp { .. } => ("hotp", None),
     };
-    json!({
-        "name": device.name,
-        "type": kind,
-        "algorithm": device.algorithm,
-        "digits": device.digits,
-        "period": period,
-        "created_at": device.created,
-        "last_used_at": device.last_used,
-        "skew_steps": device.skew,
-    })
+    json::Device {
+        name: device.name,
+        kind,
+        algorithm: device.algorithm,
+        digits: device.digits,
+        period,
+        created_at: device.created,
+        last_used_at: device.last_used,
+        skew_steps: device.skew,
+    }
 }
 
 /// What is not as every app makes it.

@@ -11,14 +11,14 @@ use pam_totp::system::clock::{self, now};
 use pam_totp::text::{clean, counted, moment, shown};
 
 use crate::backend::front;
-use crate::codes::{codes_text, with_codes};
-use crate::hook;
+use crate::codes::{codes_text, listed};
 use crate::input::Input;
 use crate::log::log_change;
 use crate::people::whom;
 use crate::proof::{self, CURRENT, current_code, note_if_root};
 use crate::report::{Failure, Report};
 use crate::target::for_user;
+use crate::{hook, json};
 
 #[derive(Args)]
 pub struct BackupCodes {
@@ -81,7 +81,8 @@ fn new_set(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result
         &Event { event: change.deed().event().unwrap_or_default(), user: Some(&account.name), ..Event::default() },
     );
     let text = format!("{} has new backup codes; the old ones are void.{}", account.name, *codes_text(&codes));
-    Ok(with_codes(Report::new(text).with("user", account.name), &codes))
+    let object = json::BackupCodes { user: &account.name, backup_codes: listed(&codes), until_at: None };
+    Ok(Report::new(text, &object))
 }
 
 /// Makes them; the user's own stay as they are.
@@ -116,6 +117,6 @@ fn temporary(config: Option<&Path>, arguments: &BackupCodes, life: u64) -> Resul
         text.push_str("\n  ");
         text.push_str(code);
     }
-    let report = Report::new(text.to_string()).with("user", account.name).with("until_at", until);
-    Ok(with_codes(report, &codes))
+    let object = json::BackupCodes { user: &account.name, backup_codes: listed(&codes), until_at: Some(until) };
+    Ok(Report::new(text.to_string(), &object))
 }

@@ -3,6 +3,7 @@
 use clap::{Args, Command, ValueHint};
 use clap_complete::Shell;
 
+use crate::json;
 use crate::report::Report;
 
 /// The arguments that are users.
@@ -26,7 +27,7 @@ pub fn script(Completions { shell }: &Completions, program: Command) -> Report {
         _ => script,
     };
     let script = script.trim_end().to_owned();
-    Report::new(script.clone()).unwrapped().with("text", script)
+    Report::new(script.clone(), &json::Text { text: script }).unwrapped()
 }
 
 fn with_users(command: Command) -> Command {

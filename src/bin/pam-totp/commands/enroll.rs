@@ -105,7 +105,7 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
         text.push('\n');
         text.push_str(words::NO_STACK);
     }
-    Ok(Report::new(text + codes_text(&codes).as_str()))
+    Ok(Report::for_people(text + codes_text(&codes).as_str()))
 }
 
 /// Likewise, and always in the place of what is there.

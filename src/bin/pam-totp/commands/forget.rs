@@ -6,10 +6,10 @@ use clap::Args;
 use pam_totp::backend::Front;
 use pam_totp::factor::change::Change;
 use pam_totp::text::shown;
-use serde_json::Map;
 
 use crate::backend::front;
 use crate::each::{account_of, each};
+use crate::json::{self, Failed};
 use crate::people::{by_name, whom};
 use crate::proof::own_alone;
 use crate::report::{Failure, Report};
@@ -27,12 +27,11 @@ pub fn forget(config: Option<&Path>, Forget { users }: &Forget) -> Result<Report
         return own(&desk, users);
     }
     let own = if users.is_empty() { vec![whom(None, "forget")?.name] } else { Vec::new() };
-    each(
-        if users.is_empty() { &own } else { users },
-        "addresses_forgotten",
-        "ended the remembered addresses of",
-        |user| desk.apply(&account_of(user)?, None, Change::Forget).map(drop),
-    )
+    let users = if users.is_empty() { &own } else { users };
+    let each = each(users, "addresses_forgotten", "ended the remembered addresses of", |user| {
+        desk.apply(&account_of(user)?, None, Change::Forget).map(drop)
+    });
+    Ok(each.report(|modified, failed| json::Forgotten { modified, failed }))
 }
 
 /// Ends what is remembered of them. It takes nothing away but a login without a code, so it needs none.
@@ -45,5 +44,5 @@ fn own(desk: &Front, users: &[String]) -> Result<Report, Failure> {
     own_alone(desk, &account)?;
     desk.apply(&account, None, Change::Forget)?;
     let text = format!("{}: done", shown(&account.name));
-    Ok(Report::new(text).with("modified", vec![account.name]).with("failed", Map::new()))
+    Ok(Report::new(text, &json::Forgotten { modified: vec![account.name], failed: Failed::new() }))
 }

@@ -7,6 +7,7 @@ use pam_totp::factor::uri;
 
 use crate::backend::front;
 use crate::form::{self, Form, new_device, new_key, warn};
+use crate::json;
 use crate::label::{Label, label};
 use crate::people::whom;
 use crate::picture::{Drawing, NewFile, Picture};
@@ -44,18 +45,22 @@ pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, F
     let picture = arguments.qr_file.as_ref().map(|file| file.write(&uri)).transpose()?;
     let mut text =
         format!("Issuer:  {issuer}\nAccount: {name}\nKey:     {}\nURI:     {}", *device.secret.to_groups(), *uri);
-    for more in picture.iter().map(Picture::words).chain(drawing.iter().map(|(_, drawn)| drawn.trim_end().to_owned())) {
+    for more in picture.iter().map(Picture::words).chain(drawing.iter().map(|drawn| drawn.trim_end().to_owned())) {
         text.push('\n');
         text.push_str(&more);
     }
-    let report = Report::new(text)
-        .unwrapped()
-        .with("user", account.name)
-        .with("secret", secret.as_str())
-        .with("uri", uri.as_str())
-        .with("issuer", issuer)
-        .with("account", name)
-        .with("warnings", warnings);
-    let report = drawing.iter().fold(report, |report, (field, drawn)| report.with(field, drawn.as_str()));
-    Ok(picture.map(Picture::keep).into_iter().fold(report, |report, path| report.with("qr_file", path)))
+    let drawn = |style| drawing.as_ref().filter(|_| arguments.qr == style).map(|drawn| drawn.as_str());
+    let object = json::Generated {
+        user: &account.name,
+        secret: &secret,
+        uri: &uri,
+        issuer: &issuer,
+        account: &name,
+        warnings: &warnings,
+        qr_svg: drawn(Drawing::Svg),
+        qr_utf8: drawn(Drawing::Utf8),
+        qr_ascii: drawn(Drawing::Ascii),
+        qr_file: picture.map(Picture::keep),
+    };
+    Ok(Report::new(text, &object).unwrapped())
 }

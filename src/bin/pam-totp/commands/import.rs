@@ -19,12 +19,12 @@ use pam_totp::system::account::{self, Account};
 use pam_totp::system::clock;
 use pam_totp::system::disk::{self, NotRead};
 use pam_totp::text::clean;
-use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::accounts::{self, Line};
 use crate::backend::desk;
 use crate::each::{failure_of, said};
+use crate::json::{self, Failed};
 use crate::log::log_change;
 use crate::people::by_name;
 use crate::read_as_user::{self, Unread};
@@ -236,10 +236,10 @@ struct Run<'a> {
     bar: ProgressBar,
     modified: Vec<String>,
     already: Vec<String>,
-    failed: Map<String, Value>,
-    warnings: Map<String, Value>,
-    notes: Map<String, Value>,
-    of_file: Vec<Value>,
+    failed: Failed,
+    warnings: BTreeMap<String, Vec<json::Remark>>,
+    notes: BTreeMap<String, Vec<json::Remark>>,
+    of_file: Vec<json::Remark>,
     lines: Vec<String>,
     exit: u8,
 }
@@ -247,7 +247,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(desk: &'a Local, source: (&'static str, &'static str), how: &'a How) -> Self {
         let (bar, modified, already, lines) = (ProgressBar::hidden(), Vec::new(), Vec::new(), Vec::new());
-        let (failed, warnings, notes) = (Map::new(), Map::new(), Map::new());
+        let (failed, warnings, notes) = (Failed::new(), BTreeMap::new(), BTreeMap::new());
         let (of_file, exit) = (Vec::new(), 0);
         Self { desk, source, how, bar, modified, already, failed, warnings, notes, of_file, lines, exit }
     }
@@ -352,16 +352,17 @@ impl<'a> Run<'a> {
             ));
         }
         let exit = if new + old == 0 || failed == 0 { self.exit } else { PARTLY };
-        Report::new(self.lines.join("\n"))
-            .with("modified", self.modified)
-            .with("already", self.already)
-            .with("failed", self.failed)
-            .with("warnings", self.warnings)
-            .with("notes", self.notes)
-            .with("file_notes", self.of_file)
-            .with("stacks", stacks)
-            .with("dry_run", self.how.dry_run)
-            .exiting(exit)
+        let object = json::Imported {
+            modified: self.modified,
+            already: self.already,
+            failed: self.failed,
+            warnings: self.warnings,
+            notes: self.notes,
+            file_notes: self.of_file,
+            stacks,
+            dry_run: self.how.dry_run,
+        };
+        Report::new(self.lines.join("\n"), &object).exiting(exit)
     }
 }
 
@@ -370,8 +371,8 @@ fn told(whom: &str, remark: Remark) -> String {
     format!("{whom}: {kind}: {remark}")
 }
 
-fn object(remark: Remark) -> Value {
-    json!({ "code": remark.code(), "message": remark.to_string() })
+fn object(remark: Remark) -> json::Remark {
+    json::Remark { code: remark.code(), message: remark.to_string() }
 }
 
 fn bad(path: &Path, what: &dyn std::fmt::Display) -> Failure {

@@ -8,10 +8,10 @@ use pam_totp::system::hostname::hostname;
 use pam_totp::text;
 
 use crate::backend::desk;
-use crate::hook;
 use crate::log::log_change;
 use crate::policy_file::{POLICY_CHANGED, set_key};
 use crate::report::{Failure, Report};
+use crate::{hook, json};
 
 #[derive(Args)]
 pub struct Issuer {
@@ -40,6 +40,5 @@ pub fn issuer(config: Option<&Path>, Issuer { name }: &Issuer) -> Result<Report,
     }
     let issuer = desk(config)?.policy().issuer.clone().or_else(hostname);
     let text = issuer.clone().unwrap_or("There is none, and this host has no name to show.".into());
-    // Both names, because panels know an issuer of a reseller's beside the host's; here they are one.
-    Ok(Report::new(text).with("issuer", issuer.clone()).with("system_wide_issuer", issuer).with("changed", changed))
+    Ok(Report::new(text, &json::Issuer { issuer: issuer.clone(), system_wide_issuer: issuer, changed }))
 }

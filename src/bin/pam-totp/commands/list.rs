@@ -8,11 +8,11 @@ use pam_totp::factor::throttle::Limits;
 use pam_totp::store::{FileStore, StoreError};
 use pam_totp::system::account::Account;
 use pam_totp::text::shown;
-use serde_json::{Map, Value, json};
 
 use crate::accounts::{self, Accounts, Members};
 use crate::backend::desk_anyway;
 use crate::each::said;
+use crate::json::{self, Failed, ListedUsers};
 use crate::orphans::{Orphan, can_tell_orphans, orphans, renaming};
 use crate::people::by_name;
 use crate::report::{Failure, PARTLY, Report};
@@ -64,9 +64,9 @@ pub fn list(config: Option<&Path>, arguments: &List) -> Result<Report, Failure> 
     if found.lines.is_empty() && named.failed.is_empty() {
         found.lines.push(arguments.nobody().into());
     }
-    let report = Report::new(found.lines.join("\n")).unwrapped().with("users", found.users).exiting(named.exit());
-    let report = if arguments.users.is_empty() { report } else { report.with("failed", named.failed) };
-    Ok(warnings.beside(report))
+    let (users, exit) = (found.users, named.exit());
+    let failed = (!named.is_everybody).then_some(named.failed);
+    Ok(Report::new(found.lines.join("\n"), &json::Listed { users, failed, warnings }).unwrapped().exiting(exit))
 }
 
 /// The users that somebody named.
@@ -74,13 +74,13 @@ struct Named {
     /// Nobody was named.
     is_everybody: bool,
     users: Vec<String>,
-    failed: Map<String, Value>,
+    failed: Failed,
     exit: u8,
 }
 
 impl Named {
     fn of(store: &FileStore, users: &[String]) -> Result<Self, Failure> {
-        let mut named = Self { is_everybody: users.is_empty(), users: Vec::new(), failed: Map::new(), exit: 0 };
+        let mut named = Self { is_everybody: users.is_empty(), users: Vec::new(), failed: Failed::new(), exit: 0 };
         for user in users {
             let known = match store.is_enrolled(user) {
                 Ok(true) => Ok(user.clone()),
@@ -147,7 +147,7 @@ fn names(desk: &Local, accounts: &Accounts, arguments: &List, named: &Named) -> 
 
 #[derive(Default)]
 struct Found {
-    users: Vec<Value>,
+    users: Vec<ListedUsers>,
     lines: Vec<String>,
 }
 
@@ -156,23 +156,27 @@ impl Found {
         match Standing::of(store, limits, name, account) {
             Ok(standing) => {
                 self.lines.push(standing.line());
-                self.users.push(standing.object());
+                self.users.push(ListedUsers::User(standing.into_user()));
             }
             // One damaged file hides nobody else.
             Err(error) => {
                 self.lines.push(format!("{:<24} cannot be used: {error}", shown(name)));
-                self.users.push(json!({ "user": name, "enrolled": true, "problem": error.to_string() }));
+                let (user, problem) = (name.to_owned(), error.to_string());
+                self.users.push(ListedUsers::Problem(json::Problem { user, enrolled: true, problem }));
             }
         }
     }
 
     fn orphan(&mut self, name: &str, orphan: &Orphan) {
         self.lines.push(format!("{:<24} {}", shown(name), orphan.words()));
-        let mut user = json!({ "user": name, "enrolled": true, "orphan": orphan.code() });
         if let Orphan::Renamed(names) = orphan {
             self.lines.extend(renaming(name, names).into_iter().map(|command| format!("    {command}")));
-            user["renamed_to"] = json!(orphan.renamed_to());
         }
-        self.users.push(user);
+        self.users.push(ListedUsers::Orphan(json::Orphan {
+            user: name.to_owned(),
+            enrolled: true,
+            orphan: orphan.code(),
+            renamed_to: orphan.renamed_to().map(ToOwned::to_owned),
+        }));
     }
 }

@@ -5,9 +5,9 @@ use pam_totp::backend::{Desk, Local};
 use pam_totp::store::spool;
 use pam_totp::system::disk;
 
-use crate::hook;
 use crate::log::log;
 use crate::report::{Failure, Report};
+use crate::{hook, json};
 
 /// Tells what module and pam-totpd have left, each line until it was told once.
 pub fn notify() -> Result<Report, Failure> {
@@ -40,5 +40,5 @@ pub fn notify() -> Result<Report, Failure> {
         // Only now: killed before, the line is told again.
         spool::take(&path)?;
     }
-    Ok(Report::new(String::new()).with("told", told))
+    Ok(Report::new(String::new(), &json::Notified { told }))
 }

@@ -9,13 +9,13 @@ use pam_totp::factor::change::Change;
 use pam_totp::manage;
 use pam_totp::system::disk;
 use pam_totp::text::{clean, counted, shown};
-use serde_json::{Map, json};
 
 use crate::accounts::{self, Accounts};
 use crate::backend::{desk, front};
 use crate::each::{account_of, each, said};
 use crate::form::valid_name;
 use crate::input::{Input, agrees};
+use crate::json::{self, Failed};
 use crate::log::person;
 use crate::orphans::{self, Orphan, renaming};
 use crate::people::{by_name, whom};
@@ -56,7 +56,7 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
                 users if desk.is_for_owners() => by_owner(&desk, users, device.as_deref(), json),
                 [] => Err(Failure::usage("Say whose: `remove alice`, `remove --orphans` or `remove --all`")),
                 users => match device {
-                    Some(device) => one_device(&desk, users, device),
+                    Some(device) => Ok(one_device(&desk, users, device)),
                     None => by_root(config, users),
                 },
             }
@@ -67,14 +67,21 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
 /// Removes whole enrollments.
 fn by_root(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
     let desk = desk(config)?;
-    each(users, "removed", "removed the enrollment of", |user| manage::remove(desk.store()?, user))
+    let each = each(users, "removed", "removed the enrollment of", |user| manage::remove(desk.store()?, user));
+    Ok(each.report(removed))
 }
 
 /// Removes one device of several.
-fn one_device(desk: &Front, users: &[String], device: &str) -> Result<Report, Failure> {
-    each(users, "device_removed", &format!("removed the device {} of", clean(device)), |user| {
+fn one_device(desk: &Front, users: &[String], device: &str) -> Report {
+    let done = format!("removed the device {} of", clean(device));
+    let each = each(users, "device_removed", &done, |user| {
         desk.apply(&account_of(user)?, None, Change::RemoveDevice(device.to_owned())).map(drop)
-    })
+    });
+    each.report(removed)
+}
+
+fn removed(modified: Vec<String>, failed: Failed) -> json::Removed {
+    json::Removed { modified, failed, renamed: Vec::new() }
 }
 
 fn all(config: Option<&Path>, except: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
@@ -134,19 +141,20 @@ fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Re
     }
     let orphans: BTreeMap<String, Orphan> = found.into_iter().collect();
     let names: Vec<String> = orphans.keys().cloned().collect();
-    let report = each(&names, "removed", "removed the enrollment of", |name| match orphans.get(name) {
+    let each = each(&names, "removed", "removed the enrollment of", |name| match orphans.get(name) {
         // Waits and counts go too: the next account of that name starts clean.
         Some(Orphan::NoAccount | Orphan::Renamed(_)) => manage::forget(store, name),
         _ => manage::remove(store, name),
-    })?;
+    });
     let mut renamed = Vec::new();
     for (name, orphan) in &left {
         let Orphan::Renamed(names) = orphan else { continue };
         eprintln!("pam-totp: {} was left alone: {}", clean(name), orphan.words());
         renaming(name, names).iter().for_each(|command| eprintln!("    {command}"));
-        renamed.push(json!({ "user": name, "renamed_to": orphan.renamed_to() }));
+        let renamed_to = names.first().cloned().unwrap_or_default();
+        renamed.push(json::RenamedAccount { user: name.clone(), renamed_to });
     }
-    Ok(if renamed.is_empty() { report } else { report.with("renamed", renamed) })
+    Ok(each.report(|modified, failed| json::Removed { modified, failed, renamed }))
 }
 
 fn turn_off(users: usize) -> String {
@@ -154,7 +162,7 @@ fn turn_off(users: usize) -> String {
 }
 
 fn unchanged() -> Report {
-    Report::new("Nothing was changed.".into()).exiting(NO)
+    Report::for_people("Nothing was changed.".into()).exiting(NO)
 }
 
 /// Removes the user's own enrollment, with a code of what is removed. Answers as root's `remove` does.
@@ -170,13 +178,12 @@ fn by_owner(desk: &Front, users: &[String], device: Option<&str>, json: bool) ->
                 Some(device) => format!("{device} is no device of {} any more.", shown(&name)),
                 None => format!("{} is not enrolled any more.", shown(&name)),
             };
-            Ok(Report::new(text).with("modified", vec![name]).with("failed", Map::new()))
+            Ok(Report::new(text, &removed(vec![name], Failed::new())))
         }
         Err(failure) if failure.exit == USAGE => Err(failure),
         Err(failure) => {
-            let failed = Map::from_iter([(name.clone(), said(&name, &failure))]);
-            let report = Report::new(String::new()).with("modified", Vec::<String>::new()).with("failed", failed);
-            Ok(report.exiting(failure.exit))
+            let failed = Failed::from([(name.clone(), said(&name, &failure))]);
+            Ok(Report::new(String::new(), &removed(Vec::new(), failed)).exiting(failure.exit))
         }
     }
 }

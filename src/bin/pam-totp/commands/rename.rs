@@ -10,10 +10,10 @@ use pam_totp::text::{clean, shown};
 
 use crate::backend::desk;
 use crate::each::failure_of;
-use crate::hook;
 use crate::log::log_change;
 use crate::people::by_name;
 use crate::report::{Failure, Report};
+use crate::{hook, json};
 
 #[derive(Args)]
 pub struct Rename {
@@ -31,10 +31,8 @@ pub fn rename(config: Option<&Path>, Rename { old, new }: &Rename) -> Result<Rep
     log_change(&format!("moved the enrollment of {} to {}", clean(old), clean(&account.name)));
     let renamed = Event { event: "renamed", user: Some(&account.name), old_user: Some(old), ..Event::default() };
     hook::tell(&renamed);
-    let (old, new) = (shown(old), shown(&account.name));
-    Ok(Report::new(format!("The enrollment of {old} belongs to {new} now."))
-        .with("user", account.name)
-        .with("renamed", true))
+    let text = format!("The enrollment of {} belongs to {} now.", shown(old), shown(&account.name));
+    Ok(Report::new(text, &json::Renamed { user: account.name, renamed: true }))
 }
 
 /// Which of the two it is about.

@@ -12,6 +12,7 @@ use pam_totp::text::clean;
 use crate::backend::front;
 use crate::form::valid_name;
 use crate::input::Input;
+use crate::json;
 use crate::people::whom;
 use crate::proof::{self, current_code, note_if_root};
 use crate::report::{Failure, Report};
@@ -42,7 +43,8 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
             &format!("{} {name}", deed.done()),
             &Event { event: deed.event().unwrap_or_default(), user: Some(&account.name), ..Event::default() },
         );
-        Report::new(format!("{name} can log in with the next code.")).with("user", account.name.clone())
+        let text = format!("{name} can log in with the next code.");
+        Report::new(text, &json::Resynchronized { user: account.name.clone(), resynchronized: true })
     };
     if let Some(counter) = arguments.counter {
         if desk.is_for_owners() {
@@ -51,7 +53,7 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
             ));
         }
         desk.apply(&account, None, Change::Counter { device, counter })?;
-        return Ok(done(Deed::Counter).with("resynchronized", true));
+        return Ok(done(Deed::Counter));
     }
     let mut input = Input::new(json)?;
     desk.may(&account, Deed::Resync)?;
@@ -61,5 +63,5 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
     let current =
         desk.is_for_owners().then(|| current_code(&desk, &account, &change, OTHER_DEVICE, &mut input)).transpose()?;
     proof::apply(&desk, &account, current, &change, &mut input)?;
-    Ok(done(change.deed()).with("resynchronized", true))
+    Ok(done(change.deed()))
 }

@@ -9,17 +9,16 @@ use pam_totp::factor::change::{Deed, Proof};
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::secret::{KeyError, Secret};
 use pam_totp::factor::uri::parse::parse;
-use pam_totp::manage::Codes;
 use pam_totp::system::account::Account;
 
 use crate::backend::front;
-use crate::codes::{codes_text, none_or_a_set, with_codes};
+use crate::codes::{codes_text, listed, none_or_a_set};
 use crate::form::{self, Form, new_device, warn};
 use crate::input::Input;
 use crate::people::by_name;
-use crate::proof;
 use crate::report::{Failure, Report};
 use crate::target::{Target, USUAL_NAME, enrolled_text, for_user, log_enrolled};
+use crate::{json, proof};
 
 #[derive(Args)]
 pub struct Set {
@@ -50,7 +49,9 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     let (key, form) = given(&input.key("Key or otpauth:// URI: ")?, &arguments.form)?;
     if is_there(&desk, &account, arguments, &key, &form)? {
         let text = format!("{} has this key already: nothing was changed.", account.name);
-        return Ok(answer(text, account.name, false, &Codes::new()).with("proved", false).with("warnings", [""; 0]));
+        let (user, backup_codes, warnings) = (&account.name, Vec::new(), &[]);
+        let object = json::SetKey { user, enrolled: true, changed: false, proved: false, backup_codes, warnings };
+        return Ok(Report::new(text, &object));
     }
     if arguments.device.is_none() && !arguments.replace {
         // Who may not enroll at all hears that first, whether or not there is a door.
@@ -71,12 +72,10 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     let how = if arguments.no_code { "not proved" } else { "proved by a code" };
     log_enrolled(&desk, &account, &target.place, &key, how);
     let text = format!("{}{}", enrolled_text(&desk, &account, &target, !arguments.no_code), *codes_text(&codes));
-    let report = answer(text, account.name, true, &codes);
-    Ok(report.with("proved", !arguments.no_code).with("warnings", warnings))
-}
-
-fn answer(text: String, user: String, changed: bool, codes: &Codes) -> Report {
-    with_codes(Report::new(text).with("user", user).with("enrolled", true).with("changed", changed), codes)
+    let (user, backup_codes, warnings) = (&account.name, listed(&codes), &warnings);
+    let proved = !arguments.no_code;
+    let object = json::SetKey { user, enrolled: true, changed: true, proved, backup_codes, warnings };
+    Ok(Report::new(text, &object))
 }
 
 /// The key, and what kind of codes it is for: as the options say, or a URI.

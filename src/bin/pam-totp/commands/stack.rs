@@ -16,14 +16,13 @@ use pam_totp::doctor::stacks::shape::StackShape;
 use pam_totp::store;
 use pam_totp::system::disk;
 use pam_totp::text::clean;
-use serde_json::{Value, json};
 
 use crate::backend::desk_anyway;
 use crate::input::agrees;
 use crate::log::log_change;
 use crate::report::{Failure, NO, Report};
 use crate::rollout::Rollout;
-use crate::{accounts, stacks};
+use crate::{accounts, json, stacks};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -86,7 +85,7 @@ fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Fai
     let plan = add::add(&files, service, &wanted).map_err(|why| refused(&why))?;
     if plan.changes.is_empty() {
         let note = if plan.notes.is_empty() { "It asks for codes already." } else { "It names pam_totp.so already." };
-        return Ok(report(service, &plan, note));
+        return Ok(report(service, &plan, note, false));
     }
     let (desk, _) = desk_anyway(config)?;
     one_field_stays_open(&files, &plan, &desk)?;
@@ -94,13 +93,13 @@ fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Fai
     let count = if files.stack_of(service).is_some() { None } else { who_is_refused(&desk)? };
     if arguments.dry_run {
         let note = count.map_or("Nothing was written.".into(), |count| format!("Nothing was written. {count}"));
-        return Ok(report(service, &plan, &note).with("dry_run", true));
+        return Ok(report(service, &plan, &note, true));
     }
     only_root()?;
     let question = count.map(|count| format!("Once it asks for codes {count}\nChange {}?", clean(service)));
     if let Some(question) = question.filter(|_| !arguments.yes) {
         if !agrees(&question, json)? {
-            return Ok(report(service, &StackPlan::default(), "Nothing was changed.").exiting(NO));
+            return Ok(Report::for_people("Nothing was changed.".into()).exiting(NO));
         }
     }
     write(&plan.changes)?;
@@ -109,7 +108,7 @@ fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Fai
         StackShape::Key => "sshd must ask for a key first: AuthenticationMethods publickey,keyboard-interactive:pam.",
         _ => "Keep a root shell open until a login in a second terminal has worked.",
     };
-    Ok(report(service, &plan, next))
+    Ok(report(service, &plan, next, false))
 }
 
 fn remove(arguments: &Remove) -> Result<Report, Failure> {
@@ -117,15 +116,15 @@ fn remove(arguments: &Remove) -> Result<Report, Failure> {
     let files = stacks::files();
     let plan = remove::remove(&files, service, |path| disk::read(path).ok()).map_err(|why| refused(&why))?;
     if plan.changes.is_empty() {
-        return Ok(report(service, &plan, "Its file has no line of pam_totp.so."));
+        return Ok(report(service, &plan, "Its file has no line of pam_totp.so.", false));
     }
     if arguments.dry_run {
-        return Ok(report(service, &plan, "Nothing was written.").with("dry_run", true));
+        return Ok(report(service, &plan, "Nothing was written.", true));
     }
     only_root()?;
     write(&plan.changes)?;
     log_change(&format!("took the lines for codes out of the stack of {}", clean(service)));
-    Ok(report(service, &plan, "It asks for no code any more, unless a file that it includes does."))
+    Ok(report(service, &plan, "It asks for no code any more, unless a file that it includes does.", false))
 }
 
 fn known(service: &str) -> Result<&str, Failure> {
@@ -201,17 +200,13 @@ fn write_one(FileChange { path, before, after }: &FileChange) -> Result<(), Fail
     }
 }
 
-fn report(service: &str, plan: &StackPlan, note: &str) -> Report {
+fn report(service: &str, plan: &StackPlan, note: &str, dry_run: bool) -> Report {
     let mut lines: Vec<String> = plan.changes.iter().flat_map(shown).collect();
     lines.extend(plan.notes.iter().map(|note| format!("{note}.")));
     lines.push(note.to_owned());
-    let files: Vec<Value> =
-        plan.changes.iter().map(|change| json!({ "file": change.path, "lines": differing(change) })).collect();
-    Report::new(lines.join("\n"))
-        .unwrapped()
-        .with("service", service)
-        .with("changed", !plan.changes.is_empty())
-        .with("files", files)
+    let file = |change: &FileChange| json::StackFile { file: change.path.clone(), lines: differing(change) };
+    let (files, changed) = (plan.changes.iter().map(file).collect(), !plan.changes.is_empty());
+    Report::new(lines.join("\n"), &json::StackChanged { service, changed, files, dry_run }).unwrapped()
 }
 
 fn shown(change: &FileChange) -> Vec<String> {

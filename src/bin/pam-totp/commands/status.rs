@@ -4,10 +4,14 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::backend::{Desk, Front};
+use pam_totp::factor::change::Deed;
+use pam_totp::factor::secret::{GENERATED_BYTES, Secret};
 use pam_totp::system::account;
 use pam_totp::system::hostname::hostname;
+use zeroize::Zeroizing;
 
 use crate::backend::front_anyway;
+use crate::json;
 use crate::people::whom;
 use crate::proof::is_anothers;
 use crate::report::{Failure, Report};
@@ -23,26 +27,46 @@ pub struct Status {
 pub fn status(config: Option<&Path>, Status { user }: &Status) -> Result<Report, Failure> {
     let user = user.as_deref();
     let (desk, warnings) = front_anyway(config)?;
-    let report = if desk.is_for_owners() { own(&desk, user)? } else { of_root(&desk, user)? };
-    Ok(warnings.beside(report).with("issuer", desk.policy().issuer.clone().or_else(hostname)))
+    let (standing, may) = if desk.is_for_owners() { own(&desk, user)? } else { of_root(&desk, user)? };
+    let (text, issuer) = (standing.text(), desk.policy().issuer.clone().or_else(hostname));
+    Ok(Report::new(text, &json::Status { user: standing.into_user(), issuer, may, warnings }))
 }
 
-fn of_root(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
+fn of_root(desk: &Front, user: Option<&str>) -> Result<(Standing, Vec<&'static str>), Failure> {
     let store = desk.store()?;
     let name = match user {
         // Of an account that is gone there may still be an enrollment to look at.
         Some(name) if store.is_enrolled(name)? => name.to_owned(),
         other => whom(other, "status")?.name,
     };
-    Ok(Standing::of(store, &desk.policy().throttle, &name, account::by_name(&name).ok().flatten())?.report())
+    let account = account::by_name(&name).ok().flatten();
+    Ok((Standing::of(store, &desk.policy().throttle, &name, account)?, allowed(|_| true)))
 }
 
 /// What users may know of themselves.
-fn own(desk: &Front, user: Option<&str>) -> Result<Report, Failure> {
+fn own(desk: &Front, user: Option<&str>) -> Result<(Standing, Vec<&'static str>), Failure> {
     let account = whom(user, "status")?;
     if is_anothers(desk, &account) {
         return Err(Failure::not_authorized_to_look(&account.name));
     }
-    let status = desk.status(&account)?;
-    Ok(Standing::told(account.name, status).report())
+    let (status, may) = (desk.status(&account)?, allowed(|deed| desk.may(&account, deed).is_ok()));
+    Ok((Standing::told(account.name, status), may))
+}
+
+/// The words of what is allowed, with any key that is long enough.
+fn allowed(is_allowed: impl Fn(Deed<'_>) -> bool) -> Vec<&'static str> {
+    let key = Secret::from_bytes(Zeroizing::new(vec![0; GENERATED_BYTES]));
+    let deeds = [
+        ("enroll", Deed::Enroll(&key)),
+        ("add", Deed::Add(&key)),
+        ("replace", Deed::Replace(&key)),
+        ("resync", Deed::Resync),
+        ("counter", Deed::Counter),
+        ("backup_codes", Deed::BackupCodes),
+        ("temporary_backup_codes", Deed::TemporaryCodes),
+        ("forget", Deed::Forget),
+        ("remove_device", Deed::RemoveDevice),
+        ("remove", Deed::Remove),
+    ];
+    deeds.into_iter().filter(|(_, deed)| is_allowed(*deed)).map(|(word, _)| word).collect()
 }

@@ -7,7 +7,6 @@ use clap::Args;
 use nix::unistd::{Uid, ttyname};
 use pam_totp::system::account;
 use pam_totp::text::{clean, deceives};
-use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::input::Input;
@@ -15,7 +14,7 @@ use crate::log::person;
 use crate::pam_app::{Answer, Conversation, Item, Stack, Style};
 use crate::people::{source, whom};
 use crate::report::{Failure, HOST, NO, Report};
-use crate::stacks;
+use crate::{json, stacks};
 
 #[derive(Args)]
 pub struct Try {
@@ -55,15 +54,16 @@ pub fn run(arguments: &Try, json: bool) -> Result<Report, Failure> {
     let mut lines = vec![said("auth", &auth)];
     lines.extend(account.as_ref().map(|answer| said("account", answer)));
     lines.push(format!("{} {} No session was opened, no credentials were set.", service, verdict.words(&clean(&user))));
-    Ok(Report::new(lines.join("\n"))
-        .with("service", service.clone())
-        .with("stack", stack)
-        .with("user", user)
-        .with("messages", heard)
-        .with("auth", object(&auth))
-        .with("account", account.as_ref().map_or(Value::Null, object))
-        .with("let_in", verdict == Verdict::In)
-        .exiting(verdict.exit()))
+    let object = json::Tried {
+        stack: stack.to_owned(),
+        user,
+        messages: heard,
+        auth: object(&auth),
+        account: account.as_ref().map(object),
+        let_in: verdict == Verdict::In,
+        service,
+    };
+    Ok(Report::new(lines.join("\n"), &object).exiting(verdict.exit()))
 }
 
 /// Where a file name could be more than a name, libpam is not asked: it takes what stands behind the last slash.
@@ -144,7 +144,7 @@ fn login(service: &str, user: &str, given: &Given, talk: &mut Talk) -> Result<(A
 struct Talk {
     input: Input,
     json: bool,
-    heard: Vec<Value>,
+    heard: Vec<json::TriedMessage>,
     /// Why there was no answer.
     failure: Option<Failure>,
 }
@@ -166,7 +166,7 @@ impl Conversation for Talk {
             Style::Error => ("error", "error:        "),
             Style::Info => ("info", "says:         "),
         };
-        self.heard.push(json!({ "style": word, "text": text }));
+        self.heard.push(json::TriedMessage { style: word, text: text.to_owned() });
         // A drawing begins at the left, or its first row would not stand over the others.
         let label = if text.starts_with('\u{1b}') { format!("{label}\n") } else { label.to_owned() };
         let line = Zeroizing::new(format!("{label}{}", *printable(text)));
@@ -246,8 +246,8 @@ fn said(part: &str, answer: &Answer) -> String {
     format!("{part}: {} ({})", name(answer.code), answer.words)
 }
 
-fn object(answer: &Answer) -> Value {
-    json!({ "code": name(answer.code), "message": answer.words })
+fn object(answer: &Answer) -> json::TriedAnswer {
+    json::TriedAnswer { code: name(answer.code), message: answer.words.clone() }
 }
 
 /// As the manual pages of PAM have it.

@@ -12,6 +12,7 @@ use pam_totp::text::{self, clean, shown};
 
 use crate::backend::desk_anyway;
 use crate::each::each;
+use crate::json;
 use crate::report::{Failure, Report, tell};
 
 #[derive(Args)]
@@ -25,14 +26,14 @@ pub struct Unlock {
 pub fn unlock(config: Option<&Path>, Unlock { users }: &Unlock) -> Result<Report, Failure> {
     let (desk, warnings) = desk_anyway(config)?;
     let told = RefCell::new(Vec::new());
-    let report = each(users, "unlocked", "unlocked", |user| {
+    let each = each(users, "unlocked", "unlocked", |user| {
         let unlocked = manage::unlock(desk.store()?, desk.policy(), user)?;
         told.borrow_mut().extend(beside(user, &unlocked));
         Ok(())
-    })?;
-    let told = told.into_inner();
-    told.iter().for_each(|line| tell(line));
-    Ok(warnings.beside(report.with("notes", told)))
+    });
+    let notes = told.into_inner();
+    notes.iter().for_each(|line| tell(line));
+    Ok(each.report(|modified, failed| json::Unlocked { modified, failed, notes, warnings }))
 }
 
 /// What an administrator must know of whom they have unlocked.

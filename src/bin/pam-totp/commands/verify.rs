@@ -7,11 +7,11 @@ use pam_totp::factor::attempt::{Outcome, Via};
 use pam_totp::login::messages;
 use pam_totp::login::preview::Login;
 use pam_totp::login::verify::Verdict;
-use pam_totp::system::account::Account;
 use pam_totp::text;
 
 use crate::backend::desk;
 use crate::input::Input;
+use crate::json::Verified;
 use crate::log::log;
 use crate::people::{by_name, source};
 use crate::report::{Failure, NO, Report};
@@ -49,16 +49,21 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
                 // As at a login, a log that is not there changes no verdict.
                 let _ = log(&format!("{service}{line}"));
             }
-            Ok(judged(&account, &verdict))
+            Ok(judged(account.name, &verdict))
         }
-        Ok(None) => Ok(answer(&account, "not_enrolled", 0, format!("{} is not enrolled.", account.name)).exiting(NO)),
+        Ok(None) => {
+            let text = format!("{} is not enrolled.", account.name);
+            let object = Verified { user: account.name, reason: "not_enrolled", ..Verified::default() };
+            Ok(Report::new(text, &object).exiting(NO))
+        }
         Err(error) => {
             let failure = Failure::from(error);
-            let fault = failure.object();
             if !json {
                 return Err(failure);
             }
-            Ok(answer(&account, "store", 0, String::new()).with("error", fault).exiting(failure.exit))
+            let (user, error) = (account.name, Some(failure.error()));
+            let object = Verified { user, reason: "store", error, ..Verified::default() };
+            Ok(Report::new(String::new(), &object).exiting(failure.exit))
         }
     }
 }
@@ -66,41 +71,41 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
 /// Seconds of a wait that does not end by itself: a day, after which a panel may as well ask again.
 const NO_END: u64 = 86_400;
 
-fn judged(account: &Account, verdict: &Verdict) -> Report {
+fn judged(user: String, verdict: &Verdict) -> Report {
     let left = |until: u64| until.saturating_sub(verdict.now);
-    let said = messages::user::refused(&verdict.outcome, verdict.now).unwrap_or_default();
-    let report = match &verdict.outcome {
-        Outcome::Accepted { via: Via::Device(_) | Via::Untold, .. } => {
-            answer(account, "ok", 0, "The code is right.".into()).with("via", "code")
-        }
+    let accepted = |via| Verified { accepted: true, reason: "ok", via: Some(via), ..Verified::default() };
+    let refused = |reason, retry_after| Verified { reason, retry_after, ..Verified::default() };
+    let object = match &verdict.outcome {
+        Outcome::Accepted { via: Via::Device(_) | Via::Untold, .. } => accepted("code"),
         Outcome::Accepted { via: Via::Backup { left }, .. } => {
-            let text = format!("The backup code is right. {}", messages::user::backup_codes_left(*left));
-            answer(account, "ok", 0, text).with("via", "backup_code").with("backup_codes_left", *left)
+            Verified { backup_codes_left: Some(*left), ..accepted("backup_code") }
         }
-        Outcome::Accepted { via: Via::Temporary, .. } => {
-            let text = format!("The backup code is right. {}", messages::user::TEMPORARY_CODE);
-            answer(account, "ok", 0, text).with("via", "backup_code").with("temporary", true)
-        }
-        Outcome::Used { next_in } => answer(account, "used", *next_in, said).exiting(NO),
-        Outcome::Later { at } => answer(account, "used", left(*at), said).exiting(NO),
+        Outcome::Accepted { via: Via::Temporary, .. } => Verified { temporary: Some(true), ..accepted("backup_code") },
+        Outcome::Used { next_in } => refused("used", *next_in),
+        Outcome::Later { at } => refused("used", left(*at)),
         // A number for readers who know of no codes in a row: a wait without an end lasts until somebody types them.
         Outcome::Waiting { until, need, next_in } => {
-            let report = answer(account, "waiting", until.map_or(NO_END, left), said).with("codes", *need);
-            next_in.iter().fold(report, |report, next_in| report.with("next_in", *next_in)).exiting(NO)
+            let wait = refused("waiting", until.map_or(NO_END, left));
+            Verified { codes: Some(*need), next_in: *next_in, ..wait }
         }
-        Outcome::Twice { next_in } => answer(account, "same", next_in.unwrap_or_default(), said).exiting(NO),
-        Outcome::Wrong { .. } | Outcome::NotACode | Outcome::Untold => {
-            answer(account, "wrong", 0, messages::user::wrong_code(verdict.clock_off)).exiting(NO)
-        }
+        Outcome::Twice { next_in } => refused("same", next_in.unwrap_or_default()),
+        Outcome::Wrong { .. } | Outcome::NotACode | Outcome::Untold => refused("wrong", 0),
     };
     // Nearly always it is a clock, and a reader that counts only wrong codes never finds out.
-    verdict.clock_off.into_iter().fold(report, |report, ahead| report.with("clock_off", ahead))
+    let object = Verified { user, clock_off: verdict.clock_off, ..object };
+    Report::new(said(verdict), &object).exiting(if object.accepted { 0 } else { NO })
 }
 
-fn answer(account: &Account, reason: &str, retry_after: u64, text: String) -> Report {
-    Report::new(text)
-        .with("user", account.name.clone())
-        .with("accepted", reason == "ok")
-        .with("reason", reason)
-        .with("retry_after", retry_after)
+fn said(verdict: &Verdict) -> String {
+    match &verdict.outcome {
+        Outcome::Accepted { via: Via::Device(_) | Via::Untold, .. } => "The code is right.".into(),
+        Outcome::Accepted { via: Via::Backup { left }, .. } => {
+            format!("The backup code is right. {}", messages::user::backup_codes_left(*left))
+        }
+        Outcome::Accepted { via: Via::Temporary, .. } => {
+            format!("The backup code is right. {}", messages::user::TEMPORARY_CODE)
+        }
+        Outcome::Wrong { .. } | Outcome::NotACode | Outcome::Untold => messages::user::wrong_code(verdict.clock_off),
+        outcome => messages::user::refused(outcome, verdict.now).unwrap_or_default(),
+    }
 }

@@ -11,6 +11,7 @@ use pam_totp::policy::Policy;
 use pam_totp::store;
 use pam_totp::system::disk::{self, NotRead};
 
+use crate::json::PolicyChecked;
 use crate::policy_file::path;
 use crate::report::{Failure, NO, Report};
 use crate::{accounts, names};
@@ -35,23 +36,28 @@ pub fn check(config: Option<&Path>, arguments: &Check) -> Result<Report, Failure
         }
         _ => store::read_policy(file)?,
     };
-    let report = |text: String| Report::new(text).with("file", file.display().to_string());
+    let name = file.display().to_string();
     match bytes.as_ref().map(|bytes| Policy::parse(bytes)) {
         Some(Ok(policy)) => {
             let found = names::unknown(file, &policy, &accounts::all().unwrap_or_default());
             let said: Vec<String> = found.into_iter().map(|finding| finding.message).collect();
             let warnings: String = said.iter().map(|said| format!("\nwarning: {said}")).collect();
-            let text = format!("{}: ok{warnings}", file.display());
-            Ok(report(text).with("valid", true).with("warnings", said))
+            let text = format!("{name}: ok{warnings}");
+            let object = PolicyChecked { file: name, valid: true, warnings: Some(said), ..PolicyChecked::default() };
+            Ok(Report::new(text, &object))
         }
-        Some(Err(bad)) => Ok(report(format!("{}: {bad}", file.display()))
-            .with("valid", false)
-            .with("line", bad.at.map(|at| at.0))
-            .with("column", bad.at.map(|at| at.1))
-            .with("message", bad.what)
-            .exiting(NO)),
+        Some(Err(bad)) => {
+            let text = format!("{name}: {bad}");
+            let (line, column) = (Some(bad.at.map(|at| at.0)), Some(bad.at.map(|at| at.1)));
+            let object =
+                PolicyChecked { file: name, line, column, message: Some(bad.what), ..PolicyChecked::default() };
+            Ok(Report::new(text, &object).exiting(NO))
+        }
         None if config.is_some() => Err((&PolicyFault::Absent(file.into())).into()),
-        None => Ok(report(format!("{} does not exist: the defaults count.", file.display())).with("valid", true)),
+        None => {
+            let text = format!("{name} does not exist: the defaults count.");
+            Ok(Report::new(text, &PolicyChecked { file: name, valid: true, ..PolicyChecked::default() }))
+        }
     }
 }
 

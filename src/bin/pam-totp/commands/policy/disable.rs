@@ -7,11 +7,11 @@ use pam_totp::backend::Desk;
 
 use crate::backend::desk;
 use crate::consequences::Off;
-use crate::hook;
 use crate::input::agrees;
 use crate::log::log_change;
 use crate::policy_file::{POLICY_CHANGED, path, set_key};
 use crate::report::{Failure, NO, Report};
+use crate::{hook, json};
 
 #[derive(Args)]
 pub struct Disable {
@@ -25,7 +25,7 @@ pub fn disable(config: Option<&Path>, Disable { yes }: &Disable, json: bool) -> 
     let off = Off::of(path(config));
     if let Some(question) = off.question().filter(|_| desk.policy().enabled && !*yes) {
         if !agrees(&question, json)? {
-            return Ok(Report::new("Nothing was changed.".into()).with("enabled", true).exiting(NO));
+            return Ok(Report::for_people("Nothing was changed.".into()).exiting(NO));
         }
     }
     let changed = set_key(config, "enabled", Some(false.into()), |policy| policy.enabled = false)?;
@@ -34,9 +34,6 @@ pub fn disable(config: Option<&Path>, Disable { yes }: &Disable, json: bool) -> 
         hook::tell(&POLICY_CHANGED);
     }
     let state = if changed { "The policy is off" } else { "The policy was off already" };
-    Ok(Report::new(format!("{state}: nobody is asked for a code. Enrollments stay."))
-        .with("enabled", false)
-        .with("changed", changed)
-        .with("refuse", off.refuse)
-        .with("open", off.open))
+    let object = json::Disabled { enabled: false, changed, refuse: off.refuse, open: off.open };
+    Ok(Report::new(format!("{state}: nobody is asked for a code. Enrollments stay."), &object))
 }

@@ -11,8 +11,8 @@ use crate::input::agrees;
 use crate::log::log_change;
 use crate::policy_file::{POLICY_CHANGED, path, set_key};
 use crate::report::{Failure, NO, Report};
-use crate::rollout::Rollout;
-use crate::{accounts, consequences, hook};
+use crate::rollout::{Count, Rollout};
+use crate::{accounts, consequences, hook, json};
 
 #[derive(Args)]
 pub struct Enable {
@@ -30,7 +30,7 @@ pub fn enable(config: Option<&Path>, Enable { yes }: &Enable, json: bool) -> Res
     if asks && !desk.policy().enabled && count.refused > 0 && !*yes {
         let question = format!("{count}\nSwitch two-factor authentication on?");
         if !agrees(&question, json)? {
-            return Ok(Report::new("Nothing was changed.".into()).with("enabled", false).exiting(NO));
+            return Ok(Report::for_people("Nothing was changed.".into()).exiting(NO));
         }
     }
     let changed = set_key(config, "enabled", Some(true.into()), |policy| policy.enabled = true)?;
@@ -38,9 +38,9 @@ pub fn enable(config: Option<&Path>, Enable { yes }: &Enable, json: bool) -> Res
         log_change("switched the policy on");
         hook::tell(&POLICY_CHANGED);
     }
-    let services: Vec<&str> = rollout.stacks.iter().map(|stack| stack.service.as_str()).collect();
+    let stacks: Vec<String> = rollout.stacks.iter().map(|stack| stack.service.clone()).collect();
     let effect = if asks {
-        format!("These stacks ask for a code: {}.\n{count}", services.join(", "))
+        format!("These stacks ask for a code: {}.\n{count}", stacks.join(", "))
     } else {
         "Nothing asks for a code yet: `pam-totp stack add sshd` has sshd ask after the password. Keep a root shell open \
          until a login in a second terminal has worked."
@@ -49,12 +49,7 @@ pub fn enable(config: Option<&Path>, Enable { yes }: &Enable, json: bool) -> Res
     let state = if changed { "The policy is on." } else { "The policy was on already." };
     let warnings = consequences::unstored(path(config), &Policy { enabled: true, ..desk.policy().clone() });
     let warned: String = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
-    Ok(Report::new(format!("{state} {effect}{warned}"))
-        .with("enabled", true)
-        .with("warnings", warnings)
-        .with("changed", changed)
-        .with("stacks", services)
-        .with("accounts", count.accounts)
-        .with("unenrolled", count.unenrolled)
-        .with("refused", count.refused))
+    let Count { accounts, unenrolled, refused } = count;
+    let object = json::Enabled { enabled: true, changed, stacks, accounts, unenrolled, refused, warnings };
+    Ok(Report::new(format!("{state} {effect}{warned}"), &object))
 }

@@ -15,7 +15,7 @@ use pam_totp::text::clean;
 use crate::backend::desk;
 use crate::people::{by_name, source};
 use crate::report::{Failure, Report};
-use crate::stacks;
+use crate::{json, stacks};
 
 #[derive(Args)]
 pub struct Explain {
@@ -74,12 +74,9 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
         format!("\nThere is no /etc/pam.d/{service}: so it is where {service} asks by itself, with `pam-totp verify`.")
     });
     let noted: String = notes.iter().map(|note| format!("\nnote: {note}.")).collect();
-    Ok(Report::new(format!("{}: {decision} ({rule}){no_stack}{noted}", account.name))
-        .with("user", account.name)
-        .with("decision", decision)
-        .with("rule", rule)
-        .with("notes", notes)
-        .with("stack", stack.as_ref().map(Option::is_some)))
+    let text = format!("{}: {decision} ({rule}){no_stack}{noted}", account.name);
+    let stack = stack.as_ref().map(Option::is_some);
+    Ok(Report::new(text, &json::Explained { user: account.name, decision, rule, notes, stack }))
 }
 
 /// What the stack makes of the policy's word, and on what else that depends.

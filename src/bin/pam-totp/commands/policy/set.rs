@@ -8,7 +8,7 @@ use pam_totp::policy::Policy;
 use pam_totp::policy::rules::Unenrolled;
 use pam_totp::store;
 use pam_totp::text::clean;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use toml::Table;
 use toml_edit::{Array, Datetime, Value};
 
@@ -19,7 +19,7 @@ use crate::log::log_change;
 use crate::policy_file::{POLICY_CHANGED, path};
 use crate::report::{Failure, NO, Report};
 use crate::rollout::{Count, Rollout};
-use crate::{accounts, hook};
+use crate::{accounts, hook, json};
 
 #[derive(Args)]
 pub struct Set {
@@ -99,13 +99,13 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
             (false, None) => "Nothing was written.".into(),
             (false, Some(count)) => format!("Nothing was written. {count}"),
         };
-        return Ok(report(file, &first.lines, &steps, &note, &warnings).with("dry_run", true));
+        return Ok(report(file, &first.lines, &steps, &note, &warnings, true));
     }
     let off = (first.switches_off() && !arguments.yes).then(|| Off::of(file).question()).flatten();
     let count = refuses.map(|count| format!("With this change {count}\nChange the policy?"));
     for question in [off, count].into_iter().flatten() {
         if !agrees(&question, json)? {
-            return Ok(report(file, &[], &steps, "Nothing was changed.", &[]).exiting(NO));
+            return Ok(Report::for_people("Nothing was changed.".into()).exiting(NO));
         }
     }
     let mut written = Vec::new();
@@ -120,7 +120,7 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
         hook::learn(&first.after);
         hook::tell(&POLICY_CHANGED);
     }
-    Ok(report(file, &written, &steps, note, &warnings))
+    Ok(report(file, &written, &steps, note, &warnings, false))
 }
 
 /// What will not work as it was set.
@@ -133,19 +133,15 @@ fn warnings(file: &Path, edited: &Edited, steps: &[Step<'_>]) -> Vec<String> {
     notify.into_iter().map(|finding| finding.message).chain(unstored).collect()
 }
 
-fn report(file: &Path, lines: &[String], steps: &[Step<'_>], note: &str, warnings: &[String]) -> Report {
+fn report(file: &Path, lines: &[String], steps: &[Step<'_>], note: &str, warnings: &[String], dry_run: bool) -> Report {
     let name = file.display().to_string();
     let head = Some(format!("{name}:")).filter(|_| !lines.is_empty());
     let note = Some(note.to_owned()).filter(|note| !note.is_empty());
     let said = warnings.iter().map(|warning| format!("warning: {warning}"));
     let text: Vec<String> = head.into_iter().chain(lines.iter().cloned()).chain(note).chain(said).collect();
     let set: Map<String, Json> = steps.iter().map(|step| (step.key.to_owned(), step.json())).collect();
-    Report::new(text.join("\n"))
-        .with("file", name)
-        .with("set", set)
-        .with("changed", !lines.is_empty())
-        .with("lines", lines)
-        .with("warnings", warnings)
+    let object = json::PolicySet { file: name, set, changed: !lines.is_empty(), lines, warnings, dry_run };
+    Report::new(text.join("\n"), &object)
 }
 
 fn steps(arguments: &Set) -> Result<Vec<Step<'_>>, Failure> {
@@ -227,11 +223,11 @@ impl<'a> Step<'a> {
     fn json(&self) -> Json {
         match &self.value {
             None => Json::Null,
-            Some(Value::Boolean(flag)) => json!(flag.value()),
-            Some(Value::Integer(number)) => json!(number.value()),
-            Some(Value::String(text)) => json!(text.value()),
+            Some(Value::Boolean(flag)) => (*flag.value()).into(),
+            Some(Value::Integer(number)) => (*number.value()).into(),
+            Some(Value::String(text)) => text.value().as_str().into(),
             Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
-            Some(other) => json!(other.to_string()),
+            Some(other) => other.to_string().into(),
         }
     }
 }
