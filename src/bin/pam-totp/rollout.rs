@@ -7,8 +7,7 @@ use pam_totp::backend::{Desk, Local};
 use pam_totp::doctor::stacks::files::AskingStack;
 use pam_totp::factor::source::Source;
 use pam_totp::policy::Policy;
-use pam_totp::policy::rules::Unenrolled;
-use pam_totp::policy::rules::{By, Facts, Ruling, decide};
+use pam_totp::policy::rules::{By, Facts, Ruling, Unenrolled, decide};
 use pam_totp::store::FileStore;
 use pam_totp::text::counted;
 

@@ -11,8 +11,7 @@ use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::uri;
 use pam_totp::login::messages::enrolling::{self as words, Purpose};
 use pam_totp::manage::{Codes, ManageError};
-use pam_totp::qr::page;
-use pam_totp::qr::{Size, Style};
+use pam_totp::qr::{Size, Style, page};
 use pam_totp::system::account::Account;
 use zeroize::Zeroizing;
 

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::{Failed, is_false};
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-use super::{Failed, is_false};
 
 /// `try`.
 #[derive(Serialize)]

@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
-
 use super::{Error, Failed};
+use serde::Serialize;
 
 /// `generate`.
 #[derive(Serialize)]
