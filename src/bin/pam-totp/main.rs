@@ -9,7 +9,6 @@ mod backend;
 mod codes;
 mod commands;
 mod consequences;
-mod doctor;
 mod each;
 mod edit;
 mod form;
@@ -41,8 +40,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use commands::{
-    backup_codes, completions, enroll, forget, generate, import, issuer, list, notify, policy, remove, rename, resync,
-    set, stack, status, r#try, unlock, verify,
+    backup_codes, completions, doctor, enroll, forget, generate, import, issuer, list, notify, policy, remove, rename,
+    resync, set, stack, status, r#try, unlock, verify,
 };
 use report::{Failure, Report};
 

@@ -2,6 +2,7 @@
 
 pub mod backup_codes;
 pub mod completions;
+pub mod doctor;
 pub mod enroll;
 pub mod forget;
 pub mod generate;

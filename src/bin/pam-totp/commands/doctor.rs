@@ -24,11 +24,11 @@ use pam_totp::system::account;
 use pam_totp::system::clock::now;
 use pam_totp::system::disk;
 
-use super::accounts::{self, Accounts};
-use super::orphans::{self, Orphan};
-use super::report::{NO, Report};
-use super::rollout::Rollout;
-use super::{json, names, stacks};
+use crate::accounts::{self, Accounts};
+use crate::orphans::{self, Orphan};
+use crate::report::{NO, Report};
+use crate::rollout::Rollout;
+use crate::{json, names, stacks};
 
 pub fn doctor(config: Option<&Path>) -> Report {
     let (desk, files) = (Local::open(config), stacks::files());

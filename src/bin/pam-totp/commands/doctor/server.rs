@@ -14,8 +14,8 @@ use pam_totp::doctor::sshd::patterns::part_fits;
 use pam_totp::system::account;
 use pam_totp::system::disk;
 
-use super::super::accounts::Accounts;
 use super::ask::ask;
+use crate::accounts::Accounts;
 
 /// Where the host's own key for Kerberos is.
 const KEYTAB: &str = "/etc/krb5.keytab";
