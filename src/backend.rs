@@ -290,7 +290,7 @@ impl Front {
     /// refuses who is not enrolled, whatever the policy says of those.
     pub fn is_enrolled(&self, name: &str) -> Result<bool, StoreError> {
         if self.judges {
-            let account = account::by_name(name).map_err(|account::Unavailable| StoreError::NoAccounts)?;
+            let account = account::by_name(name).map_err(|account::LookupFailed| StoreError::NoAccounts)?;
             if account.as_ref().is_none_or(|account| self.hides(account)) {
                 return Ok(account.is_some());
             }
@@ -424,7 +424,7 @@ pub fn judge(policy: &Policy, uid: u32) -> Option<String> {
 
 /// May this caller do this to that account's factor? Looks up what [`access`] must know.
 pub fn may(uid: u32, account: &Account, deed: Deed<'_>, policy: &Policy) -> Result<(), ManageError> {
-    let unavailable = |account::Unavailable| StoreError::NoAccounts;
+    let unavailable = |account::LookupFailed| StoreError::NoAccounts;
     let logs_in = match deed {
         Deed::Enroll(_) => account::has_login_shell(account).map_err(unavailable)?,
         _ => false,

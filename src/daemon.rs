@@ -124,7 +124,7 @@ impl Clerk<'_> {
     }
 
     /// For a daemon: yes or no. Whatever a refusal is for, it is the same answer, at a beat, after the work of a wrong code.
-    fn judged(&mut self, judge: &str, found: Result<Option<Account>, account::Unavailable>, code: &Answer) -> Reply {
+    fn judged(&mut self, judge: &str, found: Result<Option<Account>, account::LookupFailed>, code: &Answer) -> Reply {
         let asked = Instant::now();
         let from = format!("a program of {}", clean(judge));
         let verdict = match found {
@@ -137,7 +137,7 @@ impl Clerk<'_> {
                     Ok(Some(account)) => format!("the codes of {} are judged for nobody else", clean(&account.name)),
                     // What else was typed may be a password.
                     Ok(None) => "there is no such user".into(),
-                    Err(account::Unavailable) => StoreError::NoAccounts.to_string(),
+                    Err(account::LookupFailed) => StoreError::NoAccounts.to_string(),
                 };
                 self.log(&format!("refused for {from}: {why}"));
                 Ok(None)

@@ -162,7 +162,7 @@ fn is_remembered(store: &Result<FileStore, StoreError>, policy: &Policy, login: 
 /// that passed its checks. Anything else would let an unmounted disk open the host.
 fn standing(
     name: Option<&str>,
-    account: Result<Option<Account>, account::Unavailable>,
+    account: Result<Option<Account>, account::LookupFailed>,
     is_enrolled: impl Fn(&str) -> Result<bool, StoreError>,
 ) -> Standing {
     let canonical = account.as_ref().ok().and_then(Option::as_ref).map(|account| account.name.as_str());
@@ -173,6 +173,6 @@ fn standing(
         (Ok(false), Ok(None)) => Standing::Unknown,
         // glibc hides a service that failed behind a later one that knows nobody ("files systemd", out of
         // descriptors): who has a factor is there all the same.
-        (Ok(true), Ok(None)) | (Ok(_), Err(account::Unavailable)) => Standing::Faulty(StoreError::NoAccounts),
+        (Ok(true), Ok(None)) | (Ok(_), Err(account::LookupFailed)) => Standing::Faulty(StoreError::NoAccounts),
     }
 }

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::unistd::{self, Gid, Uid, User, getgrouplist};
 
 use crate::system::{disk, memory};
-pub use entry::{Account, Entry, Group, Unavailable};
+pub use entry::{Account, Entry, Group, LookupFailed};
 pub use files::{entries as in_files, entry};
 
 /// What a look-up of the longest group takes: the library gives up beyond 1 MiB, in which a hundred thousand names have
@@ -26,7 +26,7 @@ pub fn is_looked_up(name: &str) -> bool {
 }
 
 /// The account of a name, if there is one.
-pub fn by_name(name: &str) -> Result<Option<Account>, Unavailable> {
+pub fn by_name(name: &str) -> Result<Option<Account>, LookupFailed> {
     if !is_looked_up(name) {
         return Ok(None);
     }
@@ -34,38 +34,38 @@ pub fn by_name(name: &str) -> Result<Option<Account>, Unavailable> {
 }
 
 /// The account of a uid, if there is one.
-pub fn by_uid(uid: u32) -> Result<Option<Account>, Unavailable> {
+pub fn by_uid(uid: u32) -> Result<Option<Account>, LookupFailed> {
     Ok(find(|| User::from_uid(Uid::from_raw(uid)), |account| account.uid == uid)?.map(|entry| entry.account))
 }
 
 fn find(
     by_nss: impl Fn() -> nix::Result<Option<User>>,
     is_it: impl Fn(&Account) -> bool,
-) -> Result<Option<Entry>, Unavailable> {
+) -> Result<Option<Entry>, LookupFailed> {
     if disk::is_entered() {
         return Ok(files::entries()?.into_iter().find(|entry| is_it(&entry.account)));
     }
-    by_nss().map(|user| user.map(Entry::from)).map_err(|_| Unavailable)
+    by_nss().map(|user| user.map(Entry::from)).map_err(|_| LookupFailed)
 }
 
 /// The group of a name, if there is one.
-pub fn group(name: &str) -> Result<Option<Group>, Unavailable> {
+pub fn group(name: &str) -> Result<Option<Group>, LookupFailed> {
     if disk::is_entered() {
         return files::group(name);
     }
-    memory::room(GROUP).map_err(|memory::NoMemory| Unavailable)?;
-    let found = unistd::Group::from_name(name).map_err(|_| Unavailable)?;
+    memory::room(GROUP).map_err(|memory::NoMemory| LookupFailed)?;
+    let found = unistd::Group::from_name(name).map_err(|_| LookupFailed)?;
     Ok(found.map(|group| Group { gid: group.gid.as_raw(), members: group.mem }))
 }
 
 /// Which of these groups the account is in. A group that is not found counts as a failure: the C library also says
 /// so when a service could not be asked.
-pub fn groups_among(account: &Account, names: &[&str]) -> Result<Vec<String>, Unavailable> {
+pub fn groups_among(account: &Account, names: &[&str]) -> Result<Vec<String>, LookupFailed> {
     let ids = group_ids(account)?;
     let mut groups = Vec::new();
     for name in names {
         // By name, and not each of the user's groups by its id: a directory may take long for each of hundreds.
-        let group = group(name)?.ok_or(Unavailable)?;
+        let group = group(name)?.ok_or(LookupFailed)?;
         if ids.contains(&group.gid) || group.members.contains(&account.name) {
             groups.push((*name).to_owned());
         }
@@ -74,28 +74,28 @@ pub fn groups_among(account: &Account, names: &[&str]) -> Result<Vec<String>, Un
 }
 
 /// In files a group lists its members, or is the account's own.
-fn group_ids(account: &Account) -> Result<Vec<u32>, Unavailable> {
+fn group_ids(account: &Account) -> Result<Vec<u32>, LookupFailed> {
     if disk::is_entered() {
         return Ok(vec![account.gid]);
     }
-    let name = CString::new(account.name.as_str()).map_err(|_| Unavailable)?;
+    let name = CString::new(account.name.as_str()).map_err(|_| LookupFailed)?;
     Errno::clear();
-    let ids = getgrouplist(&name, Gid::from_raw(account.gid)).map_err(|_| Unavailable)?;
+    let ids = getgrouplist(&name, Gid::from_raw(account.gid)).map_err(|_| LookupFailed)?;
     // The list holds what could be had. Whoever starts sudo or su decides how many descriptors there are.
     if matches!(Errno::last(), Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) {
-        return Err(Unavailable);
+        return Err(LookupFailed);
     }
     Ok(ids.into_iter().map(Gid::as_raw).collect())
 }
 
 /// Where its home is.
-pub fn home(account: &Account) -> Result<PathBuf, Unavailable> {
+pub fn home(account: &Account) -> Result<PathBuf, LookupFailed> {
     let entry = find(|| User::from_name(&account.name), |found| found.name == account.name)?;
     Ok(entry.map(|entry| entry.home).unwrap_or_default())
 }
 
 /// Has it a login shell? Nobody logs in to a service's account, and nobody but root shall enroll for one.
-pub fn has_login_shell(account: &Account) -> Result<bool, Unavailable> {
+pub fn has_login_shell(account: &Account) -> Result<bool, LookupFailed> {
     let entry = find(|| User::from_name(&account.name), |found| found.name == account.name)?;
     let shell = entry.map(|entry| entry.shell).unwrap_or_default();
     let listed = SHELLS.into_iter().find_map(|path| disk::read(path).ok());

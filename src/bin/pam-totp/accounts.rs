@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use pam_totp::system::account::{self, Account, Entry, Group, Unavailable};
+use pam_totp::system::account::{self, Account, Entry, Group, LookupFailed};
 use pam_totp::system::disk;
 use pam_totp::text::clean;
 
@@ -61,7 +61,7 @@ fn by_name(entries: impl IntoIterator<Item = Entry>) -> Accounts {
 
 /// An account among all, or looked up by name where the listing lacks it. One look-up after the other takes time that
 /// grows with the square of the accounts.
-pub fn named(name: &str, accounts: &Accounts) -> Result<Option<Account>, Unavailable> {
+pub fn named(name: &str, accounts: &Accounts) -> Result<Option<Account>, LookupFailed> {
     match accounts.get(name) {
         Some(line) => Ok(Some(line.account.clone())),
         None => account::by_name(name),

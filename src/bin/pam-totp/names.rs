@@ -26,7 +26,7 @@ fn user(name: &str, accounts: &Accounts) -> Looked {
             Ok(Some(account)) => Looked::Near(account.name),
             _ => Looked::Nowhere,
         },
-        Err(account::Unavailable) => Looked::Failed,
+        Err(account::LookupFailed) => Looked::Failed,
     }
 }
 
@@ -34,6 +34,6 @@ fn group(name: &str) -> Looked {
     match account::group(name) {
         Ok(Some(_)) => Looked::There,
         Ok(None) => Looked::Nowhere,
-        Err(account::Unavailable) => Looked::Failed,
+        Err(account::LookupFailed) => Looked::Failed,
     }
 }

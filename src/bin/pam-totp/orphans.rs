@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pam_totp::doctor::shell::quoted;
 use pam_totp::store::{FileStore, StoreError};
-use pam_totp::system::account::{self, Unavailable};
+use pam_totp::system::account::{self, LookupFailed};
 use pam_totp::system::disk;
 use pam_totp::text::clean;
 
@@ -59,7 +59,7 @@ impl<'a> Uids<'a> {
     }
 
     /// All names of a uid; where the listing lacks it, the one that is found.
-    fn names(&self, uid: u32) -> Result<Vec<String>, Unavailable> {
+    fn names(&self, uid: u32) -> Result<Vec<String>, LookupFailed> {
         match self.0.get(&uid) {
             Some(names) => Ok(names.iter().map(|name| (*name).to_owned()).collect()),
             None => Ok(account::by_uid(uid)?.into_iter().map(|account| account.name).collect()),

@@ -35,4 +35,4 @@ pub struct Group {
 
 /// NSS could not answer. Never taken for "no such user".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unavailable;
+pub struct LookupFailed;

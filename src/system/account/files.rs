@@ -3,21 +3,21 @@
 //! Of another system's disk nothing else is asked: its nsswitch.conf would have the C library load NSS modules from
 //! that disk into this process, which is root here, and the modules that are loaded already know this host's accounts.
 
-use super::entry::{Account, Entry, Group, Unavailable};
+use super::entry::{Account, Entry, Group, LookupFailed};
 use crate::system::disk;
 
 /// Every account.
-pub fn entries() -> Result<Vec<Entry>, Unavailable> {
+pub fn entries() -> Result<Vec<Entry>, LookupFailed> {
     Ok(read("/etc/passwd")?.lines().filter_map(entry).collect())
 }
 
 /// A group that stands there.
-pub fn group(name: &str) -> Result<Option<Group>, Unavailable> {
+pub fn group(name: &str) -> Result<Option<Group>, LookupFailed> {
     Ok(read("/etc/group")?.lines().filter_map(group_of).find(|(found, _)| found == name).map(|(_, group)| group))
 }
 
-fn read(path: &str) -> Result<String, Unavailable> {
-    disk::read(path).map_err(|_| Unavailable)
+fn read(path: &str) -> Result<String, LookupFailed> {
+    disk::read(path).map_err(|_| LookupFailed)
 }
 
 /// An account's line; those that start with `+` or `-` speak of a directory.
