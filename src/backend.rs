@@ -5,7 +5,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::unistd::Uid;
 
-use crate::door::{DoorError, client};
+use crate::door::client;
 use crate::factor::backup::{BackupCodes, USUAL_CODES};
 use crate::factor::change::{Change, Deed, Place, Proof};
 use crate::factor::otp::Digits;
@@ -13,6 +13,7 @@ use crate::factor::record::Proving;
 use crate::factor::secret::Answer;
 use crate::login::preview::{self, Login, Preview, Reason, Standing};
 use crate::login::status::Status;
+use crate::login::unavailable::{DoorError, Unavailable};
 use crate::login::verify::{self, Verdict};
 use crate::manage::notify::Event;
 use crate::manage::{self, By, Codes, ManageError, Pending};
@@ -55,7 +56,7 @@ pub trait Desk {
     /// Gives that set to the account which has just enrolled this device; `false`: that enrollment is no more.
     fn add_codes(&self, account: &Account, device: &str, set: BackupCodes) -> Result<bool, ManageError>;
     /// Judges the answer; `None`: there is no factor. The verdict is on disk when this returns.
-    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError>;
+    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, Unavailable>;
 }
 
 /// Does it here, with the files.
@@ -103,7 +104,7 @@ impl Local {
 
     /// What a login comes to and which rule says so, for programs.
     pub fn explain(&self, login: &Login<'_>) -> (Preview, Ruling) {
-        preview::preview(&self.store, &self.policy, login, |name| self.store()?.is_enrolled(name))
+        preview::preview(&self.store, &self.policy, login, |name| Ok(self.store()?.is_enrolled(name)?))
     }
 
     /// Judges a code outside of a login, for programs; `None`: the account is not enrolled.
@@ -112,7 +113,7 @@ impl Local {
         account: &Account,
         login: &Login<'_>,
         answer: &Answer,
-    ) -> Result<Option<Verdict>, StoreError> {
+    ) -> Result<Option<Verdict>, Unavailable> {
         let standing = match self.store()?.is_enrolled(&account.name)? {
             true => Standing::Enrolled(account.clone()),
             // Its lock would leave a record behind for somebody who never enrolled.
@@ -197,7 +198,7 @@ impl Desk for Local {
         manage::add_codes(self.store()?, &self.policy, account, device, set)
     }
 
-    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
+    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, Unavailable> {
         match (standing, &self.store) {
             (Standing::Enrolled(account), Ok(store)) => {
                 let memory = preview::memory(&self.policy, login, account);
@@ -205,11 +206,15 @@ impl Desk for Local {
                 if !matches!(verdict, Ok(Some(_))) {
                     verify::in_vain(&self.policy, answer);
                 }
-                verdict
+                Ok(verdict?)
             }
-            (Standing::Faulty(error), _) | (_, Err(error)) => {
+            (Standing::Faulty(error), _) => {
                 verify::in_vain(&self.policy, answer);
                 Err(error.clone())
+            }
+            (_, Err(error)) => {
+                verify::in_vain(&self.policy, answer);
+                Err(error.clone().into())
             }
             _ => {
                 verify::in_vain(&self.policy, answer);
@@ -288,9 +293,9 @@ impl Front {
 
     /// Has this user a factor? Where nobody else may be looked up, everybody else has one: they are asked, and pam-totpd
     /// refuses who is not enrolled, whatever the policy says of those.
-    pub fn is_enrolled(&self, name: &str) -> Result<bool, StoreError> {
+    pub fn is_enrolled(&self, name: &str) -> Result<bool, Unavailable> {
         if self.judges {
-            let account = account::by_name(name).map_err(|account::LookupFailed| StoreError::NoAccounts)?;
+            let account = account::by_name(name).map_err(|account::LookupFailed| Unavailable::Accounts)?;
             if account.as_ref().is_none_or(|account| self.hides(account)) {
                 return Ok(account.is_some());
             }
@@ -299,7 +304,7 @@ impl Front {
             Err(error) if self.asks(&error) => {
                 Ok(client::preview(name).map_err(|door| beside(self.policy(), error, door))?.is_some())
             }
-            here => here,
+            here => Ok(here?),
         }
     }
 
@@ -309,14 +314,14 @@ impl Front {
         account: &Account,
         login: &Login<'_>,
         answer: &Answer,
-    ) -> Result<Option<Verdict>, StoreError> {
+    ) -> Result<Option<Verdict>, Unavailable> {
         let read_only = matches!(&error, StoreError::Io(_, Errno::EROFS));
         match (client::verify(&account.name, login, answer), &self.local.store) {
             // A host without pam-totpd.
             (Err(DoorError::Closed), Ok(store)) if read_only => {
                 let memory = preview::memory(self.policy(), login, account);
                 let store = store.clone().continuing(true);
-                verify::verify(&store, self.policy(), account, login.source, answer, memory.as_ref())
+                Ok(verify::verify(&store, self.policy(), account, login.source, answer, memory.as_ref())?)
             }
             (verdict, _) => verdict.map_err(|door| beside(self.policy(), error, door)),
         }
@@ -356,10 +361,10 @@ impl Desk for Front {
         digits.flatten().unwrap_or(Digits::SIX)
     }
 
-    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
+    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, Unavailable> {
         panic_here!("desk");
         match (self.local.verify(standing, login, answer), standing) {
-            (Err(error), Standing::Enrolled(account)) if self.asks(&error) => {
+            (Err(Unavailable::Store(error)), Standing::Enrolled(account)) if self.asks(&error) => {
                 self.verify_at_door(error, account, login, answer)
             }
             // Nobody hears by the time whether there is such a user.
@@ -405,15 +410,15 @@ impl Desk for Front {
 const FIRST_USER: u32 = 1_000;
 
 /// Both are told: what this process could not do itself, and why nobody did it for it.
-fn beside(policy: &Policy, here: StoreError, door: DoorError) -> StoreError {
+fn beside(policy: &Policy, here: StoreError, door: DoorError) -> Unavailable {
     if door != DoorError::NotForYou {
-        return StoreError::Door(Box::new(here), door);
+        return Unavailable::Door { here: Some(here), door };
     }
     let uid = Uid::effective().as_raw();
     let own = account::by_uid(uid).ok().flatten();
     let own = own.map_or_else(|| format!("uid {uid}"), |own| own.name);
     let judges = || policy.judges.iter().chain([&own]).cloned().collect::<Vec<_>>().join(",");
-    StoreError::NoJudge { judges: (uid < FIRST_USER).then(judges), own }
+    Unavailable::NoJudge { judges: (uid < FIRST_USER).then(judges), own }
 }
 
 /// The account of this uid, if the policy's `[door] judges` names it. Root needs no leave.
@@ -424,7 +429,7 @@ pub fn judge(policy: &Policy, uid: u32) -> Option<String> {
 
 /// May this caller do this to that account's factor? Looks up what [`access`] must know.
 pub fn may(uid: u32, account: &Account, deed: Deed<'_>, policy: &Policy) -> Result<(), ManageError> {
-    let unavailable = |account::LookupFailed| StoreError::NoAccounts;
+    let unavailable = |account::LookupFailed| Unavailable::Accounts;
     let logs_in = match deed {
         Deed::Enroll(_) => account::has_login_shell(account).map_err(unavailable)?,
         _ => false,

@@ -9,10 +9,9 @@ use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 
 use crate::backend::{self, Desk, Local};
-use crate::door::DoorError;
 use crate::door::client::read;
 use crate::door::message::Malformed;
-use crate::door::wire::{Ask, Reply, Request};
+use crate::door::wire::{Ask, Refusal, Reply, Request};
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::change::{Change, Deed};
 use crate::factor::secret::Answer;
@@ -20,11 +19,11 @@ use crate::factor::source::Source;
 use crate::login::messages;
 use crate::login::preview::Login;
 use crate::login::status::Status;
+use crate::login::unavailable::{DoorError, Unavailable};
 use crate::login::verify::{self, Verdict};
 use crate::manage::notify::Event;
 use crate::manage::{self, By, ManageError};
 use crate::policy::access::Denied;
-use crate::store::StoreError;
 use crate::system::account::{self, Account};
 use crate::system::beat;
 use crate::system::clock;
@@ -50,7 +49,7 @@ pub fn serve(stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Res
     panic_here!("server");
     let reply = match Request::parse(&bytes, clock::now()) {
         Ok(request) => Clerk { caller, desk: Local::open(None), log }.answer(request),
-        Err(Malformed) => Reply::Refused(DoorError::Garbled.into()),
+        Err(Malformed) => Reply::Refused(Refusal::Malformed),
     };
     stream.write_all(reply.print().as_bytes())
 }
@@ -137,7 +136,7 @@ impl Clerk<'_> {
                     Ok(Some(account)) => format!("the codes of {} are judged for nobody else", clean(&account.name)),
                     // What else was typed may be a password.
                     Ok(None) => "there is no such user".into(),
-                    Err(account::LookupFailed) => StoreError::NoAccounts.to_string(),
+                    Err(account::LookupFailed) => Unavailable::Accounts.to_string(),
                 };
                 self.log(&format!("refused for {from}: {why}"));
                 Ok(None)
@@ -205,7 +204,7 @@ impl Clerk<'_> {
 
     fn refuse(&mut self, name: &str, error: ManageError) -> Reply {
         self.log(&format!("refused for {}: {error}", clean(name)));
-        Reply::Refused(error)
+        Reply::Refused(error.into())
     }
 
     fn log(&mut self, text: &str) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
-use crate::door::DoorError;
+use crate::login::unavailable::DoorError;
 use crate::paths;
 use crate::text::clean;
 

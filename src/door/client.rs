@@ -14,14 +14,14 @@ use nix::sys::time::TimeVal;
 use nix::unistd::Uid;
 use zeroize::Zeroizing;
 
-use super::DoorError;
 use super::message::{MAX, Malformed};
-use super::wire::{Ask, Reply, Request};
+use super::wire::{Ask, Refusal, Reply, Request};
 use crate::factor::change::Change;
 use crate::factor::otp::Digits;
 use crate::factor::secret::Answer;
 use crate::login::preview::Login;
 use crate::login::status::Status;
+use crate::login::unavailable::DoorError;
 use crate::login::verify::Verdict;
 use crate::manage::{Codes, ManageError};
 use crate::paths;
@@ -55,8 +55,8 @@ pub fn verify(name: &str, login: &Login<'_>, answer: &Answer) -> Result<Option<V
 pub fn status(account: &Account) -> Result<Status, ManageError> {
     match ask(&account.name, Ask::Status, LOGIN)? {
         Reply::Status(status) => Ok(status),
-        Reply::Refused(ManageError::Denied(Denied::NotYours)) => Err(Denied::NotYoursToSee.into()),
-        Reply::Refused(error) => Err(error),
+        Reply::Refused(Refusal::Denied(Denied::NotYours)) => Err(Denied::NotYoursToSee.into()),
+        Reply::Refused(refusal) => Err(refusal.into()),
         other => Err(beside(other).into()),
     }
 }
@@ -65,7 +65,7 @@ pub fn status(account: &Account) -> Result<Status, ManageError> {
 pub fn apply(account: &Account, current: Option<&Answer>, change: Change) -> Result<Codes, ManageError> {
     match ask(&account.name, Ask::Change { change, current: current.cloned() }, CHANGE)? {
         Reply::Done(codes) => Ok(codes),
-        Reply::Refused(error) => Err(error),
+        Reply::Refused(refusal) => Err(refusal.into()),
         other => Err(beside(other).into()),
     }
 }
@@ -73,9 +73,8 @@ pub fn apply(account: &Account, current: Option<&Answer>, change: Change) -> Res
 /// An answer that is none to this question.
 fn beside(reply: Reply) -> DoorError {
     match reply {
-        Reply::Refused(ManageError::Door(error)) => error,
-        Reply::Refused(ManageError::Denied(_)) => DoorError::NotForYou,
-        Reply::Refused(_) => DoorError::Fault,
+        Reply::Refused(Refusal::Denied(_)) => DoorError::NotForYou,
+        Reply::Refused(Refusal::Fault | Refusal::Change(_)) => DoorError::Fault,
         _ => DoorError::Garbled,
     }
 }
@@ -84,7 +83,7 @@ fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
     let deadline = Instant::now().checked_add(bound).ok_or(DoorError::Late)?;
     // What no request says is refused as the other side would.
     let Some(request) = (Request { user: name.to_owned(), ask }).print() else {
-        return Ok(Reply::Refused(Denied::NotSelf.into()));
+        return Ok(Reply::Refused(Refusal::Denied(Denied::NotSelf)));
     };
     let mut stream = open(if Uid::effective().is_root() { paths::ROOT_SOCKET } else { paths::VERIFY_SOCKET })?;
     write(&stream, request.as_bytes()).map_err(|e| late_or_gone(&e))?;

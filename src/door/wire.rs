@@ -4,7 +4,6 @@
 
 use zeroize::Zeroizing;
 
-use super::DoorError;
 use super::message::{Fields, Malformed, Message, decoded, encoded, maybe, or_none, parsed, text};
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::backup::{MAX_CODES, MIN_CODES};
@@ -16,6 +15,7 @@ use crate::factor::secret::{Answer, Secret};
 use crate::factor::source;
 use crate::factor::source::Source;
 use crate::login::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
+use crate::login::unavailable::DoorError;
 use crate::manage::{Codes, ManageError};
 use crate::policy::access::Denied;
 
@@ -69,7 +69,41 @@ pub enum Reply {
     /// Changed; with new backup codes, if any were made.
     Done(Codes),
     /// Not changed, or not told.
-    Refused(ManageError),
+    Refused(Refusal),
+}
+
+/// Why a request comes to nothing, as far as its caller is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The change cannot be.
+    Change(ChangeError),
+    /// The caller may not ask this.
+    Denied(Denied),
+    /// The request is none.
+    Malformed,
+    /// The host cannot do it now. What is wrong with root's files is for root's log.
+    Fault,
+}
+
+impl From<ManageError> for Refusal {
+    fn from(error: ManageError) -> Self {
+        match error {
+            ManageError::Refused(error) => Self::Change(error),
+            ManageError::Denied(denied) => Self::Denied(denied),
+            ManageError::Unavailable(_) => Self::Fault,
+        }
+    }
+}
+
+impl From<Refusal> for ManageError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Change(error) => Self::Refused(error),
+            Refusal::Denied(denied) => Self::Denied(denied),
+            Refusal::Malformed => DoorError::Garbled.into(),
+            Refusal::Fault => DoorError::Fault.into(),
+        }
+    }
 }
 
 impl Ask {
@@ -184,7 +218,7 @@ impl Reply {
             }
             Self::Refused(error) => {
                 let mut out = Message::new(&format!("refused {}", refusal_words(error)));
-                if let ManageError::Refused(ChangeError::CodeRefused { outcome, .. }) = error {
+                if let Refusal::Change(ChangeError::CodeRefused { outcome, .. }) = error {
                     out.beside(outcome);
                 }
                 out.end()
@@ -232,51 +266,49 @@ fn outcome_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Outcome, Malf
 }
 
 /// Each refusal that says all by its name.
-const REFUSALS: [(&str, ManageError); 23] = [
-    ("enrolled", ManageError::Refused(ChangeError::AlreadyEnrolled)),
-    ("not-enrolled", ManageError::Refused(ChangeError::NotEnrolled)),
-    ("device-exists", ManageError::Refused(ChangeError::DeviceExists)),
-    ("no-device", ManageError::Refused(ChangeError::NoSuchDevice)),
-    ("which-device", ManageError::Refused(ChangeError::WhichDevice)),
-    ("too-many", ManageError::Refused(ChangeError::TooManyDevices)),
-    ("only-device", ManageError::Refused(ChangeError::OnlyDevice)),
-    ("other-digits", ManageError::Refused(ChangeError::OtherDigits)),
-    ("same-key", ManageError::Refused(ChangeError::SameKey)),
-    ("not-consecutive", ManageError::Refused(ChangeError::NotConsecutive)),
-    ("no-counter", ManageError::Refused(ChangeError::NoCounter)),
-    ("too-many-pairs", ManageError::Refused(ChangeError::TooManyPairs)),
-    ("used", ManageError::Refused(ChangeError::UsedCode)),
-    ("code-needed", ManageError::Refused(ChangeError::CodeNeeded)),
-    ("no-random", ManageError::Refused(ChangeError::NoRandom)),
-    ("not-yours", ManageError::Denied(Denied::NotYours)),
-    ("policy-off", ManageError::Denied(Denied::PolicyOff)),
-    ("not-self", ManageError::Denied(Denied::NotSelf)),
-    ("no-login", ManageError::Denied(Denied::NoLogin)),
-    ("short-key", ManageError::Denied(Denied::ShortKey)),
-    ("required", ManageError::Denied(Denied::Required)),
-    ("malformed", ManageError::Door(DoorError::Garbled)),
-    ("fault", ManageError::Door(DoorError::Fault)),
+const REFUSALS: [(&str, Refusal); 23] = [
+    ("enrolled", Refusal::Change(ChangeError::AlreadyEnrolled)),
+    ("not-enrolled", Refusal::Change(ChangeError::NotEnrolled)),
+    ("device-exists", Refusal::Change(ChangeError::DeviceExists)),
+    ("no-device", Refusal::Change(ChangeError::NoSuchDevice)),
+    ("which-device", Refusal::Change(ChangeError::WhichDevice)),
+    ("too-many", Refusal::Change(ChangeError::TooManyDevices)),
+    ("only-device", Refusal::Change(ChangeError::OnlyDevice)),
+    ("other-digits", Refusal::Change(ChangeError::OtherDigits)),
+    ("same-key", Refusal::Change(ChangeError::SameKey)),
+    ("not-consecutive", Refusal::Change(ChangeError::NotConsecutive)),
+    ("no-counter", Refusal::Change(ChangeError::NoCounter)),
+    ("too-many-pairs", Refusal::Change(ChangeError::TooManyPairs)),
+    ("used", Refusal::Change(ChangeError::UsedCode)),
+    ("code-needed", Refusal::Change(ChangeError::CodeNeeded)),
+    ("no-random", Refusal::Change(ChangeError::NoRandom)),
+    ("not-yours", Refusal::Denied(Denied::NotYours)),
+    ("policy-off", Refusal::Denied(Denied::PolicyOff)),
+    ("not-self", Refusal::Denied(Denied::NotSelf)),
+    ("no-login", Refusal::Denied(Denied::NoLogin)),
+    ("short-key", Refusal::Denied(Denied::ShortKey)),
+    ("required", Refusal::Denied(Denied::Required)),
+    ("malformed", Refusal::Malformed),
+    ("fault", Refusal::Fault),
 ];
 
-fn refusal_words(error: &ManageError) -> String {
+fn refusal_words(error: &Refusal) -> String {
     match error {
-        ManageError::Refused(ChangeError::WrongCode { clock_off }) => format!("wrong {}", or_none(*clock_off)),
-        ManageError::Refused(ChangeError::CodeRefused { outcome, now }) => {
+        Refusal::Change(ChangeError::WrongCode { clock_off }) => format!("wrong {}", or_none(*clock_off)),
+        Refusal::Change(ChangeError::CodeRefused { outcome, now }) => {
             format!("current {now} {}", outcome_words(outcome))
         }
-        ManageError::Denied(Denied::NotYoursToSee) => refusal_words(&Denied::NotYours.into()),
-        // What is wrong with root's files is for root's log.
+        Refusal::Denied(Denied::NotYoursToSee) => refusal_words(&Refusal::Denied(Denied::NotYours)),
         error => REFUSALS.iter().find(|(_, e)| e == error).map_or("fault", |(word, _)| word).into(),
     }
 }
 
-fn refusal_from(words: &[&str], fields: &mut Fields<'_>) -> Result<ManageError, Malformed> {
+fn refusal_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Refusal, Malformed> {
     Ok(match words {
-        ["wrong", clock_off] => ManageError::Refused(ChangeError::WrongCode { clock_off: maybe(clock_off)? }),
-        ["current", now, outcome @ ..] => ManageError::Refused(ChangeError::CodeRefused {
-            outcome: outcome_from(outcome, fields)?,
-            now: parsed(now)?,
-        }),
+        ["wrong", clock_off] => Refusal::Change(ChangeError::WrongCode { clock_off: maybe(clock_off)? }),
+        ["current", now, outcome @ ..] => {
+            Refusal::Change(ChangeError::CodeRefused { outcome: outcome_from(outcome, fields)?, now: parsed(now)? })
+        }
         [word] => REFUSALS.iter().find(|(w, _)| w == word).map(|(_, error)| error.clone()).ok_or(Malformed)?,
         _ => return Err(Malformed),
     })

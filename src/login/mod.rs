@@ -3,4 +3,5 @@
 pub mod messages;
 pub mod preview;
 pub mod status;
+pub mod unavailable;
 pub mod verify;

@@ -2,6 +2,7 @@
 
 use crate::factor::remember::Memory;
 use crate::factor::source::{Source, is_remote};
+use crate::login::unavailable::Unavailable;
 use crate::policy::Policy;
 use crate::policy::rules::Unenrolled;
 use crate::policy::rules::{self, By, Facts, Ruling};
@@ -66,8 +67,8 @@ pub enum Standing {
     Unenrolled(Account),
     /// No such account.
     Unknown,
-    /// The store cannot tell; nobody gets in by that.
-    Faulty(StoreError),
+    /// Nobody can tell; nobody gets in by that.
+    Faulty(Unavailable),
 }
 
 impl Preview {
@@ -96,7 +97,7 @@ pub fn preview(
     store: &Result<FileStore, StoreError>,
     policy: &Policy,
     login: &Login<'_>,
-    is_enrolled: impl Fn(&str) -> Result<bool, StoreError>,
+    is_enrolled: impl Fn(&str) -> Result<bool, Unavailable>,
 ) -> (Preview, Ruling) {
     panic_here!("preview");
     if !policy.enabled {
@@ -163,7 +164,7 @@ fn is_remembered(store: &Result<FileStore, StoreError>, policy: &Policy, login: 
 fn standing(
     name: Option<&str>,
     account: Result<Option<Account>, account::LookupFailed>,
-    is_enrolled: impl Fn(&str) -> Result<bool, StoreError>,
+    is_enrolled: impl Fn(&str) -> Result<bool, Unavailable>,
 ) -> Standing {
     let canonical = account.as_ref().ok().and_then(Option::as_ref).map(|account| account.name.as_str());
     match (is_enrolled(canonical.or(name).unwrap_or_default()), account) {
@@ -173,6 +174,6 @@ fn standing(
         (Ok(false), Ok(None)) => Standing::Unknown,
         // glibc hides a service that failed behind a later one that knows nobody ("files systemd", out of
         // descriptors): who has a factor is there all the same.
-        (Ok(true), Ok(None)) | (Ok(_), Err(account::LookupFailed)) => Standing::Faulty(StoreError::NoAccounts),
+        (Ok(true), Ok(None)) | (Ok(_), Err(account::LookupFailed)) => Standing::Faulty(Unavailable::Accounts),
     }
 }

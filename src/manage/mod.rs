@@ -13,7 +13,6 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::door::DoorError;
 use crate::factor::attempt::Outcome;
 use crate::factor::backup::{self, BackupCodes, Stretched, TEMPORARY_BITS};
 use crate::factor::change::{Change, ChangeError, Place, Proof};
@@ -25,6 +24,7 @@ use crate::factor::record::{BackupState, DeviceState, Record};
 use crate::factor::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::factor::source::Source;
 use crate::login::messages::user;
+use crate::login::unavailable::{DoorError, Unavailable};
 use crate::login::verify;
 use crate::policy::Policy;
 use crate::policy::access::Denied;
@@ -40,19 +40,17 @@ use upkeep::{forget_trusts, void_codes};
 /// Why nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManageError {
-    /// The store refuses.
-    Store(StoreError),
+    /// Nobody can make it now.
+    Unavailable(Unavailable),
     /// The change cannot be.
     Refused(ChangeError),
     /// This user may not do this.
     Denied(Denied),
-    /// The door was no help.
-    Door(DoorError),
 }
 
 impl From<StoreError> for ManageError {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        Self::Unavailable(error.into())
     }
 }
 
@@ -62,9 +60,15 @@ impl From<Denied> for ManageError {
     }
 }
 
+impl From<Unavailable> for ManageError {
+    fn from(error: Unavailable) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
 impl From<DoorError> for ManageError {
     fn from(error: DoorError) -> Self {
-        Self::Door(error)
+        Self::Unavailable(error.into())
     }
 }
 
@@ -83,10 +87,9 @@ impl From<NoRandom> for ManageError {
 impl fmt::Display for ManageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Store(error) => error.fmt(f),
+            Self::Unavailable(error) => error.fmt(f),
             Self::Refused(error) => refusal(error, f),
             Self::Denied(denied) => denied.fmt(f),
-            Self::Door(error) => error.fmt(f),
         }
     }
 }

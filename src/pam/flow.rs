@@ -1,5 +1,7 @@
 //! One login, straight-line, over the traits [`Application`] and [`Desk`].
 
+use std::fmt::Display;
+
 use crate::backend::Desk;
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::backup::BackupShaped;
@@ -7,8 +9,8 @@ use crate::factor::secret::Answer;
 use crate::factor::source::{Source, Told};
 use crate::login::messages::{log, user};
 use crate::login::preview::{Login, Preview, Reason, Standing};
+use crate::login::unavailable::Unavailable;
 use crate::login::verify::Verdict;
-use crate::store::StoreError;
 use crate::text;
 
 use super::application::{Application, ConversationFailed, Exit, Items, Level, Tone, log_failure};
@@ -182,7 +184,7 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
     /// how codes in a row are typed. It is a prompt, which programs show that swallow messages.
     fn question(
         &self,
-        verdict: &Result<Option<Verdict>, StoreError>,
+        verdict: &Result<Option<Verdict>, Unavailable>,
         answer: &Answer,
         standing: &Standing,
     ) -> Option<String> {
@@ -216,14 +218,14 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
 
     /// Programs open several connections at once with one code, and only the first one can have it. Once that one has had
     /// the address remembered, none is due from there: had the others begun a moment later, nobody would have asked.
-    fn is_remembered_by_now(&self, verdict: &Result<Option<Verdict>, StoreError>) -> bool {
+    fn is_remembered_by_now(&self, verdict: &Result<Option<Verdict>, Unavailable>) -> bool {
         let is_used = matches!(verdict, Ok(Some(Verdict { outcome: Outcome::Used { .. }, .. })));
         let remembered = || matches!(self.desk.preview(&self.login), Preview::Ignore(Reason::Remembered, _));
         is_used && self.login.remembers && remembered()
     }
 
     /// Refused without a verdict: nothing is said to the user, whatever the reason.
-    fn log_without_verdict(&mut self, verdict: &Result<Option<Verdict>, StoreError>, standing: &Standing) {
+    fn log_without_verdict(&mut self, verdict: &Result<Option<Verdict>, Unavailable>, standing: &Standing) {
         let (user, source) = (standing.user(), self.login.source);
         match (verdict, standing) {
             (Err(error), _) => {
@@ -249,7 +251,7 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
     }
 
     /// One line for fail2ban, one for people.
-    fn log(&mut self, verdict: &Result<Option<Verdict>, StoreError>, standing: &Standing) {
+    fn log(&mut self, verdict: &Result<Option<Verdict>, Unavailable>, standing: &Standing) {
         if !matches!(verdict, Ok(Some(Verdict { outcome: Outcome::Accepted { .. }, .. }))) {
             log_failure(self.host, self.items, standing.user());
         }
@@ -257,7 +259,7 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
     }
 
     /// Why, or how.
-    fn log_outcome(&mut self, verdict: &Result<Option<Verdict>, StoreError>, standing: &Standing) {
+    fn log_outcome(&mut self, verdict: &Result<Option<Verdict>, Unavailable>, standing: &Standing) {
         let (Ok(Some(verdict)), Standing::Enrolled(account)) = (verdict, standing) else {
             return self.log_without_verdict(verdict, standing);
         };
@@ -276,7 +278,7 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
         }
     }
 
-    fn log_store_error(&mut self, error: &StoreError, user: Option<&str>) {
+    fn log_store_error(&mut self, error: &dyn Display, user: Option<&str>) {
         let who = user.map(|u| format!(" for {}", text::clean(u))).unwrap_or_default();
         self.host.log(Level::Error, &format!("store error{who}: {error}"));
     }

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use crate::door::DoorError;
 use crate::factor::enrollment::Broken;
-use crate::text::clean;
 
 /// Longest file name of a user, before its ending.
 pub const MAX_NAME: usize = 240;
@@ -31,19 +29,8 @@ pub enum StoreError {
     NotTheirs(PathBuf, &'static str),
     /// The name is too long for a file name.
     NameTooLong,
-    /// NSS could not say whether the account exists.
-    NoAccounts,
     /// The record does not fit a slot.
     TooLarge,
-    /// This process, of that account, asked for somebody else, and may not have codes judged.
-    NoJudge {
-        /// The account's name.
-        own: String,
-        /// If it is a daemon's: those that may, and it.
-        judges: Option<String>,
-    },
-    /// The files are out of this process's reach, and why; and why the door was no help.
-    Door(Box<StoreError>, DoorError),
 }
 
 impl StoreError {
@@ -73,17 +60,7 @@ impl fmt::Display for StoreError {
             Self::Broken(p, broken) => write!(f, "{} is damaged: {broken}: enroll this user again", p.display()),
             Self::NotTheirs(p, what) => write!(f, "{} {what}: fix it with `pam-totp rename` or `remove`", p.display()),
             Self::NameTooLong => write!(f, "the user name is longer than {MAX_NAME} bytes and cannot enroll"),
-            Self::NoAccounts => f.write_str("the account could not be looked up"),
             Self::TooLarge => f.write_str("the state record does not fit its slot"),
-            Self::NoJudge { own, judges } => {
-                let own = clean(own);
-                write!(f, "this program runs as {own} and may not have the codes of other users judged")?;
-                match judges {
-                    Some(judges) => write!(f, ": `pam-totp policy set door.judges {}` lets it", clean(judges)),
-                    None => Ok(()),
-                }
-            }
-            Self::Door(here, door) => write!(f, "{here}; asked instead, {door}"),
         }
     }
 }

@@ -9,6 +9,7 @@ use pam_totp::factor::record::Since;
 use pam_totp::factor::secret::Answer;
 use pam_totp::factor::source::Source;
 use pam_totp::login::preview::{Preview, Reason, Standing};
+use pam_totp::login::unavailable::Unavailable;
 use pam_totp::login::verify::Verdict;
 use pam_totp::manage::ManageError;
 use pam_totp::pam::application::{ConversationFailed, Exit, Level, Tone};

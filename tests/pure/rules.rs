@@ -146,14 +146,14 @@ fn off_beats_the_rules_and_both_beat_a_broken_store() {
         let policy = Policy::parse(parts.concat().as_bytes()).expect("a policy");
         let (service, source, ssh_auth) = ("sshd", Source::Local, "");
         let login = Login { name: Some("root"), service, source, ssh_auth, nullok: false, remembers: true };
-        preview(&Err(broken.clone()), &policy, &login, |_| Err(broken.clone())).0
+        preview(&Err(broken.clone()), &policy, &login, |_| Err(broken.clone().into())).0
     };
     let (off, require) = ("enabled = false\n", "[[require]]\nusers = [\"root\"]\n");
     let exempt = "[[exempt]]\nusers = [\"root\"]\n";
     assert_eq!(come_to(&[off, require]), Preview::Ignore(Reason::SwitchedOff, None));
     assert_eq!(come_to(&[exempt]), Preview::Ignore(Reason::Exempt, Some("root".into())));
-    assert_eq!(come_to(&[require, exempt]), Preview::Ask(Standing::Faulty(broken.clone())));
-    assert_eq!(come_to(&[ALLOW]), Preview::Ask(Standing::Faulty(broken.clone())));
+    assert_eq!(come_to(&[require, exempt]), Preview::Ask(Standing::Faulty(broken.clone().into())));
+    assert_eq!(come_to(&[ALLOW]), Preview::Ask(Standing::Faulty(broken.clone().into())));
 }
 
 /// A look-up costs time, and may hang where a directory does not answer.

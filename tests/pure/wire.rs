@@ -1,8 +1,7 @@
 //! What goes through the door is read as it was written, and nothing else is read at all.
 
-use pam_totp::door::DoorError;
 use pam_totp::door::message::MAX;
-use pam_totp::door::wire::{Ask, MAX_CODE, Reply, Request};
+use pam_totp::door::wire::{Ask, MAX_CODE, Refusal, Reply, Request};
 use pam_totp::factor::attempt::{Outcome, Via};
 use pam_totp::factor::change::{Change, ChangeError, Place, Proof};
 use pam_totp::factor::enrollment::{Device, Kind};
@@ -159,31 +158,30 @@ fn status() -> impl Strategy<Value = Status> {
     )
 }
 
-fn refusal() -> impl Strategy<Value = ManageError> {
+fn refusal() -> impl Strategy<Value = Refusal> {
     let denied =
         [Denied::NotYours, Denied::PolicyOff, Denied::NotSelf, Denied::NoLogin, Denied::ShortKey, Denied::Required];
     prop_oneof![
-        prop::sample::select(denied.to_vec()).prop_map(ManageError::Denied),
-        option::of(any::<i64>()).prop_map(|clock_off| ManageError::Refused(ChangeError::WrongCode { clock_off })),
-        (outcome(), any::<u64>())
-            .prop_map(|(outcome, now)| ManageError::Refused(ChangeError::CodeRefused { outcome, now })),
-        Just(ManageError::Refused(ChangeError::AlreadyEnrolled)),
-        Just(ManageError::Refused(ChangeError::NotEnrolled)),
-        Just(ManageError::Refused(ChangeError::DeviceExists)),
-        Just(ManageError::Refused(ChangeError::NoSuchDevice)),
-        Just(ManageError::Refused(ChangeError::WhichDevice)),
-        Just(ManageError::Refused(ChangeError::TooManyDevices)),
-        Just(ManageError::Refused(ChangeError::OnlyDevice)),
-        Just(ManageError::Refused(ChangeError::OtherDigits)),
-        Just(ManageError::Refused(ChangeError::SameKey)),
-        Just(ManageError::Refused(ChangeError::NotConsecutive)),
-        Just(ManageError::Refused(ChangeError::NoCounter)),
-        Just(ManageError::Refused(ChangeError::TooManyPairs)),
-        Just(ManageError::Refused(ChangeError::UsedCode)),
-        Just(ManageError::Refused(ChangeError::CodeNeeded)),
-        Just(ManageError::Refused(ChangeError::NoRandom)),
-        Just(ManageError::Door(DoorError::Garbled)),
-        Just(ManageError::Door(DoorError::Fault)),
+        prop::sample::select(denied.to_vec()).prop_map(Refusal::Denied),
+        option::of(any::<i64>()).prop_map(|clock_off| Refusal::Change(ChangeError::WrongCode { clock_off })),
+        (outcome(), any::<u64>()).prop_map(|(outcome, now)| Refusal::Change(ChangeError::CodeRefused { outcome, now })),
+        Just(Refusal::Change(ChangeError::AlreadyEnrolled)),
+        Just(Refusal::Change(ChangeError::NotEnrolled)),
+        Just(Refusal::Change(ChangeError::DeviceExists)),
+        Just(Refusal::Change(ChangeError::NoSuchDevice)),
+        Just(Refusal::Change(ChangeError::WhichDevice)),
+        Just(Refusal::Change(ChangeError::TooManyDevices)),
+        Just(Refusal::Change(ChangeError::OnlyDevice)),
+        Just(Refusal::Change(ChangeError::OtherDigits)),
+        Just(Refusal::Change(ChangeError::SameKey)),
+        Just(Refusal::Change(ChangeError::NotConsecutive)),
+        Just(Refusal::Change(ChangeError::NoCounter)),
+        Just(Refusal::Change(ChangeError::TooManyPairs)),
+        Just(Refusal::Change(ChangeError::UsedCode)),
+        Just(Refusal::Change(ChangeError::CodeNeeded)),
+        Just(Refusal::Change(ChangeError::NoRandom)),
+        Just(Refusal::Malformed),
+        Just(Refusal::Fault),
     ]
 }
 
@@ -418,8 +416,8 @@ fn what_root_alone_may_change_no_request_says() {
 
 #[test]
 fn what_is_wrong_with_roots_files_stays_with_root() {
-    let missing = ManageError::Store(StoreError::Missing("/var/lib/pam_totp/secrets".into()));
-    assert_eq!(*Reply::Refused(missing).print(), "pam_totp 1\nrefused fault\n\n");
+    let missing = ManageError::from(StoreError::Missing("/var/lib/pam_totp/secrets".into()));
+    assert_eq!(*Reply::Refused(missing.into()).print(), "pam_totp 1\nrefused fault\n\n");
 }
 
 /// A request says all that is to happen; of a reply an older program takes what it knows.
@@ -439,7 +437,7 @@ fn a_field_of_a_later_version_is_refused_in_a_request_and_left_alone_in_a_reply(
         Reply::Verdict(Some((waiting.clone(), 5))),
         Reply::Status(Status::default()),
         Reply::Done(vec![]),
-        Reply::Refused(ManageError::Refused(ChangeError::CodeRefused { outcome: waiting, now: 5 })),
+        Reply::Refused(Refusal::Change(ChangeError::CodeRefused { outcome: waiting, now: 5 })),
     ];
     for reply in replies {
         for field in ["colour blue", "colour", "codes 9 9 9"] {
@@ -465,7 +463,7 @@ fn how_many_codes_are_wanted_stands_in_a_field_of_its_own() {
     for (outcome, head, field) in cases {
         let verdict = Reply::Verdict(Some((outcome.clone(), 5))).print();
         assert_eq!(*verdict, format!("pam_totp 1\nverdict 5 {head}\n{field}\n"));
-        let refused = Reply::Refused(ManageError::Refused(ChangeError::CodeRefused { outcome, now: 5 })).print();
+        let refused = Reply::Refused(Refusal::Change(ChangeError::CodeRefused { outcome, now: 5 })).print();
         assert_eq!(*refused, format!("pam_totp 1\nrefused current 5 {head}\n{field}\n"));
     }
 }

@@ -18,6 +18,7 @@ use pam_totp::factor::record::Record;
 use pam_totp::factor::secret::{Answer, Secret};
 use pam_totp::factor::source::Source;
 use pam_totp::login::preview::{Login, Preview, Standing};
+use pam_totp::login::unavailable::Unavailable;
 use pam_totp::login::verify::{self, Verdict};
 use pam_totp::manage::{self, By, ManageError};
 use pam_totp::policy::rules::Unenrolled;
@@ -88,18 +89,18 @@ impl Place {
     }
 
     fn enrolls(&self, account: &Account, key: u8, replace: bool) -> Result<(), ManageError> {
-        let store = self.store().map_err(ManageError::Store)?;
+        let store = self.store().map_err(ManageError::from)?;
         let place = if replace { change::Place::InsteadOf(None) } else { change::Place::First };
         let change = Change::Set { device: device(key), proof: Proof::None, place, backup_codes: 0 };
         manage::apply(&store, &Policy::default(), account, By::Root, change).map(drop)
     }
 
     /// As a login does it, from its policy to its verdict.
-    fn login(&self) -> Result<Option<Verdict>, StoreError> {
+    fn login(&self) -> Result<Option<Verdict>, Unavailable> {
         self.types(&answer(1))
     }
 
-    fn types(&self, typed: &Answer) -> Result<Option<Verdict>, StoreError> {
+    fn types(&self, typed: &Answer) -> Result<Option<Verdict>, Unavailable> {
         let desk = Local::open(Some(&self.config()));
         assert_eq!(desk.policy_fault(), None);
         let Preview::Ask(standing) = desk.preview(&login(Some(USER), false)) else { panic!("a code is due") };

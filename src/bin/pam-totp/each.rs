@@ -1,9 +1,9 @@
 //! Many users, each alone: one who cannot be changed stops no other.
 
 use pam_totp::factor::change::ChangeError;
+use pam_totp::login::unavailable::Unavailable;
 use pam_totp::manage::ManageError;
 use pam_totp::manage::notify::Event;
-use pam_totp::store::StoreError;
 use pam_totp::system::account::{self, Account};
 use pam_totp::text::{clean, shown};
 use serde::Serialize;
@@ -52,7 +52,7 @@ impl Each {
 
 /// The account of one of many.
 pub fn account_of(user: &str) -> Result<Account, ManageError> {
-    account::by_name(user).map_err(|_| StoreError::NoAccounts)?.ok_or(ManageError::Refused(ChangeError::NotEnrolled))
+    account::by_name(user).map_err(|_| Unavailable::Accounts)?.ok_or(ManageError::Refused(ChangeError::NotEnrolled))
 }
 
 /// One of many, for people and programs.

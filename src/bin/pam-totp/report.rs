@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use nix::unistd::Uid;
 use pam_totp::backend::PolicyFault;
-use pam_totp::door::DoorError;
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::change::ChangeError;
+use pam_totp::login::unavailable::{DoorError, Unavailable};
 use pam_totp::manage::ManageError;
 use pam_totp::policy::access::Denied;
 use pam_totp::qr::page;
@@ -165,12 +165,22 @@ impl From<StoreError> for Failure {
             StoreError::Io(_, Errno::EACCES | Errno::EPERM) if !Uid::effective().is_root() => {
                 Self::new("not_permitted", NOT_PERMITTED, format!("{error}: only root may do this (try sudo)"))
             }
-            StoreError::Door(here, door) => {
+            StoreError::NameTooLong => Self::new("name_too_long", USAGE, error.to_string()),
+            _ => Self::new("store", HOST, error.to_string()),
+        }
+    }
+}
+
+impl From<Unavailable> for Failure {
+    fn from(error: Unavailable) -> Self {
+        match error {
+            Unavailable::Store(error) => error.into(),
+            Unavailable::Door { here: None, door } => door.into(),
+            Unavailable::Door { here: Some(here), door } => {
                 let failure = Self::from(door);
                 Self { message: format!("{here}; asked instead, {}", failure.message), ..failure }
             }
-            StoreError::NameTooLong => Self::new("name_too_long", USAGE, error.to_string()),
-            _ => Self::new("store", HOST, error.to_string()),
+            Unavailable::Accounts | Unavailable::NoJudge { .. } => Self::new("store", HOST, error.to_string()),
         }
     }
 }
@@ -212,10 +222,9 @@ impl From<&PolicyFault> for Failure {
 impl From<ManageError> for Failure {
     fn from(error: ManageError) -> Self {
         match error {
-            ManageError::Store(error) => error.into(),
+            ManageError::Unavailable(error) => error.into(),
             ManageError::Refused(error) => error.into(),
             ManageError::Denied(denied) => denied.into(),
-            ManageError::Door(error) => error.into(),
         }
     }
 }

@@ -245,7 +245,7 @@ fn forward_pass_splits_nothing_where_no_code_is_due() {
 
 #[test]
 fn forward_pass_asks_those_without_a_factor_alike() {
-    let faulty = Standing::Faulty(StoreError::Busy);
+    let faulty = Standing::Faulty(StoreError::Busy.into());
     for standing in [Standing::Unknown, Standing::Unenrolled(alice()), faulty] {
         let mut line = line(&[c"forward_pass"]).with(|line| line.clerk.preview = Preview::Ask(standing));
         assert_eq!(line.runs(&[asks(BOTH, "hunter2123456")]), Exit::Ignore);

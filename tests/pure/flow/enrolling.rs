@@ -132,7 +132,7 @@ fn backup_codes_count_once_one_of_them_was_typed_back_and_the_enrollment_anyhow(
 
 #[test]
 fn backup_codes_that_cannot_be_made_or_stored_are_said_to_be_none() {
-    let full = || Err(ManageError::Store(StoreError::Busy));
+    let full = || Err(ManageError::from(StoreError::Busy));
     let mut line = first(&[]).with(|line| line.clerk.codes = Err(ManageError::Refused(ChangeError::NoRandom)));
     let pending = line.proved();
     let failed = |why: &str| error(&format!("the backup codes of alice are not stored: {why}"));

@@ -137,11 +137,11 @@ fn without_a_support_sentence_none_is_said() {
     assert_eq!(line(&[c"explain"]).judged(wrong(3, 12)).runs(&steps(three)), Exit::Refuse);
 }
 
-type WithoutVerdict = (Standing, Result<Option<Verdict>, StoreError>, &'static str, Step);
+type WithoutVerdict = (Standing, Result<Option<Verdict>, Unavailable>, &'static str, Step);
 
 /// Who has no verdict, the line for fail2ban and the one for people.
 fn without_verdict() -> Vec<WithoutVerdict> {
-    let missing = || StoreError::Missing("/var/lib/pam_totp".into());
+    let missing = || Unavailable::Store(StoreError::Missing("/var/lib/pam_totp".into()));
     let gone = "no enrollment: alice from 192.0.2.4 is not enrolled, and the policy refuses those";
     let unknown = "no enrollment: unknown user from 192.0.2.4";
     let disk = "/var/lib/pam_totp is missing: mount it or install pam_totp again";
@@ -151,7 +151,7 @@ fn without_verdict() -> Vec<WithoutVerdict> {
         (Standing::Unknown, Ok(None), FAILURE_OF_NOBODY, notes(unknown)),
         (Standing::Unenrolled(alice()), Ok(None), FAILURE, notes(gone)),
         (enrolled(), Ok(None), FAILURE, notes(gone)),
-        (enrolled(), Err(StoreError::Busy), FAILURE, error(busy)),
+        (enrolled(), Err(StoreError::Busy.into()), FAILURE, error(busy)),
         (enrolled(), Err(missing()), FAILURE, error(&format!("store error for alice: {disk}"))),
         (Standing::Faulty(missing()), Err(missing()), FAILURE_OF_NOBODY, error(&format!("store error: {disk}"))),
     ]

@@ -135,7 +135,7 @@ fn desk(pieces: &mut Pieces<'_>) -> Clerk {
         enrolled(),
         Standing::Unenrolled(alice()),
         Standing::Unknown,
-        Standing::Faulty(StoreError::Busy),
+        Standing::Faulty(StoreError::Busy.into()),
     ]);
     let reasons = [Reason::SwitchedOff, Reason::NotEnrolled, Reason::Exempt, Reason::Remembered];
     clerk.preview = match pieces.byte() % 4 {
@@ -147,7 +147,7 @@ fn desk(pieces: &mut Pieces<'_>) -> Clerk {
     // Who is not enrolled is never let in, and no store says so: see `verify`.
     let is_enrolled = matches!(clerk.preview, Preview::Ask(Standing::Enrolled(_)));
     clerk.verdict = match pieces.byte() % 8 {
-        0 => Err(StoreError::Busy),
+        0 => Err(StoreError::Busy.into()),
         1 => Ok(None),
         _ if !is_enrolled => Ok(None),
         _ => Ok(Some(judgement(pieces))),

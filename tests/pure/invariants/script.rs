@@ -11,6 +11,7 @@ use pam_totp::factor::record::Proving;
 use pam_totp::factor::secret::Answer;
 use pam_totp::factor::source::{Process, Source};
 use pam_totp::login::preview::{Login, Preview, Standing};
+use pam_totp::login::unavailable::Unavailable;
 use pam_totp::login::verify::Verdict;
 use pam_totp::manage::{Codes, ManageError, Pending};
 use pam_totp::pam::application::{Application, ConversationFailed, Items, Level, Tone};
@@ -227,7 +228,7 @@ pub struct Clerk {
     /// Of the first answers, in turn.
     pub first: RefCell<VecDeque<Verdict>>,
     /// Of all others.
-    pub verdict: Result<Option<Verdict>, StoreError>,
+    pub verdict: Result<Option<Verdict>, Unavailable>,
     pub enrolls: Result<(), ManageError>,
     pub enrolled: RefCell<Vec<String>>,
     /// What was proved and not stored; and whether that can be noted.
@@ -298,7 +299,7 @@ impl Desk for Clerk {
         self.adds.clone()
     }
 
-    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, StoreError> {
+    fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, Unavailable> {
         self.assert_is_its(standing);
         self.judged.borrow_mut().push((login.source, answer.as_bytes().to_vec()));
         self.first.borrow_mut().pop_front().map_or_else(|| self.verdict.clone(), |verdict| Ok(Some(verdict)))

@@ -107,7 +107,7 @@ fn an_unusable_state_refuses_and_is_left_alone() {
         plant(&place.state());
         is_refused(&place, what, reason);
         let before = place.snapshot();
-        assert!(matches!(place.enrolls(&place.account, 2, true), Err(ManageError::Store(_))), "{what}");
+        assert!(matches!(place.enrolls(&place.account, 2, true), Err(ManageError::Unavailable(_))), "{what}");
         assert_eq!(place.snapshot(), before, "{what}");
     }
 }
@@ -147,7 +147,7 @@ fn what_a_later_version_wrote_is_never_touched() {
         manage::unlock(&store, &Policy::default(), USER).map(drop),
         manage::remove(&store, USER),
     ] {
-        assert_eq!(result, Err(ManageError::Store(StoreError::Newer(place.state()))));
+        assert_eq!(result, Err(ManageError::from(StoreError::Newer(place.state()))));
     }
     assert_eq!(place.snapshot(), before);
 
@@ -192,7 +192,7 @@ fn replacing_mends_any_file_and_follows_no_link() {
         let aside = fs::read(aside(&place.secret())).ok();
         let result = place.enrolls(&place.account, 1, true);
         if what == "a directory" {
-            assert!(matches!(result, Err(ManageError::Store(_))), "{result:?}");
+            assert!(matches!(result, Err(ManageError::Unavailable(_))), "{result:?}");
             continue;
         }
         assert_eq!(result, Ok(()), "{what}");
@@ -259,7 +259,7 @@ fn no_address_is_trusted_any_more_when_a_new_key_can_come() {
     // The change comes as far as the key, and no further.
     let in_the_way = place.path("secrets").join(format!(".{USER}.toml.new"));
     fs::create_dir(&in_the_way).unwrap();
-    assert!(matches!(place.enrolls(&place.account, 2, true), Err(ManageError::Store(_))));
+    assert!(matches!(place.enrolls(&place.account, 2, true), Err(ManageError::Unavailable(_))));
     assert_eq!(store.peek(USER).unwrap().unwrap().trusts, []);
     fs::remove_dir(in_the_way).unwrap();
     assert_eq!(place.enrolls(&place.account, 2, true), Ok(()));

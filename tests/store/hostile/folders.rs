@@ -50,17 +50,17 @@ fn an_unusable_folder_opens_the_host_for_nobody() {
         let before = place.snapshot();
         let error = place.store().expect_err(what);
         assert!(error.to_string().contains(reason), "{what}: {error}");
-        assert_eq!(place.enrolls(&place.account, 2, true), Err(ManageError::Store(error.clone())), "{what}");
+        assert_eq!(place.enrolls(&place.account, 2, true), Err(ManageError::from(error.clone())), "{what}");
 
         // The policy lies in the same folder; where that is the fault, the strictest one looks elsewhere.
         let desk = Local::open(Some(&place.config()));
         if desk.policy_fault().is_none() {
             // Root, the enrolled one and one who never was: none is taken for unenrolled.
             for name in ["root", USER, "nobody"] {
-                let expected = Preview::Ask(Standing::Faulty(error.clone()));
+                let expected = Preview::Ask(Standing::Faulty(error.clone().into()));
                 assert_eq!(desk.preview(&login(Some(name), true)), expected, "{what}: {name}");
             }
-            assert_eq!(place.login(), Err(error), "{what}");
+            assert_eq!(place.login(), Err(error.into()), "{what}");
         }
         assert_eq!(place.snapshot(), before, "{what}: nothing is made or mended");
     }

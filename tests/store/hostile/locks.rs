@@ -58,10 +58,10 @@ fn a_lock_that_is_held_is_waited_for_one_second() {
     let mut holder = Holder::of(&place.state());
     let before = place.snapshot();
     let start = Instant::now();
-    assert_eq!(place.login(), Err(StoreError::Busy));
+    assert_eq!(place.login(), Err(StoreError::Busy.into()));
     assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
     let enrolled = in_time(|| place.enrolls(&place.account, 2, true));
-    assert_eq!(enrolled, Err(ManageError::Store(StoreError::Busy)));
+    assert_eq!(enrolled, Err(ManageError::from(StoreError::Busy)));
     assert_eq!(place.snapshot(), before);
     holder.lets_go();
     place.gets_in();

@@ -79,7 +79,7 @@ fn names_that_fit_no_file_cannot_enroll() {
     let place = Place::new();
     let before = place.snapshot();
     for name in ["", &"a".repeat(241), &"a".repeat(255), &"%".repeat(81), &"ü".repeat(41), &"a".repeat(10_000)] {
-        let refused = Err(ManageError::Store(StoreError::NameTooLong));
+        let refused = Err(ManageError::from(StoreError::NameTooLong));
         assert_eq!(place.enrolls(&named(name), 1, false), refused, "{name}");
         let store = place.store().unwrap();
         assert_eq!(store.is_enrolled(name), Ok(false));

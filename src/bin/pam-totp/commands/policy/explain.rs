@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use pam_totp::doctor::stacks::files::StackFiles;
 use pam_totp::doctor::stacks::predict::{Demand, LoginUser, Prediction, StackDecision, predict};
 use pam_totp::login::preview::{Login, Preview, Reason, Standing};
+use pam_totp::login::unavailable::Unavailable;
 use pam_totp::policy::rules::{By, Ruling};
 use pam_totp::store::StoreError;
 use pam_totp::system::account::{self, Account};
@@ -51,8 +52,10 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
         remembers: true,
     };
     // Who may not look is told so; they have not asked what happens to a host that is broken.
-    if let (Preview::Ask(Standing::Faulty(error @ StoreError::Io(_, Errno::EACCES | Errno::EPERM))), _) =
-        desk.explain(&login)
+    if let (
+        Preview::Ask(Standing::Faulty(Unavailable::Store(error @ StoreError::Io(_, Errno::EACCES | Errno::EPERM)))),
+        _,
+    ) = desk.explain(&login)
     {
         return Err(error.into());
     }
