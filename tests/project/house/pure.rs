@@ -57,7 +57,8 @@ const ASKS_THE_DISK: [&str; 12] = [
 ];
 
 /// Rooms below that ask the host, and what may be taken from them all the same: it asks nothing.
-const FROM_THE_SYSTEM: [&str; 3] = ["system::account::Account", "system::clock::is_wrong", "system::memory"];
+const FROM_THE_SYSTEM: [&str; 4] =
+    ["system::account::Account", "system::clock::is_wrong", "system::memory", "system::random::NoRandom"];
 
 /// Of those, the ones that say that they take bytes and the time, and do no I/O.
 pub fn pure<'a>(rooms: &[(&'a str, String)]) -> Vec<&'a str> {
