@@ -247,9 +247,13 @@ fn the_commands_of_the_readme_for_a_key_host_lead_to_logins_with_key_and_code() 
         assert_eq!(drop_in, KEY_AND_CODE);
         let login = |user: &User, key: &str| ssh(user.name, &["-i", key, "-o", "NumberOfPasswordPrompts=1"]);
 
+        let tried = "pam-totp try sshd alice --ssh-auth publickey";
+        assert!(host.contains(&format!("on a key host: sudo {tried}\n")));
+        let [first, second] = alice.codes();
+        system.reads(&mut shell(tried), &format!("{first}\n"));
         let server = Sshd::start(system, &drop_in);
         let mut client = login(&alice, &keys[0]);
-        client.answers(&prompt("alice", "Verification code: "), &alice.code());
+        client.answers(&prompt("alice", "Verification code: "), &second);
         client.sees("in as alice");
         login(&carol, &keys[2]).sees("in as carol");
         // Without the key there is nothing to answer.
