@@ -1,4 +1,4 @@
-//! The desk between a login and the store: one policy, read once, and what is asked of it.
+//! Where the requests of a module or a program go: to the files, or to the door. One policy, read once, and one store.
 
 use std::path::Path;
 
@@ -27,8 +27,8 @@ use crate::system::account::{self, Account};
 use crate::system::clock;
 use crate::system::disk;
 
-/// What a login needs.
-pub trait Desk {
+/// What a login needs of whoever keeps its users.
+pub trait Backend {
     /// The policy in force.
     fn policy(&self) -> &Policy;
     /// Why it is not the administrator's, if it is not.
@@ -59,7 +59,7 @@ pub trait Desk {
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, Unavailable>;
 }
 
-/// Does it here, with the files.
+/// Does it here, with the files: for root, and for pam-totpd.
 pub struct Local {
     policy: Policy,
     fault: Option<PolicyFault>,
@@ -146,7 +146,7 @@ fn read_policy(config: Option<&Path>) -> (Policy, Option<PolicyFault>) {
     }
 }
 
-impl Desk for Local {
+impl Backend for Local {
     fn policy(&self) -> &Policy {
         &self.policy
     }
@@ -224,8 +224,9 @@ impl Desk for Local {
     }
 }
 
-/// Does it here, and where the files are out of this process's reach, at the door.
-pub struct Front {
+/// Does it here, and where the files are out of this process's reach, at the door: for logins, and for programs that users
+/// call themselves.
+pub struct LocalOrDoor {
     local: Local,
     /// pam-totpd serves the installation's own store by the installation's own policy, and nothing else; never
     /// another system's disk.
@@ -234,7 +235,7 @@ pub struct Front {
     judges: bool,
 }
 
-impl Front {
+impl LocalOrDoor {
     /// Reads the policy and opens the store.
     pub fn open(config: Option<&Path>) -> Self {
         let local = Local::open(config);
@@ -328,7 +329,7 @@ impl Front {
     }
 }
 
-impl Desk for Front {
+impl Backend for LocalOrDoor {
     fn policy(&self) -> &Policy {
         self.local.policy()
     }
@@ -362,7 +363,7 @@ impl Desk for Front {
     }
 
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, Unavailable> {
-        panic_here!("desk");
+        panic_here!("backend");
         match (self.local.verify(standing, login, answer), standing) {
             (Err(Unavailable::Store(error)), Standing::Enrolled(account)) if self.asks(&error) => {
                 self.verify_at_door(error, account, login, answer)

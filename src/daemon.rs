@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 
-use crate::backend::{self, Desk, Local};
+use crate::backend::{self, Backend, Local};
 use crate::door::client::read;
 use crate::door::message::Malformed;
 use crate::door::wire::{Ask, Refusal, Reply, Request};
@@ -48,7 +48,7 @@ pub fn serve(stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Res
     let bytes = read(stream, deadline)?;
     panic_here!("server");
     let reply = match Request::parse(&bytes, clock::now()) {
-        Ok(request) => Clerk { caller, desk: Local::open(None), log }.answer(request),
+        Ok(request) => Clerk { caller, backend: Local::open(None), log }.answer(request),
         Err(Malformed) => Reply::Refused(Refusal::Malformed),
     };
     stream.write_all(reply.print().as_bytes())
@@ -56,14 +56,14 @@ pub fn serve(stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Res
 
 struct Clerk<'a> {
     caller: Caller,
-    desk: Local,
+    backend: Local,
     log: &'a mut dyn FnMut(&str),
 }
 
 impl Clerk<'_> {
     fn answer(&mut self, request: Request) -> Reply {
         if let (Ask::Verify { code, .. }, Some(judge)) =
-            (&request.ask, backend::judge(self.desk.policy(), self.caller.uid))
+            (&request.ask, backend::judge(self.backend.policy(), self.caller.uid))
         {
             let found = account::by_name(&request.user);
             if !matches!(&found, Ok(Some(account)) if account.uid == self.caller.uid) {
@@ -87,22 +87,22 @@ impl Clerk<'_> {
     /// Whom the caller may ask about. A name that does not exist is as little theirs as another's.
     fn account(&self, name: &str, denied: Denied) -> Result<Account, ManageError> {
         // The sandbox of pam-totpd holds no other store.
-        if !self.desk.policy().has_default_store() {
+        if !self.backend.policy().has_default_store() {
             return Err(DoorError::Fault.into());
         }
         let account = account::by_name(name).map_err(|_| DoorError::Fault)?.ok_or(denied)?;
-        backend::may(self.caller.uid, &account, Deed::Look, self.desk.policy()).map_err(|_| denied)?;
+        backend::may(self.caller.uid, &account, Deed::Look, self.backend.policy()).map_err(|_| denied)?;
         Ok(account)
     }
 
     fn preview(&self, account: &Account) -> Result<Reply, ManageError> {
-        Ok(Reply::Preview(self.desk.store()?.enrollment(account)?.map(|enrollment| enrollment.digits())))
+        Ok(Reply::Preview(self.backend.store()?.enrollment(account)?.map(|enrollment| enrollment.digits())))
     }
 
     fn status(&self, account: &Account) -> Result<Reply, ManageError> {
         Ok(Reply::Status(Status::of(
-            self.desk.store()?,
-            &self.desk.policy().throttle,
+            self.backend.store()?,
+            &self.backend.policy().throttle,
             &account.name,
             Some(account),
             clock::now(),
@@ -127,11 +127,13 @@ impl Clerk<'_> {
         let asked = Instant::now();
         let from = format!("a program of {}", clean(judge));
         let verdict = match found {
-            Ok(Some(account)) if backend::may(self.caller.uid, &account, Deed::Judge, self.desk.policy()).is_ok() => {
+            Ok(Some(account))
+                if backend::may(self.caller.uid, &account, Deed::Judge, self.backend.policy()).is_ok() =>
+            {
                 self.verdict(&account, code, Source::Judge, None, &from)
             }
             other => {
-                verify::in_vain(self.desk.policy(), code);
+                verify::in_vain(self.backend.policy(), code);
                 let why = match other {
                     Ok(Some(account)) => format!("the codes of {} are judged for nobody else", clean(&account.name)),
                     // What else was typed may be a password.
@@ -170,7 +172,7 @@ impl Clerk<'_> {
             nullok: false,
             remembers: service.is_some(),
         };
-        let verdict = self.desk.verify_for(account, &login, code)?;
+        let verdict = self.backend.verify_for(account, &login, code)?;
         match &verdict {
             Some(verdict) => messages::log::lines(verdict, &account.name, from).iter().for_each(|line| self.log(line)),
             None => self.log(&format!("no enrollment: {} from {from} is not enrolled", clean(&account.name))),
@@ -180,13 +182,13 @@ impl Clerk<'_> {
 
     /// What is allowed is asked of the change itself.
     fn change(&mut self, account: &Account, change: Change, current: Option<&Answer>) -> Result<Reply, ManageError> {
-        let policy = self.desk.policy();
+        let policy = self.backend.policy();
         let deed = change.deed();
         backend::may(self.caller.uid, account, deed, policy)?;
         let (done, event) = (deed.done(), deed.event());
         // What needs no code is not told: anybody could have a program of root run as often as they like.
         let event = event.filter(|_| deed != Deed::Forget);
-        let codes = manage::apply(self.desk.store()?, policy, account, By::Owner(current), change)?;
+        let codes = manage::apply(self.backend.store()?, policy, account, By::Owner(current), change)?;
         self.log(&format!("{done} {}", clean(&account.name)));
         if let Some(event) = event {
             self.tell(account, event);
@@ -197,7 +199,7 @@ impl Clerk<'_> {
     /// The change was made, whatever comes of this.
     fn tell(&mut self, account: &Account, event: &str) {
         let user = Some(account.name.as_str());
-        if let Err(error) = self.desk.tell(&Event { event, user, by: user, at: clock::now(), ..Event::default() }) {
+        if let Err(error) = self.backend.tell(&Event { event, user, by: user, at: clock::now(), ..Event::default() }) {
             self.log(&format!("notify: {error}"));
         }
     }

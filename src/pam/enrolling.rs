@@ -6,7 +6,7 @@
 use crate::text;
 use zeroize::Zeroizing;
 
-use crate::backend::Desk;
+use crate::backend::Backend;
 use crate::factor::backup::BackupShaped;
 use crate::factor::change::ChangeError;
 use crate::factor::enrollment::Device;
@@ -39,26 +39,26 @@ const LONGEST: usize = 512;
 /// The `auth` half: shows a new key, and keeps it for `account` once a code has proved it.
 pub fn prove(
     host: &mut impl Application,
-    desk: &impl Desk,
+    backend: &impl Backend,
     options: &Options,
     items: &Items,
     account: &Account,
     required: bool,
 ) -> Exit {
     // Whom a rule names cannot put it off.
-    let put_off = desk.policy().enroll_by.filter(|by| !required && clock::now() <= *by);
-    if options.explain && is_lost_here(host, desk, items, account) && put_off.is_none() {
+    let put_off = backend.policy().enroll_by.filter(|by| !required && clock::now() <= *by);
+    if options.explain && is_lost_here(host, backend, items, account) && put_off.is_none() {
         host.say(Tone::Error, say::NOT_STORED_BEFORE);
         return refuse(host, items, account, "what they proved before was not stored");
     }
-    match show_and_ask(host, desk, options, items, account, put_off) {
+    match show_and_ask(host, backend, options, items, account, put_off) {
         Ok(Some(pending)) => {
             panic_here!("enrolling");
             if !host.keep(pending) {
                 return refuse(host, items, account, "the key could not be kept for the account line");
             }
             host.log(Level::Info, &format!("enrolling: {} has proved a new key", text::clean(&account.name)));
-            if options.explain && !mark(host, desk, items, account) {
+            if options.explain && !mark(host, backend, items, account) {
                 return refuse(host, items, account, "that they proved a key could not be noted");
             }
             no_credential(options)
@@ -86,8 +86,8 @@ pub fn prove(
 
 /// Was a key proved here before, and stored by no account line? A user who must enroll would get in with a new key each time.
 /// Another service may well store it. A record that cannot be read lets nobody through.
-fn is_lost_here(host: &mut impl Application, desk: &impl Desk, items: &Items, account: &Account) -> bool {
-    match desk.proving(account) {
+fn is_lost_here(host: &mut impl Application, backend: &impl Backend, items: &Items, account: &Account) -> bool {
+    match backend.proving(account) {
         Ok(None) => false,
         Ok(Some(proving)) => {
             host.log(Level::Error, &messages::log::not_stored(&account.name, &proving));
@@ -103,16 +103,16 @@ fn is_lost_here(host: &mut impl Application, desk: &impl Desk, items: &Items, ac
 
 /// With `explain` the password was right: no stranger leaves a mark. A disk that is full or read-only stops no login; what a
 /// caller of su can make fail (a limit, a lock) does, or they would get in with a new key each time.
-fn mark(host: &mut impl Application, desk: &impl Desk, items: &Items, account: &Account) -> bool {
-    let Err(error) = desk.mark_proving(account, &items.service) else { return true };
+fn mark(host: &mut impl Application, backend: &impl Backend, items: &Items, account: &Account) -> bool {
+    let Err(error) = backend.mark_proving(account, &items.service) else { return true };
     let user = text::clean(&account.name);
     host.log(Level::Error, &format!("enrolling: that {user} has proved a key could not be noted: {error}"));
     error.is_of_the_disk()
 }
 
 /// The account line has run, whatever comes of it.
-fn unmark(host: &mut impl Application, desk: &impl Desk, account: &Account) {
-    if let Err(error) = desk.end_proving(account) {
+fn unmark(host: &mut impl Application, backend: &impl Backend, account: &Account) {
+    if let Err(error) = backend.end_proving(account) {
         host.log(Level::Error, &format!("store error for {}: {error}", text::clean(&account.name)));
     }
 }
@@ -124,28 +124,28 @@ fn no_credential(options: &Options) -> Exit {
 }
 
 /// The `account` half: stores what was proved, and shows the backup codes in the one moment in which that can be.
-pub fn store(host: &mut impl Application, desk: &impl Desk, pending: Pending) -> Exit {
+pub fn store(host: &mut impl Application, backend: &impl Backend, pending: Pending) -> Exit {
     let user = text::clean(&pending.account.name);
     // The application may have changed PAM_USER since: a key is nobody's but its prover's.
-    let same = matches!(host.user(), Ok(Some(name)) if desk.names(&name, &pending.account));
+    let same = matches!(host.user(), Ok(Some(name)) if backend.names(&name, &pending.account));
     if !same {
         host.log(Level::Error, &format!("enrolling: the key that {user} proved is not stored: PAM_USER has changed"));
-        unmark(host, desk, &pending.account);
+        unmark(host, backend, &pending.account);
         return Exit::Refuse;
     }
     panic_here!("storing");
     let (account, device) = (pending.account.clone(), pending.device.id.clone());
-    match desk.enroll(pending) {
+    match backend.enroll(pending) {
         Ok(()) => {
             host.log(Level::Notice, &format!("enrolled {user} at a login, proved by a code"));
-            tell(host, desk, "enrolled", &account);
-            offer_codes(host, desk, &account, &device);
+            tell(host, backend, "enrolled", &account);
+            offer_codes(host, backend, &account, &device);
             // Only the stack decides whether the account is in order.
             Exit::Ignore
         }
         Err(error) => {
             host.log(Level::Error, &format!("enrolling {user} failed: {error}"));
-            unmark(host, desk, &account);
+            unmark(host, backend, &account);
             host.say(Tone::Error, say::NOT_STORED);
             Exit::Refuse
         }
@@ -153,22 +153,22 @@ pub fn store(host: &mut impl Application, desk: &impl Desk, pending: Pending) ->
 }
 
 /// No login fails by it.
-fn tell(host: &mut impl Application, desk: &impl Desk, event: &str, account: &Account) {
+fn tell(host: &mut impl Application, backend: &impl Backend, event: &str, account: &Account) {
     let items = host.items();
     let user = Some(account.name.as_str());
     let from = Some(items.rhost.as_str()).filter(|from| !from.is_empty());
     let told =
         Event { event, user, by: user, service: Some(&items.service), from, at: clock::now(), ..Event::default() };
-    if let Err(error) = desk.tell(&told) {
+    if let Err(error) = backend.tell(&told) {
         host.log(Level::Error, &format!("notify: {error}"));
     }
 }
 
 /// The device is stored, whatever comes of this. A set counts only once one of its codes was typed back: some programs
 /// show no long prompt, and who leaves has nothing written down.
-fn offer_codes(host: &mut impl Application, desk: &impl Desk, account: &Account, device: &str) {
-    let kept = desk.make_codes().and_then(|(set, codes)| {
-        if is_typed_back(host, &codes) { desk.add_codes(account, device, set).map(Some) } else { Ok(None) }
+fn offer_codes(host: &mut impl Application, backend: &impl Backend, account: &Account, device: &str) {
+    let kept = backend.make_codes().and_then(|(set, codes)| {
+        if is_typed_back(host, &codes) { backend.add_codes(account, device, set).map(Some) } else { Ok(None) }
     });
     let user = text::clean(&account.name);
     let (level, logged) = match &kept {
@@ -181,7 +181,7 @@ fn offer_codes(host: &mut impl Application, desk: &impl Desk, account: &Account,
     };
     host.log(level, &logged);
     if matches!(kept, Ok(Some(true))) {
-        tell(host, desk, "backup_codes", account);
+        tell(host, backend, "backup_codes", account);
     }
     let said = if matches!(kept, Ok(Some(true))) { say::BACKUP_CODES_ON } else { say::NO_BACKUP_CODES };
     host.say(Tone::Info, said);
@@ -235,7 +235,7 @@ fn refuse(host: &mut impl Application, items: &Items, account: &Account, why: &s
 /// `None`: put off, where it may be until `put_off`.
 fn show_and_ask(
     host: &mut impl Application,
-    desk: &impl Desk,
+    backend: &impl Backend,
     options: &Options,
     items: &Items,
     account: &Account,
@@ -254,9 +254,9 @@ fn show_and_ask(
     let device = manage::new_device(DEVICE, clock::now()).map_err(|error| Refused::Other(error.to_string()))?;
     let question = Question {
         account: &account.name,
-        issuer: desk.policy().issuer.clone().or_else(hostname).unwrap_or_else(|| "localhost".into()),
+        issuer: backend.policy().issuer.clone().or_else(hostname).unwrap_or_else(|| "localhost".into()),
         device: &device,
-        prompt: options.prompt.as_deref().unwrap_or_else(|| desk.policy().prompt()),
+        prompt: options.prompt.as_deref().unwrap_or_else(|| backend.policy().prompt()),
     };
     let mut text = if question.is_drawn(host, items, &say::beside_qr(first, put_off)) {
         question.with("")
@@ -269,7 +269,7 @@ fn show_and_ask(
         if put_off.is_some() && code.as_bytes().is_empty() {
             return Ok(None);
         }
-        text = match prove_new(&device, &code, clock::now(), desk.policy().window) {
+        text = match prove_new(&device, &code, clock::now(), backend.policy().window) {
             Ok(line) => return Ok(Some(Pending { account: account.clone(), device, line })),
             Err(ChangeError::WrongCode { clock_off }) => question.with_account(&say::not_proved(clock_off)),
             Err(error) => question.with_account(&format!("{}\n", ManageError::from(error))),

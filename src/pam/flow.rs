@@ -1,8 +1,8 @@
-//! One login, straight-line, over the traits [`Application`] and [`Desk`].
+//! One login, straight-line, over the traits [`Application`] and [`Backend`].
 
 use std::fmt::Display;
 
-use crate::backend::Desk;
+use crate::backend::Backend;
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::backup::BackupShaped;
 use crate::factor::secret::Answer;
@@ -27,14 +27,14 @@ const ASKED_AGAIN: usize = 3;
 const SSHD_FILLER: &[u8] = b"\x08\n\r\x7fINCORRECT";
 
 /// One line in one stack.
-pub fn login(host: &mut impl Application, desk: &impl Desk, options: &Options) -> Exit {
+pub fn login(host: &mut impl Application, backend: &impl Backend, options: &Options) -> Exit {
     if !options.nodelay {
         host.delay(FAIL_DELAY);
     }
     let items = host.items();
     let Ok(name) = host.user() else { return Exit::ConversationFailed };
     let source = Source::new(&told(&items, options), host);
-    if let Some(fault) = desk.policy_fault() {
+    if let Some(fault) = backend.policy_fault() {
         host.log(Level::Error, &format!("policy error: {fault}: the strictest policy is in force"));
     }
     let login = Login {
@@ -46,7 +46,7 @@ pub fn login(host: &mut impl Application, desk: &impl Desk, options: &Options) -
         // Who types both in one field does not see whether a code is due: what looks like one is split off.
         remembers: host.ids().1 == 0 && !options.forward_pass,
     };
-    let preview = desk.preview(&login);
+    let preview = backend.preview(&login);
     if options.after_publickey && !key_was_seen(&items) {
         log_failure(host, &items, preview.user());
         host.log(Level::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
@@ -55,11 +55,11 @@ pub fn login(host: &mut impl Application, desk: &impl Desk, options: &Options) -
     let stashed = host.take_stash();
     // Where there is one field for password and code, or no question at all, nobody can enroll.
     let can_enroll = stashed.is_none() && !options.forward_pass && !options.use_first_pass;
-    let mut line = Line { host, desk, options, items: &items, login, stashed };
+    let mut line = Line { host, backend, options, items: &items, login, stashed };
     match preview {
         Preview::Ignore(reason, user) => line.no_code_is_due(reason, user.as_deref()),
         Preview::Enroll { account, required } if can_enroll => {
-            enrolling::prove(line.host, desk, options, &items, &account, required)
+            enrolling::prove(line.host, backend, options, &items, &account, required)
         }
         Preview::Enroll { account, .. } => line.ask_or_forward(&Standing::Unenrolled(account)),
         Preview::Ask(standing) => line.ask_or_forward(&standing),
@@ -78,7 +78,7 @@ fn key_was_seen(items: &Items) -> bool {
 
 struct Line<'a, H, D> {
     host: &'a mut H,
-    desk: &'a D,
+    backend: &'a D,
     options: &'a Options,
     items: &'a Items,
     login: Login<'a>,
@@ -86,7 +86,7 @@ struct Line<'a, H, D> {
     stashed: Option<Answer>,
 }
 
-impl<H: Application, D: Desk> Line<'_, H, D> {
+impl<H: Application, D: Backend> Line<'_, H, D> {
     fn ask_or_forward(&mut self, standing: &Standing) -> Exit {
         if self.options.forward_pass { self.forward(standing) } else { self.ask(standing) }
     }
@@ -120,7 +120,7 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
     /// Splits and stashes only: strangers without the password never reach the check.
     fn forward(&mut self, standing: &Standing) -> Exit {
         let Ok(answer) = self.ask_for_both() else { return self.conversation_failed() };
-        let digits = self.desk.digits(standing).get();
+        let digits = self.backend.digits(standing).get();
         let (password, code) = split(answer.as_bytes(), digits);
         if self.host.set_password(password) && self.host.stash(Answer::new(code)) {
             Exit::Ignore
@@ -154,13 +154,13 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
         let can_ask = taken.is_none();
         let Ok(mut answer) = taken.map_or_else(|| self.ask_for_code(), Ok) else { return self.conversation_failed() };
         panic_here!("flow");
-        let mut verdict = self.desk.verify(standing, &self.login, &answer);
+        let mut verdict = self.backend.verify(standing, &self.login, &answer);
         for _ in 0..ASKED_AGAIN {
             let Some(question) = self.question(&verdict, &answer, standing).filter(|_| can_ask) else { break };
             self.log_outcome(&verdict, standing);
             let Ok(more) = self.host.prompt(&question, self.options.echo) else { return self.conversation_failed() };
-            answer = answer.continued(more, self.desk.digits(standing).get());
-            verdict = self.desk.verify(standing, &self.login, &answer);
+            answer = answer.continued(more, self.backend.digits(standing).get());
+            verdict = self.backend.verify(standing, &self.login, &answer);
         }
         if self.is_remembered_by_now(&verdict) {
             return self.no_code_is_due(Reason::Remembered, standing.user());
@@ -191,7 +191,7 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
         match &verdict.as_ref().ok()?.as_ref()?.outcome {
             _ if !self.explains() => None,
             Outcome::Waiting { need, next_in, .. } => {
-                let typed = answer.as_codes(self.desk.digits(standing).get())?.count();
+                let typed = answer.as_codes(self.backend.digits(standing).get())?.count();
                 (typed < usize::from(*need)).then(|| user::one_more(typed, *next_in))
             }
             Outcome::Twice { next_in } => Some(user::another(*next_in)),
@@ -207,12 +207,12 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
         if self.stashed.is_some() || !self.options.try_first_pass {
             return self.stashed.take();
         }
-        let digits = self.desk.digits(standing).get();
+        let digits = self.backend.digits(standing).get();
         self.host.password().filter(|password| has_shape_of_code(password, digits))
     }
 
     fn ask_for_code(&mut self) -> Result<Answer, ConversationFailed> {
-        let text = self.options.prompt.as_deref().unwrap_or_else(|| self.desk.policy().prompt());
+        let text = self.options.prompt.as_deref().unwrap_or_else(|| self.backend.policy().prompt());
         self.host.prompt(text, self.options.echo)
     }
 
@@ -220,7 +220,7 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
     /// the address remembered, none is due from there: had the others begun a moment later, nobody would have asked.
     fn is_remembered_by_now(&self, verdict: &Result<Option<Verdict>, Unavailable>) -> bool {
         let is_used = matches!(verdict, Ok(Some(Verdict { outcome: Outcome::Used { .. }, .. })));
-        let remembered = || matches!(self.desk.preview(&self.login), Preview::Ignore(Reason::Remembered, _));
+        let remembered = || matches!(self.backend.preview(&self.login), Preview::Ignore(Reason::Remembered, _));
         is_used && self.login.remembers && remembered()
     }
 
@@ -308,7 +308,7 @@ impl<H: Application, D: Desk> Line<'_, H, D> {
     }
 
     fn say_support(&mut self) {
-        if let Some(support) = &self.desk.policy().support {
+        if let Some(support) = &self.backend.policy().support {
             self.host.say(Tone::Info, support);
         }
     }

@@ -17,7 +17,7 @@ use pam::module::{PamHandle, PamHooks};
 use pam::pam_hooks;
 use zeroize::Zeroize;
 
-use crate::backend::Front;
+use crate::backend::LocalOrDoor;
 use crate::policy::arguments::Options;
 use crate::system::memory;
 use application::Exit;
@@ -45,9 +45,9 @@ fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Ex
     // login and sudo try again with the same handle: what was proved beside a wrong password is not stored with a right one.
     drop(ffi::take_pending(pamh));
     let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
-    let desk = Front::open(options.config.as_deref());
+    let backend = LocalOrDoor::open(options.config.as_deref());
     let mut host = PamApplication::new(pamh, flags & PAM_SILENT != 0);
-    let exit = flow::login(&mut host, &desk, &options);
+    let exit = flow::login(&mut host, &backend, &options);
     // A line that splits has looked at what the user has, and mostly a refusal of the next module follows.
     if (exit == Exit::Refuse || options.forward_pass) && !options.nodelay {
         host.wait_for_the_beat();
@@ -60,8 +60,8 @@ fn store_enrollment(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -
     let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
     // Nearly every login: nothing was proved, and nothing is opened.
     let Some(pending) = ffi::take_pending(pamh) else { return Exit::Ignore };
-    let desk = Front::open(options.config.as_deref());
-    enrolling::store(&mut PamApplication::new(pamh, flags & PAM_SILENT != 0), &desk, pending)
+    let backend = LocalOrDoor::open(options.config.as_deref());
+    enrolling::store(&mut PamApplication::new(pamh, flags & PAM_SILENT != 0), &backend, pending)
 }
 
 fn options(pamh: &mut PamHandle, arguments: &[&CStr]) -> Option<Options> {

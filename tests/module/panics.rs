@@ -23,7 +23,7 @@ const LAYERS: [(&str, &str); 9] = [
     ("host", "src/pam/host.rs"),
     ("preview", "src/login/preview.rs"),
     ("flow", "src/pam/flow.rs"),
-    ("desk", "src/backend.rs"),
+    ("backend", "src/backend.rs"),
     ("verify", "src/login/verify.rs"),
     ("charge", "src/factor/attempt.rs"),
     ("store", "src/store/files/locked.rs"),

@@ -1,4 +1,4 @@
-//! One line in one stack, against a scripted application and a scripted desk: every argument, every outcome, what is
+//! One line in one stack, against a scripted application and a scripted backend: every argument, every outcome, what is
 //! asked, said and logged, and what the stack hears.
 
 use std::ffi::CStr;
@@ -86,7 +86,7 @@ impl Line {
         self.runs(steps)
     }
 
-    /// The answers that reached the desk.
+    /// The answers that reached the backend.
     fn answers(&self) -> Vec<String> {
         self.clerk.judged.borrow().iter().map(|(_, answer)| String::from_utf8(answer.clone()).unwrap()).collect()
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use pam_totp::backend::{Desk, Local};
+use pam_totp::backend::{Backend, Local};
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::change::{self, Change, ChangeError, Proof};
 use pam_totp::factor::enrollment::{Device, Kind, device_id};
@@ -101,10 +101,10 @@ impl Place {
     }
 
     fn types(&self, typed: &Answer) -> Result<Option<Verdict>, Unavailable> {
-        let desk = Local::open(Some(&self.config()));
-        assert_eq!(desk.policy_fault(), None);
-        let Preview::Ask(standing) = desk.preview(&login(Some(USER), false)) else { panic!("a code is due") };
-        in_time(|| desk.verify(&standing, &login(Some(USER), false), typed))
+        let backend = Local::open(Some(&self.config()));
+        assert_eq!(backend.policy_fault(), None);
+        let Preview::Ask(standing) = backend.preview(&login(Some(USER), false)) else { panic!("a code is due") };
+        in_time(|| backend.verify(&standing, &login(Some(USER), false), typed))
     }
 
     fn gets_in(&self) {

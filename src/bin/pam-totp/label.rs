@@ -1,7 +1,7 @@
 //! The two names that an app shows of a key.
 
 use clap::Args;
-use pam_totp::backend::{Desk, Front};
+use pam_totp::backend::{Backend, LocalOrDoor};
 use pam_totp::system::account::Account;
 use pam_totp::system::hostname::hostname;
 use pam_totp::text;
@@ -19,8 +19,8 @@ pub struct Label {
 }
 
 /// Issuer and account. The account is the user alone: the issuer names the host.
-pub fn label(desk: &Front, label: &Label, account: &Account) -> Result<(String, String), Failure> {
-    let issuer = label.issuer.clone().or_else(|| desk.policy().issuer.clone()).or_else(hostname);
+pub fn label(backend: &LocalOrDoor, label: &Label, account: &Account) -> Result<(String, String), Failure> {
+    let issuer = label.issuer.clone().or_else(|| backend.policy().issuer.clone()).or_else(hostname);
     let issuer = issuer.ok_or_else(|| Failure::host("this host has no name to show: give --issuer"))?;
     let name = label.account.clone().unwrap_or_else(|| account.name.clone());
     if [&issuer, &name].into_iter().all(|text| text::valid_label(text)) {

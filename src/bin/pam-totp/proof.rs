@@ -1,7 +1,7 @@
 //! A change to an enrollment: root's, or its owner's, proved by a code of it.
 
 use nix::unistd::Uid;
-use pam_totp::backend::{Desk, Front};
+use pam_totp::backend::{Backend, LocalOrDoor};
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::change::{Change, ChangeError};
 use pam_totp::factor::secret::Answer;
@@ -17,28 +17,28 @@ use crate::log::log_change;
 use crate::report::Failure;
 
 /// Users change nobody's enrollment but their own; said here, whether or not there is a door.
-pub fn own_alone(desk: &Front, account: &Account) -> Result<(), Failure> {
-    if is_anothers(desk, account) { Err(Failure::not_authorized(&account.name)) } else { Ok(()) }
+pub fn own_alone(backend: &LocalOrDoor, account: &Account) -> Result<(), Failure> {
+    if is_anothers(backend, account) { Err(Failure::not_authorized(&account.name)) } else { Ok(()) }
 }
 
-pub fn is_anothers(desk: &Front, account: &Account) -> bool {
-    desk.is_for_owners() && Uid::effective().as_raw() != account.uid
+pub fn is_anothers(backend: &LocalOrDoor, account: &Account) -> bool {
+    backend.is_for_owners() && Uid::effective().as_raw() != account.uid
 }
 
 /// The code by which users prove what they have enrolled.
 pub fn current_code(
-    desk: &Front,
+    backend: &LocalOrDoor,
     account: &Account,
     change: &Change,
     prompt: &str,
     input: &mut Input,
 ) -> Result<Answer, Failure> {
     // Before anybody looks for their phone.
-    desk.may(account, change.deed())?;
-    if !desk.is_enrolled(&account.name)? {
+    backend.may(account, change.deed())?;
+    if !backend.is_enrolled(&account.name)? {
         return Err(ManageError::Refused(ChangeError::NotEnrolled).into());
     }
-    let digits = desk.digits(&Standing::Enrolled(account.clone())).get();
+    let digits = backend.digits(&Standing::Enrolled(account.clone())).get();
     input.code_of(prompt, digits, true)
 }
 
@@ -50,24 +50,24 @@ const ASKED_AGAIN: usize = 3;
 
 /// Makes a change. Where one current code is not looked at now and somebody can be asked, it asks for the next ones.
 pub fn apply(
-    desk: &Front,
+    backend: &LocalOrDoor,
     account: &Account,
     mut current: Option<Answer>,
     change: &Change,
     input: &mut Input,
 ) -> Result<Codes, ManageError> {
     for _ in 0..ASKED_AGAIN {
-        let error = match desk.apply(account, current.as_ref(), change.clone()) {
+        let error = match backend.apply(account, current.as_ref(), change.clone()) {
             Err(error) if input.asks => error,
             result => return result,
         };
         let Some(before) = current.as_ref() else { return Err(error) };
-        let digits = desk.digits(&Standing::Enrolled(account.clone())).get();
+        let digits = backend.digits(&Standing::Enrolled(account.clone())).get();
         let Some(question) = question(digits, before, &error) else { return Err(error) };
         let Ok(next) = input.code(&question) else { return Err(error) };
         current = Some(before.continued(next, digits));
     }
-    desk.apply(account, current.as_ref(), change.clone())
+    backend.apply(account, current.as_ref(), change.clone())
 }
 
 /// What to ask next, where more codes are looked at than were typed.
@@ -85,8 +85,8 @@ fn question(digits: usize, typed: &Answer, error: &ManageError) -> Option<String
 
 /// Logs what root did, and tells the policy's program. What users did is logged and told by pam-totpd, where they cannot
 /// forge it.
-pub fn note_if_root(desk: &Front, what: &str, event: &Event<'_>) {
-    if !desk.is_for_owners() {
+pub fn note_if_root(backend: &LocalOrDoor, what: &str, event: &Event<'_>) {
+    if !backend.is_for_owners() {
         log_change(what);
         hook::tell(event);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use pam_totp::backend::{Desk, Local};
+use pam_totp::backend::{Backend, Local};
 use pam_totp::doctor::stacks::files::AskingStack;
 use pam_totp::factor::source::Source;
 use pam_totp::policy::Policy;
@@ -29,8 +29,8 @@ pub struct Rollout<'a> {
 }
 
 impl<'a> Rollout<'a> {
-    pub fn of(desk: &Local, accounts: &'a Accounts) -> Result<Self, Failure> {
-        Self::under(desk.policy().clone(), desk.store()?, accounts)
+    pub fn of(backend: &Local, accounts: &'a Accounts) -> Result<Self, Failure> {
+        Self::under(backend.policy().clone(), backend.store()?, accounts)
     }
 
     /// Under a policy that is not in force yet.

@@ -1,6 +1,6 @@
 //! Which of a user's devices a new key is for.
 
-use pam_totp::backend::{Desk, Front};
+use pam_totp::backend::{Backend, LocalOrDoor};
 use pam_totp::factor::backup::USUAL_CODES;
 use pam_totp::factor::change::{Change, ChangeError, Deed, Place, Proof};
 use pam_totp::factor::enrollment::{Device, MAX_DEVICES};
@@ -35,17 +35,17 @@ pub struct Target {
 impl Target {
     /// Of the words of a call; asks which one is meant only where somebody can be asked.
     pub fn of(
-        desk: &Front,
+        backend: &LocalOrDoor,
         account: &Account,
         device: Option<&str>,
         replace: bool,
         input: &mut Input,
     ) -> Result<Self, Failure> {
-        let status = status(desk, account, device.is_none() && replace)?;
+        let status = status(backend, account, device.is_none() && replace)?;
         let names: Vec<&str> = status.devices.iter().map(|device| device.name.as_str()).collect();
         let known = |name: &str| names.contains(&name);
         let place = match (status.enrolled, replace, device) {
-            (false, true, _) if desk.is_for_owners() => {
+            (false, true, _) if backend.is_for_owners() => {
                 return Err(ManageError::Refused(ChangeError::NotEnrolled).into());
             }
             (false, true, _) => Place::InsteadOf(None),
@@ -84,12 +84,12 @@ impl Target {
     }
 
     /// The prompt for the code that proves the new key: where a second one is asked for, it says whose.
-    pub fn prompt(&self, desk: &Front) -> &'static str {
-        if self.asks_for_current(desk) { NEW_PHONE } else { "Verification code: " }
+    pub fn prompt(&self, backend: &LocalOrDoor) -> &'static str {
+        if self.asks_for_current(backend) { NEW_PHONE } else { "Verification code: " }
     }
 
-    fn asks_for_current(&self, desk: &Front) -> bool {
-        desk.is_for_owners() && self.place != Place::First
+    fn asks_for_current(&self, backend: &LocalOrDoor) -> bool {
+        backend.is_for_owners() && self.place != Place::First
     }
 
     /// Puts the device there.
@@ -100,14 +100,14 @@ impl Target {
     /// The code by which users prove what they have, where they have something.
     pub fn current(
         &self,
-        desk: &Front,
+        backend: &LocalOrDoor,
         account: &Account,
         change: &Change,
         input: &mut Input,
     ) -> Result<Option<Answer>, Failure> {
         let prompt = if self.place == Place::Beside { OWN_DEVICE } else { OLD_PHONE };
-        let asks = self.asks_for_current(desk);
-        asks.then(|| current_code(desk, account, change, prompt, input)).transpose()
+        let asks = self.asks_for_current(backend);
+        asks.then(|| current_code(backend, account, change, prompt, input)).transpose()
     }
 }
 
@@ -117,12 +117,12 @@ pub fn digits_of(status: &Status) -> Option<Digits> {
 }
 
 /// A store that cannot be read says so here; an enrollment that cannot be used is no hindrance where it is replaced whole.
-fn status(desk: &Front, account: &Account, replaced: bool) -> Result<Status, Failure> {
-    if !desk.is_enrolled(&account.name)? {
+fn status(backend: &LocalOrDoor, account: &Account, replaced: bool) -> Result<Status, Failure> {
+    if !backend.is_enrolled(&account.name)? {
         return Ok(Status::default());
     }
-    match desk.status(account) {
-        Err(_) if replaced && !desk.is_for_owners() => Ok(Status { enrolled: true, ..Status::default() }),
+    match backend.status(account) {
+        Err(_) if replaced && !backend.is_for_owners() => Ok(Status { enrolled: true, ..Status::default() }),
         status => Ok(status?),
     }
 }
@@ -155,7 +155,7 @@ pub fn for_user(account: &Account, error: ManageError) -> Failure {
     }
 }
 
-pub fn log_enrolled(desk: &Front, account: &Account, place: &Place, key: &Secret, how: &str) {
+pub fn log_enrolled(backend: &LocalOrDoor, account: &Account, place: &Place, key: &Secret, how: &str) {
     let deed = Deed::set(place, key);
     let device = match place {
         Place::First | Place::Beside => None,
@@ -163,9 +163,9 @@ pub fn log_enrolled(desk: &Front, account: &Account, place: &Place, key: &Secret
     };
     let what = format!("{} {}, {how}", deed.done(), pam_totp::text::clean(&account.name));
     let event = deed.event().unwrap_or_default();
-    note_if_root(desk, &what, &Event { event, user: Some(&account.name), device, ..Event::default() });
+    note_if_root(backend, &what, &Event { event, user: Some(&account.name), device, ..Event::default() });
 }
 
-pub fn enrolled_text(desk: &Front, account: &Account, target: &Target, proved: bool) -> String {
-    words::stored(&account.name, target.purpose(), &target.name, proved, desk.policy().enabled)
+pub fn enrolled_text(backend: &LocalOrDoor, account: &Account, target: &Target, proved: bool) -> String {
+    words::stored(&account.name, target.purpose(), &target.name, proved, backend.policy().enabled)
 }

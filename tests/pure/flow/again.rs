@@ -35,7 +35,7 @@ fn twice() -> Outcome {
     Outcome::Twice { next_in: Some(12) }
 }
 
-/// What the desk says of the answers, in turn; when none is left, the last code is right.
+/// What the backend says of the answers, in turn; when none is left, the last code is right.
 fn waits(arguments: &[&CStr], outcomes: impl IntoIterator<Item = Outcome>) -> Line {
     let verdicts: VecDeque<Verdict> = outcomes.into_iter().map(verdict).collect();
     line(arguments).with(|line| {

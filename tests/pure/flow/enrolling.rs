@@ -378,7 +378,7 @@ fn what_cannot_be_kept_or_stored_is_refused_and_said() {
     line.script.user = Ok(Some("mallory".into()));
     let changed = error("enrolling: the key that alice proved is not stored: PAM_USER has changed");
     assert_eq!(line.stores(pending, &[changed]), Exit::Refuse);
-    assert_eq!(line.clerk.enrolled.borrow().len(), 1, "only the first try reached the desk");
+    assert_eq!(line.clerk.enrolled.borrow().len(), 1, "only the first try reached the backend");
 }
 
 /// Proved at this service before, and not stored.

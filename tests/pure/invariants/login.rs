@@ -44,7 +44,7 @@ const ARGUMENTS: [&CStr; 11] = [
 pub fn hold(bytes: &[u8]) {
     let mut pieces = Pieces(bytes);
     let mut script = application(&mut pieces);
-    let clerk = desk(&mut pieces);
+    let clerk = backend(&mut pieces);
     for _ in 0..=pieces.byte() % 3 {
         let Ok(options) = arguments(&mut pieces) else { continue };
         script.replies = (0..pieces.byte() % 6).map(|_| reply(&mut pieces)).collect();
@@ -77,12 +77,12 @@ pub fn hold(bytes: &[u8]) {
     }
 }
 
-/// The same application, the same answers and the same desk, but for `explain`: the same first answer is judged, and where
+/// The same application, the same answers and the same backend, but for `explain`: the same first answer is judged, and where
 /// nothing more is asked the stack hears the same.
 fn without_explain_the_stack_hears_the_same(bytes: &[u8]) {
     let run = |explain: bool| {
         let mut pieces = Pieces(bytes);
-        let (mut script, clerk) = (application(&mut pieces), desk(&mut pieces));
+        let (mut script, clerk) = (application(&mut pieces), backend(&mut pieces));
         let Ok(options) = arguments(&mut pieces) else { return None };
         let options = Options { explain, ..options };
         script.replies = (0..4).map(|_| reply(&mut pieces)).collect();
@@ -126,7 +126,7 @@ fn application(pieces: &mut Pieces<'_>) -> Script {
     script
 }
 
-fn desk(pieces: &mut Pieces<'_>) -> Clerk {
+fn backend(pieces: &mut Pieces<'_>) -> Clerk {
     let mut clerk = clerk();
     clerk.policy.support = pieces.flag().then(|| "Call 42.".into());
     clerk.policy.enroll_by = pieces.pick(&[None, Some(0), Some(u64::MAX)]);
@@ -158,7 +158,7 @@ fn desk(pieces: &mut Pieces<'_>) -> Clerk {
     clerk
 }
 
-/// What the desk said of each answer that reached it.
+/// What the backend said of each answer that reached it.
 fn told(clerk: &Clerk, first: &[Verdict], judged: usize) -> Vec<Option<Verdict>> {
     let others = std::iter::repeat(clerk.verdict.clone().ok().flatten());
     first.iter().cloned().map(Some).chain(others).take(judged).collect()

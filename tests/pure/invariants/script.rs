@@ -1,9 +1,9 @@
-//! A scripted application and a scripted desk, between which one line of a stack runs.
+//! A scripted application and a scripted backend, between which one line of a stack runs.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use pam_totp::backend::Desk;
+use pam_totp::backend::Backend;
 use pam_totp::factor::attempt::{Outcome, Via};
 use pam_totp::factor::backup::{BackupCodes, Form};
 use pam_totp::factor::otp::Digits;
@@ -217,7 +217,7 @@ impl Application for Script {
     }
 }
 
-/// The desk: one user, their verdicts, and what was asked of it.
+/// The backend: one user, their verdicts, and what was asked of it.
 pub struct Clerk {
     pub policy: Policy,
     pub fault: Option<String>,
@@ -243,7 +243,7 @@ pub struct Clerk {
     pub judged: RefCell<Vec<(Source, Vec<u8>)>>,
 }
 
-impl Desk for Clerk {
+impl Backend for Clerk {
     fn policy(&self) -> &Policy {
         &self.policy
     }

@@ -282,13 +282,13 @@ fn an_unusable_policy_is_the_strictest_one() {
         let place = Place::new();
         fs::write(place.config(), "enabled = false\nunenrolled = \"allow\"\n").unwrap();
         plant(&place.config());
-        let desk = in_time(|| Local::open(Some(&place.config())));
-        let fault = desk.policy_fault().expect(reason);
+        let backend = in_time(|| Local::open(Some(&place.config())));
+        let fault = backend.policy_fault().expect(reason);
         assert!(fault.contains(reason), "{fault}");
         assert!(fault.contains(place.config().to_str().unwrap()), "{fault}");
         let nothing = SelfService { enroll: false, replace: false, remove: false, backup_codes: false };
         let strictest = Policy { unenrolled: Some(Unenrolled::Deny), self_service: Some(nothing), ..Policy::default() };
-        assert_eq!(*desk.policy(), strictest);
-        assert!(matches!(desk.preview(&login(Some(USER), true)), Preview::Ask(_)), "{reason}");
+        assert_eq!(*backend.policy(), strictest);
+        assert!(matches!(backend.preview(&login(Some(USER), true)), Preview::Ask(_)), "{reason}");
     }
 }

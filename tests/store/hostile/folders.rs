@@ -53,12 +53,12 @@ fn an_unusable_folder_opens_the_host_for_nobody() {
         assert_eq!(place.enrolls(&place.account, 2, true), Err(ManageError::from(error.clone())), "{what}");
 
         // The policy lies in the same folder; where that is the fault, the strictest one looks elsewhere.
-        let desk = Local::open(Some(&place.config()));
-        if desk.policy_fault().is_none() {
+        let backend = Local::open(Some(&place.config()));
+        if backend.policy_fault().is_none() {
             // Root, the enrolled one and one who never was: none is taken for unenrolled.
             for name in ["root", USER, "nobody"] {
                 let expected = Preview::Ask(Standing::Faulty(error.clone().into()));
-                assert_eq!(desk.preview(&login(Some(name), true)), expected, "{what}: {name}");
+                assert_eq!(backend.preview(&login(Some(name), true)), expected, "{what}: {name}");
             }
             assert_eq!(place.login(), Err(error.into()), "{what}");
         }
@@ -70,8 +70,8 @@ fn an_unusable_folder_opens_the_host_for_nobody() {
 fn switched_off_a_broken_store_locks_nobody_out() {
     let place = Place::new();
     fs::write(place.config(), "enabled = false\nstore = \"/nonexistent/pam_totp\"\n").unwrap();
-    let desk = Local::open(Some(&place.config()));
-    assert!(matches!(desk.preview(&login(Some(USER), false)), Preview::Ignore(..)));
+    let backend = Local::open(Some(&place.config()));
+    assert!(matches!(backend.preview(&login(Some(USER), false)), Preview::Ignore(..)));
 }
 
 #[test]
@@ -84,9 +84,9 @@ fn a_sticky_folder_above_is_no_fault() {
 #[test]
 fn who_has_no_file_in_whole_folders_is_unenrolled() {
     let place = Place::new();
-    let desk = Local::open(Some(&place.config()));
-    assert_eq!(desk.preview(&login(Some(USER), false)), Preview::Ask(Standing::Unenrolled(place.account.clone())));
-    assert!(matches!(desk.preview(&login(Some(USER), true)), Preview::Ignore(..)));
-    assert_eq!(desk.preview(&login(Some("no such user"), false)), Preview::Ask(Standing::Unknown));
-    assert_eq!(desk.preview(&login(None, false)), Preview::Ask(Standing::Unknown));
+    let backend = Local::open(Some(&place.config()));
+    assert_eq!(backend.preview(&login(Some(USER), false)), Preview::Ask(Standing::Unenrolled(place.account.clone())));
+    assert!(matches!(backend.preview(&login(Some(USER), true)), Preview::Ignore(..)));
+    assert_eq!(backend.preview(&login(Some("no such user"), false)), Preview::Ask(Standing::Unknown));
+    assert_eq!(backend.preview(&login(None, false)), Preview::Ask(Standing::Unknown));
 }

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::Front;
+use pam_totp::backend::LocalOrDoor;
 use pam_totp::factor::backup::{LONGEST_LIFE, MAX_CODES, MAX_TEMPORARY, MIN_CODES, USUAL_CODES};
 use pam_totp::factor::change::Change;
 use pam_totp::manage::notify::Event;
 use pam_totp::system::clock::{self, now};
 use pam_totp::text::{clean, counted, moment, shown};
 
-use crate::backend::front;
+use crate::backend::local_or_door;
 use crate::codes::{codes_text, listed};
 use crate::input::Input;
 use crate::log::log_change;
@@ -63,20 +63,20 @@ fn new_set(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result
             "--count {count} is for --expires: a set has {MIN_CODES} to {MAX_CODES} codes"
         )));
     }
-    let desk = front(config)?;
+    let backend = local_or_door(config)?;
     let account = whom(arguments.user.as_deref(), "backup-codes")?;
-    proof::own_alone(&desk, &account)?;
+    proof::own_alone(&backend, &account)?;
     let change = Change::BackupCodes(count);
-    let codes = if desk.is_for_owners() {
+    let codes = if backend.is_for_owners() {
         let mut input = Input::new(json)?;
-        let current = current_code(&desk, &account, &change, CURRENT, &mut input)?;
-        proof::apply(&desk, &account, Some(current), &change, &mut input)
+        let current = current_code(&backend, &account, &change, CURRENT, &mut input)?;
+        proof::apply(&backend, &account, Some(current), &change, &mut input)
     } else {
-        desk.apply(&account, None, change.clone())
+        backend.apply(&account, None, change.clone())
     };
     let codes = codes.map_err(|error| for_user(&account, error))?;
     note_if_root(
-        &desk,
+        &backend,
         &format!("{} {}", change.deed().done(), pam_totp::text::clean(&account.name)),
         &Event { event: change.deed().event().unwrap_or_default(), user: Some(&account.name), ..Event::default() },
     );
@@ -87,8 +87,8 @@ fn new_set(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result
 
 /// Makes them; the user's own stay as they are.
 fn temporary(config: Option<&Path>, arguments: &BackupCodes, life: u64) -> Result<Report, Failure> {
-    let desk: Front = front(config)?;
-    if desk.is_for_owners() {
+    let backend: LocalOrDoor = local_or_door(config)?;
+    if backend.is_for_owners() {
         return Err(Failure::only_root());
     }
     let count = arguments.count.unwrap_or(1);
@@ -101,7 +101,7 @@ fn temporary(config: Option<&Path>, arguments: &BackupCodes, life: u64) -> Resul
         return Err(Failure::host("the clock of this host is wrong, so nothing can end by it: set it first"));
     }
     let until = now.saturating_add(life);
-    let codes = desk.apply(&account, None, Change::TemporaryCodes { count, until });
+    let codes = backend.apply(&account, None, Change::TemporaryCodes { count, until });
     let codes = codes.map_err(|error| for_user(&account, error))?;
     let codes_word = counted(u64::from(count), "temporary backup code", "temporary backup codes");
     log_change(&format!("made {codes_word} for {}, until {}", clean(&account.name), moment(until).replace(' ', "T")));

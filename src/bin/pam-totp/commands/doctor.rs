@@ -7,7 +7,7 @@ mod server;
 use std::path::Path;
 
 use nix::unistd::Uid;
-use pam_totp::backend::{Desk, Local};
+use pam_totp::backend::{Backend, Local};
 use pam_totp::doctor;
 use pam_totp::doctor::clock::Ahead;
 use pam_totp::doctor::finding::{Finding, Severity};
@@ -31,42 +31,42 @@ use crate::rollout::Rollout;
 use crate::{json, names, stacks};
 
 pub fn doctor(config: Option<&Path>) -> Report {
-    let (desk, files) = (Local::open(config), stacks::files());
+    let (backend, files) = (Local::open(config), stacks::files());
     // Once: to look one up after the other takes time that grows with the square of the accounts.
     let accounts = accounts::all().ok();
     let mut findings = Vec::new();
     if !disk::is_entered() {
         findings.push(doctor::clock::check(&gather::clock()));
-        findings.extend(ahead(&desk).check());
+        findings.extend(ahead(&backend).check());
     }
-    findings.extend(kept(&desk, accounts.as_ref()));
+    findings.extend(kept(&backend, accounts.as_ref()));
     findings.extend(gather::labels().map(|stat| doctor::labels::check(&stat)));
-    findings.extend(policies(config, &desk, &files));
-    findings.extend(unknown_names(config, &desk, accounts.as_ref()));
+    findings.extend(policies(config, &backend, &files));
+    findings.extend(unknown_names(config, &backend, accounts.as_ref()));
     findings.extend(doctor::module::check(&gather::module(), pam_totp::VERSION));
     findings.extend(doctor::module::no_such_path(&files, |path| Path::new(path).exists()));
     findings.extend(stacks::left_out().iter().map(|(path, why)| unseen::stack(&path.display().to_string(), why)));
-    findings.extend(doctor::stacks::check::check(&files, &circumstances(&desk, accounts.as_ref())));
+    findings.extend(doctor::stacks::check::check(&files, &circumstances(&backend, accounts.as_ref())));
     findings.extend(pairs::check(&files, |way| gather::is_there(&files, way)));
-    findings.extend(others(&desk, &files));
+    findings.extend(others(&backend, &files));
     if !disk::is_entered() {
-        findings.extend(servers(&desk, &files, accounts.as_ref()));
-        findings.extend(doctor::door::check(&gather::door(&files, desk.policy())));
+        findings.extend(servers(&backend, &files, accounts.as_ref()));
+        findings.extend(doctor::door::check(&gather::door(&files, backend.policy())));
     }
     findings.extend(unseen::check(disk::is_entered(), Uid::effective().is_root()));
     report(&findings)
 }
 
 /// Folders, keys and records.
-fn kept(desk: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
-    let folder = &desk.policy().store;
+fn kept(backend: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
+    let folder = &backend.policy().store;
     let mut flaws = audit(folder);
-    if let Ok(opened) = desk.store() {
+    if let Ok(opened) = backend.store() {
         flaws.extend(opened.names().unwrap_or_default().iter().filter_map(|name| of_other_uid(opened, name, accounts)));
     }
     let mut findings: Vec<Finding> = flaws.iter().map(|flaw| store::check(flaw, folder)).collect();
     findings.extend(
-        desk.store().ok().zip(accounts).into_iter().flat_map(|(store, accounts)| without_account(store, accounts)),
+        backend.store().ok().zip(accounts).into_iter().flat_map(|(store, accounts)| without_account(store, accounts)),
     );
     findings.extend(doctor::disk::check(&gather::disks(folder)));
     if findings.is_empty() {
@@ -104,63 +104,63 @@ fn without_account(store: &FileStore, accounts: &Accounts) -> Vec<Finding> {
 }
 
 /// Of a policy that is in force.
-fn unknown_names(config: Option<&Path>, desk: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
+fn unknown_names(config: Option<&Path>, backend: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
     let none = Accounts::new();
-    match desk.fault() {
-        None => names::unknown(config.unwrap_or(Path::new(POLICY)), desk.policy(), accounts.unwrap_or(&none)),
+    match backend.fault() {
+        None => names::unknown(config.unwrap_or(Path::new(POLICY)), backend.policy(), accounts.unwrap_or(&none)),
         Some(_) => Vec::new(),
     }
 }
 
 /// What the store knows of times that the clock has not reached.
-fn ahead(desk: &Local) -> Ahead {
-    let Ok(store) = desk.store() else { return Ahead::default() };
+fn ahead(backend: &Local) -> Ahead {
+    let Ok(store) = backend.store() else { return Ahead::default() };
     let names = store.names().unwrap_or_default().into_iter();
     let users = names.filter_map(|name| {
         let enrollment = store.enrollment_of(&name).ok()??;
         let record = store.peek(&name).ok().flatten().unwrap_or_default();
         Some((name, enrollment, record))
     });
-    Ahead::of(users, now(), desk.policy().window)
+    Ahead::of(users, now(), backend.policy().window)
 }
 
 /// The host's policy, and those that stacks name.
-fn policies(config: Option<&Path>, desk: &Local, files: &StackFiles) -> Vec<Finding> {
+fn policies(config: Option<&Path>, backend: &Local, files: &StackFiles) -> Vec<Finding> {
     let path = config.unwrap_or(Path::new(POLICY));
     let text = read_policy(path).ok().flatten().unwrap_or_default();
-    let mut findings = doctor::policy::check(path, &text, desk.policy(), desk.fault());
+    let mut findings = doctor::policy::check(path, &text, backend.policy(), backend.fault());
     let mut others: Vec<_> = files.our_lines().into_iter().filter_map(|line| line.options().ok()?.config).collect();
     others.sort();
     others.dedup();
     for other in others {
-        let (desk, text) = (Local::open(Some(&other)), read_policy(&other).ok().flatten().unwrap_or_default());
-        let said = doctor::policy::check(&other, &text, desk.policy(), desk.fault());
+        let (backend, text) = (Local::open(Some(&other)), read_policy(&other).ok().flatten().unwrap_or_default());
+        let said = doctor::policy::check(&other, &text, backend.policy(), backend.fault());
         findings.extend(said.into_iter().filter(|finding| finding.level == Severity::Fault));
     }
     findings
 }
 
-fn circumstances(desk: &Local, accounts: Option<&Accounts>) -> Circumstances {
-    let count = accounts.and_then(|accounts| Some(Rollout::of(desk, accounts).ok()?.count()));
+fn circumstances(backend: &Local, accounts: Option<&Accounts>) -> Circumstances {
+    let count = accounts.and_then(|accounts| Some(Rollout::of(backend, accounts).ok()?.count()));
     let (unenrolled, refused) =
         (count.as_ref().map(|count| count.unenrolled), count.as_ref().map(|count| count.refused));
-    Circumstances::of(desk.policy(), unenrolled, refused)
+    Circumstances::of(backend.policy(), unenrolled, refused)
 }
 
 /// What programs make of PAM's answer.
-fn others(desk: &Local, files: &StackFiles) -> Vec<Finding> {
+fn others(backend: &Local, files: &StackFiles) -> Vec<Finding> {
     let (texts, is_there) = (gather::texts(), |program: &str| Path::new(program).exists());
-    let mut findings = one_field::check(files, &desk.policy().rules, is_there);
+    let mut findings = one_field::check(files, &backend.policy().rules, is_there);
     findings.extend(elsewhere::check(files, &texts, is_there));
     findings.extend(remember::check(files, &texts, is_there));
     findings
 }
 
 /// sshd and sudo, where they are installed and their stacks name us.
-fn servers(desk: &Local, files: &StackFiles, accounts: Option<&Accounts>) -> Vec<Finding> {
+fn servers(backend: &Local, files: &StackFiles, accounts: Option<&Accounts>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if Path::new("/usr/sbin/sshd").exists() && Uid::effective().is_root() {
-        let root_enrolled = desk.store().and_then(|store| store.is_enrolled("root")).unwrap_or(false);
+        let root_enrolled = backend.store().and_then(|store| store.is_enrolled("root")).unwrap_or(false);
         let facts = server::sshd(root_enrolled, accounts);
         findings.extend(doctor::sshd::check::check(&facts, |service| shape(files, service)));
     }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use pam_totp::backend::{Desk, Front};
+use pam_totp::backend::{Backend, LocalOrDoor};
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::change::{ChangeError, Deed, Proof};
 use pam_totp::factor::enrollment::Device;
@@ -15,7 +15,7 @@ use pam_totp::qr::{Size, Style, page};
 use pam_totp::system::account::Account;
 use zeroize::Zeroizing;
 
-use crate::backend::front;
+use crate::backend::local_or_door;
 use crate::codes::{codes_text, none_or_a_set};
 use crate::form::{self, Form, new_device, new_key, warn};
 use crate::input::Input;
@@ -74,21 +74,21 @@ const ASCII_IS_LARGE: &str = " If this terminal can show UTF-8, use --qr utf8.";
 
 /// Shows a new key and stores it after a right code.
 pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failure> {
-    let desk = front(config)?;
+    let backend = local_or_door(config)?;
     let account = whom(arguments.user.as_deref(), "enroll")?;
-    proof::own_alone(&desk, &account)?;
+    proof::own_alone(&backend, &account)?;
     let mut input = Input::new(false)?;
-    let target = Target::of(&desk, &account, arguments.device.as_deref(), arguments.replace, &mut input)?;
+    let target = Target::of(&backend, &account, arguments.device.as_deref(), arguments.replace, &mut input)?;
     let device = arguments.form.shape(new_device(new_key()?, &target.name)?, target.digits)?;
-    desk.may(&account, Deed::set(&target.place, &device.secret))?;
+    backend.may(&account, Deed::set(&target.place, &device.secret))?;
     warn(&form::warnings(&device, true));
-    let label = label(&desk, &arguments.label, &account)?;
+    let label = label(&backend, &arguments.label, &account)?;
     // Taken away again with a key that is refused.
     let picture = arguments.qr_file.as_ref().map(|file| file.write(&uri::otpauth(&device, &label.0, &label.1)));
     let picture = picture.transpose()?;
     show(&device, &label, arguments.qr, target.purpose(), picture.as_ref())?;
     let backup_codes = arguments.backup_codes.unwrap_or(target.usual_codes);
-    let codes = prove(&desk, &account, &device, &target, backup_codes, &mut input).map_err(|failure| {
+    let codes = prove(&backend, &account, &device, &target, backup_codes, &mut input).map_err(|failure| {
         let nothing = words::nothing_stored(&account.name, target.purpose());
         let message = match failure.code {
             "interrupted" => nothing,
@@ -98,9 +98,9 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
         Failure { message, ..failure }
     })?;
     picture.map(Picture::keep);
-    log_enrolled(&desk, &account, &target.place, &device.secret, "proved by a code");
-    let mut text = enrolled_text(&desk, &account, &target, true);
-    if desk.policy().enabled && stacks::files().naming_us().is_empty() {
+    log_enrolled(&backend, &account, &target.place, &device.secret, "proved by a code");
+    let mut text = enrolled_text(&backend, &account, &target, true);
+    if backend.policy().enabled && stacks::files().naming_us().is_empty() {
         text.push('\n');
         text.push_str(words::NO_STACK);
     }
@@ -114,7 +114,7 @@ pub fn reconfigure(config: Option<&Path>, arguments: Enroll) -> Result<Report, F
 
 /// Asks for codes until one proves the key, and stores it.
 fn prove(
-    desk: &Front,
+    backend: &LocalOrDoor,
     account: &Account,
     device: &Device,
     target: &Target,
@@ -122,11 +122,11 @@ fn prove(
     input: &mut Input,
 ) -> Result<Codes, Failure> {
     for attempt in 1.. {
-        let code = input.code_of(target.prompt(desk), device.digits.get(), false)?;
+        let code = input.code_of(target.prompt(backend), device.digits.get(), false)?;
         let change = target.change(device.clone(), Proof::Code(code), backup_codes);
         // Last, because it is good for seconds, and not used up by a slip in the other one.
-        let current = target.current(desk, account, &change, input)?;
-        match proof::apply(desk, account, current, &change, input) {
+        let current = target.current(backend, account, &change, input)?;
+        match proof::apply(backend, account, current, &change, input) {
             Err(error) if input.asks && attempt < TRIES && is_a_slip(&error) => {
                 tell(&Failure::from(error).message);
             }

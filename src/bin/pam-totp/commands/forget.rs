@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::Front;
+use pam_totp::backend::LocalOrDoor;
 use pam_totp::factor::change::Change;
 use pam_totp::text::shown;
 
-use crate::backend::front;
+use crate::backend::local_or_door;
 use crate::each::{account_of, each};
 use crate::json::{self, Failed};
 use crate::people::{by_name, whom};
@@ -22,27 +22,27 @@ pub struct Forget {
 
 /// Ends remembered addresses.
 pub fn forget(config: Option<&Path>, Forget { users }: &Forget) -> Result<Report, Failure> {
-    let desk = front(config)?;
-    if desk.is_for_owners() {
-        return own(&desk, users);
+    let backend = local_or_door(config)?;
+    if backend.is_for_owners() {
+        return own(&backend, users);
     }
     let own = if users.is_empty() { vec![whom(None, "forget")?.name] } else { Vec::new() };
     let users = if users.is_empty() { &own } else { users };
     let each = each(users, "addresses_forgotten", "ended the remembered addresses of", |user| {
-        desk.apply(&account_of(user)?, None, Change::Forget).map(drop)
+        backend.apply(&account_of(user)?, None, Change::Forget).map(drop)
     });
     Ok(each.report(|modified, failed| json::Forgotten { modified, failed }))
 }
 
 /// Ends what is remembered of them. It takes nothing away but a login without a code, so it needs none.
-fn own(desk: &Front, users: &[String]) -> Result<Report, Failure> {
+fn own(backend: &LocalOrDoor, users: &[String]) -> Result<Report, Failure> {
     let account = match users {
         [] => whom(None, "forget")?,
         [name] => by_name(name)?,
         _ => return Err(Failure::usage("without root you look after your own enrollment alone")),
     };
-    own_alone(desk, &account)?;
-    desk.apply(&account, None, Change::Forget)?;
+    own_alone(backend, &account)?;
+    backend.apply(&account, None, Change::Forget)?;
     let text = format!("{}: done", shown(&account.name));
     Ok(Report::new(text, &json::Forgotten { modified: vec![account.name], failed: Failed::new() }))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use pam_totp::factor::uri;
 
-use crate::backend::front;
+use crate::backend::local_or_door;
 use crate::form::{self, Form, new_device, new_key, warn};
 use crate::json;
 use crate::label::{Label, label};
@@ -32,10 +32,10 @@ pub struct Generate {
 
 /// Prints a new key; nothing is stored.
 pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, Failure> {
-    let desk = front(config)?;
+    let backend = local_or_door(config)?;
     let account = whom(arguments.user.as_deref(), "generate")?;
-    let (issuer, name) = label(&desk, &arguments.label, &account)?;
-    let enrolled = desk.status(&account).ok().filter(|status| status.enrolled);
+    let (issuer, name) = label(&backend, &arguments.label, &account)?;
+    let enrolled = backend.status(&account).ok().filter(|status| status.enrolled);
     let digits = enrolled.and_then(|status| digits_of(&status));
     let device = arguments.form.shape(new_device(new_key()?, USUAL_NAME)?, digits)?;
     let warnings = form::warnings(&device, true);

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use nix::fcntl::OFlag;
 use nix::unistd::Uid;
-use pam_totp::backend::{Desk, Local};
+use pam_totp::backend::{Backend, Local};
 use pam_totp::factor::change::ChangeError;
 use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
 use pam_totp::login::messages::user;
@@ -22,7 +22,7 @@ use pam_totp::text::clean;
 use zeroize::Zeroizing;
 
 use crate::accounts::{self, Line};
-use crate::backend::desk;
+use crate::backend::local;
 use crate::each::{failure_of, said};
 use crate::json::{self, Failed};
 use crate::log::log_change;
@@ -112,20 +112,20 @@ pub fn import(config: Option<&Path>, arguments: &Import, json: bool) -> Result<R
     if !Uid::effective().is_root() {
         return Err(Failure::only_root());
     }
-    let desk = desk(config)?;
-    let host = Host { now: clock::now(), window: desk.policy().window };
+    let backend = local(config)?;
+    let host = Host { now: clock::now(), window: backend.policy().window };
     match &arguments.from {
-        From::GoogleAuthenticator(google) => from_homes(&desk, google, &host, json),
-        From::Oath(oath) => from_oath(&desk, oath, &host, json),
+        From::GoogleAuthenticator(google) => from_homes(&backend, google, &host, json),
+        From::Oath(oath) => from_oath(&backend, oath, &host, json),
         From::Cpanel(many) => {
             let entries = cpanel::parse(&read_roots(&many.file)?).map_err(|e| bad(&many.file, &e))?;
-            from_file(Run::new(&desk, ("cPanel", ""), &many.how), &many.file, entries, &[], json)
+            from_file(Run::new(&backend, ("cPanel", ""), &many.how), &many.file, entries, &[], json)
         }
     }
 }
 
-fn from_homes(desk: &Local, google: &Google, host: &Host, json: bool) -> Result<Report, Failure> {
-    let mut run = Run::new(desk, ("google-authenticator", "pam_google_authenticator.so"), &google.how);
+fn from_homes(backend: &Local, google: &Google, host: &Host, json: bool) -> Result<Report, Failure> {
+    let mut run = Run::new(backend, ("google-authenticator", "pam_google_authenticator.so"), &google.how);
     let parse = |bytes: &[u8], path: &Path| google::parse(bytes, host).map_err(|error| bad(path, &error));
     below_a_home(&google.file)?;
     match (&google.what, &google.user) {
@@ -176,8 +176,8 @@ fn of_everybody(
 }
 
 /// A file in a home is its owner's alone: it says nothing of anybody else, whatever stands in it.
-fn from_oath(desk: &Local, oath: &Oath, host: &Host, json: bool) -> Result<Report, Failure> {
-    let mut run = Run::new(desk, ("pam_oath", "pam_oath.so"), &oath.how);
+fn from_oath(backend: &Local, oath: &Oath, host: &Host, json: bool) -> Result<Report, Failure> {
+    let mut run = Run::new(backend, ("pam_oath", "pam_oath.so"), &oath.how);
     below_a_home(&oath.below)?;
     let of = |names: &[&str], bytes: &[u8], path: &Path| oath::of_user(bytes, names, host).map_err(|e| bad(path, &e));
     match (&oath.file, &oath.user) {
@@ -229,7 +229,7 @@ fn from_file(
 
 /// One import and what came of it so far.
 struct Run<'a> {
-    desk: &'a Local,
+    backend: &'a Local,
     /// The other one's name, and its module.
     source: (&'static str, &'static str),
     how: &'a How,
@@ -245,11 +245,11 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(desk: &'a Local, source: (&'static str, &'static str), how: &'a How) -> Self {
+    fn new(backend: &'a Local, source: (&'static str, &'static str), how: &'a How) -> Self {
         let (bar, modified, already, lines) = (ProgressBar::hidden(), Vec::new(), Vec::new(), Vec::new());
         let (failed, warnings, notes) = (Failed::new(), BTreeMap::new(), BTreeMap::new());
         let (of_file, exit) = (Vec::new(), 0);
-        Self { desk, source, how, bar, modified, already, failed, warnings, notes, of_file, lines, exit }
+        Self { backend, source, how, bar, modified, already, failed, warnings, notes, of_file, lines, exit }
     }
 
     /// On stderr, and only where that is a terminal.
@@ -279,11 +279,11 @@ impl<'a> Run<'a> {
     }
 
     fn store(&self, account: &Account, found: &Found) -> Result<Imported, Failure> {
-        let (store, replace) = (self.desk.store()?, self.how.replace);
+        let (store, replace) = (self.backend.store()?, self.how.replace);
         let imported = if self.how.dry_run {
             would_import(store, account, found, replace)
         } else {
-            store_found(store, self.desk.policy(), account, found, replace)
+            store_found(store, self.backend.policy(), account, found, replace)
         };
         imported.map_err(|error| match error {
             ManageError::Refused(ChangeError::AlreadyEnrolled) => {

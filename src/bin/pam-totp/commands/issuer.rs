@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::Desk;
+use pam_totp::backend::Backend;
 use pam_totp::system::hostname::hostname;
 use pam_totp::text;
 
-use crate::backend::desk;
+use crate::backend::local;
 use crate::log::log_change;
 use crate::policy_file::{POLICY_CHANGED, set_key};
 use crate::report::{Failure, Report};
@@ -34,11 +34,11 @@ pub fn issuer(config: Option<&Path>, Issuer { name }: &Issuer) -> Result<Report,
                 "" => "reset the issuer".into(),
                 name => format!("set the issuer to {}", text::clean(name)),
             });
-            hook::learn(desk(config)?.policy());
+            hook::learn(local(config)?.policy());
             hook::tell(&POLICY_CHANGED);
         }
     }
-    let issuer = desk(config)?.policy().issuer.clone().or_else(hostname);
+    let issuer = local(config)?.policy().issuer.clone().or_else(hostname);
     let text = issuer.clone().unwrap_or("There is none, and this host has no name to show.".into());
     Ok(Report::new(text, &json::Issuer { issuer: issuer.clone(), system_wide_issuer: issuer, changed }))
 }

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::{Desk, Local};
+use pam_totp::backend::{Backend, Local};
 use pam_totp::factor::throttle::Limits;
 use pam_totp::store::{FileStore, StoreError};
 use pam_totp::system::account::Account;
 use pam_totp::text::shown;
 
 use crate::accounts::{self, Accounts, Members};
-use crate::backend::desk_anyway;
+use crate::backend::local_anyway;
 use crate::each::said;
 use crate::json::{self, Failed, ListedUsers};
 use crate::orphans::{Orphan, can_tell_orphans, orphans, renaming};
@@ -40,8 +40,8 @@ pub struct List {
 }
 
 pub fn list(config: Option<&Path>, arguments: &List) -> Result<Report, Failure> {
-    let (desk, warnings) = desk_anyway(config)?;
-    let store = desk.store()?;
+    let (backend, warnings) = local_anyway(config)?;
+    let store = backend.store()?;
     let mut found = Found::default();
     let named = Named::of(store, &arguments.users)?;
     // Of a few users nobody lists a whole directory.
@@ -57,8 +57,8 @@ pub fn list(config: Option<&Path>, arguments: &List) -> Result<Report, Failure> 
             }
         }
     } else {
-        for name in names(&desk, &accounts, arguments, &named)? {
-            found.user(store, &desk.policy().throttle, &name, accounts::named(&name, &accounts).ok().flatten());
+        for name in names(&backend, &accounts, arguments, &named)? {
+            found.user(store, &backend.policy().throttle, &name, accounts::named(&name, &accounts).ok().flatten());
         }
     }
     if found.lines.is_empty() && named.failed.is_empty() {
@@ -125,12 +125,12 @@ impl List {
 }
 
 /// The names that pass every filter.
-fn names(desk: &Local, accounts: &Accounts, arguments: &List, named: &Named) -> Result<Vec<String>, Failure> {
+fn names(backend: &Local, accounts: &Accounts, arguments: &List, named: &Named) -> Result<Vec<String>, Failure> {
     if !arguments.filters() {
-        return if named.is_everybody { Ok(desk.store()?.names()?) } else { Ok(named.users.clone()) };
+        return if named.is_everybody { Ok(backend.store()?.names()?) } else { Ok(named.users.clone()) };
     }
     let group = arguments.group.as_deref().map(Members::of).transpose()?;
-    let rollout = Rollout::of(desk, accounts)?;
+    let rollout = Rollout::of(backend, accounts)?;
     let people: Vec<String> = if arguments.unenrolled || arguments.required {
         rollout.people().map(ToOwned::to_owned).collect()
     } else {

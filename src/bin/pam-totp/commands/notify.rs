@@ -1,7 +1,7 @@
 //! `notify`: tells of the changes that module and pam-totpd have left.
 
 use nix::unistd::Uid;
-use pam_totp::backend::{Desk, Local};
+use pam_totp::backend::{Backend, Local};
 use pam_totp::store::spool;
 use pam_totp::system::disk;
 
@@ -19,13 +19,13 @@ pub fn notify() -> Result<Report, Failure> {
     }
     let _turn = spool::lock()?;
     spool::check_writable()?;
-    let desk = Local::open(None);
-    if let Some(fault) = desk.fault() {
+    let backend = Local::open(None);
+    if let Some(fault) = backend.fault() {
         return Err(Failure::host(format!("{fault}: whom to tell is not known, so what waits goes on waiting")));
     }
     let mut told = 0_u64;
     for path in spool::waiting()? {
-        let line = match (spool::read(&path), desk.policy().notify.as_deref()) {
+        let line = match (spool::read(&path), backend.policy().notify.as_deref()) {
             (Ok(Some(line)), Some(program)) => Some((line, program)),
             (Err(error), _) => {
                 let _ = log(&format!("notify: {error}"));

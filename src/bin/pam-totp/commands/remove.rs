@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::{Front, Local};
+use pam_totp::backend::{Local, LocalOrDoor};
 use pam_totp::factor::change::Change;
 use pam_totp::manage;
 use pam_totp::system::disk;
 use pam_totp::text::{clean, counted, shown};
 
 use crate::accounts::{self, Accounts};
-use crate::backend::{desk, front};
+use crate::backend::{local, local_or_door};
 use crate::each::{account_of, each, said};
 use crate::form::valid_name;
 use crate::input::{Input, agrees};
@@ -50,13 +50,13 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
         Remove { except, .. } if !except.is_empty() => Err(Failure::usage("--except is for --all")),
         Remove { orphans: true, users, yes, .. } => orphans(config, users, *yes, json),
         Remove { users, device, .. } => {
-            let desk = front(config)?;
+            let backend = local_or_door(config)?;
             device.as_deref().map_or(Ok(()), valid_name)?;
             match users.as_slice() {
-                users if desk.is_for_owners() => by_owner(&desk, users, device.as_deref(), json),
+                users if backend.is_for_owners() => by_owner(&backend, users, device.as_deref(), json),
                 [] => Err(Failure::usage("Say whose: `remove alice`, `remove --orphans` or `remove --all`")),
                 users => match device {
-                    Some(device) => Ok(one_device(&desk, users, device)),
+                    Some(device) => Ok(one_device(&backend, users, device)),
                     None => by_root(config, users),
                 },
             }
@@ -66,16 +66,16 @@ pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<R
 
 /// Removes whole enrollments.
 fn by_root(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
-    let desk = desk(config)?;
-    let each = each(users, "removed", "removed the enrollment of", |user| manage::remove(desk.store()?, user));
+    let backend = local(config)?;
+    let each = each(users, "removed", "removed the enrollment of", |user| manage::remove(backend.store()?, user));
     Ok(each.report(removed))
 }
 
 /// Removes one device of several.
-fn one_device(desk: &Front, users: &[String], device: &str) -> Report {
+fn one_device(backend: &LocalOrDoor, users: &[String], device: &str) -> Report {
     let done = format!("removed the device {} of", clean(device));
     let each = each(users, "device_removed", &done, |user| {
-        desk.apply(&account_of(user)?, None, Change::RemoveDevice(device.to_owned())).map(drop)
+        backend.apply(&account_of(user)?, None, Change::RemoveDevice(device.to_owned())).map(drop)
     });
     each.report(removed)
 }
@@ -86,7 +86,7 @@ fn removed(modified: Vec<String>, failed: Failed) -> json::Removed {
 
 fn all(config: Option<&Path>, except: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
     let own = own_name()?;
-    let names = desk(config)?.store()?.names()?;
+    let names = local(config)?.store()?.names()?;
     // A typo would remove just the one that was to stay.
     for name in except.iter().filter(|name| !names.contains(name)) {
         by_name(name)?;
@@ -116,8 +116,8 @@ fn own_name() -> Result<Option<String>, Failure> {
 /// With names there is nothing to ask: they say whom. That is how the removal of an account calls this.
 fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
     orphans::can_tell_orphans()?;
-    let desk: Local = desk(config)?;
-    let store = desk.store()?;
+    let backend: Local = local(config)?;
+    let store = backend.store()?;
     let found = match users {
         [] => orphans::orphans(store, store.names()?, &accounts::all()?)?,
         // By name even one that may be renamed is removed.
@@ -166,13 +166,13 @@ fn unchanged() -> Report {
 }
 
 /// Removes the user's own enrollment, with a code of what is removed. Answers as root's `remove` does.
-fn by_owner(desk: &Front, users: &[String], device: Option<&str>, json: bool) -> Result<Report, Failure> {
+fn by_owner(backend: &LocalOrDoor, users: &[String], device: Option<&str>, json: bool) -> Result<Report, Failure> {
     let name = match users {
         [] => whom(None, "remove")?.name,
         [name] => name.clone(),
         _ => return Err(Failure::usage("without root a command is about you alone: leave the names out, or use sudo")),
     };
-    match take_off(desk, &name, device, json) {
+    match take_off(backend, &name, device, json) {
         Ok(()) => {
             let text = match device {
                 Some(device) => format!("{device} is no device of {} any more.", shown(&name)),
@@ -188,12 +188,12 @@ fn by_owner(desk: &Front, users: &[String], device: Option<&str>, json: bool) ->
     }
 }
 
-fn take_off(desk: &Front, name: &str, device: Option<&str>, json: bool) -> Result<(), Failure> {
+fn take_off(backend: &LocalOrDoor, name: &str, device: Option<&str>, json: bool) -> Result<(), Failure> {
     let account = by_name(name)?;
-    own_alone(desk, &account)?;
+    own_alone(backend, &account)?;
     let change = device.map_or(Change::Remove, |device| Change::RemoveDevice(device.to_owned()));
     let mut input = Input::new(json)?;
-    let current = current_code(desk, &account, &change, CURRENT, &mut input)?;
-    apply(desk, &account, Some(current), &change, &mut input)?;
+    let current = current_code(backend, &account, &change, CURRENT, &mut input)?;
+    apply(backend, &account, Some(current), &change, &mut input)?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use pam_totp::manage::notify::Event;
 use pam_totp::manage::{self, ManageError};
 use pam_totp::text::{clean, shown};
 
-use crate::backend::desk;
+use crate::backend::local;
 use crate::each::failure_of;
 use crate::log::log_change;
 use crate::people::by_name;
@@ -25,9 +25,9 @@ pub struct Rename {
 
 /// Moves an enrollment.
 pub fn rename(config: Option<&Path>, Rename { old, new }: &Rename) -> Result<Report, Failure> {
-    let desk: Local = desk(config)?;
+    let backend: Local = local(config)?;
     let account = by_name(new)?;
-    manage::rename(desk.store()?, old, &account).map_err(|error| not_moved(old, &account.name, error))?;
+    manage::rename(backend.store()?, old, &account).map_err(|error| not_moved(old, &account.name, error))?;
     log_change(&format!("moved the enrollment of {} to {}", clean(old), clean(&account.name)));
     let renamed = Event { event: "renamed", user: Some(&account.name), old_user: Some(old), ..Event::default() };
     hook::tell(&renamed);

@@ -9,7 +9,7 @@ use pam_totp::login::messages::enrolling::OTHER_DEVICE;
 use pam_totp::manage::notify::Event;
 use pam_totp::text::clean;
 
-use crate::backend::front;
+use crate::backend::local_or_door;
 use crate::form::valid_name;
 use crate::input::Input;
 use crate::json;
@@ -31,15 +31,15 @@ pub struct Resync {
 
 /// Finds the device by two codes in a row, or sets its counter.
 pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<Report, Failure> {
-    let desk = front(config)?;
+    let backend = local_or_door(config)?;
     let account = whom(arguments.user.as_deref(), "resync")?;
-    proof::own_alone(&desk, &account)?;
+    proof::own_alone(&backend, &account)?;
     let device = arguments.device.clone();
     device.as_deref().map_or(Ok(()), valid_name)?;
     let done = |deed: Deed<'_>| {
         let name = clean(&account.name);
         note_if_root(
-            &desk,
+            &backend,
             &format!("{} {name}", deed.done()),
             &Event { event: deed.event().unwrap_or_default(), user: Some(&account.name), ..Event::default() },
         );
@@ -47,21 +47,23 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
         Report::new(text, &json::Resynchronized { user: account.name.clone(), resynchronized: true })
     };
     if let Some(counter) = arguments.counter {
-        if desk.is_for_owners() {
+        if backend.is_for_owners() {
             return Err(Failure::not_permitted(
                 "only root may set a counter: leave --counter out, and type two codes in a row",
             ));
         }
-        desk.apply(&account, None, Change::Counter { device, counter })?;
+        backend.apply(&account, None, Change::Counter { device, counter })?;
         return Ok(done(Deed::Counter));
     }
     let mut input = Input::new(json)?;
-    desk.may(&account, Deed::Resync)?;
+    backend.may(&account, Deed::Resync)?;
     let first = input.code("Code on the device: ")?;
     let second = input.code("The next code that it shows: ")?;
     let change = Change::Resync { device, first, second };
-    let current =
-        desk.is_for_owners().then(|| current_code(&desk, &account, &change, OTHER_DEVICE, &mut input)).transpose()?;
-    proof::apply(&desk, &account, current, &change, &mut input)?;
+    let current = backend
+        .is_for_owners()
+        .then(|| current_code(&backend, &account, &change, OTHER_DEVICE, &mut input))
+        .transpose()?;
+    proof::apply(&backend, &account, current, &change, &mut input)?;
     Ok(done(change.deed()))
 }

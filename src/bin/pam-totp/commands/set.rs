@@ -4,14 +4,14 @@ use std::fmt::Display;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::Front;
+use pam_totp::backend::LocalOrDoor;
 use pam_totp::factor::change::{Deed, Proof};
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::secret::{KeyError, Secret};
 use pam_totp::factor::uri::parse::parse;
 use pam_totp::system::account::Account;
 
-use crate::backend::front;
+use crate::backend::local_or_door;
 use crate::codes::{codes_text, listed, none_or_a_set};
 use crate::form::{self, Form, new_device, warn};
 use crate::input::Input;
@@ -42,12 +42,12 @@ pub struct Set {
 
 /// Stores a key that came from elsewhere. One that is there already stays as it is, with its codes.
 pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report, Failure> {
-    let desk = front(config)?;
+    let backend = local_or_door(config)?;
     let account = by_name(&arguments.user)?;
-    proof::own_alone(&desk, &account)?;
+    proof::own_alone(&backend, &account)?;
     let mut input = Input::new(json)?;
     let (key, form) = given(&input.key("Key or otpauth:// URI: ")?, &arguments.form)?;
-    if is_there(&desk, &account, arguments, &key, &form)? {
+    if is_there(&backend, &account, arguments, &key, &form)? {
         let text = format!("{} has this key already: nothing was changed.", account.name);
         let (user, backup_codes, warnings) = (&account.name, Vec::new(), &[]);
         let object = json::SetKey { user, enrolled: true, changed: false, proved: false, backup_codes, warnings };
@@ -55,23 +55,26 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     }
     if arguments.device.is_none() && !arguments.replace {
         // Who may not enroll at all hears that first, whether or not there is a door.
-        desk.may(&account, Deed::Enroll(&key))?;
+        backend.may(&account, Deed::Enroll(&key))?;
     }
-    let target = Target::of(&desk, &account, arguments.device.as_deref(), arguments.replace, &mut input)?;
+    let target = Target::of(&backend, &account, arguments.device.as_deref(), arguments.replace, &mut input)?;
     let device = form.shape(new_device(key, &target.name)?, target.digits)?;
     let key = device.secret.clone();
-    desk.may(&account, Deed::set(&target.place, &key))?;
+    backend.may(&account, Deed::set(&target.place, &key))?;
     let warnings = form::warnings(&device, !arguments.no_code);
     warn(&warnings);
-    let code =
-        if arguments.no_code { None } else { Some(input.code_of(target.prompt(&desk), device.digits.get(), false)?) };
+    let code = if arguments.no_code {
+        None
+    } else {
+        Some(input.code_of(target.prompt(&backend), device.digits.get(), false)?)
+    };
     let change = target.change(device, code.map_or(Proof::None, Proof::Code), arguments.backup_codes);
-    let current = target.current(&desk, &account, &change, &mut input)?;
+    let current = target.current(&backend, &account, &change, &mut input)?;
     let codes =
-        proof::apply(&desk, &account, current, &change, &mut input).map_err(|error| for_user(&account, error))?;
+        proof::apply(&backend, &account, current, &change, &mut input).map_err(|error| for_user(&account, error))?;
     let how = if arguments.no_code { "not proved" } else { "proved by a code" };
-    log_enrolled(&desk, &account, &target.place, &key, how);
-    let text = format!("{}{}", enrolled_text(&desk, &account, &target, !arguments.no_code), *codes_text(&codes));
+    log_enrolled(&backend, &account, &target.place, &key, how);
+    let text = format!("{}{}", enrolled_text(&backend, &account, &target, !arguments.no_code), *codes_text(&codes));
     let (user, backup_codes, warnings) = (&account.name, listed(&codes), &warnings);
     let proved = !arguments.no_code;
     let object = json::SetKey { user, enrolled: true, changed: true, proved, backup_codes, warnings };
@@ -97,12 +100,18 @@ fn given(line: &[u8], form: &Form) -> Result<(Secret, Form), Failure> {
 
 /// Has the user a device with this key in this form, and by this name, if one was said? Root alone is told: without root a
 /// change needs a code, and who has none learns nothing.
-fn is_there(desk: &Front, account: &Account, arguments: &Set, key: &Secret, form: &Form) -> Result<bool, Failure> {
-    if desk.is_for_owners() {
+fn is_there(
+    backend: &LocalOrDoor,
+    account: &Account,
+    arguments: &Set,
+    key: &Secret,
+    form: &Form,
+) -> Result<bool, Failure> {
+    if backend.is_for_owners() {
         return Ok(false);
     }
     // What cannot be read is no key that is there; it is said where it is to be changed.
-    let Ok(Some(enrollment)) = desk.store()?.enrollment(account) else { return Ok(false) };
+    let Ok(Some(enrollment)) = backend.store()?.enrollment(account) else { return Ok(false) };
     let others = (enrollment.devices.len() > 1).then(|| enrollment.digits());
     let name = arguments.device.as_deref();
     let wanted = form.shape(new_device(key.clone(), name.unwrap_or(USUAL_NAME))?, others)?;

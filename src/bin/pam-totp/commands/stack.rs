@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use nix::unistd::Uid;
-use pam_totp::backend::{Desk, Local};
+use pam_totp::backend::{Backend, Local};
 use pam_totp::doctor::programs::one_field;
 use pam_totp::doctor::stacks::add::{self, WantedStack};
 use pam_totp::doctor::stacks::files::StackFiles;
@@ -16,7 +16,7 @@ use pam_totp::store;
 use pam_totp::system::disk;
 use pam_totp::text::clean;
 
-use crate::backend::desk_anyway;
+use crate::backend::local_anyway;
 use crate::input::agrees;
 use crate::log::log_change;
 use crate::report::{Failure, NO, Report};
@@ -86,10 +86,10 @@ fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Fai
         let note = if plan.notes.is_empty() { "It asks for codes already." } else { "It names pam_totp.so already." };
         return Ok(report(service, &plan, note, false));
     }
-    let (desk, _) = desk_anyway(config)?;
-    one_field_stays_open(&files, &plan, &desk)?;
+    let (backend, _) = local_anyway(config)?;
+    one_field_stays_open(&files, &plan, &backend)?;
     // Where it asked before, nobody is refused by this.
-    let count = if files.stack_of(service).is_some() { None } else { who_is_refused(&desk)? };
+    let count = if files.stack_of(service).is_some() { None } else { who_is_refused(&backend)? };
     if arguments.dry_run {
         let note = count.map_or("Nothing was written.".into(), |count| format!("Nothing was written. {count}"));
         return Ok(report(service, &plan, &note, true));
@@ -147,14 +147,14 @@ fn refused(why: &plan::NotChanged) -> Failure {
 }
 
 /// A shared file asks in programs that cannot ask twice: those come first.
-fn one_field_stays_open(files: &StackFiles, plan: &StackPlan, desk: &Local) -> Result<(), Failure> {
+fn one_field_stays_open(files: &StackFiles, plan: &StackPlan, backend: &Local) -> Result<(), Failure> {
     let mut after = files.clone();
     for change in &plan.changes {
         let name = change.path.rsplit('/').next().unwrap_or_default();
         after.put(name, &change.path, change.after.as_deref().unwrap_or_default());
     }
     let found =
-        |files: &StackFiles| one_field::check(files, &desk.policy().rules, |program| Path::new(program).exists());
+        |files: &StackFiles| one_field::check(files, &backend.policy().rules, |program| Path::new(program).exists());
     let before = found(files);
     match found(&after).into_iter().find(|finding| !before.contains(finding)) {
         None => Ok(()),
@@ -163,12 +163,12 @@ fn one_field_stays_open(files: &StackFiles, plan: &StackPlan, desk: &Local) -> R
 }
 
 /// How many cannot log in there, as they are not enrolled.
-fn who_is_refused(desk: &Local) -> Result<Option<String>, Failure> {
-    if !desk.policy().enabled || disk::is_entered() {
+fn who_is_refused(backend: &Local) -> Result<Option<String>, Failure> {
+    if !backend.policy().enabled || disk::is_entered() {
         return Ok(None);
     }
     let accounts = accounts::all()?;
-    let count = Rollout::of(desk, &accounts)?.count();
+    let count = Rollout::of(backend, &accounts)?.count();
     Ok((count.refused > 0).then(|| count.to_string()))
 }
 

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::{Desk, Front};
+use pam_totp::backend::{Backend, LocalOrDoor};
 use pam_totp::factor::change::Deed;
 use pam_totp::factor::secret::{GENERATED_BYTES, Secret};
 use pam_totp::system::account;
 use pam_totp::system::hostname::hostname;
 use zeroize::Zeroizing;
 
-use crate::backend::front_anyway;
+use crate::backend::local_or_door_anyway;
 use crate::json;
 use crate::people::whom;
 use crate::proof::is_anothers;
@@ -26,30 +26,30 @@ pub struct Status {
 /// What one user has.
 pub fn status(config: Option<&Path>, Status { user }: &Status) -> Result<Report, Failure> {
     let user = user.as_deref();
-    let (desk, warnings) = front_anyway(config)?;
-    let (standing, may) = if desk.is_for_owners() { own(&desk, user)? } else { of_root(&desk, user)? };
-    let (text, issuer) = (standing.text(), desk.policy().issuer.clone().or_else(hostname));
+    let (backend, warnings) = local_or_door_anyway(config)?;
+    let (standing, may) = if backend.is_for_owners() { own(&backend, user)? } else { of_root(&backend, user)? };
+    let (text, issuer) = (standing.text(), backend.policy().issuer.clone().or_else(hostname));
     Ok(Report::new(text, &json::Status { user: standing.into_user(), issuer, may, warnings }))
 }
 
-fn of_root(desk: &Front, user: Option<&str>) -> Result<(Standing, Vec<&'static str>), Failure> {
-    let store = desk.store()?;
+fn of_root(backend: &LocalOrDoor, user: Option<&str>) -> Result<(Standing, Vec<&'static str>), Failure> {
+    let store = backend.store()?;
     let name = match user {
         // Of an account that is gone there may still be an enrollment to look at.
         Some(name) if store.is_enrolled(name)? => name.to_owned(),
         other => whom(other, "status")?.name,
     };
     let account = account::by_name(&name).ok().flatten();
-    Ok((Standing::of(store, &desk.policy().throttle, &name, account)?, allowed(|_| true)))
+    Ok((Standing::of(store, &backend.policy().throttle, &name, account)?, allowed(|_| true)))
 }
 
 /// What users may know of themselves.
-fn own(desk: &Front, user: Option<&str>) -> Result<(Standing, Vec<&'static str>), Failure> {
+fn own(backend: &LocalOrDoor, user: Option<&str>) -> Result<(Standing, Vec<&'static str>), Failure> {
     let account = whom(user, "status")?;
-    if is_anothers(desk, &account) {
+    if is_anothers(backend, &account) {
         return Err(Failure::not_authorized_to_look(&account.name));
     }
-    let (status, may) = (desk.status(&account)?, allowed(|deed| desk.may(&account, deed).is_ok()));
+    let (status, may) = (backend.status(&account)?, allowed(|deed| backend.may(&account, deed).is_ok()));
     Ok((Standing::told(account.name, status), may))
 }
 

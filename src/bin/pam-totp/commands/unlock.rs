@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::Desk;
+use pam_totp::backend::Backend;
 use pam_totp::login::messages;
 use pam_totp::manage::{self, Unlocked};
 use pam_totp::system::clock::now;
 use pam_totp::text::{self, clean, shown};
 
-use crate::backend::desk_anyway;
+use crate::backend::local_anyway;
 use crate::each::each;
 use crate::json;
 use crate::report::{Failure, Report, tell};
@@ -24,10 +24,10 @@ pub struct Unlock {
 
 /// Clears waits and a future state.
 pub fn unlock(config: Option<&Path>, Unlock { users }: &Unlock) -> Result<Report, Failure> {
-    let (desk, warnings) = desk_anyway(config)?;
+    let (backend, warnings) = local_anyway(config)?;
     let told = RefCell::new(Vec::new());
     let each = each(users, "unlocked", "unlocked", |user| {
-        let unlocked = manage::unlock(desk.store()?, desk.policy(), user)?;
+        let unlocked = manage::unlock(backend.store()?, backend.policy(), user)?;
         told.borrow_mut().extend(beside(user, &unlocked));
         Ok(())
     });

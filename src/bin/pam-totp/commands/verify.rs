@@ -9,7 +9,7 @@ use pam_totp::login::preview::Login;
 use pam_totp::login::verify::Verdict;
 use pam_totp::text;
 
-use crate::backend::desk;
+use crate::backend::local;
 use crate::input::Input;
 use crate::json::Verified;
 use crate::log::log;
@@ -30,7 +30,7 @@ pub struct Verify {
 
 /// Judges one code as that login would be judged.
 pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let backend = local(config)?;
     let account = by_name(&arguments.user)?;
     let source = source(arguments.from.as_deref())?;
     let code = Input::new(json)?.code("Verification code: ")?;
@@ -43,7 +43,7 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
         remembers: true,
     };
     let service = arguments.service.as_deref().map_or(String::new(), |s| format!("{}: ", text::clean(s)));
-    match desk.verify_for(&account, &login, &code) {
+    match backend.verify_for(&account, &login, &code) {
         Ok(Some(verdict)) => {
             for line in messages::log::lines(&verdict, &account.name, &source) {
                 // As at a login, a log that is not there changes no verdict.

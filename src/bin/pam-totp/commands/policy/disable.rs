@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::Desk;
+use pam_totp::backend::Backend;
 
-use crate::backend::desk;
+use crate::backend::local;
 use crate::consequences::Off;
 use crate::input::agrees;
 use crate::log::log_change;
@@ -21,9 +21,9 @@ pub struct Disable {
 }
 
 pub fn disable(config: Option<&Path>, Disable { yes }: &Disable, json: bool) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let backend = local(config)?;
     let off = Off::of(path(config));
-    if let Some(question) = off.question().filter(|_| desk.policy().enabled && !*yes) {
+    if let Some(question) = off.question().filter(|_| backend.policy().enabled && !*yes) {
         if !agrees(&question, json)? {
             return Ok(Report::for_people("Nothing was changed.".into()).exiting(NO));
         }

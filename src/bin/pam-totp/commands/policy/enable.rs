@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::Desk;
+use pam_totp::backend::Backend;
 use pam_totp::policy::Policy;
 
-use crate::backend::desk;
+use crate::backend::local;
 use crate::input::agrees;
 use crate::log::log_change;
 use crate::policy_file::{POLICY_CHANGED, path, set_key};
@@ -22,12 +22,12 @@ pub struct Enable {
 }
 
 pub fn enable(config: Option<&Path>, Enable { yes }: &Enable, json: bool) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let backend = local(config)?;
     let accounts = accounts::all()?;
-    let rollout = Rollout::of(&desk, &accounts)?;
+    let rollout = Rollout::of(&backend, &accounts)?;
     let count = rollout.count();
     let asks = !rollout.stacks.is_empty();
-    if asks && !desk.policy().enabled && count.refused > 0 && !*yes {
+    if asks && !backend.policy().enabled && count.refused > 0 && !*yes {
         let question = format!("{count}\nSwitch two-factor authentication on?");
         if !agrees(&question, json)? {
             return Ok(Report::for_people("Nothing was changed.".into()).exiting(NO));
@@ -47,7 +47,7 @@ pub fn enable(config: Option<&Path>, Enable { yes }: &Enable, json: bool) -> Res
             .into()
     };
     let state = if changed { "The policy is on." } else { "The policy was on already." };
-    let warnings = consequences::unstored(path(config), &Policy { enabled: true, ..desk.policy().clone() });
+    let warnings = consequences::unstored(path(config), &Policy { enabled: true, ..backend.policy().clone() });
     let warned: String = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
     let Count { accounts, unenrolled, refused } = count;
     let object = json::Enabled { enabled: true, changed, stacks, accounts, unenrolled, refused, warnings };

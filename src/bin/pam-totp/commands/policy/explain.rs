@@ -13,7 +13,7 @@ use pam_totp::store::StoreError;
 use pam_totp::system::account::{self, Account};
 use pam_totp::text::clean;
 
-use crate::backend::desk;
+use crate::backend::local;
 use crate::people::{by_name, source};
 use crate::report::{Failure, Report};
 use crate::{json, stacks};
@@ -34,7 +34,7 @@ pub struct Explain {
 }
 
 pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let backend = local(config)?;
     let account = by_name(&arguments.user)?;
     let source = source(arguments.from.as_deref())?;
     let service = arguments.service.as_deref();
@@ -55,11 +55,11 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
     if let (
         Preview::Ask(Standing::Faulty(Unavailable::Store(error @ StoreError::Io(_, Errno::EACCES | Errno::EPERM)))),
         _,
-    ) = desk.explain(&login)
+    ) = backend.explain(&login)
     {
         return Err(error.into());
     }
-    let (decision, rule) = match (&stack, desk.explain(&login)) {
+    let (decision, rule) = match (&stack, backend.explain(&login)) {
         (Some(None), _) => ("pass", format!("the stack of {} does not name pam_totp.so", login.service)),
         (_, (Preview::Ignore(Reason::Remembered, _), _)) => ("pass", "[remember]".into()),
         (_, (Preview::Ignore(..), ruling)) => ("pass", by(ruling)),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pam_totp::backend::Desk;
+use pam_totp::backend::Backend;
 use pam_totp::date::Utc;
 use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::{Policy, SelfService};
@@ -10,15 +10,15 @@ use pam_totp::store;
 use pam_totp::system::hostname::hostname;
 use serde_json::{Map, Value};
 
-use crate::backend::desk;
+use crate::backend::local;
 use crate::json::{self, Door, PolicyKeys, Throttle};
 use crate::policy_file::path;
 use crate::report::{Failure, Report};
 
 pub fn show(config: Option<&Path>) -> Result<Report, Failure> {
-    let desk = desk(config)?;
+    let backend = local(config)?;
     let file = written(config)?;
-    let (name, keys) = (path(config).display().to_string(), in_force(desk.policy(), &file));
+    let (name, keys) = (path(config).display().to_string(), in_force(backend.policy(), &file));
     let mut values = json::fields(&keys);
     let mut rows = Vec::new();
     for key in ORDER {
