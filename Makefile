@@ -46,11 +46,12 @@ all: $(MODULE) $(PROGRAM) $(DAEMON)
 ready-as-root:
 	@scripts/ready root $(MAKECMDGOALS)
 
-# Both say where to build: CARGO_TARGET_DIR may be set to another place.
+# Both say where to build: CARGO_TARGET_DIR may be set to another place. A library for hosts in C is only what is asked
+# for here; the programs link what Cargo.toml says.
 # cargo leaves a file that it finds fresh as old as it was; touched, `sudo make install` needs no cargo.
 $(MODULE): $(SOURCES)
 	@scripts/ready
-	cargo build --release --locked --lib --no-default-features --features module --target-dir target/module
+	cargo rustc --release --locked --lib --crate-type cdylib --no-default-features --features module --target-dir target/module
 	@touch $@
 
 $(PROGRAM): $(SOURCES)

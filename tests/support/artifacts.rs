@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// What makes the library a module, as in the Makefile.
+const OF_A_RELEASE: [&str; 6] = ["--lib", "--crate-type", "cdylib", "--no-default-features", "--features", "module"];
+
 /// The program, which cargo built beside the tests.
 pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_pam-totp"))
@@ -18,15 +21,14 @@ pub fn daemon() -> &'static Path {
 pub fn module() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| {
-        build("module", &["--release", "--lib", "--no-default-features", "--features", "module"], &[])
-            .join("release/libpam_totp.so")
+        build("module", &[&["rustc", "--release"], &OF_A_RELEASE[..]].concat(), &[]).join("release/libpam_totp.so")
     })
 }
 
-/// The module as cargo built it beside the tests: nothing is optimized away, and every function can be found by its name.
-pub fn named() -> PathBuf {
-    let tests = std::env::current_exe().expect("a test has a file");
-    tests.with_file_name("libpam_totp.so")
+/// The module in the profile of the tests: nothing is optimized away, and every function can be found by its name.
+pub fn named() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| build("", &["build", "--example", "named"], &[]).join("debug/examples/libnamed.so"))
 }
 
 /// The module of a release with AddressSanitizer in it, which stable Rust has under a name that says what it thinks of that.
@@ -34,8 +36,7 @@ pub fn sanitized() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| {
         let of_this_machine = &format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-        let arguments = ["--release", "--lib", "--no-default-features", "--features", "module"];
-        let arguments = [&arguments[..], &["--target", of_this_machine]].concat();
+        let arguments = [&["rustc", "--release", "--target", of_this_machine], &OF_A_RELEASE[..]].concat();
         build("asan", &arguments, &[("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", "-Zsanitizer=address")])
             .join(of_this_machine)
             .join("release/libpam_totp.so")
@@ -46,11 +47,11 @@ pub fn sanitized() -> &'static Path {
 pub fn panicking() -> [&'static Path; 2] {
     static BUILT: OnceLock<[PathBuf; 2]> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
-        let arguments = ["--release", "--lib", "--bin", "pam-totpd"];
-        // Nobody waits for an optimization that a panic does not feel.
-        let hasty = [("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
-        let target = build("panics", &arguments, &[&[("RUSTFLAGS", "--cfg forced_panic")], &hasty[..]].concat());
-        ["libpam_totp.so", "pam-totpd"].map(|file| target.join("release").join(file))
+        // Nobody waits for an optimization, or debugs.
+        let settings = [("RUSTFLAGS", "--cfg forced_panic"), ("CARGO_PROFILE_DEV_DEBUG", "0")];
+        let target = build("panics", &["build", "--bin", "pam-totpd"], &settings).join("debug");
+        build("panics", &["rustc", "--lib", "--crate-type", "cdylib"], &settings);
+        ["libpam_totp.so", "pam-totpd"].map(|file| target.join(file))
     });
     built.each_ref().map(PathBuf::as_path)
 }
@@ -60,7 +61,7 @@ fn build(folder: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Path
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = package.join("target").join(folder);
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--locked", "--quiet"]).args(arguments).arg("--target-dir").arg(&target);
+    cargo.args(arguments).args(["--locked", "--quiet", "--target-dir"]).arg(&target);
     let built = cargo.envs(environment.iter().copied()).current_dir(package).status().expect("cargo starts");
     assert!(built.success(), "{folder} does not build");
     target
