@@ -20,7 +20,7 @@ const PROMPT: &str = "Verification code: ";
 /// last one the guess is written down.
 const LAYERS: [(&str, &str); 9] = [
     ("options", "src/policy/arguments.rs"),
-    ("host", "src/pam/host.rs"),
+    ("host", "src/pam/handle.rs"),
     ("preview", "src/login/preview.rs"),
     ("flow", "src/pam/flow.rs"),
     ("backend", "src/backend.rs"),
