@@ -16,14 +16,15 @@ pub fn heal(enrollment: &Enrollment, record: &mut Record, now: u64, window: u64)
         if record.device(&device.id).is_some() || is_clocked && is_wrong(now) {
             continue;
         }
-        let last = furthest(device, now, window);
+        // A line that is not understood is none, but what it says was used stays used.
+        let last = furthest(device, now, window).max(record.last_unread(&device.id));
         record.set_device(DeviceState { id: device.id.clone(), last, drift: None, at: None });
         healed = true;
     }
     if let Some(set) = &enrollment.backup_codes {
         let known = record.backup.as_ref().is_some_and(|b| b.id == set.id);
         if !known {
-            record.backup = Some(BackupState { id: set.id.clone(), used: u32::MAX });
+            record.set_backup(BackupState { id: set.id.clone(), used: u32::MAX });
             healed = true;
         }
     }

@@ -25,7 +25,8 @@ pub fn prove(
         Kind::Totp { .. } => 0,
         Kind::Hotp { start } => start,
     };
-    let known = record.device(&device.id).and_then(|line| line.last).unwrap_or_default().max(start);
+    let known = record.device(&device.id).and_then(|line| line.last).max(record.last_unread(&device.id));
+    let known = known.unwrap_or_default().max(start);
     let line = DeviceState { id: device.id.clone(), last: Some(known), drift: Some(0), at: None };
     let answer = match proof {
         Proof::Code(answer) => answer,

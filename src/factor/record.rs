@@ -51,7 +51,7 @@ pub struct Record {
     pub proving: Option<Proving>,
     /// How the file came to its place, where no login made it.
     pub came: Option<Came>,
-    /// Lines of a later version.
+    /// Lines that are not understood here, of a later version.
     pub other: Vec<String>,
     /// Words of a later version, behind the line that begins so.
     pub more: Vec<(String, String)>,
@@ -270,12 +270,33 @@ impl Record {
         self.barred.iter().any(|barred| barred.id == id && (barred.from..=barred.to).contains(&step))
     }
 
-    /// Puts a device's line in the place of its old one, or adds it.
+    /// The highest last step, or counter, in lines of a device that are not understood.
+    pub fn last_unread(&self, id: &str) -> Option<u64> {
+        let last = |line: &str| line.split(' ').nth(2)?.parse().ok();
+        self.other.iter().filter(|line| begins(line, &format!("device {id}"))).filter_map(|line| last(line)).max()
+    }
+
+    /// Puts a device's line in the place of its old one, or adds it; and in the place of those that are not understood.
     pub fn set_device(&mut self, line: DeviceState) {
+        self.other.retain(|other| !begins(other, &format!("device {}", line.id)));
         match self.devices.iter_mut().find(|d| d.id == line.id) {
             Some(old) => *old = line,
             None => self.devices.push(line),
         }
+    }
+
+    /// Puts the line of a set of backup codes in the place of the old one, and of those of this set that are not understood.
+    pub fn set_backup(&mut self, line: BackupState) {
+        self.other.retain(|other| !begins(other, &format!("backup {}", line.id)));
+        self.backup = Some(line);
+    }
+
+    /// No address is remembered any more, nor one that only a later version knows. Whether there was one.
+    pub fn forget_trusts(&mut self) -> bool {
+        let before = self.other.len().saturating_add(self.trusts.len());
+        self.trusts.clear();
+        self.other.retain(|other| !begins(other, "trust"));
+        self.other.len() < before
     }
 
     /// Lines of devices that are gone make room, the oldest first, where there are more than a record holds.
@@ -284,8 +305,11 @@ impl Record {
             let Some(gone) = self.devices.iter().position(|line| !enrolled(&line.id)) else { return };
             self.devices.remove(gone);
         }
-        let devices = &self.devices;
-        self.barred.retain(|barred| devices.iter().any(|line| line.id == barred.id));
+        let (devices, other) = (&self.devices, &self.other);
+        let is_there = |id: &str| {
+            devices.iter().any(|line| line.id == id) || other.iter().any(|line| begins(line, &format!("device {id}")))
+        };
+        self.barred.retain(|barred| is_there(&barred.id));
     }
 
     /// Within its bounds, and every line once.
@@ -321,4 +345,9 @@ impl Record {
         self.lanes.retain(|l| l.key != oldest);
         Ok(())
     }
+}
+
+/// Does a line begin with these words?
+fn begins(line: &str, words: &str) -> bool {
+    line.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }

@@ -120,7 +120,8 @@ fn enroll(
     let old = store.enrollment_of(&account.name).ok().flatten();
     let used = used_before(found, old.as_ref(), &before);
     // No address is trusted any more from the moment in which another key may be there.
-    let mut record = Record { devices: Vec::new(), trusts: Vec::new(), proving: None, ..before.clone() };
+    let mut record = Record { devices: Vec::new(), proving: None, ..before.clone() };
+    record.forget_trusts();
     // Before the secret, unlike with codes that nobody was shown yet: these were given out long ago, and counted as used
     // after a crash they would be lost for good. Where there is an old set, it is void a moment early.
     if let Some(set) = &enrollment.backup_codes {

@@ -258,7 +258,7 @@ impl Transaction<'_> {
         // The lines of keys that are void stay while there is room: set again, they do not get used codes back.
         record.set_device(line);
         // Before the key is there: a crash behind it must not leave an address that needs no code.
-        record.trusts.clear();
+        record.forget_trusts();
         record.make_room(|id| devices.iter().any(|device| device.id == id));
         self.locked.commit(&record)?;
         let unused = new_codes.as_ref().map(|set| BackupState { id: set.id.clone(), used: 0 });

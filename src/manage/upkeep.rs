@@ -46,10 +46,8 @@ pub fn forget(store: &FileStore, name: &str) -> Result<(), ManageError> {
 
 /// An address that was trusted is not, once another factor is there.
 pub(super) fn forget_trusts(locked: &mut Locked<'_>) -> Result<(), StoreError> {
-    match locked.record()? {
-        Some(record) if !record.trusts.is_empty() => locked.commit(&Record { trusts: Vec::new(), ..record }),
-        _ => Ok(()),
-    }
+    let Some(mut record) = locked.record()? else { return Ok(()) };
+    if record.forget_trusts() { locked.commit(&record) } else { Ok(()) }
 }
 
 /// What [`unlock`] came to.
@@ -81,7 +79,7 @@ pub fn unlock(store: &FileStore, policy: &Policy, name: &str) -> Result<Unlocked
     let was_ahead = healing::clock_back(&enrollment, &record, now, policy.window).unwrap_or_default();
     let brought_back = healing::bring_back(&enrollment, &mut record, now, policy.window);
     throttle::refill(&mut record, now);
-    record.trusts.clear();
+    record.forget_trusts();
     record.proving = None;
     // Used backup codes count again until there are new ones: that stays noted.
     match &enrollment.backup_codes {

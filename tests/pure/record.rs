@@ -41,10 +41,12 @@ fn printed(sequence: u64, record: &Record) -> Vec<u8> {
     bytes
 }
 
-/// The bytes behind the head, without what pads them.
+/// The lines behind the head, without what pads them.
 fn body(slot: &[u8]) -> String {
-    let text = String::from_utf8(slot.to_vec()).expect("text");
-    text.split_once('\n').expect("a head").1.trim_end_matches('\n').to_owned()
+    let text = std::str::from_utf8(slot).expect("text");
+    let (head, rest) = text.split_once('\n').expect("a head");
+    let length = head.split(' ').nth(3).and_then(|word| word.parse().ok()).expect("a length");
+    rest[..length].strip_suffix('\n').unwrap_or_default().to_owned()
 }
 
 fn valid(found: Found) -> Slot {

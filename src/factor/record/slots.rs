@@ -15,7 +15,7 @@ pub const FILE: usize = 2 * SLOT;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
 pub enum Found {
-    /// A slot of a later version: never healed, never written.
+    /// A slot of a later version, or with more of one than can be carried along: never healed, never written.
     Newer,
     /// No valid slot.
     Nothing,
@@ -102,27 +102,29 @@ impl NextSlot {
 
 /// Reads a state file, or what is left of it.
 pub fn read(file: &[u8]) -> Found {
-    choose(file, |one, other| one.sequence < other.sequence)
+    choose(file, |one, other| one < other)
 }
 
 /// The older record of a state file, where there are two.
 pub fn read_older(file: &[u8]) -> Found {
-    choose(file, |one, other| one.sequence > other.sequence)
+    choose(file, |one, other| one > other)
 }
 
-fn choose(file: &[u8], gives_way: impl Fn(&Slot, &Slot) -> bool) -> Found {
-    let mut chosen: Option<Slot> = None;
+fn choose(file: &[u8], gives_way: impl Fn(u64, u64) -> bool) -> Found {
+    let mut chosen: Option<(u64, Found)> = None;
     for (index, bytes) in (0_u8..2).zip(file.chunks(SLOT)) {
-        match parse_slot(bytes) {
+        let (sequence, found) = match parse_slot(bytes) {
             Some(Head::Newer) => return Found::Newer,
-            Some(Head::Valid(sequence, record)) => {
-                let slot = Slot { sequence, index, record };
-                chosen = chosen.filter(|chosen| !gives_way(chosen, &slot)).or(Some(slot));
-            }
-            None => {}
+            Some(Head::Valid(sequence, record)) => (sequence, Found::Valid(Slot { sequence, index, record })),
+            // It counts as much as one that can be used, or the other one would bring used codes back.
+            Some(Head::More(sequence)) => (sequence, Found::Newer),
+            None => continue,
+        };
+        if chosen.as_ref().is_none_or(|(chosen, _)| gives_way(*chosen, sequence)) {
+            chosen = Some((sequence, found));
         }
     }
-    chosen.map_or(Found::Nothing, Found::Valid)
+    chosen.map_or(Found::Nothing, |(_, found)| found)
 }
 
 /// Writes a slot.
@@ -142,6 +144,8 @@ pub fn print(sequence: u64, record: &Record) -> Result<Vec<u8>, TooLarge> {
 enum Head {
     Newer,
     Valid(u64, Record),
+    /// Whole, and with more of a later version than can be carried along.
+    More(u64),
 }
 
 fn parse_slot(bytes: &[u8]) -> Option<Head> {
@@ -162,12 +166,15 @@ fn parse_slot(bytes: &[u8]) -> Option<Head> {
     if words.next().is_some() || crc != checksum(sequence, body) {
         return None;
     }
-    let record = match version {
-        1 => version1::parse(body)?,
-        VERSION => Record::parse(body)?,
-        _ => return None,
-    };
-    Some(Head::Valid(sequence, record))
+    match version {
+        // Nobody adds to it any more: what it did not say then is damage.
+        1 => version1::parse(body).map(|record| Head::Valid(sequence, record)),
+        VERSION => {
+            let lines: Vec<&str> = body.split_terminator('\n').collect();
+            Some(Record::of_lines(&lines).map_or(Head::More(sequence), |record| Head::Valid(sequence, record)))
+        }
+        _ => None,
+    }
 }
 
 /// Over the sequence number too: a head torn from another body must not count.

@@ -1,9 +1,13 @@
-//! A record as text, whole: unknown lines and words are kept. Pure.
+//! A record as text. What a later version adds to it is kept and written back: lines of another keyword, words behind those
+//! of a known line, and known lines that say what is not known here. What must not be neglected needs a new version in the
+//! head. Pure.
 
 use std::fmt::{self, Write};
 
 use crate::factor::record::lines::number;
-use crate::factor::record::{Record, TooLarge};
+use crate::factor::record::{
+    Barred, Class, Lane, LaneKey, MAX_BARRED, MAX_DEVICES, MAX_NETWORKS, MAX_TRUSTS, Record, TooLarge, Trust, begins,
+};
 
 /// The version that is written.
 pub(super) const VERSION: u32 = 2;
@@ -23,40 +27,70 @@ pub(super) fn fitted<T>(record: &Record, make: impl Fn(&str) -> Option<T>) -> Re
 }
 
 impl Record {
-    /// The text of this version, without its head.
-    pub(super) fn parse(body: &str) -> Option<Self> {
+    /// The lines of this version. A line counts if it is understood, the first of its name, and within the bounds of its
+    /// like; any other one is kept. `None`: the lines cannot be carried along, or must not be.
+    pub(super) fn of_lines<T: AsRef<str>>(lines: &[T]) -> Option<Self> {
         let mut record = Self::default();
-        body.split_terminator('\n').try_for_each(|line| record.take(line))?;
+        for line in lines.iter().map(AsRef::as_ref) {
+            let form = Form::of(line);
+            let understood =
+                form.filter(|form| !form.is_contested(line, lines)).and_then(|form| record.take(form, line));
+            if understood.is_none() {
+                record.keep(form, line)?;
+            }
+        }
         // As the lines are written, wherever they stood.
-        let place = |name: &str| FORMS.iter().position(|form| name.split(' ').next() == Some(form.keyword));
+        let place = |name: &str| FORMS.iter().position(|form| begins(name, form.keyword));
         record.more.sort_by_key(|(name, _)| place(name));
         record.is_sound().then_some(record)
     }
 
-    /// One line more.
-    pub(super) fn take(&mut self, line: &str) -> Option<()> {
-        let (keyword, _) = line.split_once(' ')?;
-        let Some(form) = FORMS.iter().find(|form| form.keyword == keyword) else {
-            self.other.push(line.to_owned());
-            return Some(());
-        };
+    /// One line more that counts.
+    fn take(&mut self, form: &Form, line: &str) -> Option<()> {
         let (line, more) = form.split(line);
-        let known = line.split_once(' ')?.1;
+        let (keyword, known) = line.split_once(' ')?;
         match keyword {
-            "device" => self.devices.push(known.parse().ok()?),
+            "device" if self.devices.len() < MAX_DEVICES => self.devices.push(known.parse().ok()?),
             "backup" if self.backup.is_none() => self.backup = Some(known.parse().ok()?),
             "unit" if self.unit.is_none() => self.unit = Some(number(known).filter(|unit| *unit > 0)?),
-            "lane" => self.lanes.push(known.parse().ok()?),
-            "class" => self.classes.push(known.parse().ok()?),
+            "lane" => self.lanes.push(known.parse().ok().filter(|lane| self.has_room_for(lane))?),
+            "class" => self.classes.push(known.parse().ok().filter(|class: &Class| self.class(class.key).is_none())?),
             "row" if self.row == 0 => self.row = number(known).filter(|row| *row > 0)?,
-            "barred" => self.barred.push(known.parse().ok()?),
+            "barred" => self.barred.push(known.parse().ok().filter(|barred| self.is_further(barred))?),
             "since" if self.since.is_none() => self.since = Some(known.parse().ok()?),
-            "trust" => self.trusts.push(known.parse().ok()?),
+            "trust" => self.trusts.push(known.parse().ok().filter(|trust| self.is_another(trust))?),
             "proving" if self.proving.is_none() => self.proving = Some(known.parse().ok()?),
             "came" if self.came.is_none() => self.came = Some(known.parse().ok()?),
             _ => return None,
         }
         self.more.extend(more.map(|more| (form.name(line).to_owned(), more.to_owned())));
+        Some(())
+    }
+
+    fn has_room_for(&self, lane: &Lane) -> bool {
+        let is_network = |key: LaneKey| matches!(key, LaneKey::Net(_));
+        let networks = self.lanes.iter().filter(|lane| is_network(lane.key)).count();
+        self.lane(lane.key).is_none() && (networks < MAX_NETWORKS || !is_network(lane.key))
+    }
+
+    fn is_further(&self, barred: &Barred) -> bool {
+        let of_device = self.barred.iter().filter(|known| known.id == barred.id).count();
+        of_device < MAX_BARRED && !self.barred.contains(barred)
+    }
+
+    fn is_another(&self, trust: &Trust) -> bool {
+        self.trusts.len() < MAX_TRUSTS && self.trusts.iter().all(|known| known.hash != trust.hash)
+    }
+
+    /// One line more that does not. It is written back, and costs at most what a lost line of its kind would: a device or a
+    /// set of backup codes is healed alone. But without a range of steps that never count, they would count.
+    fn keep(&mut self, form: Option<&Form>, line: &str) -> Option<()> {
+        let barred = form.filter(|form| form.keyword == "barred").map(|form| form.name(line));
+        let is_known = |range: &str| self.barred.iter().any(|barred| barred.to_string() == range);
+        if barred.is_some_and(|range| !is_known(range)) {
+            return None;
+        }
+        self.other.push(line.to_owned());
         Some(())
     }
 
@@ -91,9 +125,7 @@ impl Record {
         let start = out.len();
         write!(out, "{line}")?;
         let written = out.get(start..).unwrap_or_default();
-        let begins =
-            |name: &str| written.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-        let more = self.more.iter().filter(|(name, _)| begins(name)).map(|(_, more)| more.as_str());
+        let more = self.more.iter().filter(|(name, _)| begins(written, name)).map(|(_, more)| more.as_str());
         let more: Vec<&str> = more.take(1).collect();
         more.iter().try_for_each(|more| write!(out, " {more}"))?;
         out.write_char('\n')
@@ -122,6 +154,16 @@ const FORMS: [Form; 11] = [
 ];
 
 impl Form {
+    fn of(line: &str) -> Option<&'static Self> {
+        FORMS.iter().find(|form| begins(line, form.keyword))
+    }
+
+    /// Do two lines speak of one device, or of one set of backup codes? Which of them is right, nobody knows here.
+    fn is_contested<T: AsRef<str>>(&self, line: &str, lines: &[T]) -> bool {
+        let of_one = |name: &str| lines.iter().filter(|line| begins(line.as_ref(), name)).count();
+        matches!(self.keyword, "device" | "backup") && of_one(self.name(line)) > 1
+    }
+
     /// The words that this version knows, and those behind them.
     fn split<'a>(&self, line: &'a str) -> (&'a str, Option<&'a str>) {
         match line.match_indices(' ').nth(self.words.saturating_sub(1)) {

@@ -14,17 +14,18 @@ struct OldLane {
 
 /// A body of version 1: failures that were counted become what is missing in the buckets.
 pub(super) fn parse(body: &str) -> Option<Record> {
-    let mut record = Record::default();
     let mut lanes: Vec<OldLane> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     for line in body.split_terminator('\n') {
         match line.split_once(' ')? {
             ("lane", words) => lanes.push(lane(words)?),
-            ("trust", _) => record.take(&format!("{line} -"))?,
+            ("trust", _) => lines.push(format!("{line} -")),
             // Nobody has written them then, and here they would stand beside those of this version.
             ("unit" | "class" | "row" | "barred", _) => {}
-            _ => record.take(line)?,
+            _ => lines.push(line.to_owned()),
         }
     }
+    let mut record = Record::of_lines(&lines)?;
     let every = Limits::default().every;
     record.unit = Some(every);
     record.row = record.since.as_ref().map_or(0, |since| since.count);
