@@ -8,13 +8,14 @@ use nix::unistd::Uid;
 use crate::door::client;
 use crate::factor::backup::{BackupCodes, USUAL_CODES};
 use crate::factor::change::{Change, Deed, Place, Proof};
+use crate::factor::judgment::Verdict;
 use crate::factor::otp::Digits;
 use crate::factor::record::Proving;
 use crate::factor::secret::Answer;
 use crate::login::preview::{self, Login, Preview, Reason, Standing};
 use crate::login::status::Status;
 use crate::login::unavailable::{DoorError, Unavailable};
-use crate::login::verify::{self, Verdict};
+use crate::login::verify;
 use crate::manage::notify::Event;
 use crate::manage::{self, By, Codes, ManageError, Pending};
 use crate::paths::POLICY;
@@ -22,7 +23,7 @@ use crate::policy::access::{self, Caller, Subject};
 use crate::policy::rules::Ruling;
 use crate::policy::rules::Unenrolled;
 use crate::policy::{BadPolicy, Policy};
-use crate::store::{self, FileStore, StoreError, spool};
+use crate::store::{self, FileStore, Store, StoreError, spool};
 use crate::system::account::{self, Account};
 use crate::system::clock;
 use crate::system::disk;
@@ -98,13 +99,17 @@ impl Local {
     }
 
     /// The opened store, for programs.
-    pub fn store(&self) -> Result<&FileStore, StoreError> {
-        self.store.as_ref().map_err(Clone::clone)
+    pub fn store(&self) -> Result<&dyn Store, StoreError> {
+        self.opened().map_err(Clone::clone)
+    }
+
+    fn opened(&self) -> Result<&dyn Store, &StoreError> {
+        self.store.as_ref().map(|store| store as &dyn Store)
     }
 
     /// What a login comes to and which rule says so, for programs.
     pub fn explain(&self, login: &Login<'_>) -> (Preview, Ruling) {
-        preview::preview(&self.store, &self.policy, login, |name| Ok(self.store()?.is_enrolled(name)?))
+        preview::preview(self.opened(), &self.policy, login, |name| Ok(self.store()?.is_enrolled(name)?))
     }
 
     /// Judges a code outside of a login, for programs; `None`: the account is not enrolled.
@@ -123,7 +128,7 @@ impl Local {
     }
 
     fn digits_of(&self, account: &Account) -> Result<Option<Digits>, StoreError> {
-        Ok(self.store()?.enrollment(account)?.map(|enrollment| enrollment.digits()))
+        Ok(self.store()?.enrollment(account.into())?.map(|enrollment| enrollment.digits()))
     }
 
     /// The fault itself, for programs.
@@ -175,11 +180,11 @@ impl Backend for Local {
     fn enroll(&self, pending: Pending) -> Result<(), ManageError> {
         let Pending { account, device, line } = pending;
         let change = Change::Set { device, proof: Proof::Before(line), place: Place::First, backup_codes: 0 };
-        manage::apply(self.store()?, &self.policy, &account, By::Root, change).map(drop)
+        manage::apply(self.store()?, &self.policy, &account, By::Root, &change).map(drop)
     }
 
     fn proving(&self, account: &Account) -> Result<Option<Proving>, StoreError> {
-        Ok(self.store()?.peek(&account.name)?.and_then(|record| record.proving))
+        Ok(self.store()?.record(&account.name)?.and_then(|record| record.proving))
     }
 
     fn mark_proving(&self, account: &Account, service: &str) -> Result<(), StoreError> {
@@ -195,7 +200,7 @@ impl Backend for Local {
     }
 
     fn add_codes(&self, account: &Account, device: &str, set: BackupCodes) -> Result<bool, ManageError> {
-        manage::add_codes(self.store()?, &self.policy, account, device, set)
+        manage::add_codes(self.store()?, &self.policy, account, device, &set)
     }
 
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, Unavailable> {
@@ -252,7 +257,7 @@ impl LocalOrDoor {
     }
 
     /// The opened store, for programs.
-    pub fn store(&self) -> Result<&FileStore, StoreError> {
+    pub fn store(&self) -> Result<&dyn Store, StoreError> {
         self.local.store()
     }
 
@@ -279,7 +284,7 @@ impl LocalOrDoor {
         if self.is_for_owners() {
             return client::apply(account, current, change);
         }
-        manage::apply(self.store()?, self.policy(), account, By::Root, change)
+        manage::apply(self.store()?, self.policy(), account, By::Root, &change)
     }
 
     /// Whether the door may know what the files did not tell.
@@ -344,7 +349,7 @@ impl Backend for LocalOrDoor {
     }
 
     fn preview(&self, login: &Login<'_>) -> Preview {
-        match preview::preview(&self.local.store, self.policy(), login, |name| self.is_enrolled(name)).0 {
+        match preview::preview(self.local.opened(), self.policy(), login, |name| self.is_enrolled(name)).0 {
             // What a program without root has proved it could not store: `pam-totp enroll` is for that.
             Preview::Enroll { account, .. } if self.is_for_owners() => Preview::Ask(Standing::Unenrolled(account)),
             // As everybody else whom it may not look up.

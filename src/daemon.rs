@@ -14,13 +14,14 @@ use crate::door::message::Malformed;
 use crate::door::wire::{Ask, Refusal, Reply, Request};
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::change::{Change, Deed};
+use crate::factor::judgment::Verdict;
 use crate::factor::secret::Answer;
 use crate::factor::source::Source;
 use crate::login::messages;
 use crate::login::preview::Login;
 use crate::login::status::Status;
 use crate::login::unavailable::{DoorError, Unavailable};
-use crate::login::verify::{self, Verdict};
+use crate::login::verify;
 use crate::manage::notify::Event;
 use crate::manage::{self, By, ManageError};
 use crate::policy::access::Denied;
@@ -96,7 +97,7 @@ impl Clerk<'_> {
     }
 
     fn preview(&self, account: &Account) -> Result<Reply, ManageError> {
-        Ok(Reply::Preview(self.backend.store()?.enrollment(account)?.map(|enrollment| enrollment.digits())))
+        Ok(Reply::Preview(self.backend.store()?.enrollment(account.into())?.map(|enrollment| enrollment.digits())))
     }
 
     fn status(&self, account: &Account) -> Result<Reply, ManageError> {
@@ -188,7 +189,7 @@ impl Clerk<'_> {
         let (done, event) = (deed.done(), deed.event());
         // What needs no code is not told: anybody could have a program of root run as often as they like.
         let event = event.filter(|_| deed != Deed::Forget);
-        let codes = manage::apply(self.backend.store()?, policy, account, By::Owner(current), change)?;
+        let codes = manage::apply(self.backend.store()?, policy, account, By::Owner(current), &change)?;
         self.log(&format!("{done} {}", clean(&account.name)));
         if let Some(event) = event {
             self.tell(account, event);

@@ -66,7 +66,8 @@ struct Keys {
 fn keys() -> &'static Keys {
     static KEYS: OnceLock<Keys> = OnceLock::new();
     KEYS.get_or_init(|| {
-        let phones = [7, 8].map(|n| Device::with_key(Secret::from_bytes(vec![n; 20].into()), "phone", 0));
+        let phones =
+            [(7, "a"), (8, "b")].map(|(n, name)| Device::with_key(Secret::from_bytes(vec![n; 20].into()), name, 0));
         let sets = (0..SETS).map(|n| {
             let random: Vec<u8> = (0..random_bytes(2)).map(|at| (at as u8).wrapping_mul(31).wrapping_add(n)).collect();
             let (set, codes) = BackupCodes::make(&random, 2, 0).expect("random bytes enough");
@@ -91,6 +92,11 @@ fn code(device: &Device, step: u64) -> Vec<u8> {
     hotp(device.secret.as_bytes(), step, device.algorithm, device.digits).as_bytes().to_vec()
 }
 
+/// The set of this number.
+pub fn set_of(number: u8) -> BackupCodes {
+    keys().sets[usize::from(number)].0.clone()
+}
+
 impl Phone {
     pub fn device(self) -> &'static Device {
         &keys().phones[self as usize]
@@ -109,8 +115,20 @@ impl Phones {
 impl Factor {
     pub fn enrollment(self) -> Enrollment {
         let devices = self.phones.all().into_iter().map(|phone| phone.device().clone()).collect();
-        let backup_codes = self.set.map(|n| keys().sets[usize::from(n)].0.clone());
+        let backup_codes = self.set.map(set_of);
         Enrollment { user: "alice".into(), uid: 1000, devices, backup_codes }
+    }
+
+    /// What an enrollment holds.
+    pub fn of(enrollment: &Enrollment) -> Self {
+        let has = |phone: Phone| enrollment.devices.iter().any(|device| device.id == phone.device().id);
+        let phones = match [Phone::A, Phone::B].map(has) {
+            [true, true] => Phones::Both,
+            [_, false] => Phones::One(Phone::A),
+            [false, true] => Phones::One(Phone::B),
+        };
+        let number = |set: &BackupCodes| (0..SETS).find(|n| set_of(*n).id == set.id).expect("a known set");
+        Self { phones, set: enrollment.backup_codes.as_ref().map(number) }
     }
 
     /// The id of the set of backup codes, as the state names it.

@@ -7,7 +7,7 @@ use stateright::{Model, Property};
 
 use crate::keys::{Factor, Phone, Typed};
 use crate::mutation::{Exception, Mutation};
-use crate::program::{Deed, Place, Run};
+use crate::program::{Deed, Where, Run};
 use crate::quiet;
 use crate::world::{Budget, Seen, World};
 
@@ -37,7 +37,7 @@ pub enum Plan {
     /// Sets this phone: proved or not; by its owner with this code, or by root.
     Set {
         phone: Phone,
-        place: Place,
+        place: Where,
         proved: bool,
         owner: Option<What>,
     },

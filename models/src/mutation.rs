@@ -1,6 +1,7 @@
 //! What could be wrong with the design or the code, each a way that somebody has gone. The checker must find every one.
 
 use pam_totp::factor::attempt::{self, Attempt, Charge};
+use pam_totp::factor::plan::{Keys, Plan};
 use pam_totp::factor::record::Record;
 use pam_totp::factor::record::slots::{SLOT, Writing};
 use pam_totp::factor::throttle::Limits;
@@ -198,6 +199,34 @@ fn around_the_centre(verdict: Verdict, attempt: &Attempt<'_>, record: &Record, p
         return verdict;
     }
     Verdict { said: Said::Wrong, write: None, ..verdict }
+}
+
+/// What a mistaken change writes.
+pub fn planned(mut plan: Plan, mutation: Option<Mutation>, clock: u64) -> Plan {
+    let keeps = |keys: &Keys, id: &str| match keys {
+        Keys::Replace(new) => new.devices.iter().any(|device| device.id == id),
+        _ => true,
+    };
+    let (before, after) = (&mut plan.before, &mut plan.after);
+    match mutation {
+        Some(Mutation::SecretBeforeState) if plan.keys != Keys::Keep => *after = before.take().or(after.take()),
+        Some(Mutation::PrunedBeforeSecret) => before
+            .iter_mut()
+            .chain(after)
+            .for_each(|record| record.devices.retain(|line| keeps(&plan.keys, &line.id))),
+        Some(Mutation::VoidKeysForgotten) => {
+            after.iter_mut().for_each(|record| record.devices.retain(|line| keeps(&plan.keys, &line.id)));
+        }
+        Some(Mutation::UnlockToNow) if plan.keys == Keys::Keep => {
+            let lines = before.iter_mut().flat_map(|record| &mut record.devices);
+            lines.for_each(|line| line.last = line.last.map(|last| last.min(clock)));
+        }
+        Some(Mutation::UnlockWithoutBand) if plan.keys == Keys::Keep => {
+            before.iter_mut().for_each(|record| record.barred.clear());
+        }
+        _ => {}
+    }
+    plan
 }
 
 /// Where a commit writes.

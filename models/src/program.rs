@@ -1,5 +1,5 @@
-//! The programs that run on the host, system call by system call: a login (`verify.rs`) and the changes (`manage.rs`), under
-//! the lock of `store.rs`. What they compute between two calls is the real code: `attempt`, `healing`, `state`, `throttle`.
+//! The programs that run on the host, system call by system call: a login and the changes, as the file store makes them under
+//! its lock. What they compute between two calls is the real code: `attempt` judges, `plan` says what a change writes.
 
 mod change;
 mod login;
@@ -14,7 +14,7 @@ use pam_totp::factor::record::slots::{self, Found};
 use pam_totp::factor::source::Source;
 use pam_totp::factor::throttle::Limits;
 
-use change::may_set;
+use change::{Rest, is_enrolled, may_begin};
 pub use login::Verdict;
 
 use crate::ghost::Ghost;
@@ -29,7 +29,7 @@ pub const LIMITS: Limits = Limits { free: 2, every: 120 };
 
 /// Where a new phone goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum Where {
     /// There must be none.
     First,
     Beside,
@@ -44,7 +44,7 @@ pub enum Deed {
     /// A new phone.
     Set {
         phone: Phone,
-        place: Place,
+        place: Where,
         proof: Option<u64>,
         owner: Option<Typed>,
     },
@@ -94,8 +94,6 @@ pub enum Stage {
     Authorized,
     /// The state serves old and new.
     ServesBoth,
-    /// The secret is the new one, and that is on the disk.
-    Renewed,
     Over,
 }
 
@@ -167,8 +165,8 @@ pub struct Run {
     /// What is written over a charge.
     outcome: Option<Held>,
     pub guess: Option<Guess>,
-    /// The line of a new phone, proved before the owner's code is judged.
-    proved: Option<Held>,
+    /// What a change still has to write.
+    rest: Option<Rest>,
     left_over: bool,
     pub said: Option<Said>,
     /// Read before there was a lock: only a mutation does.
@@ -198,12 +196,7 @@ impl Scope<'_> {
 impl Run {
     /// Starts a program; what it looks at before the lock it sees here. `None`: it ends at once.
     pub fn start(deed: Deed, host: &Host) -> Option<Self> {
-        let enrolled = host.secret.cached != Content::Absent;
-        let goes_on = match deed {
-            Deed::Set { place, .. } => may_set(place, enrolled),
-            _ => enrolled,
-        };
-        goes_on.then_some(Self {
+        may_begin(deed, is_enrolled(host)).then_some(Self {
             deed,
             call: Call::Open,
             after: Stage::Locked,
@@ -214,7 +207,7 @@ impl Run {
             record: None,
             outcome: None,
             guess: None,
-            proved: None,
+            rest: None,
             left_over: false,
             said: None,
             early: false,
@@ -269,7 +262,7 @@ impl Run {
                 self.committed(scope)
             }
             Call::WriteTemporary if scope.is(Mutation::SecretInPlace) => {
-                scope.host.secret.cached = Content::Whole(self.new_factor(scope.host), false);
+                scope.host.secret.cached = self.new_keys(false);
                 Call::SyncTemporary
             }
             Call::WriteTemporary if scope.is(Mutation::RenameBeforeSync) => Call::Rename,
@@ -283,7 +276,7 @@ impl Run {
             Call::Rename => self.rename(scope),
             Call::SyncSecrets => {
                 scope.host.secret.durable = scope.host.secret.cached;
-                if self.deed == Deed::Remove { self.say(Said::Done) } else { Call::Read(Stage::Renewed) }
+                self.keys_are_there(scope)
             }
             Call::UnlinkSecret => {
                 scope.host.secret.cached = Content::Absent;
@@ -368,11 +361,7 @@ impl Run {
                 // Torn: whoever finds that is refused.
                 None => self.say(Said::Error),
             },
-            (Deed::Set { phone, place, proof, owner }, stage) => self.set(phone, place, proof, owner, stage, scope),
-            (Deed::Renew { set, owner }, stage) => self.renew(set, owner, stage, scope),
-            // No address is trusted here, so there is none to be forgotten.
-            (Deed::Remove, _) => Call::UnlinkSecret,
-            (Deed::Unlock, _) => self.unlock(scope),
+            (_, stage) => self.change(stage, scope),
         }
     }
 
@@ -456,7 +445,7 @@ impl Run {
         match self.after {
             Stage::Over if self.said.is_some() => Call::Answer,
             Stage::Over => self.say(Said::Done),
-            Stage::ServesBoth => Call::WriteTemporary,
+            Stage::ServesBoth => self.go_on(scope),
             Stage::Authorized if self.said == Some(Said::Accepted) => {
                 if let Deed::Set { owner: Some(typed), .. } | Deed::Renew { owner: Some(typed), .. } = self.deed {
                     scope.ghost.accept(typed, scope.seen);

@@ -4,7 +4,7 @@
 use crate::keys::{Factor, Phone, Phones};
 use crate::model::{Plan, Scene, What};
 use crate::mutation::{Exception, Mutation};
-use crate::program::Place;
+use crate::program::Where;
 use crate::world::Budget;
 
 const A: Option<Factor> = Some(Factor { phones: Phones::One(Phone::A), set: None });
@@ -19,12 +19,12 @@ const NEXT: Plan = login(Phone::A, 1);
 const ROW: Plan = Plan::Login(What::Row(Phone::A, 0));
 const WRONG: Plan = Plan::Login(What::Wrong);
 
-const fn set(phone: Phone, place: Place) -> Plan {
+const fn set(phone: Phone, place: Where) -> Plan {
     Plan::Set { phone, place, proved: true, owner: None }
 }
 
 /// By its owner, with a code of the phone that they have.
-const fn set_with(what: What, phone: Phone, place: Place) -> Plan {
+const fn set_with(what: What, phone: Phone, place: Where) -> Plan {
     Plan::Set { phone, place, proved: true, owner: Some(what) }
 }
 
@@ -97,9 +97,9 @@ pub fn all(long: bool) -> Vec<Scene> {
             plans: vec![
                 NOW,
                 login(Phone::B, 0),
-                set(Phone::B, Place::Instead),
-                set_with(What::Shown(Phone::A, 0), Phone::B, Place::Instead),
-                set_with(What::Wrong, Phone::B, Place::Instead),
+                set(Phone::B, Where::Instead),
+                set_with(What::Shown(Phone::A, 0), Phone::B, Where::Instead),
+                set_with(What::Wrong, Phone::B, Where::Instead),
             ],
             budget: Budget { logins: more(2, 3), changes: 1, ticks: 1, kills: 1, power: 1, ..none },
             expected: &["a code of phone B was accepted", "a change went through", "a change was refused"],
@@ -112,8 +112,8 @@ pub fn all(long: bool) -> Vec<Scene> {
             plans: vec![
                 NOW,
                 login(Phone::B, 0),
-                set(Phone::B, Place::Beside),
-                set_with(What::Shown(Phone::A, 0), Phone::B, Place::Beside),
+                set(Phone::B, Where::Beside),
+                set_with(What::Shown(Phone::A, 0), Phone::B, Where::Beside),
             ],
             budget: Budget { logins: 2, changes: more(1, 2), ticks: 1, kills: 1, power: 1, losses: more(0, 1), ..none },
             expected: &["a code of phone B was accepted", "a change went through"],
@@ -123,7 +123,7 @@ pub fn all(long: bool) -> Vec<Scene> {
             factor: A,
             ahead: &[0],
             programs: 2,
-            plans: vec![NOW, set(Phone::B, Place::Instead), set(Phone::A, Place::Instead)],
+            plans: vec![NOW, set(Phone::B, Where::Instead), set(Phone::A, Where::Instead)],
             budget: Budget { logins: 2, changes: more(2, 3), ticks: 1, kills: more(0, 1), ..none },
             expected: &["a change went through", "a change was refused"],
         },
@@ -132,7 +132,7 @@ pub fn all(long: bool) -> Vec<Scene> {
             factor: None,
             ahead: &[0],
             programs: 2,
-            plans: vec![NOW, login(Phone::B, 0), set(Phone::A, Place::First), set(Phone::B, Place::First)],
+            plans: vec![NOW, login(Phone::B, 0), set(Phone::A, Where::First), set(Phone::B, Where::First)],
             budget: Budget { logins: more(1, 2), changes: 2, ticks: 1, kills: 1, power: 1, ..none },
             expected: &["a change went through", "two enrolled at once, and the second one was told"],
         },
@@ -141,7 +141,7 @@ pub fn all(long: bool) -> Vec<Scene> {
             factor: A,
             ahead: &[0],
             programs: 2,
-            plans: vec![NOW, Plan::Remove, set(Phone::A, Place::First)],
+            plans: vec![NOW, Plan::Remove, set(Phone::A, Where::First)],
             budget: Budget { logins: 2, changes: 2, ticks: 1, kills: 1, power: more(0, 1), losses: 1, ..none },
             expected: &["a change went through"],
         },

@@ -2,10 +2,10 @@
 
 use crate::date::Utc;
 use crate::factor::attempt::{Outcome, Via};
+use crate::factor::judgment::Verdict;
 use crate::factor::record::{LaneKey, Proving, Since};
 use crate::factor::source::Source;
 use crate::login::preview::Reason;
-use crate::login::verify::Verdict;
 use crate::text::{clean, clocks_differ, counted, duration, moment};
 
 pub mod enrolling;

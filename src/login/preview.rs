@@ -6,7 +6,7 @@ use crate::login::unavailable::Unavailable;
 use crate::policy::Policy;
 use crate::policy::rules::Unenrolled;
 use crate::policy::rules::{self, By, Facts, Ruling};
-use crate::store::{FileStore, StoreError};
+use crate::store::{Store, StoreError};
 use crate::system::account::{self, Account};
 use crate::system::clock;
 use crate::system::interfaces;
@@ -94,7 +94,7 @@ impl Standing {
 
 /// Looks at policy, account, rules and secret file, in this order. The ruling says which rule decided.
 pub fn preview(
-    store: &Result<FileStore, StoreError>,
+    store: Result<&dyn Store, &StoreError>,
     policy: &Policy,
     login: &Login<'_>,
     is_enrolled: impl Fn(&str) -> Result<bool, Unavailable>,
@@ -153,9 +153,14 @@ pub fn memory(policy: &Policy, login: &Login<'_>, account: &Account) -> Option<M
     applies.then(|| Memory::new(remember.hours, account, address))
 }
 
-fn is_remembered(store: &Result<FileStore, StoreError>, policy: &Policy, login: &Login<'_>, account: &Account) -> bool {
+fn is_remembered(
+    store: Result<&dyn Store, &StoreError>,
+    policy: &Policy,
+    login: &Login<'_>,
+    account: &Account,
+) -> bool {
     let Some(memory) = memory(policy, login, account) else { return false };
-    let record = store.as_ref().ok().and_then(|store| store.peek(&account.name).ok().flatten());
+    let record = store.as_ref().ok().and_then(|store| store.record(&account.name).ok().flatten());
     record.is_some_and(|record| memory.holds(&record, clock::now()))
 }
 

@@ -6,7 +6,7 @@ use crate::factor::backup::{TEMPORARY_BITS, Temporary};
 use crate::factor::enrollment::{Enrollment, Kind};
 use crate::factor::record::{LaneKey, Proving, Record, Since};
 use crate::factor::throttle::{self, Level, Limits};
-use crate::store::{FileStore, StoreError};
+use crate::store::{Store, StoreError, Whose};
 use crate::system::account::Account;
 
 /// A user's enrollment from outside.
@@ -93,14 +93,14 @@ impl Status {
     /// Looks without the lock; makes nothing. As at a login, an enrollment that another uid than the account's enrolled
     /// is an error; that of an account that is gone is not.
     pub fn of(
-        store: &FileStore,
+        store: &dyn Store,
         limits: &Limits,
         name: &str,
         account: Option<&Account>,
         now: u64,
     ) -> Result<Self, StoreError> {
-        let enrollment = account.map_or_else(|| store.enrollment_of(name), |account| store.enrollment(account))?;
-        let record = store.peek(name)?.unwrap_or_default();
+        let enrollment = store.enrollment(account.map_or_else(|| name.into(), Whose::from))?;
+        let record = store.record(name)?.unwrap_or_default();
         let proving = record.proving.clone();
         Ok(match enrollment {
             Some(enrollment) => Self::new(&enrollment, &record, limits, now),

@@ -4,16 +4,16 @@ use crate::factor::backup::{self, BackupCodes, BackupShaped, Form, Stretched};
 use crate::factor::change::ChangeError;
 use crate::factor::enrollment::{Device, Enrollment, Kind, device_id};
 use crate::factor::healing;
+use crate::factor::judgment::Seen;
+use crate::factor::plan::{Keys, Plan, Planned, Reads};
 use crate::factor::record::{BackupState, DeviceState, Record};
 use crate::import::{Found, Token};
 use crate::policy::Policy;
-use crate::store::files::locked::Locked;
-use crate::store::{FileStore, StoreError};
+use crate::store::{Store, StoreError};
 use crate::system::account::Account;
-use crate::system::clock;
 use crate::system::random;
 
-use super::ManageError;
+use super::error::ManageError;
 
 /// No token was pressed more often; the steps of a clock are beyond it, and below the seconds since 1970. Taken for a
 /// counter, one would be the token's end.
@@ -41,49 +41,57 @@ pub enum Imported {
 /// Stores it, whole or not at all. Who has these very keys keeps what he has, so that it can be done again: after an
 /// interruption, and in the moment in which the stacks are switched over.
 pub fn import(
-    store: &FileStore,
+    store: &dyn Store,
     policy: &Policy,
     account: &Account,
     found: &Found,
     replace: bool,
 ) -> Result<Imported, ManageError> {
-    let mut locked = store.lock(&account.name)?;
-    match standing(store, account, found, replace)? {
-        Some(enrollment) => catch_up(&mut locked, policy, &enrollment, found),
-        None => enroll(locked, store, policy, account, found),
-    }
+    // Its lock would leave a record behind for somebody who keeps what they have.
+    let reads = if has_unusable(store, account, found, replace)? { Reads::AllOrReplaced } else { Reads::All };
+    let random = random::bytes(backup::random_bytes(0))?;
+    let mut imported = Imported::Already;
+    let mut planned = Planned::of(reads, |standing: Option<&Enrollment>, seen: &Seen| {
+        let (plan, told) = match standing {
+            Some(enrollment) if has_just(enrollment, found) => catch_up(policy, enrollment, found, seen),
+            Some(_) if !replace => return Err(ChangeError::AlreadyEnrolled),
+            _ => {
+                // Whoever they are enrolled as: used codes stay used.
+                let old = store.enrollment(account.name.as_str().into()).ok().flatten();
+                enroll(policy, enrollment(account, found, seen.now, &random)?, old.as_ref(), found, seen)
+            }
+        };
+        imported = told;
+        Ok(plan)
+    });
+    store.carry_out(account.into(), None, &mut planned)?;
+    Ok(imported)
 }
 
 /// What would come of it; writes nothing.
 pub fn would_import(
-    store: &FileStore,
+    store: &dyn Store,
     account: &Account,
     found: &Found,
     replace: bool,
 ) -> Result<Imported, ManageError> {
-    if standing(store, account, found, replace)?.is_some() {
+    let standing =
+        if has_unusable(store, account, found, replace)? { None } else { store.enrollment(account.into())? };
+    if standing.is_some_and(|enrollment| has_just(&enrollment, found)) {
         return Ok(Imported::Already);
     }
-    let old = store.enrollment_of(&account.name).ok().flatten();
-    let before = store.peek(&account.name)?.unwrap_or_default();
+    let old = store.enrollment(account.name.as_str().into()).ok().flatten();
+    let before = store.record(&account.name)?.unwrap_or_default();
     let used = used_before(found, old.as_ref(), &before).count_ones();
     Ok(Imported::New { used, counts_from: None })
 }
 
-/// The factor with these very keys, if he has it.
-fn standing(
-    store: &FileStore,
-    account: &Account,
-    found: &Found,
-    replace: bool,
-) -> Result<Option<Enrollment>, ManageError> {
-    match store.enrollment(account) {
-        Ok(None) => Ok(None),
-        Ok(Some(enrollment)) if has_just(&enrollment, found) => Ok(Some(enrollment)),
-        Ok(Some(_)) if !replace => Err(ManageError::Refused(ChangeError::AlreadyEnrolled)),
-        // A file that cannot be read is replaced too: that is how root mends it.
-        Ok(Some(_)) => Ok(None),
-        Err(StoreError::Broken(..) | StoreError::NotTheirs(..)) if replace => Ok(None),
+/// May it be done, and is what stands there of no use? A file that cannot be read is replaced too: that is how root fixes it.
+fn has_unusable(store: &dyn Store, account: &Account, found: &Found, replace: bool) -> Result<bool, ManageError> {
+    match store.enrollment(account.into()) {
+        Ok(Some(enrollment)) if !has_just(&enrollment, found) && !replace => Err(ChangeError::AlreadyEnrolled.into()),
+        Ok(_) => Ok(false),
+        Err(StoreError::Broken(..) | StoreError::NotTheirs(..)) if replace => Ok(true),
         Err(error) => Err(error.into()),
     }
 }
@@ -108,17 +116,15 @@ fn same_kind(one: Kind, other: Kind) -> bool {
 }
 
 fn enroll(
-    mut locked: Locked<'_>,
-    store: &FileStore,
     policy: &Policy,
-    account: &Account,
+    enrollment: Enrollment,
+    old: Option<&Enrollment>,
     found: &Found,
-) -> Result<Imported, ManageError> {
-    let now = clock::now();
-    let before = locked.record()?.unwrap_or_default();
-    let enrollment = enrollment(account, found, now)?;
-    let old = store.enrollment_of(&account.name).ok().flatten();
-    let used = used_before(found, old.as_ref(), &before);
+    seen: &Seen,
+) -> (Plan, Imported) {
+    let now = seen.now;
+    let before = seen.record.clone().unwrap_or_default();
+    let used = used_before(found, old, &before);
     // No address is trusted any more from the moment in which another key may be there.
     let mut record = Record { devices: Vec::new(), proving: None, ..before.clone() };
     record.forget_trusts();
@@ -138,21 +144,20 @@ fn enroll(
         let was = before.device(&line.id).and_then(|line| line.last);
         let clocks =
             matches!(device.kind, Kind::Hotp { .. }) && was.is_some_and(|was| (MOST_COUNTED..now).contains(&was));
-        if !old.iter().flat_map(|e| &e.devices).any(other_kind) && !clocks {
+        if !old.into_iter().flat_map(|e| &e.devices).any(other_kind) && !clocks {
             line.last = line.last.max(was);
         }
     }
     // The lines of keys that are void stay while there is room: set again, they do not get used codes back.
     let is_new = |id: &str| enrollment.devices.iter().any(|device| device.id == id);
-    let is_old = |id: &str| old.iter().flat_map(|old| &old.devices).any(|device| device.id == id);
+    let is_old = |id: &str| old.into_iter().flat_map(|old| &old.devices).any(|device| device.id == id);
     record.devices.extend(before.devices.iter().filter(|line| !is_new(&line.id)).cloned());
     record.make_room(|id| is_new(id) || is_old(id));
-    locked.commit(&record)?;
-    locked.replace_secret(&enrollment)?;
     let counts_from = counts_from(&enrollment, &record, now);
-    let backup = record.backup.filter(|_| enrollment.backup_codes.is_some());
-    locked.commit(&Record { backup, ..record })?;
-    Ok(Imported::New { used: used.count_ones(), counts_from })
+    let backup = record.backup.clone().filter(|_| enrollment.backup_codes.is_some());
+    let after = Some(Record { backup, ..record.clone() });
+    let plan = Plan { before: Some(record), keys: Keys::Replace(enrollment), after };
+    (plan, Imported::New { used: used.count_ones(), counts_from })
 }
 
 /// When codes count of which nobody knows whether they were used.
@@ -202,14 +207,11 @@ fn line(token: &Token, device: &Device, before: &Record) -> Option<DeviceState> 
     Some(DeviceState { id: device.id.clone(), last: Some(token.used?), drift: token.drift, at })
 }
 
-fn enrollment(account: &Account, found: &Found, now: u64) -> Result<Enrollment, ManageError> {
+fn enrollment(account: &Account, found: &Found, now: u64, random: &[u8]) -> Result<Enrollment, ChangeError> {
     let devices = (1..).zip(&found.tokens).map(|(number, token)| device(number, token, now)).collect();
     let backup_codes = match found.scratch.as_slice() {
         [] => None,
-        codes => {
-            let random = random::bytes(backup::random_bytes(0))?;
-            Some(BackupCodes::import(&random, codes, now).ok_or(ChangeError::NoRandom)?)
-        }
+        codes => Some(BackupCodes::import(random, codes, now).ok_or(ChangeError::NoRandom)?),
     };
     Ok(Enrollment { user: account.name.clone(), uid: account.uid, devices, backup_codes })
 }
@@ -232,15 +234,9 @@ fn device(number: usize, token: &Token, now: u64) -> Device {
 }
 
 /// Whatever was used there since counts as used here; nothing that was used here comes back.
-fn catch_up(
-    locked: &mut Locked<'_>,
-    policy: &Policy,
-    enrollment: &Enrollment,
-    found: &Found,
-) -> Result<Imported, ManageError> {
-    let now = clock::now();
-    let before = locked.record()?;
-    let mut record = before.clone().unwrap_or_default();
+fn catch_up(policy: &Policy, enrollment: &Enrollment, found: &Found, seen: &Seen) -> (Plan, Imported) {
+    let now = seen.now;
+    let mut record = seen.record.clone().unwrap_or_default();
     healing::heal(enrollment, &mut record, now, policy.window);
     let mut lost = Record::default();
     healing::heal(enrollment, &mut lost, now, policy.window);
@@ -259,9 +255,9 @@ fn catch_up(
         let left = left.fold(0, |bits, place| bits | bit(place));
         state.used |= all(set) & !left;
     }
-    if before.as_ref() == Some(&record) {
-        return Ok(Imported::Already);
+    if seen.record.as_ref() == Some(&record) {
+        return (Plan::default(), Imported::Already);
     }
-    locked.commit(&record)?;
-    Ok(Imported::CaughtUp { counts_from: counts_from(enrollment, &record, now) })
+    let counts_from = counts_from(enrollment, &record, now);
+    (Plan { before: Some(record), ..Plan::default() }, Imported::CaughtUp { counts_from })
 }

@@ -5,12 +5,12 @@ use std::fmt::Display;
 use crate::backend::Backend;
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::backup::BackupShaped;
+use crate::factor::judgment::Verdict;
 use crate::factor::secret::Answer;
 use crate::factor::source::{Source, Told};
 use crate::login::messages::{log, user};
 use crate::login::preview::{Login, Preview, Reason, Standing};
 use crate::login::unavailable::Unavailable;
-use crate::login::verify::Verdict;
 use crate::text;
 
 use super::application::{Application, ConversationFailed, Exit, Items, Level, Tone, log_failure};

@@ -142,7 +142,7 @@ fn secret(store: &FileStore, path: &Path, file: &str) -> Option<Flaw> {
         let kind = if ours.is_some() { FlawKind::LeftOver } else { FlawKind::Foreign };
         return Some(Flaw::new(path, ours, kind));
     };
-    let kind = match store.enrollment_of(&user) {
+    let kind = match store.read_enrollment(user.as_str().into()) {
         Ok(Some(enrollment)) if enrollment.user != user => FlawKind::Named(enrollment.user),
         Ok(_) => return None,
         Err(error) => FlawKind::Refused(error),
@@ -182,6 +182,6 @@ fn copied(store: &FileStore, user: &str, record: &Record, born: Option<u64>) -> 
     if !unnoticed && !noticed {
         return None;
     }
-    let codes = store.enrollment_of(user).ok()??.backup_codes.is_some();
+    let codes = store.read_enrollment(user.into()).ok()??.backup_codes.is_some();
     (unnoticed || codes).then_some(FlawKind::Copied { codes })
 }

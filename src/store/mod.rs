@@ -1,4 +1,4 @@
-//! The only code that touches our files.
+//! Where enrollments and records are kept: five verbs, which any store must keep to. The one of a host is [`files`].
 
 #[cfg(feature = "cli")]
 pub mod audit;
@@ -6,7 +6,9 @@ pub mod error;
 pub mod files;
 pub mod policy;
 pub mod spool;
+pub mod verbs;
 
 pub use error::StoreError;
 pub use files::folders::FileStore;
 pub use policy::{edit_policy, read_policy};
+pub use verbs::{Judged, NotDone, Store, Whose};

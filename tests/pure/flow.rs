@@ -4,13 +4,13 @@
 use std::ffi::CStr;
 
 use pam_totp::factor::attempt::{Outcome, Via};
+use pam_totp::factor::judgment::Verdict;
 use pam_totp::factor::otp::Digits;
 use pam_totp::factor::record::Since;
 use pam_totp::factor::secret::Answer;
 use pam_totp::factor::source::Source;
 use pam_totp::login::preview::{Preview, Reason, Standing};
 use pam_totp::login::unavailable::Unavailable;
-use pam_totp::login::verify::Verdict;
 use pam_totp::manage::ManageError;
 use pam_totp::pam::application::{ConversationFailed, Exit, Level, Tone};
 use pam_totp::pam::flow::login;

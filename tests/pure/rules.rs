@@ -146,7 +146,7 @@ fn off_beats_the_rules_and_both_beat_a_broken_store() {
         let policy = Policy::parse(parts.concat().as_bytes()).expect("a policy");
         let (service, source, ssh_auth) = ("sshd", Source::Local, "");
         let login = Login { name: Some("root"), service, source, ssh_auth, nullok: false, remembers: true };
-        preview(&Err(broken.clone()), &policy, &login, |_| Err(broken.clone().into())).0
+        preview(Err(&broken), &policy, &login, |_| Err(broken.clone().into())).0
     };
     let (off, require) = ("enabled = false\n", "[[require]]\nusers = [\"root\"]\n");
     let exempt = "[[exempt]]\nusers = [\"root\"]\n";

@@ -6,7 +6,7 @@ use crate::support::effort::effort;
 use crate::support::lanes;
 use crate::support::strace::{Call, calls, failing_at, failing_if_it_comes, trace};
 use crate::support::system::{KEY, throw_away};
-use pam_totp::store::FileStore;
+use pam_totp::store::{FileStore, Store};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -47,7 +47,7 @@ fn ours(calls: Vec<Call>) -> Vec<Call> {
 
 /// Those since the last login, be they counted on the disk or in `/run`.
 fn wrong_codes() -> u32 {
-    let record = FileStore::open(Path::new("/var/lib/pam_totp")).and_then(|store| store.peek("alice"));
+    let record = FileStore::open(Path::new("/var/lib/pam_totp")).and_then(|store| store.record("alice"));
     record.expect("a whole record").and_then(|record| record.since).map_or(0, |since| since.count)
 }
 

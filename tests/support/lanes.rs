@@ -4,12 +4,12 @@ use pam_totp::factor::attempt::weight;
 use pam_totp::factor::record::{Record, Since};
 use pam_totp::factor::source::Source;
 use pam_totp::factor::throttle::{Buckets, Limits, ROW, lane_of};
-use pam_totp::store::FileStore;
+use pam_totp::store::{FileStore, Store};
 use std::path::Path;
 
 /// The record as the next login finds it.
 pub fn record(user: &str) -> Record {
-    store().peek(user).expect("a whole record").expect("a record")
+    store().record(user).expect("a whole record").expect("a record")
 }
 
 /// Changes what the next login finds.
@@ -74,7 +74,7 @@ pub fn flooded(user: &str, now: u64) {
 }
 
 fn buckets(user: &str, record: &Record, from: Source, now: u64) -> Buckets {
-    let enrollment = store().enrollment_of(user).expect("a whole secret").expect("a factor");
+    let enrollment = store().enrollment(user.into()).expect("a whole secret").expect("a factor");
     let lane = lane_of(record, from, enrollment.devices.first().map(|device| &device.secret));
     Buckets::new(lane, &Limits::default(), weight(&enrollment, record, now, 1), now)
 }

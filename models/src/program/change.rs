@@ -1,166 +1,207 @@
-//! The changes of a factor, as `manage.rs` makes them: first the state that serves both, then the secret, then the state.
+//! The changes of what a user has: the real plans, carried out call by call as the store does it.
 
-use pam_totp::factor::attempt::{self, Attempt, Outcome};
-use pam_totp::factor::healing;
+use pam_totp::factor::backup::BackupCodes;
+use pam_totp::factor::change::{Change, ChangeError, Place, Proof};
+use pam_totp::factor::enrollment::Enrollment;
+use pam_totp::factor::judgment::Seen;
+use pam_totp::factor::plan::{self, Keys, NewCodes, Plan, Terms};
+use pam_totp::factor::record::Record;
+use pam_totp::factor::secret::Answer;
 use pam_totp::factor::source::Source;
-use pam_totp::factor::record::{BackupState, DeviceState, Record};
 
-use super::{Call, Deed, Held, LIMITS, Place, Run, Said, Scope, Stage, heal};
+use super::{Call, Deed, Held, LIMITS, Run, Said, Scope, Stage, Where, heal};
 use crate::host::{Content, Host};
-use crate::keys::{Factor, Phone, Phones, Typed, WINDOW};
+use crate::keys::{Factor, Typed, WINDOW, set_of};
 use crate::mutation::Mutation;
 
-/// `manage::may_set`; by root.
-pub(super) fn may_set(place: Place, enrolled: bool) -> bool {
-    place != Place::First || !enrolled
+/// What is still to be written of a plan.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Rest {
+    /// The keys, before the record that serves both where a mistake has it so.
+    keys: Option<Content>,
+    after: Option<Held>,
+}
+
+/// Instead of random ones: the set of this number.
+struct Numbered(u8);
+
+impl NewCodes for Numbered {
+    fn set(&mut self, _: u8, _: u64) -> Result<BackupCodes, ChangeError> {
+        Ok(set_of(self.0))
+    }
+
+    fn temporary(&mut self, set: BackupCodes, _: u8, _: u64) -> Result<BackupCodes, ChangeError> {
+        Ok(set)
+    }
+}
+
+impl Deed {
+    /// Whose code proves it; `None`: root's right does.
+    fn owner(self) -> Option<Typed> {
+        match self {
+            Self::Set { owner, .. } | Self::Renew { owner, .. } => owner,
+            _ => None,
+        }
+    }
+
+    fn terms(self) -> Terms<'static> {
+        let is_owner = self.owner().is_some();
+        Terms { user: "alice", uid: 1000, is_owner, has_code: is_owner, window: WINDOW, limits: LIMITS }
+    }
+
+    /// Of the code that proves a new key.
+    fn proof(self) -> Option<Answer> {
+        let Self::Set { phone, proof: Some(step), .. } = self else { return None };
+        Some(Typed::Code(phone, step).answer())
+    }
+
+    /// In the words of the code itself; `None` for what is no change of a user's.
+    fn change(self) -> Option<Change> {
+        match self {
+            Self::Set { phone, place, .. } => Some(Change::Set {
+                device: phone.device().clone(),
+                proof: self.proof().map_or(Proof::None, Proof::Code),
+                place: place.of_the_code(),
+                backup_codes: 0,
+            }),
+            Self::Renew { .. } => Some(Change::BackupCodes(2)),
+            Self::Remove => Some(Change::Remove),
+            Self::Login(_) | Self::Unlock => None,
+        }
+    }
+}
+
+impl Where {
+    fn of_the_code(self) -> Place {
+        match self {
+            Self::First => Place::First,
+            Self::Beside => Place::Beside,
+            Self::Instead => Place::InsteadOf(None),
+        }
+    }
+}
+
+/// Looked at before there is a lock.
+pub(super) fn may_begin(deed: Deed, enrolled: bool) -> bool {
+    match deed {
+        Deed::Set { place, .. } => plan::may_set(false, &place.of_the_code(), enrolled).is_ok(),
+        _ => enrolled,
+    }
 }
 
 impl Run {
-    /// `Transaction::set`
-    pub(super) fn set(
-        &mut self,
-        phone: Phone,
-        place: Place,
-        proof: Option<u64>,
-        owner: Option<Typed>,
-        stage: Stage,
-        scope: &mut Scope<'_>,
-    ) -> Call {
-        if stage == Stage::Locked {
-            let enrolled = scope.host.secret.cached != Content::Absent;
-            if !may_set(place, enrolled) && !scope.is(Mutation::NoSecondLook) {
-                scope.seen.mark("two enrolled at once, and the second one was told");
-                return self.say(Said::Refused);
-            }
-            let record = self.record(scope.host, scope.mutation).unwrap_or_default();
+    /// `carry_out`, up to the first call that writes.
+    pub(super) fn change(&mut self, stage: Stage, scope: &mut Scope<'_>) -> Call {
+        let deed = self.deed;
+        let old = scope.host.factor();
+        let mut record = self.record(scope.host, scope.mutation).unwrap_or_default();
+        if let (Deed::Renew { .. } | Deed::Unlock, Some(old)) = (deed, old) {
+            heal(&old.enrollment(), &mut record, scope);
+        }
+        if let (Deed::Set { phone, .. }, Stage::Locked) = (deed, stage) {
             if record.device(&phone.device().id).is_none() {
                 scope.ghost.set_anew(phone);
             }
-            let Some(line) = prove(phone, proof, &record, scope.host.now()) else {
-                return self.say(Said::Refused);
-            };
-            let is_there = scope.host.factor().is_some_and(|old| old.phones.all().contains(&phone));
-            if place == Place::Beside && is_there {
-                return self.say(Said::Refused);
+        }
+        let seen = Seen { record: Some(record), born: None, there: None, now: scope.host.now() };
+        let enrollment = old.map(Factor::enrollment).filter(|_| !scope.is(Mutation::NoSecondLook));
+        let planned = match stage {
+            Stage::Locked => match (deed.check(enrollment.as_ref(), &seen), deed.owner(), old) {
+                (Err(error), ..) => Err(error),
+                (Ok(()), Some(typed), Some(old)) => return self.judge(old, typed, Source::Door, scope),
+                (Ok(()), ..) => self.plan(enrollment.as_ref(), &seen, scope),
+            },
+            _ => self.plan(enrollment.as_ref(), &seen, scope),
+        };
+        match planned {
+            Ok(plan) => self.begin(crate::mutation::planned(plan, scope.mutation, scope.host.clock), scope),
+            Err(error) => {
+                if error == ChangeError::AlreadyEnrolled {
+                    scope.seen.mark("two enrolled at once, and the second one was told");
+                }
+                self.say(Said::Refused)
             }
-            self.proved = Some(Held::new(Record { devices: vec![line], ..Record::default() }));
-            if let (Some(typed), Some(old)) = (owner, scope.host.factor()) {
-                return self.judge(old, typed, Source::Door, scope);
-            }
-        }
-        let secret_first = scope.is(Mutation::SecretBeforeState);
-        if stage == Stage::Renewed && !secret_first {
-            return self.renewed(place, scope);
-        }
-        if stage != Stage::Renewed && secret_first {
-            return Call::WriteTemporary;
-        }
-        let mut record = self.record(scope.host, scope.mutation).unwrap_or_default();
-        if scope.is(Mutation::PrunedBeforeSecret) {
-            record.devices.clear();
-        }
-        let proved = self.proved.take().expect("proved before");
-        proved.record().devices.iter().cloned().for_each(|line| record.set_device(line));
-        let phones = self.new_factor(scope.host).phones.all();
-        record.make_room(|id| phones.iter().any(|phone| phone.device().id == id));
-        self.commit(record, if secret_first { Stage::Over } else { Stage::ServesBoth }, scope)
-    }
-
-    /// Behind the new secret: what it does not need goes.
-    fn renewed(&mut self, place: Place, scope: &Scope<'_>) -> Call {
-        let mut record = self.record.as_ref().expect("the record of the first commit").record().clone();
-        if scope.is(Mutation::VoidKeysForgotten) {
-            let phones = scope.host.factor().map_or_else(Vec::new, |factor| factor.phones.all());
-            record.devices.retain(|line| phones.iter().any(|phone| phone.device().id == line.id));
-        }
-        if place != Place::Beside {
-            record.backup = None;
-        }
-        self.commit(record, Stage::Over, scope)
-    }
-
-    /// `Transaction::renew`
-    pub(super) fn renew(&mut self, set: u8, owner: Option<Typed>, stage: Stage, scope: &mut Scope<'_>) -> Call {
-        let Some(factor) = scope.host.factor() else { return self.say(Said::Refused) };
-        match (stage, owner) {
-            (Stage::Locked, Some(typed)) => self.judge(factor, typed, Source::Door, scope),
-            (Stage::Renewed, _) => {
-                let mut record = self.record(scope.host, scope.mutation).unwrap_or_default();
-                heal(&factor.enrollment(), &mut record, scope);
-                record.backup = Factor { set: Some(set), ..factor }.set_id().map(|id| BackupState { id, used: 0 });
-                self.commit(record, Stage::Over, scope)
-            }
-            _ => Call::WriteTemporary,
         }
     }
 
-    /// `manage::unlock`
-    pub(super) fn unlock(&mut self, scope: &mut Scope<'_>) -> Call {
-        let Some(factor) = scope.host.factor() else { return self.say(Said::Refused) };
-        let (enrollment, now) = (factor.enrollment(), scope.host.now());
-        let mut record = self.record(scope.host, scope.mutation).unwrap_or_default();
-        heal(&enrollment, &mut record, scope);
-        let before = record.clone();
-        healing::bring_back(&enrollment, &mut record, now, WINDOW);
-        if record.devices != before.devices {
+    fn plan(&self, old: Option<&Enrollment>, seen: &Seen, scope: &mut Scope<'_>) -> Result<Plan, ChangeError> {
+        let deed = self.deed;
+        if let Some(change) = deed.change() {
+            let set = if let Deed::Renew { set, .. } = deed { set } else { 0 };
+            return plan::plan(&deed.terms(), old, seen, &change, &mut Numbered(set));
+        }
+        let old = old.ok_or(ChangeError::NotEnrolled)?;
+        let (plan, unlocked) = plan::unlock(old, seen, WINDOW);
+        if unlocked.brought_back.counts_from.is_some() && plan.before.as_ref().map(lasts) != seen.record.as_ref().map(lasts) {
             scope.seen.mark("unlock brought a state back from the future");
         }
-        match scope.mutation {
-            Some(Mutation::UnlockToNow) => {
-                record.devices.iter_mut().for_each(|line| line.last = line.last.map(|last| last.min(scope.host.clock)));
-            }
-            Some(Mutation::UnlockWithoutBand) => record.barred.clear(),
-            _ => {}
-        }
-        record.lanes.iter_mut().for_each(|lane| (lane.full, lane.seen) = (0, lane.seen.min(now)));
-        record.classes.clear();
-        (record.unit, record.row) = (None, 0);
         scope.ghost.forgive();
-        self.commit(record, Stage::Over, scope)
+        Ok(plan)
     }
 
-    pub(super) fn new_factor(&self, host: &Host) -> Factor {
-        match (self.deed, host.factor()) {
-            (Deed::Set { place: Place::Beside, .. }, Some(old)) => Factor { phones: Phones::Both, ..old },
-            (Deed::Set { phone, .. }, _) => Factor { phones: Phones::One(phone), set: None },
-            (Deed::Renew { set, .. }, Some(old)) => Factor { set: Some(set), ..old },
-            (deed, _) => unreachable!("{deed:?} writes no secret"),
+    fn begin(&mut self, plan: Plan, scope: &mut Scope<'_>) -> Call {
+        let keys = match &plan.keys {
+            Keys::Replace(new) => Some(Content::Whole(Factor::of(new), false)),
+            Keys::Remove => Some(Content::Absent),
+            _ => None,
+        };
+        self.rest = Some(Rest { keys, after: plan.after.map(Held::new) });
+        match plan.before {
+            Some(before) => self.commit(before, Stage::ServesBoth, scope),
+            None => self.go_on(scope),
+        }
+    }
+
+    /// What comes behind a step of the plan that is on the disk.
+    pub(super) fn go_on(&mut self, scope: &Scope<'_>) -> Call {
+        let Some(rest) = &mut self.rest else { return self.say(Said::Done) };
+        match (rest.keys, rest.after.take()) {
+            (Some(keys), after) => {
+                rest.after = after;
+                if keys == Content::Absent { Call::UnlinkSecret } else { Call::WriteTemporary }
+            }
+            (None, Some(after)) => self.commit(after.record().clone(), Stage::Over, scope),
+            (None, None) => self.say(Said::Done),
+        }
+    }
+
+    /// The new keys are on the disk.
+    pub(super) fn keys_are_there(&mut self, scope: &Scope<'_>) -> Call {
+        self.rest.iter_mut().for_each(|rest| rest.keys = None);
+        self.go_on(scope)
+    }
+
+    /// What is written as the secret.
+    pub(super) fn new_keys(&self, is_synced: bool) -> Content {
+        match self.rest.as_ref().and_then(|rest| rest.keys) {
+            Some(Content::Whole(factor, _)) => Content::Whole(factor, is_synced),
+            other => unreachable!("{other:?} is no secret to write"),
         }
     }
 
     pub(super) fn rename(&mut self, scope: &mut Scope<'_>) -> Call {
-        let synced = !scope.is(Mutation::RenameBeforeSync);
-        if let (Deed::Set { place: Place::First, .. }, Content::Whole(..)) = (self.deed, scope.host.secret.cached) {
+        if let (Deed::Set { place: Where::First, .. }, Content::Whole(..)) = (self.deed, scope.host.secret.cached) {
             scope.ghost.voided = true;
         }
         if let Deed::Set { phone, proof: Some(step), .. } = self.deed {
             scope.ghost.accept(Typed::Code(phone, step), scope.seen);
         }
-        scope.host.secret.cached = Content::Whole(self.new_factor(scope.host), synced);
+        scope.host.secret.cached = self.new_keys(!scope.is(Mutation::RenameBeforeSync));
         Call::SyncSecrets
     }
 }
 
-/// `prove::prove`: judged by the heart itself, in a record of its own.
-fn prove(phone: Phone, proof: Option<u64>, record: &Record, now: u64) -> Option<DeviceState> {
-    let device = phone.device();
-    let known = record.device(&device.id).and_then(|line| line.last).unwrap_or_default();
-    let line = DeviceState { id: device.id.clone(), last: Some(known), drift: Some(0), at: None };
-    let Some(step) = proof else { return Some(line) };
-    let enrollment = Factor { phones: Phones::One(phone), set: None }.enrollment();
-    let barred = record.barred.clone();
-    let alone = Record { devices: vec![line], barred, ..Record::default() };
-    let answer = Typed::Code(phone, step).answer();
-    let attempt = Attempt {
-        enrollment: &enrollment,
-        answer: &answer,
-        stretched: None,
-        source: Source::Local,
-        now,
-        window: WINDOW,
-        limits: LIMITS,
-    };
-    let decision = attempt::decide(&attempt, &alone);
-    let accepted = matches!(decision.outcome, Outcome::Accepted { .. });
-    decision.write.filter(|_| accepted)?.devices.into_iter().next().map(|line| DeviceState { at: None, ..line })
+impl Deed {
+    fn check(self, old: Option<&Enrollment>, seen: &Seen) -> Result<(), ChangeError> {
+        self.change().map_or(Ok(()), |change| plan::check(&self.terms(), old, seen, &change))
+    }
+}
+
+fn lasts(record: &Record) -> Vec<Option<u64>> {
+    record.devices.iter().map(|line| line.last).collect()
+}
+
+/// What another program finds, whatever this one is about.
+pub(super) fn is_enrolled(host: &Host) -> bool {
+    host.secret.cached != Content::Absent
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pam_totp::doctor::shell::quoted;
-use pam_totp::store::{FileStore, StoreError};
+use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::{self, LookupFailed};
 use pam_totp::system::disk;
 use pam_totp::text::clean;
@@ -19,10 +19,10 @@ pub fn can_tell_orphans() -> Result<(), Failure> {
 }
 
 /// Those of `names` whose enrollment has no owner.
-pub fn orphans(store: &FileStore, names: Vec<String>, accounts: &Accounts) -> Result<Vec<(String, Orphan)>, Failure> {
+pub fn orphans(store: &dyn Store, names: Vec<String>, accounts: &Accounts) -> Result<Vec<(String, Orphan)>, Failure> {
     let (mut found, uids) = (Vec::new(), Uids::of(accounts));
     for name in names {
-        let uid = match store.enrollment_of(&name) {
+        let uid = match store.enrollment(name.as_str().into()) {
             // On its way to another account: `rename` goes on with it, and there is no other copy.
             Ok(Some(enrollment)) if enrollment.user != name && is_without(store, &enrollment.user, accounts)? => {
                 continue;
@@ -41,7 +41,7 @@ pub fn orphans(store: &FileStore, names: Vec<String>, accounts: &Accounts) -> Re
 }
 
 /// An account that is not enrolled.
-fn is_without(store: &FileStore, name: &str, accounts: &Accounts) -> Result<bool, Failure> {
+fn is_without(store: &dyn Store, name: &str, accounts: &Accounts) -> Result<bool, Failure> {
     let account = accounts::named(name, accounts).map_err(|_| unavailable())?;
     Ok(account.is_some() && !store.is_enrolled(name)?)
 }

@@ -8,7 +8,7 @@ use pam_totp::doctor::stacks::files::AskingStack;
 use pam_totp::factor::source::Source;
 use pam_totp::policy::Policy;
 use pam_totp::policy::rules::{By, Facts, Ruling, Unenrolled, decide};
-use pam_totp::store::FileStore;
+use pam_totp::store::Store;
 use pam_totp::text::counted;
 
 use crate::accounts::{Accounts, Members};
@@ -34,7 +34,7 @@ impl<'a> Rollout<'a> {
     }
 
     /// Under a policy that is not in force yet.
-    pub fn under(policy: Policy, store: &FileStore, accounts: &'a Accounts) -> Result<Self, Failure> {
+    pub fn under(policy: Policy, store: &dyn Store, accounts: &'a Accounts) -> Result<Self, Failure> {
         let rules = policy.rules.require.iter().chain(&policy.rules.exempt);
         let named: BTreeSet<&String> = rules.flat_map(|rule| rule.groups.iter().flatten()).collect();
         let groups = named.into_iter().map(|name| Ok((name.clone(), Members::find(name)?)));

@@ -5,7 +5,7 @@ use pam_totp::factor::record::Since;
 use pam_totp::factor::throttle::{Limits, ROW as CLOSED};
 use pam_totp::login::messages;
 use pam_totp::login::status::{DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
-use pam_totp::store::{FileStore, StoreError};
+use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;
 use pam_totp::system::clock;
 use pam_totp::text::{self, counted, duration, moment};
@@ -26,7 +26,7 @@ impl Standing {
     }
 
     /// `account`: what is found under the name, if anything.
-    pub fn of(store: &FileStore, limits: &Limits, name: &str, account: Option<Account>) -> Result<Self, StoreError> {
+    pub fn of(store: &dyn Store, limits: &Limits, name: &str, account: Option<Account>) -> Result<Self, StoreError> {
         let now = clock::now();
         let own = account.filter(|account| account.name == name);
         Ok(Self { user: name.to_owned(), status: Status::of(store, limits, name, own.as_ref(), now)?, now })

@@ -15,7 +15,7 @@ use crate::factor::record::Record;
 use crate::factor::record::slots::{self, Found};
 use crate::paths::{RUN, STORE};
 use crate::store::error::StoreError;
-use crate::system::account::Account;
+use crate::store::verbs::Whose;
 use crate::system::disk;
 
 /// How long somebody who only looks waits for a login.
@@ -50,7 +50,7 @@ impl FileStore {
     }
 
     /// Is there a factor? ENOENT in a checked directory is the only "no"; what is there is looked at under the lock.
-    pub fn is_enrolled(&self, name: &str) -> Result<bool, StoreError> {
+    pub(super) fn has_secret(&self, name: &str) -> Result<bool, StoreError> {
         let Ok(file) = file_name(name) else { return Ok(false) };
         let path = self.secret_path(&file);
         match lstat(&path) {
@@ -61,39 +61,34 @@ impl FileStore {
     }
 
     /// Is there anything under a name, be it a record alone?
-    pub fn keeps(&self, name: &str) -> Result<bool, StoreError> {
+    pub(super) fn has_any(&self, name: &str) -> Result<bool, StoreError> {
         let Ok(file) = file_name(name) else { return Ok(false) };
-        Ok(self.is_enrolled(name)? || lstat(&self.state.join(file)).is_ok())
+        Ok(self.has_secret(name)? || lstat(&self.state.join(file)).is_ok())
     }
 
-    /// The factor of an account, read without the lock.
-    pub fn enrollment(&self, account: &Account) -> Result<Option<Enrollment>, StoreError> {
-        let Some(enrollment) = self.enrollment_of(&account.name)? else { return Ok(None) };
-        let fault = |what| Err(StoreError::NotTheirs(self.secret_path(&file_name(&account.name)?), what));
-        if enrollment.user != account.name {
-            return fault("names another user");
-        }
-        if enrollment.uid != account.uid {
-            return fault("was enrolled by another uid (the account was deleted and created again)");
-        }
-        Ok(Some(enrollment))
-    }
-
-    /// The factor under a name, whoever that is now: for administrators.
-    pub fn enrollment_of(&self, name: &str) -> Result<Option<Enrollment>, StoreError> {
-        let Ok(file) = file_name(name) else { return Ok(None) };
+    /// What is enrolled under a name, read without the lock; of an account, if it is that account's.
+    pub(in crate::store) fn read_enrollment(&self, whose: Whose<'_>) -> Result<Option<Enrollment>, StoreError> {
+        let Ok(file) = file_name(whose.name) else { return Ok(None) };
         let path = self.secret_path(&file);
         let Some(bytes) = read_checked(&path, Writers::OwnerAlone)? else { return Ok(None) };
-        match Enrollment::parse(&bytes) {
-            Ok(enrollment) => Ok(Some(enrollment)),
-            Err(Broken::NEWER) => Err(StoreError::Newer(path)),
-            Err(broken) => Err(StoreError::Broken(path, broken)),
+        let enrollment = match Enrollment::parse(&bytes) {
+            Ok(enrollment) => enrollment,
+            Err(Broken::NEWER) => return Err(StoreError::Newer(path)),
+            Err(broken) => return Err(StoreError::Broken(path, broken)),
+        };
+        match whose.account {
+            Some(account) if enrollment.user != account.name => Err(StoreError::NotTheirs(path, "names another user")),
+            Some(account) if enrollment.uid != account.uid => {
+                let what = "was enrolled by another uid (the account was deleted and created again)";
+                Err(StoreError::NotTheirs(path, what))
+            }
+            _ => Ok(Some(enrollment)),
         }
     }
 
     /// The newest record, for looking at it; makes nothing, and waits for nobody. While a login holds the lock the newest
     /// slot may be a guess that is not judged yet: then it is the older one.
-    pub fn peek(&self, name: &str) -> Result<Option<Record>, StoreError> {
+    pub(super) fn peek(&self, name: &str) -> Result<Option<Record>, StoreError> {
         let Ok(file) = file_name(name) else { return Ok(None) };
         let mut newest: Option<slots::Slot> = None;
         for directory in [Some(&self.state), self.run.as_ref()].into_iter().flatten() {
@@ -113,7 +108,7 @@ impl FileStore {
     }
 
     /// The names that have a secret file.
-    pub fn names(&self) -> Result<Vec<String>, StoreError> {
+    pub(super) fn enrolled_names(&self) -> Result<Vec<String>, StoreError> {
         let fault = |e: std::io::Error| io_error(&self.secrets, &e);
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.secrets).map_err(fault)? {

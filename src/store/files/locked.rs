@@ -22,7 +22,6 @@ use crate::factor::record::Record;
 use crate::factor::record::slots::{self, Found, NextSlot, Writing};
 use crate::paths::RUN;
 use crate::store::error::StoreError;
-use crate::system::account::Account;
 use crate::system::clock;
 
 /// How long a login waits for another one of the same user.
@@ -95,14 +94,9 @@ pub struct Locked<'a> {
 }
 
 impl Locked<'_> {
-    /// The factor, for a login of this account.
-    pub fn enrollment(&self, account: &Account) -> Result<Option<Enrollment>, StoreError> {
-        self.store.enrollment(account)
-    }
-
-    /// The factor under the locked name, for administrators.
-    pub fn enrollment_of(&self) -> Result<Option<Enrollment>, StoreError> {
-        self.store.enrollment_of(&self.name)
+    /// The name that is locked.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The newest record, of the disk or of `/run`; `None` where it is lost. Remembers which slot to write.

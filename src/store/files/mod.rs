@@ -5,3 +5,4 @@ pub mod locked;
 pub(super) mod name;
 pub(super) mod opening;
 pub(super) mod slots;
+mod transact;

@@ -5,12 +5,12 @@ use std::ffi::CStr;
 
 use pam_totp::factor::attempt::{Outcome, Via};
 use pam_totp::factor::change::ChangeError;
+use pam_totp::factor::judgment::Verdict;
 use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};
 use pam_totp::factor::record::Since;
 use pam_totp::factor::secret::Secret;
 use pam_totp::factor::source::Source;
 use pam_totp::login::preview::{Preview, Reason, Standing};
-use pam_totp::login::verify::Verdict;
 use pam_totp::manage::ManageError;
 use pam_totp::pam::application::{ConversationFailed, Exit, Items, Level};
 use pam_totp::pam::enrolling::store;
@@ -179,7 +179,8 @@ fn judgement(pieces: &mut Pieces<'_>) -> Verdict {
         8 => Outcome::Later { at },
         _ => accepted(),
     };
-    let fault = pieces.flag().then_some(StoreError::Busy).filter(|_| matches!(outcome, Outcome::Wrong { .. }));
+    let fault =
+        pieces.flag().then(|| StoreError::Busy.to_string()).filter(|_| matches!(outcome, Outcome::Wrong { .. }));
     let [closed, clock_is_wrong] = [pieces.flag(), pieces.flag()];
     let ([healed, counter_lost], clock_back) = ([pieces.flag(), pieces.flag()], pieces.flag().then_some(NOW));
     let clock_off = pieces.flag().then_some(-90);

@@ -4,7 +4,7 @@
 use super::*;
 use crate::support::lanes;
 use pam_totp::factor::record::Record;
-use pam_totp::store::FileStore;
+use pam_totp::store::{FileStore, Store};
 use std::collections::BTreeMap;
 
 const FOLDERS: [&str; 3] = ["/var/lib/pam_totp/secrets", "/var/lib/pam_totp/state", "/run/pam_totp/state"];
@@ -54,7 +54,7 @@ fn again(system: &System, time: u64, change: &Change, input: &str) -> Option<i32
 
 /// What counts of alice's, be it on the disk or in `/run`.
 fn record() -> Option<Record> {
-    FileStore::open(Path::new("/var/lib/pam_totp")).and_then(|store| store.peek("alice")).expect("a record")
+    FileStore::open(Path::new("/var/lib/pam_totp")).and_then(|store| store.record("alice")).expect("a record")
 }
 
 /// The one key of a file, which is whole.

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixListener;
 use pam_totp::factor::record::{Record, Trust};
 
 use super::*;
+use pam_totp::store::Store;
 
 type Plant = fn(&Path);
 
@@ -260,7 +261,7 @@ fn no_address_is_trusted_any_more_when_a_new_key_can_come() {
     let in_the_way = place.path("secrets").join(format!(".{USER}.toml.new"));
     fs::create_dir(&in_the_way).unwrap();
     assert!(matches!(place.enrolls(&place.account, 2, true), Err(ManageError::Unavailable(_))));
-    assert_eq!(store.peek(USER).unwrap().unwrap().trusts, []);
+    assert_eq!(store.record(USER).unwrap().unwrap().trusts, []);
     fs::remove_dir(in_the_way).unwrap();
     assert_eq!(place.enrolls(&place.account, 2, true), Ok(()));
 }

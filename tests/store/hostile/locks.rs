@@ -6,6 +6,7 @@ use std::thread;
 
 use super::*;
 use crate::support::until;
+use pam_totp::store::Store;
 
 /// Another process that holds a file's lock until it is let go.
 struct Holder {
@@ -85,7 +86,7 @@ fn who_only_looks_waits_a_moment_and_sees_no_guess_that_is_not_judged() {
     let place = Place::enrolled();
     place.gets_in();
     let store = place.store().unwrap();
-    let looks = || store.peek(USER).unwrap().unwrap();
+    let looks = || store.record(USER).unwrap().unwrap();
     let before = looks();
     assert_eq!(before.row, 0);
     let mut locked = store.lock(USER).unwrap();

@@ -19,7 +19,7 @@ use pam_totp::doctor::store::{self, Renamed};
 use pam_totp::doctor::unseen;
 use pam_totp::paths::POLICY;
 use pam_totp::store::audit::{Flaw, audit};
-use pam_totp::store::{FileStore, read_policy};
+use pam_totp::store::{Store, read_policy};
 use pam_totp::system::account;
 use pam_totp::system::clock::now;
 use pam_totp::system::disk;
@@ -76,18 +76,18 @@ fn kept(backend: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
 }
 
 /// An enrollment of another uid.
-fn of_other_uid(store: &FileStore, name: &str, accounts: Option<&Accounts>) -> Option<Flaw> {
+fn of_other_uid(store: &dyn Store, name: &str, accounts: Option<&Accounts>) -> Option<Flaw> {
     let account = match accounts {
         Some(accounts) => accounts::named(name, accounts),
         None => account::by_name(name),
     };
     let account = account.ok().flatten().filter(|account| account.name == name)?;
-    let error = store.enrollment(&account).err()?;
-    store::of_other_uid(name, &store.enrollment_of(name).ok()??.user, error)
+    let error = store.enrollment((&account).into()).err()?;
+    store::of_other_uid(name, &store.enrollment(name.into()).ok()??.user, error)
 }
 
 /// Not from a disk alone: there every account of a directory looks gone.
-fn without_account(store: &FileStore, accounts: &Accounts) -> Vec<Finding> {
+fn without_account(store: &dyn Store, accounts: &Accounts) -> Vec<Finding> {
     let found = match (orphans::can_tell_orphans(), store.names()) {
         (Ok(()), Ok(names)) => orphans::orphans(store, names, accounts).unwrap_or_default(),
         _ => Vec::new(),
@@ -117,8 +117,8 @@ fn ahead(backend: &Local) -> Ahead {
     let Ok(store) = backend.store() else { return Ahead::default() };
     let names = store.names().unwrap_or_default().into_iter();
     let users = names.filter_map(|name| {
-        let enrollment = store.enrollment_of(&name).ok()??;
-        let record = store.peek(&name).ok().flatten().unwrap_or_default();
+        let enrollment = store.enrollment(name.as_str().into()).ok()??;
+        let record = store.record(&name).ok().flatten().unwrap_or_default();
         Some((name, enrollment, record))
     });
     Ahead::of(users, now(), backend.policy().window)

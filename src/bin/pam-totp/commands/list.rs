@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use pam_totp::backend::{Backend, Local};
 use pam_totp::factor::throttle::Limits;
-use pam_totp::store::{FileStore, StoreError};
+use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;
 use pam_totp::text::shown;
 
@@ -79,7 +79,7 @@ struct Named {
 }
 
 impl Named {
-    fn of(store: &FileStore, users: &[String]) -> Result<Self, Failure> {
+    fn of(store: &dyn Store, users: &[String]) -> Result<Self, Failure> {
         let mut named = Self { is_everybody: users.is_empty(), users: Vec::new(), failed: Failed::new(), exit: 0 };
         for user in users {
             let known = match store.is_enrolled(user) {
@@ -152,7 +152,7 @@ struct Found {
 }
 
 impl Found {
-    fn user(&mut self, store: &FileStore, limits: &Limits, name: &str, account: Option<Account>) {
+    fn user(&mut self, store: &dyn Store, limits: &Limits, name: &str, account: Option<Account>) {
         match Standing::of(store, limits, name, account) {
             Ok(standing) => {
                 self.lines.push(standing.line());

@@ -111,7 +111,7 @@ fn is_there(
         return Ok(false);
     }
     // What cannot be read is no key that is there; it is said where it is to be changed.
-    let Ok(Some(enrollment)) = backend.store()?.enrollment(account) else { return Ok(false) };
+    let Ok(Some(enrollment)) = backend.store()?.enrollment(account.into()) else { return Ok(false) };
     let others = (enrollment.devices.len() > 1).then(|| enrollment.digits());
     let name = arguments.device.as_deref();
     let wanted = form.shape(new_device(key.clone(), name.unwrap_or(USUAL_NAME))?, others)?;

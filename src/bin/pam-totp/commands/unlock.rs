@@ -5,8 +5,9 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::backend::Backend;
+use pam_totp::factor::plan::Unlocked;
 use pam_totp::login::messages;
-use pam_totp::manage::{self, Unlocked};
+use pam_totp::manage;
 use pam_totp::system::clock::now;
 use pam_totp::text::{self, clean, shown};
 

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::factor::attempt::{Outcome, Via};
+use pam_totp::factor::judgment::Verdict;
 use pam_totp::login::messages;
 use pam_totp::login::preview::Login;
-use pam_totp::login::verify::Verdict;
 use pam_totp::text;
 
 use crate::backend::local;
