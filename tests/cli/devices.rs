@@ -4,6 +4,7 @@ use crate::support::application::{self, AUTH_ERR, SUCCESS, at, login_at};
 use crate::support::codes::{code_at, key};
 use crate::support::door::Door;
 use crate::support::program::{error_code, object, program};
+use crate::support::reference;
 use crate::support::system::{KEY, System, User, throw_away};
 use crate::support::terminal::Terminal;
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ fn says(system: &System, time: u64, arguments: &[&str], input: &str) -> (i32, Va
     let mut command = Command::new("pam-totp");
     let output = system.tries(at(time, command.arg("--json").args(arguments)), input);
     let object = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {output:?}"));
+    reference::holds(arguments, &object);
     (output.status.code().expect("an exit code"), object)
 }
 

@@ -4,6 +4,7 @@
 use crate::support::application::{self, AUTH_ERR, SUCCESS, application, at, login_at, only_code};
 use crate::support::codes::{code_at, key};
 use crate::support::program::{error_code, object, program};
+use crate::support::reference;
 use crate::support::strace::{calls, killed_at};
 use crate::support::system::{KEY, System, User, throw_away};
 use crate::support::terminal::Terminal;
@@ -38,6 +39,7 @@ fn imports(system: &System, time: u64, arguments: &[&str]) -> (i32, Value) {
     let output = system.tries(at(time, Command::new("pam-totp").args(["--json", "import"]).args(arguments)), "");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let object = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}"));
+    reference::holds(&[&["import"], arguments].concat(), &object);
     (output.status.code().expect("an exit code"), object)
 }
 

@@ -3,6 +3,7 @@
 use crate::support::codes::code_at;
 use crate::support::door::Door;
 use crate::support::lanes;
+use crate::support::reference;
 use crate::support::system::{KEY, System, User, throw_away};
 use crate::support::terminal::Terminal;
 use pam_totp::factor::record::Trust;
@@ -114,6 +115,7 @@ fn object(system: &System, user: &User, arguments: &[&str], input: &str) -> (i32
     let output = system.tries(user.command("pam-totp").arg("--json").args(arguments), input);
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let object = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}"));
+    reference::holds(arguments, &object);
     (output.status.code().expect("an exit code"), object)
 }
 

@@ -5,6 +5,7 @@ mod demo;
 mod docs;
 mod house;
 mod install;
+mod json;
 mod pages;
 mod recipes;
 mod timing;

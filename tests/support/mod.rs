@@ -19,6 +19,7 @@ pub mod network;
 pub mod packages;
 pub mod program;
 pub mod record;
+pub mod reference;
 pub mod server;
 pub mod sha1;
 pub mod sshd;

@@ -1,5 +1,6 @@
 //! Runs `pam-totp` and holds it to its contract.
 
+use super::reference;
 use super::system::System;
 use serde_json::Value;
 use std::process::Command;
@@ -15,7 +16,7 @@ pub fn program(system: &System, arguments: &[&str], input: &str) -> (i32, String
 pub fn object(system: &System, arguments: &[&str], input: &str) -> (i32, Value) {
     let (exit, stdout, _) = program(system, &[&["--json"], arguments].concat(), input);
     let object: Value = serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {stdout}"));
-    assert_eq!(object["version"], 1, "{arguments:?}");
+    reference::holds(arguments, &object);
     (exit, object)
 }
 

@@ -15,13 +15,13 @@ use crate::report::Failure;
 const NO_SHELL: [&str; 5] = ["nologin", "false", "sync", "shutdown", "halt"];
 
 /// An account's line.
-pub struct Line {
+pub struct AccountLine {
     pub account: Account,
     pub home: PathBuf,
     shell: String,
 }
 
-impl Line {
+impl AccountLine {
     /// Does a login with it come to something? Who is missed here is refused one day and nobody was told, so each shell
     /// counts that is not known to end at once, whether /etc/shells lists it or not; an empty one is /bin/sh. The other
     /// question, who may enroll without root, is [`account::has_login_shell`], which counts nothing that is not listed.
@@ -31,7 +31,7 @@ impl Line {
 }
 
 /// Accounts by name.
-pub type Accounts = BTreeMap<String, Line>;
+pub type Accounts = BTreeMap<String, AccountLine>;
 
 /// All of them. A directory that does not list its accounts leaves them out: who is missing here may exist.
 pub fn all() -> Result<Accounts, Failure> {
@@ -54,7 +54,7 @@ pub fn all() -> Result<Accounts, Failure> {
 fn by_name(entries: impl IntoIterator<Item = Entry>) -> Accounts {
     let mut accounts = Accounts::new();
     for Entry { account, home, shell } in entries {
-        accounts.entry(account.name.clone()).or_insert(Line { account, home, shell });
+        accounts.entry(account.name.clone()).or_insert(AccountLine { account, home, shell });
     }
     accounts
 }
@@ -69,9 +69,9 @@ pub fn named(name: &str, accounts: &Accounts) -> Result<Option<Account>, LookupF
 }
 
 /// Who is in a group, be it their own or one that lists them.
-pub struct Members(Group);
+pub struct GroupMembers(Group);
 
-impl Members {
+impl GroupMembers {
     /// Of a group that somebody named.
     pub fn of(group: &str) -> Result<Self, Failure> {
         let unknown = || Failure::bad_input("no_such_group", format!("there is no group {}", clean(group)));
@@ -98,7 +98,7 @@ mod tests {
     fn only_a_shell_that_ends_at_once_is_left_out() {
         let line = |shell: &str| {
             let account = Account { name: "alice".into(), uid: 1000, gid: 1000 };
-            Line { account, home: PathBuf::new(), shell: shell.into() }
+            AccountLine { account, home: PathBuf::new(), shell: shell.into() }
         };
         for shell in ["", "/bin/bash", "/opt/fish", "rbash"] {
             assert!(line(shell).can_log_in(), "{shell}");

@@ -56,9 +56,9 @@ pub fn account_of(user: &str) -> Result<Account, ManageError> {
 }
 
 /// One of many, for people and programs.
-pub fn said(user: &str, failure: &Failure) -> json::Error {
+pub fn said(user: &str, failure: &Failure) -> json::ErrorReport {
     tell(&format!("pam-totp: {}: {}", shown(user), failure.message));
-    json::Error { codes: None, ..failure.error() }
+    json::ErrorReport { codes: None, ..failure.error() }
 }
 
 /// Whose failure it is may say more than the error.

@@ -10,7 +10,7 @@ use pam_totp::system::{clock, random};
 use crate::report::{Failure, tell};
 
 #[derive(Args, Clone)]
-pub struct Form {
+pub struct CodeForm {
     /// How codes are made: by the clock (RFC 6238), or by a counter, for tokens with a button (RFC 4226) [default: totp].
     #[arg(long = "type", value_enum)]
     kind: Option<KindName>,
@@ -66,7 +66,7 @@ fn agreed<T: Copy + PartialEq>(option: &str, given: Option<T>, uri: Option<T>) -
     }
 }
 
-impl Form {
+impl CodeForm {
     /// What a URI says, and the options where it says nothing. An app that reads it shows six digits then, whatever the
     /// user's other devices have.
     pub fn of_uri(&self, uri: &Parsed) -> Result<Self, Failure> {

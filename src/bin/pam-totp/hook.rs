@@ -57,37 +57,37 @@ pub fn hangs_at(program: &Path, line: &str) -> bool {
 }
 
 /// What came of it.
-enum Run {
+enum HookRun {
     Ended(ExitStatus),
     Hung,
     Refused(String),
 }
 
 /// Logs what did not go well; whether it hung.
-fn said(program: &Path, run: &Run) -> bool {
+fn said(program: &Path, run: &HookRun) -> bool {
     let program = clean(&program.to_string_lossy());
     let what = match run {
-        Run::Ended(status) if status.success() => return false,
-        Run::Ended(status) => format!("{program} ended with {status}"),
-        Run::Hung => format!("{program} took longer than {} s and was killed", BOUND.as_secs()),
-        Run::Refused(why) => format!("{program} was not run: {why}"),
+        HookRun::Ended(status) if status.success() => return false,
+        HookRun::Ended(status) => format!("{program} ended with {status}"),
+        HookRun::Hung => format!("{program} took longer than {} s and was killed", BOUND.as_secs()),
+        HookRun::Refused(why) => format!("{program} was not run: {why}"),
     };
     let _ = log::log(&format!("notify: {what}"));
-    matches!(run, Run::Hung)
+    matches!(run, HookRun::Hung)
 }
 
 /// Runs it with one line on its stdin, alone: no environment, no output, no folder of the caller's.
-fn run(program: &Path, line: &str, bound: Duration) -> Run {
+fn run(program: &Path, line: &str, bound: Duration) -> HookRun {
     let real = match checked(program) {
         Ok(real) => real,
-        Err(unusable) => return Run::Refused(unusable.why),
+        Err(unusable) => return HookRun::Refused(unusable.why),
     };
     let mut command = Command::new(real);
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir("/").process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return Run::Refused(error.to_string()),
+        Err(error) => return HookRun::Refused(error.to_string()),
     };
     // Shorter than a pipe, so nobody waits here; who does not read it needs none.
     if let Some(mut stdin) = child.stdin.take() {
@@ -96,14 +96,14 @@ fn run(program: &Path, line: &str, bound: Duration) -> Run {
     wait(&mut child, bound)
 }
 
-fn wait(child: &mut Child, bound: Duration) -> Run {
+fn wait(child: &mut Child, bound: Duration) -> HookRun {
     let begin = Instant::now();
     loop {
         match child.try_wait() {
-            Ok(Some(status)) => return Run::Ended(status),
+            Ok(Some(status)) => return HookRun::Ended(status),
             Ok(None) if begin.elapsed() < bound => thread::sleep(PAUSE),
             Ok(None) => break,
-            Err(error) => return Run::Refused(error.to_string()),
+            Err(error) => return HookRun::Refused(error.to_string()),
         }
     }
     // With all that it has started.
@@ -111,17 +111,17 @@ fn wait(child: &mut Child, bound: Duration) -> Run {
         let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
     }
     let _ = child.wait();
-    Run::Hung
+    HookRun::Hung
 }
 
 /// Why a program is not run, and the command that helps.
 #[derive(Debug)]
-struct Unusable {
+struct UnusableProgram {
     why: String,
     fix: String,
 }
 
-impl Unusable {
+impl UnusableProgram {
     fn new(why: impl Into<String>, fix: String) -> Self {
         Self { why: why.into(), fix }
     }
@@ -135,29 +135,36 @@ impl Unusable {
 /// Of a policy whose changes nobody is told of, as its program cannot be run. On another system's disk nothing is run.
 pub fn judge(path: &Path, policy: &Policy) -> Option<Finding> {
     let program = policy.notify.as_deref().filter(|_| !disk::is_entered())?;
-    let Unusable { why, fix } = checked(program).err()?;
+    let UnusableProgram { why, fix } = checked(program).err()?;
     let (path, program) = (clean(&path.to_string_lossy()), clean(&program.to_string_lossy()));
     let what = format!("{path}, notify: {program} is not run, and nobody is told of changes: {why}");
     Some(Finding::warning("policy", "notify", what).fixed_by([fix]))
 }
 
 /// Where it really is, if root alone can have written it. What others can write would be root for them.
-fn checked(program: &Path) -> Result<PathBuf, Unusable> {
+fn checked(program: &Path) -> Result<PathBuf, UnusableProgram> {
     if !program.is_absolute() {
-        return Err(Unusable::no_program("its path is not absolute"));
+        return Err(UnusableProgram::no_program("its path is not absolute"));
     }
-    let gone = |error: io::Error| Unusable::no_program(error.to_string());
+    let gone = |error: io::Error| UnusableProgram::no_program(error.to_string());
     let real = fs::canonicalize(program).map_err(gone)?;
     for path in real.ancestors() {
         let path_text = path.to_string_lossy();
         let (name, quoted) = (clean(&path_text), quoted(&path_text));
-        let look = fs::symlink_metadata(path).map_err(|error| Unusable::no_program(format!("{name}: {error}")))?;
+        let look =
+            fs::symlink_metadata(path).map_err(|error| UnusableProgram::no_program(format!("{name}: {error}")))?;
         let sticky = look.is_dir() && look.mode() & 0o1000 != 0;
         if look.uid() != 0 {
-            return Err(Unusable::new(format!("{name} does not belong to root"), format!("chown root:root {quoted}")));
+            return Err(UnusableProgram::new(
+                format!("{name} does not belong to root"),
+                format!("chown root:root {quoted}"),
+            ));
         }
         if look.mode() & 0o022 != 0 && !sticky {
-            return Err(Unusable::new(format!("{name} can be written by others"), format!("chmod go-w {quoted}")));
+            return Err(UnusableProgram::new(
+                format!("{name} can be written by others"),
+                format!("chmod go-w {quoted}"),
+            ));
         }
     }
     let look = fs::metadata(&real).map_err(gone)?;
@@ -165,9 +172,9 @@ fn checked(program: &Path) -> Result<PathBuf, Unusable> {
         (true, true) => Ok(real),
         (true, false) => {
             let fix = format!("chmod 755 {}", quoted(&real.to_string_lossy()));
-            Err(Unusable::new("it is no program: it is not executable", fix))
+            Err(UnusableProgram::new("it is no program: it is not executable", fix))
         }
-        (false, _) => Err(Unusable::no_program("it is no program")),
+        (false, _) => Err(UnusableProgram::no_program("it is no program")),
     }
 }
 
@@ -187,7 +194,7 @@ mod tests {
         .expect("a program");
         let mode = |mode| fs::set_permissions(&program, fs::Permissions::from_mode(mode)).expect("a mode");
         mode(0o700);
-        assert!(matches!(run(&program, "{}", Duration::from_millis(1_500)), Run::Hung));
+        assert!(matches!(run(&program, "{}", Duration::from_millis(1_500)), HookRun::Hung));
         assert_eq!(fs::read_to_string(folder.path().join("said")).expect("it read the line"), "{}\n");
         let pid = fs::read_to_string(folder.path().join("pid")).expect("it started one more");
         // Nobody waits for that one: the kernel ends it when it next runs.
@@ -201,11 +208,11 @@ mod tests {
 
         for (bits, why) in [(0o722, "can be written by others"), (0o600, "no program")] {
             mode(bits);
-            let Run::Refused(told) = run(&program, "{}", BOUND) else { panic!("{bits:o} was run") };
+            let HookRun::Refused(told) = run(&program, "{}", BOUND) else { panic!("{bits:o} was run") };
             assert!(told.contains(why), "{told}");
         }
         mode(0o700);
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("a mode");
-        assert!(matches!(run(&program, "{}", BOUND), Run::Refused(_)), "who can replace it can write it");
+        assert!(matches!(run(&program, "{}", BOUND), HookRun::Refused(_)), "who can replace it can write it");
     }
 }

@@ -40,9 +40,9 @@ static PANEL_USER: OnceLock<String> = OnceLock::new();
 
 /// Logs a line as it is, behind the name of the disk that it is about.
 pub fn log(text: &str) -> Result<(), syslog::Error> {
-    match REMEMBERED.get() {
+    match OTHER_DISK.get() {
         None => logger()?.notice(text),
-        Some(Remembered { disk, log, .. }) => match log.lock() {
+        Some(OtherDisk { disk, log, .. }) => match log.lock() {
             Ok(mut log) => log.as_mut().map_err(|_| no_log())?.notice(format!("--root {disk}: {text}")),
             Err(_) => Err(no_log()),
         },
@@ -66,17 +66,17 @@ fn logger() -> Result<Log, syslog::Error> {
 }
 
 /// What this system has to say of a change to another one's disk.
-struct Remembered {
+struct OtherDisk {
     disk: String,
     person: Person,
     log: Mutex<Result<Log, syslog::Error>>,
 }
 
-static REMEMBERED: OnceLock<Remembered> = OnceLock::new();
+static OTHER_DISK: OnceLock<OtherDisk> = OnceLock::new();
 
 /// Looks the person up and opens the log while this system can be seen.
 pub fn remember(disk: &str) {
-    REMEMBERED.get_or_init(|| Remembered { disk: disk.to_owned(), person: person(), log: Mutex::new(logger()) });
+    OTHER_DISK.get_or_init(|| OtherDisk { disk: disk.to_owned(), person: person(), log: Mutex::new(logger()) });
 }
 
 /// The person behind this process.
@@ -89,7 +89,7 @@ pub struct Person {
 
 /// The login's uid, which su and sudo do not change; else what sudo says; else our own.
 pub fn person() -> Person {
-    if let Some(Remembered { person, .. }) = REMEMBERED.get() {
+    if let Some(OtherDisk { person, .. }) = OTHER_DISK.get() {
         return person.clone();
     }
     let loginuid = std::fs::read_to_string("/proc/self/loginuid").ok();

@@ -43,14 +43,14 @@ use commands::{
     backup_codes, completions, doctor, enroll, forget, generate, import, issuer, list, notify, policy, remove, rename,
     resync, set, stack, status, r#try, unlock, verify,
 };
+use pam_totp::paths;
 use report::{Failure, Report};
 
 /// Two-factor authentication for logins: enrolls users, and looks after their devices.
 #[derive(Parser)]
 #[command(name = "pam-totp", version, max_term_width = 78)]
 struct Cli {
-    /// Use this policy instead of /etc/security/pam_totp.toml.
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help = format!("Use this policy instead of {}", paths::POLICY))]
     config: Option<PathBuf>,
     /// Work on the system whose disk is mounted there. --config is a path on that disk.
     #[arg(long, global = true, value_name = "DIR")]
@@ -68,53 +68,53 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Turn two-factor authentication on for a user: show a new key and QR code, and store it after a right code.
-    Enroll(enroll::Enroll),
+    Enroll(enroll::EnrollArgs),
     /// The same as enroll --replace, as panels call it.
-    Reconfigure(enroll::Enroll),
+    Reconfigure(enroll::EnrollArgs),
     /// Print a new key and its URI. Stores nothing.
-    Generate(generate::Generate),
+    Generate(generate::GenerateArgs),
     /// Store a key that came from elsewhere: the key or an otpauth:// URI on the first line of stdin, a code of it on the
     /// second. Root can repeat it: a key that is there already changes nothing.
-    Set(set::Set),
+    Set(set::SetArgs),
     /// Make new backup codes. The old ones are void.
-    BackupCodes(backup_codes::BackupCodes),
+    BackupCodes(backup_codes::BackupCodesArgs),
     /// Check a code from stdin as a login would: a right code is used up, a wrong one counted.
-    Verify(verify::Verify),
+    Verify(verify::VerifyArgs),
     /// Show the same prompts as a login, use up a code like one, and say whether the user would get in. Opens no
     /// session.
-    Try(r#try::Try),
+    Try(r#try::TryArgs),
     /// Show a user's devices, when they were last used, backup codes, and wrong codes.
-    Status(status::Status),
+    Status(status::StatusArgs),
     /// List the users who are enrolled, or those that a filter names.
-    List(list::List),
+    List(list::ListArgs),
     /// Turn two-factor authentication off for users: remove all of their devices, or one. The account may be gone.
     #[command(visible_alias = "disable")]
-    Remove(remove::Remove),
+    Remove(remove::RemoveArgs),
     /// Accept a device again whose clock or counter is too far off. Needs two of its codes in a row, from stdin.
-    Resync(resync::Resync),
+    Resync(resync::ResyncArgs),
     /// Forget wrong codes, so that one code is enough again. Also fixes a state from the future, after a wrong clock.
-    Unlock(unlock::Unlock),
+    Unlock(unlock::UnlockArgs),
     /// End remembered addresses: the next login from there asks for a code again. Needs no code.
-    Forget(forget::Forget),
+    Forget(forget::ForgetArgs),
     /// Move an enrollment to a renamed account, or give it to an account that was deleted and created again.
-    Rename(rename::Rename),
+    Rename(rename::RenameArgs),
     /// Import what users have with another module: keys, counters, scratch codes, and which codes were used.
-    Import(import::Import),
+    Import(import::ImportArgs),
     /// Show, check and change the policy: who needs a code on this host.
     #[command(subcommand)]
-    Policy(policy::Command),
+    Policy(policy::PolicyCommand),
     /// Have a PAM stack ask for codes, or not any more.
     #[command(subcommand)]
-    Stack(stack::Command),
+    Stack(stack::StackCommand),
     /// Check the clock, files, policy, PAM stacks and sshd, and print the commands that fix what it finds. Exit 1 on
     /// a fault.
     Doctor,
     /// Show or set the name that apps show beside the account.
-    Issuer(issuer::Issuer),
+    Issuer(issuer::IssuerArgs),
     /// Tell the policy's `notify` program what logins and pam-totpd have changed; systemd calls this.
     Notify,
     /// Print the completions for a shell.
-    Completions(completions::Completions),
+    Completions(completions::CompletionsArgs),
 }
 
 fn main() -> ExitCode {
@@ -200,7 +200,10 @@ fn usage(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = text.trim_end();
-            report::finish(json, Ok(Report::new(text.to_owned(), &json::Text { text: text.to_owned() }).unwrapped()))
+            report::finish(
+                json,
+                Ok(Report::new(text.to_owned(), &json::TextReport { text: text.to_owned() }).unwrapped()),
+            )
         }
         _ => report::finish(json, Err(Failure::usage(text.trim_start_matches("error: ").trim_end()))),
     }

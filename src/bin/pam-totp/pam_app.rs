@@ -19,7 +19,7 @@ enum Handle {}
 
 /// `struct pam_message`
 #[repr(C)]
-struct Message {
+struct PamMessage {
     style: c_int,
     text: *const c_char,
 }
@@ -34,7 +34,7 @@ struct Response {
 /// `struct pam_conv`
 #[repr(C)]
 struct Callback {
-    converse: extern "C" fn(c_int, *const *const Message, *mut *mut Response, *mut c_void) -> c_int,
+    converse: extern "C" fn(c_int, *const *const PamMessage, *mut *mut Response, *mut c_void) -> c_int,
     data: *mut c_void,
 }
 
@@ -56,7 +56,7 @@ unsafe extern "C" {
 
 /// How a module wants its text shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
+pub enum MessageStyle {
     /// PAM_PROMPT_ECHO_OFF
     Hidden,
     /// PAM_PROMPT_ECHO_ON
@@ -67,7 +67,7 @@ pub enum Style {
     Info,
 }
 
-impl Style {
+impl MessageStyle {
     fn of(style: c_int) -> Option<Self> {
         [Self::Hidden, Self::Shown, Self::Error, Self::Info].into_iter().zip(1..).find(|s| s.1 == style).map(|s| s.0)
     }
@@ -76,7 +76,7 @@ impl Style {
 /// Who is asked and told.
 pub trait Conversation {
     /// Reads a message, and answers where it is a prompt. `None`: there is no answer; the module is told so.
-    fn hears(&mut self, style: Style, text: &str) -> Option<Zeroizing<Vec<u8>>>;
+    fn hears(&mut self, style: MessageStyle, text: &str) -> Option<Zeroizing<Vec<u8>>>;
 }
 
 /// What libpam can be told of a login.
@@ -92,7 +92,7 @@ pub enum Item {
 
 /// A PAM code with libpam's own words for it.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct PamAnswer {
     pub code: c_int,
     pub words: String,
 }
@@ -107,7 +107,7 @@ pub struct Stack<'a> {
 
 impl<'a> Stack<'a> {
     /// pam_start
-    pub fn start(service: &CStr, user: &CStr, talk: &'a mut dyn Conversation) -> Result<Self, Answer> {
+    pub fn start(service: &CStr, user: &CStr, talk: &'a mut dyn Conversation) -> Result<Self, PamAnswer> {
         let talk = NonNull::from(Box::leak(Box::new(talk)));
         let conversation = Callback { converse, data: talk.as_ptr().cast() };
         let mut stack = Self { pamh: ptr::null_mut(), talk, last: PAM_SUCCESS };
@@ -118,43 +118,43 @@ impl<'a> Stack<'a> {
     }
 
     /// pam_set_item
-    pub fn set(&mut self, item: Item, value: &CStr) -> Result<(), Answer> {
+    pub fn set(&mut self, item: Item, value: &CStr) -> Result<(), PamAnswer> {
         // SAFETY: the handle is alive; these items are NUL-terminated strings, which libpam copies.
         let code = unsafe { pam_set_item(self.pamh, item as c_int, value.as_ptr().cast()) };
         if code == PAM_SUCCESS { Ok(()) } else { Err(self.answer(code)) }
     }
 
     /// pam_putenv: `NAME=value`, in the environment of the login, not of this process.
-    pub fn put(&mut self, pair: &CStr) -> Result<(), Answer> {
+    pub fn put(&mut self, pair: &CStr) -> Result<(), PamAnswer> {
         // SAFETY: the handle is alive; the pair is NUL-terminated, and libpam copies it.
         let code = unsafe { pam_putenv(self.pamh, pair.as_ptr()) };
         if code == PAM_SUCCESS { Ok(()) } else { Err(self.answer(code)) }
     }
 
     /// pam_authenticate; after a refusal it takes the seconds that a module asked for.
-    pub fn authenticate(&mut self) -> Answer {
+    pub fn authenticate(&mut self) -> PamAnswer {
         // SAFETY: the handle is alive and not shared; what `converse` is given is alive too.
         let code = unsafe { pam_authenticate(self.pamh, 0) };
         self.answer(code)
     }
 
     /// pam_acct_mgmt
-    pub fn account(&mut self) -> Answer {
+    pub fn account(&mut self) -> PamAnswer {
         // SAFETY: as in `authenticate`.
         let code = unsafe { pam_acct_mgmt(self.pamh, 0) };
         self.answer(code)
     }
 
-    fn answer(&mut self, code: c_int) -> Answer {
+    fn answer(&mut self, code: c_int) -> PamAnswer {
         self.last = code;
         // SAFETY: pam_strerror looks at the code alone, and returns a string that lives as long as the process.
         let words = unsafe { pam_strerror(self.pamh, code) };
         if words.is_null() {
-            return Answer { code, words: String::new() };
+            return PamAnswer { code, words: String::new() };
         }
         // SAFETY: not null, and as above.
         let words = unsafe { CStr::from_ptr(words) };
-        Answer { code, words: words.to_string_lossy().into_owned() }
+        PamAnswer { code, words: words.to_string_lossy().into_owned() }
     }
 }
 
@@ -172,7 +172,7 @@ impl Drop for Stack<'_> {
 /// What libpam calls: no panic may unwind through its frames.
 extern "C" fn converse(
     count: c_int,
-    messages: *const *const Message,
+    messages: *const *const PamMessage,
     responses: *mut *mut Response,
     data: *mut c_void,
 ) -> c_int {
@@ -199,11 +199,11 @@ extern "C" fn converse(
     }
 }
 
-fn replies(messages: &[*const Message], talk: &mut dyn Conversation) -> Option<Replies> {
+fn replies(messages: &[*const PamMessage], talk: &mut dyn Conversation) -> Option<Replies> {
     let mut replies = Replies::new(messages.len())?;
     for (place, message) in messages.iter().enumerate() {
         // SAFETY: each is null or points to a message that lives for the call.
-        let Message { style, text } = unsafe { message.as_ref() }?;
+        let PamMessage { style, text } = unsafe { message.as_ref() }?;
         let text = if text.is_null() {
             String::new()
         } else {
@@ -211,9 +211,9 @@ fn replies(messages: &[*const Message], talk: &mut dyn Conversation) -> Option<R
             unsafe { CStr::from_ptr(*text) }.to_string_lossy().into_owned()
         };
         // It may be a key or a backup code.
-        let (style, text) = (Style::of(*style)?, Zeroizing::new(text));
+        let (style, text) = (MessageStyle::of(*style)?, Zeroizing::new(text));
         let answer = talk.hears(style, &text)?;
-        if matches!(style, Style::Hidden | Style::Shown) {
+        if matches!(style, MessageStyle::Hidden | MessageStyle::Shown) {
             replies.put(place, &answer)?;
         }
     }
@@ -278,10 +278,10 @@ mod tests {
     use super::*;
     use std::ffi::CString;
 
-    struct Said(Vec<(Style, String)>, Option<&'static [u8]>);
+    struct Said(Vec<(MessageStyle, String)>, Option<&'static [u8]>);
 
     impl Conversation for Said {
-        fn hears(&mut self, style: Style, text: &str) -> Option<Zeroizing<Vec<u8>>> {
+        fn hears(&mut self, style: MessageStyle, text: &str) -> Option<Zeroizing<Vec<u8>>> {
             assert_ne!(text, "panic");
             self.0.push((style, text.into()));
             self.1.map(|answer| Zeroizing::new(answer.to_vec()))
@@ -289,8 +289,9 @@ mod tests {
     }
 
     fn converses(said: &mut Said, messages: &[(c_int, &CStr)], count: c_int) -> (c_int, Vec<Option<CString>>) {
-        let messages: Vec<Message> = messages.iter().map(|m| Message { style: m.0, text: m.1.as_ptr() }).collect();
-        let pointers: Vec<*const Message> = messages.iter().map(ptr::from_ref).collect();
+        let messages: Vec<PamMessage> =
+            messages.iter().map(|m| PamMessage { style: m.0, text: m.1.as_ptr() }).collect();
+        let pointers: Vec<*const PamMessage> = messages.iter().map(ptr::from_ref).collect();
         let (mut talk, mut array): (&mut dyn Conversation, _) = (said, ptr::null_mut());
         let code = converse(count, pointers.as_ptr(), &mut array, ptr::from_mut(&mut talk).cast());
         let mut answers = Vec::new();
@@ -313,8 +314,8 @@ mod tests {
         let (code, answers) = converses(&mut said, &messages, 4);
         let answer = Some(c"123456".to_owned());
         assert_eq!((code, answers), (PAM_SUCCESS, vec![answer.clone(), None, answer, None]));
-        let styles: Vec<Style> = said.0.iter().map(|s| s.0).collect();
-        assert_eq!(styles, [Style::Hidden, Style::Info, Style::Shown, Style::Error]);
+        let styles: Vec<MessageStyle> = said.0.iter().map(|s| s.0).collect();
+        assert_eq!(styles, [MessageStyle::Hidden, MessageStyle::Info, MessageStyle::Shown, MessageStyle::Error]);
         assert_eq!(said.0[1].1, "Hello");
     }
 

@@ -20,7 +20,7 @@ use crate::report::Failure;
 
 /// What `generate` draws.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Drawing {
+pub enum QrDrawing {
     /// A picture for a web page.
     Svg,
     /// Half blocks.
@@ -31,7 +31,7 @@ pub enum Drawing {
     None,
 }
 
-impl Drawing {
+impl QrDrawing {
     /// The drawing, if there is to be one.
     pub fn of(self, uri: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         let drawn = match self {

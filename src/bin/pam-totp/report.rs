@@ -86,8 +86,8 @@ pub struct Failure {
 
 impl Failure {
     /// For programs.
-    pub fn error(&self) -> json::Error {
-        json::Error { code: self.code, message: self.message.clone(), codes: self.codes }
+    pub fn error(&self) -> json::ErrorReport {
+        json::ErrorReport { code: self.code, message: self.message.clone(), codes: self.codes }
     }
 
     fn new(code: &'static str, exit: u8, message: impl Into<String>) -> Self {
@@ -295,7 +295,9 @@ pub fn wrapped(text: &str, to: &(impl AsFd + IsTerminal)) -> String {
 pub fn finish(json: bool, result: Result<Report, Failure>) -> ExitCode {
     let (exit, written) = match (result, json) {
         (Ok(report), true) => (report.exit, print_object(report.fields)),
-        (Err(failure), true) => (failure.exit, print_object(json::fields(&json::Failure { error: failure.error() }))),
+        (Err(failure), true) => {
+            (failure.exit, print_object(json::fields(&json::FailureReport { error: failure.error() })))
+        }
         (Ok(report), false) if report.text.is_empty() => (report.exit, Ok(())),
         (Ok(report), false) => {
             let text = if report.unwrapped { report.text } else { wrapped(&report.text, &std::io::stdout()) };

@@ -11,7 +11,7 @@ use pam_totp::policy::rules::{By, Facts, Ruling, Unenrolled, decide};
 use pam_totp::store::Store;
 use pam_totp::text::counted;
 
-use crate::accounts::{Accounts, Members};
+use crate::accounts::{Accounts, GroupMembers};
 use crate::report::Failure;
 use crate::stacks;
 
@@ -25,7 +25,7 @@ pub struct Rollout<'a> {
     pub stacks: Vec<AskingStack>,
     policy: Policy,
     /// The groups that rules name.
-    groups: Vec<(String, Option<Members>)>,
+    groups: Vec<(String, Option<GroupMembers>)>,
 }
 
 impl<'a> Rollout<'a> {
@@ -37,7 +37,7 @@ impl<'a> Rollout<'a> {
     pub fn under(policy: Policy, store: &dyn Store, accounts: &'a Accounts) -> Result<Self, Failure> {
         let rules = policy.rules.require.iter().chain(&policy.rules.exempt);
         let named: BTreeSet<&String> = rules.flat_map(|rule| rule.groups.iter().flatten()).collect();
-        let groups = named.into_iter().map(|name| Ok((name.clone(), Members::find(name)?)));
+        let groups = named.into_iter().map(|name| Ok((name.clone(), GroupMembers::find(name)?)));
         let groups = groups.collect::<Result<Vec<_>, Failure>>()?;
         let enrolled = store.names()?.into_iter().collect();
         Ok(Self { accounts, enrolled, stacks: stacks::files().naming_us(), policy, groups })
@@ -60,7 +60,7 @@ impl<'a> Rollout<'a> {
     /// What their logins may come to: in each stack of this host, from anywhere, however sshd knew them before. Before
     /// there is a stack, in sshd's, which is the first to have one, without `nullok`.
     fn rulings(&self, name: &str) -> impl Iterator<Item = Ruling> {
-        let inside = |group: &(String, Option<Members>)| match &group.1 {
+        let inside = |group: &(String, Option<GroupMembers>)| match &group.1 {
             Some(members) => members.has(name, self.accounts),
             None => false,
         };

@@ -13,13 +13,13 @@ use pam_totp::text::{self, counted, duration, moment};
 use crate::json;
 
 /// A user and what they have.
-pub struct Standing {
+pub struct UserStatus {
     user: String,
     status: Status,
     now: u64,
 }
 
-impl Standing {
+impl UserStatus {
     /// As the door tells it.
     pub fn told(user: String, status: Status) -> Self {
         Self { user, status, now: clock::now() }
@@ -33,19 +33,19 @@ impl Standing {
     }
 
     /// For programs.
-    pub fn into_user(self) -> json::User {
+    pub fn into_user(self) -> json::UserStanding {
         let Self { user, status, .. } = self;
-        let wait = |wait: Wait| json::Wait {
+        let wait = |wait: Wait| json::WaitingPlace {
             lane: wait.lane.to_string(),
             place: messages::place(wait.lane),
             failures: wait.failures,
             until_at: wait.until,
         };
-        let remembered = |Remembered { address, until }| json::Remembered { address, until_at: until };
+        let remembered = |Remembered { address, until }| json::RememberedAddress { address, until_at: until };
         let failures =
-            |since: Since| json::Failures { count: since.count, last_at: since.at, from: since.from.to_string() };
+            |since: Since| json::WrongCodes { count: since.count, last_at: since.at, from: since.from.to_string() };
         let temporary = |codes: TemporaryStatus| json::TemporaryCodesLeft { left: codes.left, until_at: codes.until };
-        json::User {
+        json::UserStanding {
             user,
             enrolled: status.enrolled,
             devices: status.devices.into_iter().map(device).collect(),
@@ -55,7 +55,9 @@ impl Standing {
             wrong_in_a_row: status.row,
             waits: status.waits.into_iter().map(wait).collect(),
             remembered: status.remembered.into_iter().map(remembered).collect(),
-            proving: status.proving.map(|proving| json::Proving { service: proving.service, proved_at: proving.at }),
+            proving: status
+                .proving
+                .map(|proving| json::UnstoredKey { service: proving.service, proved_at: proving.at }),
         }
     }
 
@@ -112,12 +114,12 @@ impl Standing {
     }
 }
 
-fn device(device: DeviceStatus) -> json::Device {
+fn device(device: DeviceStatus) -> json::DeviceStanding {
     let (kind, period) = match device.kind {
         Kind::Totp { period } => ("totp", Some(period)),
         Kind::Hotp { .. } => ("hotp", None),
     };
-    json::Device {
+    json::DeviceStanding {
         name: device.name,
         kind,
         algorithm: device.algorithm,

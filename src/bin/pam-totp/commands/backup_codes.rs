@@ -21,7 +21,7 @@ use crate::target::for_user;
 use crate::{hook, json};
 
 #[derive(Args)]
-pub struct BackupCodes {
+pub struct BackupCodesArgs {
     /// Which user [default: you].
     user: Option<String>,
     /// How many: 2 to 20, with --expires 1 to 12 [default: 10, with --expires 1].
@@ -48,7 +48,7 @@ fn life(text: &str) -> Result<u64, String> {
 }
 
 /// Makes backup codes.
-pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result<Report, Failure> {
+pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodesArgs, json: bool) -> Result<Report, Failure> {
     match arguments.expires {
         Some(life) => temporary(config, arguments, life),
         None => new_set(config, arguments, json),
@@ -56,7 +56,7 @@ pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodes, json: bool) 
 }
 
 /// Makes a new set of backup codes; the old one is void.
-fn new_set(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result<Report, Failure> {
+fn new_set(config: Option<&Path>, arguments: &BackupCodesArgs, json: bool) -> Result<Report, Failure> {
     let count = arguments.count.unwrap_or(USUAL_CODES);
     if usize::from(count) < MIN_CODES {
         return Err(Failure::usage(format!(
@@ -81,12 +81,12 @@ fn new_set(config: Option<&Path>, arguments: &BackupCodes, json: bool) -> Result
         &Event { event: change.deed().event().unwrap_or_default(), user: Some(&account.name), ..Event::default() },
     );
     let text = format!("{} has new backup codes; the old ones are void.{}", account.name, *codes_text(&codes));
-    let object = json::BackupCodes { user: &account.name, backup_codes: listed(&codes), until_at: None };
+    let object = json::BackupCodesReport { user: &account.name, backup_codes: listed(&codes), until_at: None };
     Ok(Report::new(text, &object))
 }
 
 /// Makes them; the user's own stay as they are.
-fn temporary(config: Option<&Path>, arguments: &BackupCodes, life: u64) -> Result<Report, Failure> {
+fn temporary(config: Option<&Path>, arguments: &BackupCodesArgs, life: u64) -> Result<Report, Failure> {
     let backend: LocalOrDoor = local_or_door(config)?;
     if backend.is_for_owners() {
         return Err(Failure::only_root());
@@ -117,6 +117,6 @@ fn temporary(config: Option<&Path>, arguments: &BackupCodes, life: u64) -> Resul
         text.push_str("\n  ");
         text.push_str(code);
     }
-    let object = json::BackupCodes { user: &account.name, backup_codes: listed(&codes), until_at: Some(until) };
+    let object = json::BackupCodesReport { user: &account.name, backup_codes: listed(&codes), until_at: Some(until) };
     Ok(Report::new(text.to_string(), &object))
 }

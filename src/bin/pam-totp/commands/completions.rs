@@ -10,12 +10,12 @@ use crate::report::Report;
 const USERS: [&str; 5] = ["user", "users", "except", "old", "new"];
 
 #[derive(Args)]
-pub struct Completions {
+pub struct CompletionsArgs {
     /// Which.
     shell: Shell,
 }
 
-pub fn script(Completions { shell }: &Completions, program: Command) -> Report {
+pub fn script(CompletionsArgs { shell }: &CompletionsArgs, program: Command) -> Report {
     let mut script = Vec::new();
     clap_complete::generate(*shell, &mut with_users(program), "pam-totp", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
@@ -27,7 +27,7 @@ pub fn script(Completions { shell }: &Completions, program: Command) -> Report {
         _ => script,
     };
     let script = script.trim_end().to_owned();
-    Report::new(script.clone(), &json::Text { text: script }).unwrapped()
+    Report::new(script.clone(), &json::TextReport { text: script }).unwrapped()
 }
 
 fn with_users(command: Command) -> Command {

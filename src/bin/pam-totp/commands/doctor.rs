@@ -197,7 +197,7 @@ fn report(findings: &[Finding]) -> Report {
             format!("faults: {faults}, warnings: {warnings}. Paste the commands below a finding into {shell}, then run `pam-totp doctor` again.")
         }
     });
-    let report = Report::new(lines.join("\n"), &json::Doctor { findings: findings.iter().map(object).collect() });
+    let report = Report::new(lines.join("\n"), &json::DoctorReport { findings: findings.iter().map(object).collect() });
     if faults > 0 { report.exiting(NO) } else { report }
 }
 
@@ -206,6 +206,6 @@ fn heading(subject: &'static str) -> &'static str {
     if subject == doctor::door::ABOUT { "pam-totpd" } else { subject }
 }
 
-fn object(Finding { level, about, code, message, fix }: &Finding) -> json::Finding<'_> {
-    json::Finding { level: level.word(), about, code, message, fix }
+fn object(Finding { level, about, code, message, fix }: &Finding) -> json::DoctorFinding<'_> {
+    json::DoctorFinding { level: level.word(), about, code, message, fix }
 }

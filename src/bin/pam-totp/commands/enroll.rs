@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::backend::local_or_door;
 use crate::codes::{codes_text, none_or_a_set};
-use crate::form::{self, Form, new_device, new_key, warn};
+use crate::form::{self, CodeForm, new_device, new_key, warn};
 use crate::input::Input;
 use crate::label::{Label, label};
 use crate::people::whom;
@@ -27,13 +27,13 @@ use crate::target::{Target, enrolled_text, for_user, log_enrolled};
 use crate::{proof, stacks};
 
 #[derive(Args)]
-pub struct Enroll {
+pub struct EnrollArgs {
     /// Which user [default: you].
     user: Option<String>,
     #[command(flatten)]
     label: Label,
     #[command(flatten)]
-    form: Form,
+    form: CodeForm,
     /// What to call the device. A new name adds a device to those that the user has [default: phone].
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
@@ -73,7 +73,7 @@ const ROWS_BELOW: u16 = 3;
 const ASCII_IS_LARGE: &str = " If this terminal can show UTF-8, use --qr utf8.";
 
 /// Shows a new key and stores it after a right code.
-pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failure> {
+pub fn enroll(config: Option<&Path>, arguments: &EnrollArgs) -> Result<Report, Failure> {
     let backend = local_or_door(config)?;
     let account = whom(arguments.user.as_deref(), "enroll")?;
     proof::own_alone(&backend, &account)?;
@@ -108,8 +108,8 @@ pub fn enroll(config: Option<&Path>, arguments: &Enroll) -> Result<Report, Failu
 }
 
 /// Likewise, and always in the place of what is there.
-pub fn reconfigure(config: Option<&Path>, arguments: Enroll) -> Result<Report, Failure> {
-    enroll(config, &Enroll { replace: true, ..arguments })
+pub fn reconfigure(config: Option<&Path>, arguments: EnrollArgs) -> Result<Report, Failure> {
+    enroll(config, &EnrollArgs { replace: true, ..arguments })
 }
 
 /// Asks for codes until one proves the key, and stores it.

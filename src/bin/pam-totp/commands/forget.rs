@@ -15,13 +15,13 @@ use crate::proof::own_alone;
 use crate::report::{Failure, Report};
 
 #[derive(Args)]
-pub struct Forget {
+pub struct ForgetArgs {
     /// Whose; without it your own.
     users: Vec<String>,
 }
 
 /// Ends remembered addresses.
-pub fn forget(config: Option<&Path>, Forget { users }: &Forget) -> Result<Report, Failure> {
+pub fn forget(config: Option<&Path>, ForgetArgs { users }: &ForgetArgs) -> Result<Report, Failure> {
     let backend = local_or_door(config)?;
     if backend.is_for_owners() {
         return own(&backend, users);
@@ -31,7 +31,7 @@ pub fn forget(config: Option<&Path>, Forget { users }: &Forget) -> Result<Report
     let each = each(users, "addresses_forgotten", "ended the remembered addresses of", |user| {
         backend.apply(&account_of(user)?, None, Change::Forget).map(drop)
     });
-    Ok(each.report(|modified, failed| json::Forgotten { modified, failed }))
+    Ok(each.report(|modified, failed| json::ForgetReport { modified, failed }))
 }
 
 /// Ends what is remembered of them. It takes nothing away but a login without a code, so it needs none.
@@ -44,5 +44,5 @@ fn own(backend: &LocalOrDoor, users: &[String]) -> Result<Report, Failure> {
     own_alone(backend, &account)?;
     backend.apply(&account, None, Change::Forget)?;
     let text = format!("{}: done", shown(&account.name));
-    Ok(Report::new(text, &json::Forgotten { modified: vec![account.name], failed: Failed::new() }))
+    Ok(Report::new(text, &json::ForgetReport { modified: vec![account.name], failed: Failed::new() }))
 }

@@ -6,32 +6,32 @@ use clap::Args;
 use pam_totp::factor::uri;
 
 use crate::backend::local_or_door;
-use crate::form::{self, Form, new_device, new_key, warn};
+use crate::form::{self, CodeForm, new_device, new_key, warn};
 use crate::json;
 use crate::label::{Label, label};
 use crate::people::whom;
-use crate::picture::{Drawing, NewFile, Picture};
+use crate::picture::{NewFile, Picture, QrDrawing};
 use crate::report::{Failure, Report};
 use crate::target::{USUAL_NAME, digits_of};
 
 #[derive(Args)]
-pub struct Generate {
+pub struct GenerateArgs {
     /// Which user [default: you].
     user: Option<String>,
     #[command(flatten)]
     label: Label,
     #[command(flatten)]
-    form: Form,
+    form: CodeForm,
     /// Also draw the QR code.
     #[arg(long, value_enum, default_value = "none")]
-    qr: Drawing,
+    qr: QrDrawing,
     /// Write the QR code to a new file: a .png or .svg.
     #[arg(long, value_name = "FILE", value_parser = NewFile::parse)]
     qr_file: Option<NewFile>,
 }
 
 /// Prints a new key; nothing is stored.
-pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, Failure> {
+pub fn generate(config: Option<&Path>, arguments: &GenerateArgs) -> Result<Report, Failure> {
     let backend = local_or_door(config)?;
     let account = whom(arguments.user.as_deref(), "generate")?;
     let (issuer, name) = label(&backend, &arguments.label, &account)?;
@@ -50,16 +50,16 @@ pub fn generate(config: Option<&Path>, arguments: &Generate) -> Result<Report, F
         text.push_str(&more);
     }
     let drawn = |style| drawing.as_ref().filter(|_| arguments.qr == style).map(|drawn| drawn.as_str());
-    let object = json::Generated {
+    let object = json::GenerateReport {
         user: &account.name,
         secret: &secret,
         uri: &uri,
         issuer: &issuer,
         account: &name,
         warnings: &warnings,
-        qr_svg: drawn(Drawing::Svg),
-        qr_utf8: drawn(Drawing::Utf8),
-        qr_ascii: drawn(Drawing::Ascii),
+        qr_svg: drawn(QrDrawing::Svg),
+        qr_utf8: drawn(QrDrawing::Utf8),
+        qr_ascii: drawn(QrDrawing::Ascii),
         qr_file: picture.map(Picture::keep),
     };
     Ok(Report::new(text, &object).unwrapped())

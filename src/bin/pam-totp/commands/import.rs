@@ -21,7 +21,7 @@ use pam_totp::system::disk::{self, NotRead};
 use pam_totp::text::clean;
 use zeroize::Zeroizing;
 
-use crate::accounts::{self, Line};
+use crate::accounts::{self, AccountLine};
 use crate::backend::local;
 use crate::each::{failure_of, said};
 use crate::json::{self, Failed};
@@ -38,7 +38,7 @@ const ONE: u64 = 64 * 1024;
 const MANY: u64 = 256 * 1024 * 1024;
 
 #[derive(Args)]
-pub struct Import {
+pub struct ImportArgs {
     #[command(subcommand)]
     from: From,
 }
@@ -68,7 +68,7 @@ struct Google {
     #[arg(long, value_name = "PATH", default_value = ".google_authenticator")]
     file: PathBuf,
     #[command(flatten)]
-    how: How,
+    how: ImportHow,
 }
 
 #[derive(Args)]
@@ -86,7 +86,7 @@ struct Oath {
     #[arg(long = "file", value_name = "PATH", default_value = ".oath", conflicts_with = "file")]
     below: PathBuf,
     #[command(flatten)]
-    how: How,
+    how: ImportHow,
 }
 
 #[derive(Args)]
@@ -94,11 +94,11 @@ struct Many {
     /// The file, which must be root's.
     file: PathBuf,
     #[command(flatten)]
-    how: How,
+    how: ImportHow,
 }
 
 #[derive(Args)]
-struct How {
+struct ImportHow {
     /// Say what would be done, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -108,7 +108,7 @@ struct How {
 }
 
 /// Takes over from another module.
-pub fn import(config: Option<&Path>, arguments: &Import, json: bool) -> Result<Report, Failure> {
+pub fn import(config: Option<&Path>, arguments: &ImportArgs, json: bool) -> Result<Report, Failure> {
     if !Uid::effective().is_root() {
         return Err(Failure::only_root());
     }
@@ -119,13 +119,13 @@ pub fn import(config: Option<&Path>, arguments: &Import, json: bool) -> Result<R
         From::Oath(oath) => from_oath(&backend, oath, &host, json),
         From::Cpanel(many) => {
             let entries = cpanel::parse(&read_roots(&many.file)?).map_err(|e| bad(&many.file, &e))?;
-            from_file(Run::new(&backend, ("cPanel", ""), &many.how), &many.file, entries, &[], json)
+            from_file(ImportRun::new(&backend, ("cPanel", ""), &many.how), &many.file, entries, &[], json)
         }
     }
 }
 
 fn from_homes(backend: &Local, google: &Google, host: &Host, json: bool) -> Result<Report, Failure> {
-    let mut run = Run::new(backend, ("google-authenticator", "pam_google_authenticator.so"), &google.how);
+    let mut run = ImportRun::new(backend, ("google-authenticator", "pam_google_authenticator.so"), &google.how);
     let parse = |bytes: &[u8], path: &Path| google::parse(bytes, host).map_err(|error| bad(path, &error));
     below_a_home(&google.file)?;
     match (&google.what, &google.user) {
@@ -154,14 +154,14 @@ fn below_a_home(path: &Path) -> Result<(), Failure> {
 
 /// What lies in all homes, each read by its owner.
 fn of_everybody(
-    run: &mut Run<'_>,
+    run: &mut ImportRun<'_>,
     below: &Path,
     json: bool,
     parse: impl Fn(&Account, &[u8], &Path) -> Result<Found, Failure>,
 ) -> Result<(), Failure> {
     let accounts = accounts::all()?;
     run.shows_progress(accounts.len(), json);
-    for Line { account, home, .. } in accounts.values().filter(|line| line.home.is_absolute()) {
+    for AccountLine { account, home, .. } in accounts.values().filter(|line| line.home.is_absolute()) {
         let path = home.join(below);
         match read_as_user::read(account, &path) {
             Err(Unread::Absent) => {}
@@ -177,7 +177,7 @@ fn of_everybody(
 
 /// A file in a home is its owner's alone: it says nothing of anybody else, whatever stands in it.
 fn from_oath(backend: &Local, oath: &Oath, host: &Host, json: bool) -> Result<Report, Failure> {
-    let mut run = Run::new(backend, ("pam_oath", "pam_oath.so"), &oath.how);
+    let mut run = ImportRun::new(backend, ("pam_oath", "pam_oath.so"), &oath.how);
     below_a_home(&oath.below)?;
     let of = |names: &[&str], bytes: &[u8], path: &Path| oath::of_user(bytes, names, host).map_err(|e| bad(path, &e));
     match (&oath.file, &oath.user) {
@@ -198,7 +198,7 @@ fn from_oath(backend: &Local, oath: &Oath, host: &Host, json: bool) -> Result<Re
 }
 
 fn from_file(
-    mut run: Run<'_>,
+    mut run: ImportRun<'_>,
     path: &Path,
     entries: Vec<Entry>,
     remarks: &[Remark],
@@ -228,24 +228,24 @@ fn from_file(
 }
 
 /// One import and what came of it so far.
-struct Run<'a> {
+struct ImportRun<'a> {
     backend: &'a Local,
     /// The other one's name, and its module.
     source: (&'static str, &'static str),
-    how: &'a How,
+    how: &'a ImportHow,
     bar: ProgressBar,
     modified: Vec<String>,
     already: Vec<String>,
     failed: Failed,
-    warnings: BTreeMap<String, Vec<json::Remark>>,
-    notes: BTreeMap<String, Vec<json::Remark>>,
-    of_file: Vec<json::Remark>,
+    warnings: BTreeMap<String, Vec<json::ImportRemark>>,
+    notes: BTreeMap<String, Vec<json::ImportRemark>>,
+    of_file: Vec<json::ImportRemark>,
     lines: Vec<String>,
     exit: u8,
 }
 
-impl<'a> Run<'a> {
-    fn new(backend: &'a Local, source: (&'static str, &'static str), how: &'a How) -> Self {
+impl<'a> ImportRun<'a> {
+    fn new(backend: &'a Local, source: (&'static str, &'static str), how: &'a ImportHow) -> Self {
         let (bar, modified, already, lines) = (ProgressBar::hidden(), Vec::new(), Vec::new(), Vec::new());
         let (failed, warnings, notes) = (Failed::new(), BTreeMap::new(), BTreeMap::new());
         let (of_file, exit) = (Vec::new(), 0);
@@ -346,13 +346,13 @@ impl<'a> Run<'a> {
         if !stacks.is_empty() && new + old > 0 {
             self.lines.push(format!(
                 "Next: in {} put the line of pam_totp.so in the place of that of {}, or both ask, and each takes codes that \
-                 the other has seen. Run this once more when that is done.",
+                 the other has seen. ImportRun this once more when that is done.",
                 stacks.iter().map(|stack| format!("/etc/pam.d/{}", clean(stack))).collect::<Vec<_>>().join(", "),
                 self.source.1
             ));
         }
         let exit = if new + old == 0 || failed == 0 { self.exit } else { PARTLY };
-        let object = json::Imported {
+        let object = json::ImportReport {
             modified: self.modified,
             already: self.already,
             failed: self.failed,
@@ -371,8 +371,8 @@ fn told(whom: &str, remark: Remark) -> String {
     format!("{whom}: {kind}: {remark}")
 }
 
-fn object(remark: Remark) -> json::Remark {
-    json::Remark { code: remark.code(), message: remark.to_string() }
+fn object(remark: Remark) -> json::ImportRemark {
+    json::ImportRemark { code: remark.code(), message: remark.to_string() }
 }
 
 fn bad(path: &Path, what: &dyn std::fmt::Display) -> Failure {

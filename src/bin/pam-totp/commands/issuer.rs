@@ -14,13 +14,13 @@ use crate::report::{Failure, Report};
 use crate::{hook, json};
 
 #[derive(Args)]
-pub struct Issuer {
+pub struct IssuerArgs {
     /// The new one; "" for the hostname.
     name: Option<String>,
 }
 
 /// Shows or sets the name that apps show beside the account.
-pub fn issuer(config: Option<&Path>, Issuer { name }: &Issuer) -> Result<Report, Failure> {
+pub fn issuer(config: Option<&Path>, IssuerArgs { name }: &IssuerArgs) -> Result<Report, Failure> {
     let mut changed = false;
     if let Some(name) = name.as_deref() {
         if !name.is_empty() && !text::valid_label(name) {
@@ -40,5 +40,5 @@ pub fn issuer(config: Option<&Path>, Issuer { name }: &Issuer) -> Result<Report,
     }
     let issuer = local(config)?.policy().issuer.clone().or_else(hostname);
     let text = issuer.clone().unwrap_or("There is none, and this host has no name to show.".into());
-    Ok(Report::new(text, &json::Issuer { issuer: issuer.clone(), system_wide_issuer: issuer, changed }))
+    Ok(Report::new(text, &json::IssuerReport { issuer: issuer.clone(), system_wide_issuer: issuer, changed }))
 }

@@ -9,19 +9,19 @@ use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;
 use pam_totp::text::shown;
 
-use crate::accounts::{self, Accounts, Members};
+use crate::accounts::{self, Accounts, GroupMembers};
 use crate::backend::local_anyway;
 use crate::each::said;
-use crate::json::{self, Failed, ListedUsers};
+use crate::json::{self, Failed, ListedUser};
 use crate::orphans::{Orphan, can_tell_orphans, orphans, renaming};
 use crate::people::by_name;
 use crate::report::{Failure, PARTLY, Report};
 use crate::rollout::Rollout;
-use crate::standing::Standing;
+use crate::standing::UserStatus;
 
 /// Without a filter: every user who is enrolled. With several filters: the users who pass each of them.
 #[derive(Args)]
-pub struct List {
+pub struct ListArgs {
     /// Only these users.
     #[arg(value_name = "USER")]
     users: Vec<String>,
@@ -39,17 +39,17 @@ pub struct List {
     group: Option<String>,
 }
 
-pub fn list(config: Option<&Path>, arguments: &List) -> Result<Report, Failure> {
+pub fn list(config: Option<&Path>, arguments: &ListArgs) -> Result<Report, Failure> {
     let (backend, warnings) = local_anyway(config)?;
     let store = backend.store()?;
-    let mut found = Found::default();
+    let mut found = FoundUsers::default();
     let named = Named::of(store, &arguments.users)?;
     // Of a few users nobody lists a whole directory.
     let lists = named.is_everybody || arguments.filters();
     let accounts = if lists { accounts::all()? } else { Accounts::new() };
     if arguments.orphans {
         can_tell_orphans()?;
-        let group = arguments.group.as_deref().map(Members::of).transpose()?;
+        let group = arguments.group.as_deref().map(GroupMembers::of).transpose()?;
         let names = store.names()?.into_iter().filter(|name| named.means(name)).collect();
         for (name, orphan) in orphans(store, names, &accounts)? {
             if group.as_ref().is_none_or(|group| group.has(&name, &accounts)) {
@@ -66,7 +66,7 @@ pub fn list(config: Option<&Path>, arguments: &List) -> Result<Report, Failure> 
     }
     let (users, exit) = (found.users, named.exit());
     let failed = (!named.is_everybody).then_some(named.failed);
-    Ok(Report::new(found.lines.join("\n"), &json::Listed { users, failed, warnings }).unwrapped().exiting(exit))
+    Ok(Report::new(found.lines.join("\n"), &json::ListReport { users, failed, warnings }).unwrapped().exiting(exit))
 }
 
 /// The users that somebody named.
@@ -110,7 +110,7 @@ impl Named {
     }
 }
 
-impl List {
+impl ListArgs {
     fn filters(&self) -> bool {
         self.unenrolled || self.required || self.orphans || self.group.is_some()
     }
@@ -125,11 +125,11 @@ impl List {
 }
 
 /// The names that pass every filter.
-fn names(backend: &Local, accounts: &Accounts, arguments: &List, named: &Named) -> Result<Vec<String>, Failure> {
+fn names(backend: &Local, accounts: &Accounts, arguments: &ListArgs, named: &Named) -> Result<Vec<String>, Failure> {
     if !arguments.filters() {
         return if named.is_everybody { Ok(backend.store()?.names()?) } else { Ok(named.users.clone()) };
     }
-    let group = arguments.group.as_deref().map(Members::of).transpose()?;
+    let group = arguments.group.as_deref().map(GroupMembers::of).transpose()?;
     let rollout = Rollout::of(backend, accounts)?;
     let people: Vec<String> = if arguments.unenrolled || arguments.required {
         rollout.people().map(ToOwned::to_owned).collect()
@@ -146,23 +146,23 @@ fn names(backend: &Local, accounts: &Accounts, arguments: &List, named: &Named) 
 }
 
 #[derive(Default)]
-struct Found {
-    users: Vec<ListedUsers>,
+struct FoundUsers {
+    users: Vec<ListedUser>,
     lines: Vec<String>,
 }
 
-impl Found {
+impl FoundUsers {
     fn user(&mut self, store: &dyn Store, limits: &Limits, name: &str, account: Option<Account>) {
-        match Standing::of(store, limits, name, account) {
+        match UserStatus::of(store, limits, name, account) {
             Ok(standing) => {
                 self.lines.push(standing.line());
-                self.users.push(ListedUsers::User(standing.into_user()));
+                self.users.push(ListedUser::User(standing.into_user()));
             }
             // One damaged file hides nobody else.
             Err(error) => {
                 self.lines.push(format!("{:<24} cannot be used: {error}", shown(name)));
                 let (user, problem) = (name.to_owned(), error.to_string());
-                self.users.push(ListedUsers::Problem(json::Problem { user, enrolled: true, problem }));
+                self.users.push(ListedUser::Problem(json::UnusableUser { user, enrolled: true, problem }));
             }
         }
     }
@@ -172,7 +172,7 @@ impl Found {
         if let Orphan::Renamed(names) = orphan {
             self.lines.extend(renaming(name, names).into_iter().map(|command| format!("    {command}")));
         }
-        self.users.push(ListedUsers::Orphan(json::Orphan {
+        self.users.push(ListedUser::Orphan(json::OrphanedUser {
             user: name.to_owned(),
             enrolled: true,
             orphan: orphan.code(),

@@ -40,5 +40,5 @@ pub fn notify() -> Result<Report, Failure> {
         // Only now: killed before, the line is told again.
         spool::take(&path)?;
     }
-    Ok(Report::new(String::new(), &json::Notified { told }))
+    Ok(Report::new(String::new(), &json::NotifyReport { told }))
 }

@@ -23,7 +23,7 @@ use crate::proof::{CURRENT, apply, current_code, own_alone};
 use crate::report::{Failure, NO, Report, USAGE};
 
 #[derive(Args)]
-pub struct Remove {
+pub struct RemoveArgs {
     /// Which users [default: you, without root]. With --orphans: only those of them that are orphans.
     users: Vec<String>,
     /// Only this device. The user keeps the others.
@@ -44,12 +44,12 @@ pub struct Remove {
 }
 
 /// Removes enrollments.
-pub fn remove(config: Option<&Path>, arguments: &Remove, json: bool) -> Result<Report, Failure> {
+pub fn remove(config: Option<&Path>, arguments: &RemoveArgs, json: bool) -> Result<Report, Failure> {
     match arguments {
-        Remove { all: true, except, yes, .. } => all(config, except, *yes, json),
-        Remove { except, .. } if !except.is_empty() => Err(Failure::usage("--except is for --all")),
-        Remove { orphans: true, users, yes, .. } => orphans(config, users, *yes, json),
-        Remove { users, device, .. } => {
+        RemoveArgs { all: true, except, yes, .. } => all(config, except, *yes, json),
+        RemoveArgs { except, .. } if !except.is_empty() => Err(Failure::usage("--except is for --all")),
+        RemoveArgs { orphans: true, users, yes, .. } => orphans(config, users, *yes, json),
+        RemoveArgs { users, device, .. } => {
             let backend = local_or_door(config)?;
             device.as_deref().map_or(Ok(()), valid_name)?;
             match users.as_slice() {
@@ -80,8 +80,8 @@ fn one_device(backend: &LocalOrDoor, users: &[String], device: &str) -> Report {
     each.report(removed)
 }
 
-fn removed(modified: Vec<String>, failed: Failed) -> json::Removed {
-    json::Removed { modified, failed, renamed: Vec::new() }
+fn removed(modified: Vec<String>, failed: Failed) -> json::RemoveReport {
+    json::RemoveReport { modified, failed, renamed: Vec::new() }
 }
 
 fn all(config: Option<&Path>, except: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
@@ -154,7 +154,7 @@ fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Re
         let renamed_to = names.first().cloned().unwrap_or_default();
         renamed.push(json::RenamedAccount { user: name.clone(), renamed_to });
     }
-    Ok(each.report(|modified, failed| json::Removed { modified, failed, renamed }))
+    Ok(each.report(|modified, failed| json::RemoveReport { modified, failed, renamed }))
 }
 
 fn turn_off(users: usize) -> String {

@@ -16,7 +16,7 @@ use crate::report::{Failure, Report};
 use crate::{hook, json};
 
 #[derive(Args)]
-pub struct Rename {
+pub struct RenameArgs {
     /// The name that the enrollment has.
     old: String,
     /// The new name; the same name again for an account that was created again.
@@ -24,7 +24,7 @@ pub struct Rename {
 }
 
 /// Moves an enrollment.
-pub fn rename(config: Option<&Path>, Rename { old, new }: &Rename) -> Result<Report, Failure> {
+pub fn rename(config: Option<&Path>, RenameArgs { old, new }: &RenameArgs) -> Result<Report, Failure> {
     let backend: Local = local(config)?;
     let account = by_name(new)?;
     manage::rename(backend.store()?, old, &account).map_err(|error| not_moved(old, &account.name, error))?;
@@ -32,7 +32,7 @@ pub fn rename(config: Option<&Path>, Rename { old, new }: &Rename) -> Result<Rep
     let renamed = Event { event: "renamed", user: Some(&account.name), old_user: Some(old), ..Event::default() };
     hook::tell(&renamed);
     let text = format!("The enrollment of {} belongs to {} now.", shown(old), shown(&account.name));
-    Ok(Report::new(text, &json::Renamed { user: account.name, renamed: true }))
+    Ok(Report::new(text, &json::RenameReport { user: account.name, renamed: true }))
 }
 
 /// Which of the two it is about.

@@ -18,7 +18,7 @@ use crate::proof::{self, current_code, note_if_root};
 use crate::report::{Failure, Report};
 
 #[derive(Args)]
-pub struct Resync {
+pub struct ResyncArgs {
     /// Which user [default: you].
     user: Option<String>,
     /// Which device, if there are several.
@@ -30,7 +30,7 @@ pub struct Resync {
 }
 
 /// Finds the device by two codes in a row, or sets its counter.
-pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<Report, Failure> {
+pub fn resync(config: Option<&Path>, arguments: &ResyncArgs, json: bool) -> Result<Report, Failure> {
     let backend = local_or_door(config)?;
     let account = whom(arguments.user.as_deref(), "resync")?;
     proof::own_alone(&backend, &account)?;
@@ -44,7 +44,7 @@ pub fn resync(config: Option<&Path>, arguments: &Resync, json: bool) -> Result<R
             &Event { event: deed.event().unwrap_or_default(), user: Some(&account.name), ..Event::default() },
         );
         let text = format!("{name} can log in with the next code.");
-        Report::new(text, &json::Resynchronized { user: account.name.clone(), resynchronized: true })
+        Report::new(text, &json::ResyncReport { user: account.name.clone(), resynchronized: true })
     };
     if let Some(counter) = arguments.counter {
         if backend.is_for_owners() {

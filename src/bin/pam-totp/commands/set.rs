@@ -13,7 +13,7 @@ use pam_totp::system::account::Account;
 
 use crate::backend::local_or_door;
 use crate::codes::{codes_text, listed, none_or_a_set};
-use crate::form::{self, Form, new_device, warn};
+use crate::form::{self, CodeForm, new_device, warn};
 use crate::input::Input;
 use crate::people::by_name;
 use crate::report::{Failure, Report};
@@ -21,11 +21,11 @@ use crate::target::{Target, USUAL_NAME, enrolled_text, for_user, log_enrolled};
 use crate::{json, proof};
 
 #[derive(Args)]
-pub struct Set {
+pub struct SetArgs {
     /// Which user.
     user: String,
     #[command(flatten)]
-    form: Form,
+    form: CodeForm,
     /// What to call the device. A new name adds a device to those that the user has [default: phone].
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
@@ -41,7 +41,7 @@ pub struct Set {
 }
 
 /// Stores a key that came from elsewhere. One that is there already stays as it is, with its codes.
-pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report, Failure> {
+pub fn set(config: Option<&Path>, arguments: &SetArgs, json: bool) -> Result<Report, Failure> {
     let backend = local_or_door(config)?;
     let account = by_name(&arguments.user)?;
     proof::own_alone(&backend, &account)?;
@@ -50,7 +50,7 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     if is_there(&backend, &account, arguments, &key, &form)? {
         let text = format!("{} has this key already: nothing was changed.", account.name);
         let (user, backup_codes, warnings) = (&account.name, Vec::new(), &[]);
-        let object = json::SetKey { user, enrolled: true, changed: false, proved: false, backup_codes, warnings };
+        let object = json::SetReport { user, enrolled: true, changed: false, proved: false, backup_codes, warnings };
         return Ok(Report::new(text, &object));
     }
     if arguments.device.is_none() && !arguments.replace {
@@ -77,12 +77,12 @@ pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report,
     let text = format!("{}{}", enrolled_text(&backend, &account, &target, !arguments.no_code), *codes_text(&codes));
     let (user, backup_codes, warnings) = (&account.name, listed(&codes), &warnings);
     let proved = !arguments.no_code;
-    let object = json::SetKey { user, enrolled: true, changed: true, proved, backup_codes, warnings };
+    let object = json::SetReport { user, enrolled: true, changed: true, proved, backup_codes, warnings };
     Ok(Report::new(text, &object))
 }
 
 /// The key, and what kind of codes it is for: as the options say, or a URI.
-fn given(line: &[u8], form: &Form) -> Result<(Secret, Form), Failure> {
+fn given(line: &[u8], form: &CodeForm) -> Result<(Secret, CodeForm), Failure> {
     let bad = |error: &dyn Display| Failure::bad_input("bad_key", error.to_string());
     let no_text = |error: std::str::Utf8Error| bad(&KeyError::Letter(error.valid_up_to().saturating_add(1)));
     let text = std::str::from_utf8(line).map_err(no_text)?;
@@ -103,9 +103,9 @@ fn given(line: &[u8], form: &Form) -> Result<(Secret, Form), Failure> {
 fn is_there(
     backend: &LocalOrDoor,
     account: &Account,
-    arguments: &Set,
+    arguments: &SetArgs,
     key: &Secret,
-    form: &Form,
+    form: &CodeForm,
 ) -> Result<bool, Failure> {
     if backend.is_for_owners() {
         return Ok(false);

@@ -24,16 +24,16 @@ use crate::rollout::Rollout;
 use crate::{accounts, json, stacks};
 
 #[derive(Subcommand)]
-pub enum Command {
+pub enum StackCommand {
     /// Have a PAM stack ask for a code after the password. Changes nothing where somebody would be locked out or let in
     /// by it.
-    Add(Add),
+    Add(StackAddArgs),
     /// Take the lines of pam_totp.so out of a PAM stack, and put back what they replaced.
-    Remove(Remove),
+    Remove(StackRemoveArgs),
 }
 
 #[derive(Args)]
-pub struct Add {
+pub struct StackAddArgs {
     /// The PAM service: the name of a file in /etc/pam.d.
     service: String,
     /// For programs with one field: users type the password and right behind it the code.
@@ -57,7 +57,7 @@ pub struct Add {
 }
 
 #[derive(Args)]
-pub struct Remove {
+pub struct StackRemoveArgs {
     /// The PAM service: the name of a file in /etc/pam.d.
     service: String,
     /// Show the lines that would change; write nothing.
@@ -65,14 +65,14 @@ pub struct Remove {
     dry_run: bool,
 }
 
-pub fn run(config: Option<&Path>, command: &Command, json: bool) -> Result<Report, Failure> {
+pub fn run(config: Option<&Path>, command: &StackCommand, json: bool) -> Result<Report, Failure> {
     match command {
-        Command::Add(arguments) => add(config, arguments, json),
-        Command::Remove(arguments) => remove(arguments),
+        StackCommand::Add(arguments) => add(config, arguments, json),
+        StackCommand::Remove(arguments) => remove(arguments),
     }
 }
 
-fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Failure> {
+fn add(config: Option<&Path>, arguments: &StackAddArgs, json: bool) -> Result<Report, Failure> {
     let service = known(&arguments.service)?;
     let shape = match (arguments.one_field, arguments.key) {
         (true, _) => StackShape::OneField,
@@ -110,7 +110,7 @@ fn add(config: Option<&Path>, arguments: &Add, json: bool) -> Result<Report, Fai
     Ok(report(service, &plan, next, false))
 }
 
-fn remove(arguments: &Remove) -> Result<Report, Failure> {
+fn remove(arguments: &StackRemoveArgs) -> Result<Report, Failure> {
     let service = known(&arguments.service)?;
     let files = stacks::files();
     let plan = remove::remove(&files, service, |path| disk::read(path).ok()).map_err(|why| refused(&why))?;
@@ -203,9 +203,9 @@ fn report(service: &str, plan: &StackPlan, note: &str, dry_run: bool) -> Report 
     let mut lines: Vec<String> = plan.changes.iter().flat_map(shown).collect();
     lines.extend(plan.notes.iter().map(|note| format!("{note}.")));
     lines.push(note.to_owned());
-    let file = |change: &FileChange| json::StackFile { file: change.path.clone(), lines: differing(change) };
+    let file = |change: &FileChange| json::StackFileChange { file: change.path.clone(), lines: differing(change) };
     let (files, changed) = (plan.changes.iter().map(file).collect(), !plan.changes.is_empty());
-    Report::new(lines.join("\n"), &json::StackChanged { service, changed, files, dry_run }).unwrapped()
+    Report::new(lines.join("\n"), &json::StackReport { service, changed, files, dry_run }).unwrapped()
 }
 
 fn shown(change: &FileChange) -> Vec<String> {

@@ -15,24 +15,24 @@ use crate::json;
 use crate::people::whom;
 use crate::proof::is_anothers;
 use crate::report::{Failure, Report};
-use crate::standing::Standing;
+use crate::standing::UserStatus;
 
 #[derive(Args)]
-pub struct Status {
+pub struct StatusArgs {
     /// Which user [default: you].
     user: Option<String>,
 }
 
 /// What one user has.
-pub fn status(config: Option<&Path>, Status { user }: &Status) -> Result<Report, Failure> {
+pub fn status(config: Option<&Path>, StatusArgs { user }: &StatusArgs) -> Result<Report, Failure> {
     let user = user.as_deref();
     let (backend, warnings) = local_or_door_anyway(config)?;
     let (standing, may) = if backend.is_for_owners() { own(&backend, user)? } else { of_root(&backend, user)? };
     let (text, issuer) = (standing.text(), backend.policy().issuer.clone().or_else(hostname));
-    Ok(Report::new(text, &json::Status { user: standing.into_user(), issuer, may, warnings }))
+    Ok(Report::new(text, &json::StatusReport { user: standing.into_user(), issuer, may, warnings }))
 }
 
-fn of_root(backend: &LocalOrDoor, user: Option<&str>) -> Result<(Standing, Vec<&'static str>), Failure> {
+fn of_root(backend: &LocalOrDoor, user: Option<&str>) -> Result<(UserStatus, Vec<&'static str>), Failure> {
     let store = backend.store()?;
     let name = match user {
         // Of an account that is gone there may still be an enrollment to look at.
@@ -40,17 +40,17 @@ fn of_root(backend: &LocalOrDoor, user: Option<&str>) -> Result<(Standing, Vec<&
         other => whom(other, "status")?.name,
     };
     let account = account::by_name(&name).ok().flatten();
-    Ok((Standing::of(store, &backend.policy().throttle, &name, account)?, allowed(|_| true)))
+    Ok((UserStatus::of(store, &backend.policy().throttle, &name, account)?, allowed(|_| true)))
 }
 
 /// What users may know of themselves.
-fn own(backend: &LocalOrDoor, user: Option<&str>) -> Result<(Standing, Vec<&'static str>), Failure> {
+fn own(backend: &LocalOrDoor, user: Option<&str>) -> Result<(UserStatus, Vec<&'static str>), Failure> {
     let account = whom(user, "status")?;
     if is_anothers(backend, &account) {
         return Err(Failure::not_authorized_to_look(&account.name));
     }
     let (status, may) = (backend.status(&account)?, allowed(|deed| backend.may(&account, deed).is_ok()));
-    Ok((Standing::told(account.name, status), may))
+    Ok((UserStatus::told(account.name, status), may))
 }
 
 /// The words of what is allowed, with any key that is long enough.

@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 
 use crate::input::Input;
 use crate::log::person;
-use crate::pam_app::{Answer, Conversation, Item, Stack, Style};
+use crate::pam_app::{Conversation, Item, MessageStyle, PamAnswer, Stack};
 use crate::people::{source, whom};
 use crate::report::{Failure, HOST, NO, Report};
 use crate::{json, stacks};
 
 #[derive(Args)]
-pub struct Try {
+pub struct TryArgs {
     /// The PAM service: the name of a file in /etc/pam.d.
     service: String,
     /// Who logs in [default: you].
@@ -38,7 +38,7 @@ const PAM_SUCCESS: c_int = 0;
 const PAM_NEW_AUTHTOK_REQD: c_int = 12;
 
 /// Runs `auth`, and after a success `account`.
-pub fn run(arguments: &Try, json: bool) -> Result<Report, Failure> {
+pub fn run(arguments: &TryArgs, json: bool) -> Result<Report, Failure> {
     let service = service_name(&arguments.service)?;
     let user = user_name(arguments.user.as_deref(), &service)?;
     let given = given(arguments)?;
@@ -50,17 +50,17 @@ pub fn run(arguments: &Try, json: bool) -> Result<Report, Failure> {
     if let Some(failure) = failure {
         return Err(failure.having_judged());
     }
-    let verdict = Verdict::of(&auth, account.as_ref());
+    let verdict = TryVerdict::of(&auth, account.as_ref());
     let mut lines = vec![said("auth", &auth)];
     lines.extend(account.as_ref().map(|answer| said("account", answer)));
     lines.push(format!("{} {} No session was opened, no credentials were set.", service, verdict.words(&clean(&user))));
-    let object = json::Tried {
+    let object = json::TryReport {
         stack: stack.to_owned(),
         user,
         messages: heard,
         auth: object(&auth),
         account: account.as_ref().map(object),
-        let_in: verdict == Verdict::In,
+        let_in: verdict == TryVerdict::In,
         service,
     };
     Ok(Report::new(lines.join("\n"), &object).exiting(verdict.exit()))
@@ -106,8 +106,8 @@ struct Given {
     environment: Option<CString>,
 }
 
-fn given(arguments: &Try) -> Result<Given, Failure> {
-    let Try { from, ssh_auth, .. } = arguments;
+fn given(arguments: &TryArgs) -> Result<Given, Failure> {
+    let TryArgs { from, ssh_auth, .. } = arguments;
     source(from.as_deref())?;
     let method = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if ssh_auth.as_ref().is_some_and(|word| word.is_empty() || !word.chars().all(method)) {
@@ -126,8 +126,8 @@ fn text(text: &str) -> Result<CString, Failure> {
 }
 
 /// What `auth` answered, and after a success `account`.
-fn login(service: &str, user: &str, given: &Given, talk: &mut Talk) -> Result<(Answer, Option<Answer>), Failure> {
-    let fault = |answer: Answer| Failure::host(format!("libpam: {}", answer.words));
+fn login(service: &str, user: &str, given: &Given, talk: &mut Talk) -> Result<(PamAnswer, Option<PamAnswer>), Failure> {
+    let fault = |answer: PamAnswer| Failure::host(format!("libpam: {}", answer.words));
     let mut stack = Stack::start(&text(service)?, &text(user)?, talk).map_err(fault)?;
     for (item, value) in &given.items {
         stack.set(*item, value).map_err(fault)?;
@@ -144,7 +144,7 @@ fn login(service: &str, user: &str, given: &Given, talk: &mut Talk) -> Result<(A
 struct Talk {
     input: Input,
     json: bool,
-    heard: Vec<json::TriedMessage>,
+    heard: Vec<json::TryMessage>,
     /// Why there was no answer.
     failure: Option<Failure>,
 }
@@ -159,25 +159,25 @@ impl Talk {
 }
 
 impl Conversation for Talk {
-    fn hears(&mut self, style: Style, text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    fn hears(&mut self, style: MessageStyle, text: &str) -> Option<Zeroizing<Vec<u8>>> {
         let (word, label) = match style {
-            Style::Hidden => ("hidden", "asks, hidden: "),
-            Style::Shown => ("shown", "asks, shown:  "),
-            Style::Error => ("error", "error:        "),
-            Style::Info => ("info", "says:         "),
+            MessageStyle::Hidden => ("hidden", "asks, hidden: "),
+            MessageStyle::Shown => ("shown", "asks, shown:  "),
+            MessageStyle::Error => ("error", "error:        "),
+            MessageStyle::Info => ("info", "says:         "),
         };
-        self.heard.push(json::TriedMessage { style: word, text: text.to_owned() });
+        self.heard.push(json::TryMessage { style: word, text: text.to_owned() });
         // A drawing begins at the left, or its first row would not stand over the others.
         let label = if text.starts_with('\u{1b}') { format!("{label}\n") } else { label.to_owned() };
         let line = Zeroizing::new(format!("{label}{}", *printable(text)));
-        let prompts = matches!(style, Style::Hidden | Style::Shown);
+        let prompts = matches!(style, MessageStyle::Hidden | MessageStyle::Shown);
         if !(prompts && self.input.asks) {
             self.says(&line);
         }
         let answer = match style {
-            Style::Hidden => self.input.hidden(&line, "answer"),
-            Style::Shown => self.input.visible(&line, "answer"),
-            Style::Error | Style::Info => Ok(Zeroizing::default()),
+            MessageStyle::Hidden => self.input.hidden(&line, "answer"),
+            MessageStyle::Shown => self.input.visible(&line, "answer"),
+            MessageStyle::Error | MessageStyle::Info => Ok(Zeroizing::default()),
         };
         answer.map_err(|failure| self.failure = Some(failure)).ok()
     }
@@ -205,7 +205,7 @@ fn color(text: &str) -> Option<usize> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum TryVerdict {
     In,
     NewPassword,
     Refused,
@@ -213,8 +213,8 @@ enum Verdict {
     Broken,
 }
 
-impl Verdict {
-    fn of(auth: &Answer, account: Option<&Answer>) -> Self {
+impl TryVerdict {
+    fn of(auth: &PamAnswer, account: Option<&PamAnswer>) -> Self {
         match account.unwrap_or(auth).code {
             PAM_SUCCESS => Self::In,
             PAM_NEW_AUTHTOK_REQD => Self::NewPassword,
@@ -242,12 +242,12 @@ impl Verdict {
     }
 }
 
-fn said(part: &str, answer: &Answer) -> String {
+fn said(part: &str, answer: &PamAnswer) -> String {
     format!("{part}: {} ({})", name(answer.code), answer.words)
 }
 
-fn object(answer: &Answer) -> json::TriedAnswer {
-    json::TriedAnswer { code: name(answer.code), message: answer.words.clone() }
+fn object(answer: &PamAnswer) -> json::TryAnswer {
+    json::TryAnswer { code: name(answer.code), message: answer.words.clone() }
 }
 
 /// As the manual pages of PAM have it.

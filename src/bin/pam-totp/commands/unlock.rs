@@ -17,14 +17,14 @@ use crate::json;
 use crate::report::{Failure, Report, tell};
 
 #[derive(Args)]
-pub struct Unlock {
+pub struct UnlockArgs {
     /// Which users.
     #[arg(required = true)]
     users: Vec<String>,
 }
 
 /// Clears waits and a future state.
-pub fn unlock(config: Option<&Path>, Unlock { users }: &Unlock) -> Result<Report, Failure> {
+pub fn unlock(config: Option<&Path>, UnlockArgs { users }: &UnlockArgs) -> Result<Report, Failure> {
     let (backend, warnings) = local_anyway(config)?;
     let told = RefCell::new(Vec::new());
     let each = each(users, "unlocked", "unlocked", |user| {
@@ -34,7 +34,7 @@ pub fn unlock(config: Option<&Path>, Unlock { users }: &Unlock) -> Result<Report
     });
     let notes = told.into_inner();
     notes.iter().for_each(|line| tell(line));
-    Ok(each.report(|modified, failed| json::Unlocked { modified, failed, notes, warnings }))
+    Ok(each.report(|modified, failed| json::UnlockReport { modified, failed, notes, warnings }))
 }
 
 /// What an administrator must know of whom they have unlocked.

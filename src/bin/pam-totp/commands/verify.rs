@@ -11,13 +11,13 @@ use pam_totp::text;
 
 use crate::backend::local;
 use crate::input::Input;
-use crate::json::Verified;
+use crate::json::VerifyReport;
 use crate::log::log;
 use crate::people::{by_name, source};
 use crate::report::{Failure, NO, Report};
 
 #[derive(Args)]
-pub struct Verify {
+pub struct VerifyArgs {
     /// Whose code it is.
     user: String,
     /// The PAM service that the login is for.
@@ -29,7 +29,7 @@ pub struct Verify {
 }
 
 /// Judges one code as that login would be judged.
-pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<Report, Failure> {
+pub fn verify(config: Option<&Path>, arguments: &VerifyArgs, json: bool) -> Result<Report, Failure> {
     let backend = local(config)?;
     let account = by_name(&arguments.user)?;
     let source = source(arguments.from.as_deref())?;
@@ -53,7 +53,7 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
         }
         Ok(None) => {
             let text = format!("{} is not enrolled.", account.name);
-            let object = Verified { user: account.name, reason: "not_enrolled", ..Verified::default() };
+            let object = VerifyReport { user: account.name, reason: "not_enrolled", ..VerifyReport::default() };
             Ok(Report::new(text, &object).exiting(NO))
         }
         Err(error) => {
@@ -62,7 +62,7 @@ pub fn verify(config: Option<&Path>, arguments: &Verify, json: bool) -> Result<R
                 return Err(failure);
             }
             let (user, error) = (account.name, Some(failure.error()));
-            let object = Verified { user, reason: "store", error, ..Verified::default() };
+            let object = VerifyReport { user, reason: "store", error, ..VerifyReport::default() };
             Ok(Report::new(String::new(), &object).exiting(failure.exit))
         }
     }
@@ -73,26 +73,28 @@ const NO_END: u64 = 86_400;
 
 fn judged(user: String, verdict: &Verdict) -> Report {
     let left = |until: u64| until.saturating_sub(verdict.now);
-    let accepted = |via| Verified { accepted: true, reason: "ok", via: Some(via), ..Verified::default() };
-    let refused = |reason, retry_after| Verified { reason, retry_after, ..Verified::default() };
+    let accepted = |via| VerifyReport { accepted: true, reason: "ok", via: Some(via), ..VerifyReport::default() };
+    let refused = |reason, retry_after| VerifyReport { reason, retry_after, ..VerifyReport::default() };
     let object = match &verdict.outcome {
         Outcome::Accepted { via: Via::Device(_) | Via::Untold, .. } => accepted("code"),
         Outcome::Accepted { via: Via::Backup { left }, .. } => {
-            Verified { backup_codes_left: Some(*left), ..accepted("backup_code") }
+            VerifyReport { backup_codes_left: Some(*left), ..accepted("backup_code") }
         }
-        Outcome::Accepted { via: Via::Temporary, .. } => Verified { temporary: Some(true), ..accepted("backup_code") },
+        Outcome::Accepted { via: Via::Temporary, .. } => {
+            VerifyReport { temporary: Some(true), ..accepted("backup_code") }
+        }
         Outcome::Used { next_in } => refused("used", *next_in),
         Outcome::Later { at } => refused("used", left(*at)),
         // A number for readers who know of no codes in a row: a wait without an end lasts until somebody types them.
         Outcome::Waiting { until, need, next_in } => {
             let wait = refused("waiting", until.map_or(NO_END, left));
-            Verified { codes: Some(*need), next_in: *next_in, ..wait }
+            VerifyReport { codes: Some(*need), next_in: *next_in, ..wait }
         }
         Outcome::Twice { next_in } => refused("same", next_in.unwrap_or_default()),
         Outcome::Wrong { .. } | Outcome::NotACode | Outcome::Untold => refused("wrong", 0),
     };
     // Nearly always it is a clock, and a reader that counts only wrong codes never finds out.
-    let object = Verified { user, clock_off: verdict.clock_off, ..object };
+    let object = VerifyReport { user, clock_off: verdict.clock_off, ..object };
     Report::new(said(verdict), &object).exiting(if object.accepted { 0 } else { NO })
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 /// `try`.
 #[derive(Serialize)]
-pub struct Tried {
+pub struct TryReport {
     /// The PAM service.
     pub service: String,
     /// The stack that was run: the service, or `other`.
@@ -17,18 +17,18 @@ pub struct Tried {
     /// Who would log in.
     pub user: String,
     /// What the modules said and asked.
-    pub messages: Vec<TriedMessage>,
+    pub messages: Vec<TryMessage>,
     /// What the `auth` lines came to.
-    pub auth: TriedAnswer,
+    pub auth: TryAnswer,
     /// What the `account` lines came to, null where `auth` refused.
-    pub account: Option<TriedAnswer>,
+    pub account: Option<TryAnswer>,
     /// Would the user get in?
     pub let_in: bool,
 }
 
 /// A message of a module.
 #[derive(Serialize)]
-pub struct TriedMessage {
+pub struct TryMessage {
     /// One of `hidden`, `shown`, `info`, `error`. The first two ask.
     pub style: &'static str,
     /// What it says. An answer is in none of them.
@@ -37,7 +37,7 @@ pub struct TriedMessage {
 
 /// An answer of PAM's.
 #[derive(Serialize)]
-pub struct TriedAnswer {
+pub struct TryAnswer {
     /// As PAM's pages name it, such as `PAM_SUCCESS`.
     pub code: &'static str,
     /// The same in libpam's words.
@@ -46,7 +46,7 @@ pub struct TriedAnswer {
 
 /// `policy show`.
 #[derive(Serialize)]
-pub struct PolicyShown {
+pub struct PolicyShowReport {
     /// The path of the policy.
     pub file: String,
     /// The keys that the file sets. All others have their defaults.
@@ -77,8 +77,8 @@ pub struct PolicyKeys {
     pub prompt: String,
     /// What users read who are refused, null for nothing.
     pub support: Option<String>,
-    /// How many wrong codes are allowed.
-    pub throttle: Throttle,
+    /// How many wrong codes are looked at.
+    pub throttle: ThrottleKeys,
     /// The rules that require a code, as the file has them.
     pub require: Value,
     /// The rules that exempt from it, as the file has them.
@@ -88,12 +88,12 @@ pub struct PolicyKeys {
     /// The program that is told of changes, null for none.
     pub notify: Option<PathBuf>,
     /// Who has codes judged.
-    pub door: Door,
+    pub door: DoorKeys,
 }
 
 /// The throttle.
 #[derive(Serialize)]
-pub struct Throttle {
+pub struct ThrottleKeys {
     /// Wrong codes that cost nothing.
     pub free: u32,
     /// Seconds until one more is looked at.
@@ -102,14 +102,14 @@ pub struct Throttle {
 
 /// The door.
 #[derive(Serialize)]
-pub struct Door {
+pub struct DoorKeys {
     /// The accounts of daemons that have codes judged.
     pub judges: Vec<String>,
 }
 
 /// `policy check`.
 #[derive(Default, Serialize)]
-pub struct PolicyChecked {
+pub struct PolicyCheckReport {
     /// The path of the policy.
     pub file: String,
     /// Is it right?
@@ -130,7 +130,7 @@ pub struct PolicyChecked {
 
 /// `policy set`.
 #[derive(Serialize)]
-pub struct PolicySet<'a> {
+pub struct PolicySetReport<'a> {
     /// The path of the policy.
     pub file: String,
     /// The keys that were named and their values, null for one that was removed.
@@ -148,7 +148,7 @@ pub struct PolicySet<'a> {
 
 /// `policy enable`.
 #[derive(Serialize)]
-pub struct Enabled {
+pub struct PolicyEnableReport {
     /// Always true.
     pub enabled: bool,
     /// False where the policy was on already.
@@ -167,7 +167,7 @@ pub struct Enabled {
 
 /// `policy disable`.
 #[derive(Serialize)]
-pub struct Disabled {
+pub struct PolicyDisableReport {
     /// Always false.
     pub enabled: bool,
     /// False where the policy was off already.
@@ -180,7 +180,7 @@ pub struct Disabled {
 
 /// `policy explain`.
 #[derive(Serialize)]
-pub struct Explained {
+pub struct PolicyExplainReport {
     /// Who logs in.
     pub user: String,
     /// What happens: `pass`, `ask`, `enroll` or `refuse`.
@@ -195,13 +195,13 @@ pub struct Explained {
 
 /// `stack add`, `stack remove`.
 #[derive(Serialize)]
-pub struct StackChanged<'a> {
+pub struct StackReport<'a> {
     /// The PAM service.
     pub service: &'a str,
     /// Was a file written? With `--dry-run`: would one be?
     pub changed: bool,
     /// The files that change.
-    pub files: Vec<StackFile>,
+    pub files: Vec<StackFileChange>,
     /// With `--dry-run`: true.
     #[serde(skip_serializing_if = "is_false")]
     pub dry_run: bool,
@@ -209,7 +209,7 @@ pub struct StackChanged<'a> {
 
 /// A file of a stack.
 #[derive(Serialize)]
-pub struct StackFile {
+pub struct StackFileChange {
     /// Its path.
     pub file: String,
     /// The lines that go, with `-` before them, and those that come, with `+`.
@@ -218,7 +218,7 @@ pub struct StackFile {
 
 /// `issuer`.
 #[derive(Serialize)]
-pub struct Issuer {
+pub struct IssuerReport {
     /// The issuer of new keys, null where the policy names none and the host has no name.
     pub issuer: Option<String>,
     /// The same: panels know an issuer of a reseller's beside the host's, and here they are one.
@@ -229,7 +229,7 @@ pub struct Issuer {
 
 /// `import`.
 #[derive(Serialize)]
-pub struct Imported {
+pub struct ImportReport {
     /// Who was imported. With `--dry-run`: who would be.
     pub modified: Vec<String>,
     /// Who was imported before.
@@ -237,11 +237,11 @@ pub struct Imported {
     /// Who was not, and why.
     pub failed: Failed,
     /// By the user's name: what the user loses, or must know.
-    pub warnings: BTreeMap<String, Vec<Remark>>,
+    pub warnings: BTreeMap<String, Vec<ImportRemark>>,
     /// By the user's name: what is not the same here.
-    pub notes: BTreeMap<String, Vec<Remark>>,
+    pub notes: BTreeMap<String, Vec<ImportRemark>>,
     /// Such notes on lines that are nobody's.
-    pub file_notes: Vec<Remark>,
+    pub file_notes: Vec<ImportRemark>,
     /// The files in `/etc/pam.d` that still name the other module.
     pub stacks: Vec<String>,
     /// Was nothing written, as `--dry-run` asks?
@@ -250,7 +250,7 @@ pub struct Imported {
 
 /// A remark.
 #[derive(Serialize)]
-pub struct Remark {
+pub struct ImportRemark {
     /// A word: see [words in the answers](#words-in-the-answers).
     pub code: &'static str,
     /// The same for people.
@@ -259,14 +259,14 @@ pub struct Remark {
 
 /// `doctor`.
 #[derive(Serialize)]
-pub struct Doctor<'a> {
+pub struct DoctorReport<'a> {
     /// What was found, in the order of its subjects.
-    pub findings: Vec<Finding<'a>>,
+    pub findings: Vec<DoctorFinding<'a>>,
 }
 
 /// A finding.
 #[derive(Serialize)]
-pub struct Finding<'a> {
+pub struct DoctorFinding<'a> {
     /// `fault`, `warning`, `note` or `fine`.
     pub level: &'static str,
     /// The subject: a word.

@@ -12,18 +12,19 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use host::{
-    Disabled, Doctor, Door, Enabled, Explained, Finding, Imported, Issuer, PolicyChecked, PolicyKeys, PolicySet,
-    PolicyShown, Remark, StackChanged, StackFile, Throttle, Tried, TriedAnswer, TriedMessage,
+    DoctorFinding, DoctorReport, DoorKeys, ImportRemark, ImportReport, IssuerReport, PolicyCheckReport,
+    PolicyDisableReport, PolicyEnableReport, PolicyExplainReport, PolicyKeys, PolicySetReport, PolicyShowReport,
+    StackFileChange, StackReport, ThrottleKeys, TryAnswer, TryMessage, TryReport,
 };
 pub use users::{
-    BackupCodes, BackupCodesLeft, Device, Failures, Forgotten, Generated, Listed, ListedUsers, Orphan, Problem,
-    Proving, Remembered, Removed, Renamed, RenamedAccount, Resynchronized, SetKey, Status, TemporaryCodesLeft,
-    Unlocked, User, Verified, Wait,
+    BackupCodesLeft, BackupCodesReport, DeviceStanding, ForgetReport, GenerateReport, ListReport, ListedUser,
+    OrphanedUser, RememberedAddress, RemoveReport, RenameReport, RenamedAccount, ResyncReport, SetReport, StatusReport,
+    TemporaryCodesLeft, UnlockReport, UnstoredKey, UnusableUser, UserStanding, VerifyReport, WaitingPlace, WrongCodes,
 };
 
-/// An error: one that ends the command, or one of many users'.
+/// An error: one that ends the command, or one of a user's among many.
 #[derive(Serialize)]
-pub struct Error {
+pub struct ErrorReport {
     /// A word: see [errors](#errors).
     pub code: &'static str,
     /// What is wrong and what to do next, for people.
@@ -34,25 +35,25 @@ pub struct Error {
 }
 
 /// Errors by the user's name.
-pub type Failed = BTreeMap<String, Error>;
+pub type Failed = BTreeMap<String, ErrorReport>;
 
-/// Each command, where it fails.
+/// A failure: what a command prints that does not do its work.
 #[derive(Serialize)]
-pub struct Failure {
+pub struct FailureReport {
     /// What is wrong.
-    pub error: Error,
+    pub error: ErrorReport,
 }
 
-/// `completions`, and `--help` and `--version`.
+/// `completions`, `--help`, `--version`.
 #[derive(Serialize)]
-pub struct Text {
+pub struct TextReport {
     /// What the command prints without `--json`.
     pub text: String,
 }
 
 /// `notify`.
 #[derive(Serialize)]
-pub struct Notified {
+pub struct NotifyReport {
     /// How many changes the program was told of.
     pub told: u64,
 }

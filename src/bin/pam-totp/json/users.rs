@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::{Error, Failed};
+use super::{ErrorReport, Failed};
 use serde::Serialize;
 
 /// `generate`.
 #[derive(Serialize)]
-pub struct Generated<'a> {
+pub struct GenerateReport<'a> {
     /// Whom the key is for.
     pub user: &'a str,
     /// The key, in base32.
@@ -36,7 +36,7 @@ pub struct Generated<'a> {
 
 /// `set`.
 #[derive(Serialize)]
-pub struct SetKey<'a> {
+pub struct SetReport<'a> {
     /// Who has the key.
     pub user: &'a str,
     /// Always true.
@@ -53,7 +53,7 @@ pub struct SetKey<'a> {
 
 /// `backup-codes`.
 #[derive(Serialize)]
-pub struct BackupCodes<'a> {
+pub struct BackupCodesReport<'a> {
     /// Whose they are.
     pub user: &'a str,
     /// The new ones, shown this once.
@@ -65,7 +65,7 @@ pub struct BackupCodes<'a> {
 
 /// `verify`.
 #[derive(Default, Serialize)]
-pub struct Verified {
+pub struct VerifyReport {
     /// Whose code it is.
     pub user: String,
     /// Was the code right? It is used up then.
@@ -94,15 +94,15 @@ pub struct Verified {
     pub clock_off: Option<i64>,
     /// With `store`: why no code can be judged.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Error>,
+    pub error: Option<ErrorReport>,
 }
 
 /// `status`.
 #[derive(Serialize)]
-pub struct Status {
+pub struct StatusReport {
     /// What the user has.
     #[serde(flatten)]
-    pub user: User,
+    pub user: UserStanding,
     /// The issuer of new keys, null where the policy names none and the host has no name.
     pub issuer: Option<String>,
     /// What the caller may do to the user: some of `enroll`, `add` (a device), `replace` (a key), `resync`, `counter`,
@@ -115,32 +115,32 @@ pub struct Status {
 
 /// A user.
 #[derive(Serialize)]
-pub struct User {
+pub struct UserStanding {
     /// The name.
     pub user: String,
     /// Has the user a device?
     pub enrolled: bool,
     /// The devices.
-    pub devices: Vec<Device>,
+    pub devices: Vec<DeviceStanding>,
     /// The user's own backup codes, null where there are none.
     pub backup_codes: Option<BackupCodesLeft>,
     /// Those of `--expires`, null where none counts.
     pub temporary_backup_codes: Option<TemporaryCodesLeft>,
     /// Wrong codes since the last right one, null where there are none.
-    pub failures: Option<Failures>,
+    pub failures: Option<WrongCodes>,
     /// Wrong single codes since the last success. A hundred close single codes everywhere.
     pub wrong_in_a_row: u32,
     /// The places from where a single code is not looked at now.
-    pub waits: Vec<Wait>,
+    pub waits: Vec<WaitingPlace>,
     /// The addresses from where no code is asked for.
-    pub remembered: Vec<Remembered>,
+    pub remembered: Vec<RememberedAddress>,
     /// A key that was proved at a login and not stored, null where there is none.
-    pub proving: Option<Proving>,
+    pub proving: Option<UnstoredKey>,
 }
 
 /// A device.
 #[derive(Serialize)]
-pub struct Device {
+pub struct DeviceStanding {
     /// What it is called.
     pub name: String,
     /// `totp` or `hotp`.
@@ -160,7 +160,7 @@ pub struct Device {
     pub skew_steps: i8,
 }
 
-/// Backup codes.
+/// Backup codes of the user's own.
 #[derive(Serialize)]
 pub struct BackupCodesLeft {
     /// How many can still be used.
@@ -180,7 +180,7 @@ pub struct TemporaryCodesLeft {
 
 /// Wrong codes.
 #[derive(Serialize)]
-pub struct Failures {
+pub struct WrongCodes {
     /// How many.
     pub count: u32,
     /// When the last one came.
@@ -191,7 +191,7 @@ pub struct Failures {
 
 /// A wait.
 #[derive(Serialize)]
-pub struct Wait {
+pub struct WaitingPlace {
     /// The place: a network, or a word such as `local`.
     pub lane: String,
     /// The place in words.
@@ -204,7 +204,7 @@ pub struct Wait {
 
 /// A remembered address.
 #[derive(Serialize)]
-pub struct Remembered {
+pub struct RememberedAddress {
     /// The address, null where an earlier version did not note it.
     pub address: Option<IpAddr>,
     /// Until when no code is asked for.
@@ -213,7 +213,7 @@ pub struct Remembered {
 
 /// A key that was not stored.
 #[derive(Serialize)]
-pub struct Proving {
+pub struct UnstoredKey {
     /// The PAM service where it was proved.
     pub service: String,
     /// When.
@@ -222,9 +222,9 @@ pub struct Proving {
 
 /// `list`.
 #[derive(Serialize)]
-pub struct Listed {
+pub struct ListReport {
     /// Who was found.
-    pub users: Vec<ListedUsers>,
+    pub users: Vec<ListedUser>,
     /// Where users were named: those whom nobody knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failed>,
@@ -235,15 +235,15 @@ pub struct Listed {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum ListedUsers {
-    User(User),
-    Problem(Problem),
-    Orphan(Orphan),
+pub enum ListedUser {
+    User(UserStanding),
+    Problem(UnusableUser),
+    Orphan(OrphanedUser),
 }
 
 /// A user whose file cannot be used.
 #[derive(Serialize)]
-pub struct Problem {
+pub struct UnusableUser {
     /// The name.
     pub user: String,
     /// Always true.
@@ -254,7 +254,7 @@ pub struct Problem {
 
 /// An orphan.
 #[derive(Serialize)]
-pub struct Orphan {
+pub struct OrphanedUser {
     /// The name of the enrollment.
     pub user: String,
     /// Always true.
@@ -268,7 +268,7 @@ pub struct Orphan {
 
 /// `remove`.
 #[derive(Serialize)]
-pub struct Removed {
+pub struct RemoveReport {
     /// Of whom something was removed.
     pub modified: Vec<String>,
     /// Of whom nothing was, and why.
@@ -289,7 +289,7 @@ pub struct RenamedAccount {
 
 /// `unlock`.
 #[derive(Serialize)]
-pub struct Unlocked {
+pub struct UnlockReport {
     /// Who was unlocked.
     pub modified: Vec<String>,
     /// Who was not, and why.
@@ -303,7 +303,7 @@ pub struct Unlocked {
 
 /// `forget`.
 #[derive(Serialize)]
-pub struct Forgotten {
+pub struct ForgetReport {
     /// Of whom no address is remembered any more.
     pub modified: Vec<String>,
     /// Of whom that could not be ended, and why.
@@ -312,7 +312,7 @@ pub struct Forgotten {
 
 /// `rename`.
 #[derive(Serialize)]
-pub struct Renamed {
+pub struct RenameReport {
     /// Whose the enrollment is now.
     pub user: String,
     /// Always true.
@@ -321,7 +321,7 @@ pub struct Renamed {
 
 /// `resync`.
 #[derive(Serialize)]
-pub struct Resynchronized {
+pub struct ResyncReport {
     /// Whose device it is.
     pub user: String,
     /// Always true.

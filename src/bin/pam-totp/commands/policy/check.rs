@@ -11,7 +11,7 @@ use pam_totp::policy::Policy;
 use pam_totp::store;
 use pam_totp::system::disk::{self, NotRead};
 
-use crate::json::PolicyChecked;
+use crate::json::PolicyCheckReport;
 use crate::policy_file::path;
 use crate::report::{Failure, NO, Report};
 use crate::{accounts, names};
@@ -20,12 +20,12 @@ use crate::{accounts, names};
 const MAX_DRAFT: u64 = 16 << 20;
 
 #[derive(Args)]
-pub struct Check {
+pub struct PolicyCheckArgs {
     /// A draft, of which only the text matters [default: the policy in force, its owner and mode too].
     file: Option<PathBuf>,
 }
 
-pub fn check(config: Option<&Path>, arguments: &Check) -> Result<Report, Failure> {
+pub fn check(config: Option<&Path>, arguments: &PolicyCheckArgs) -> Result<Report, Failure> {
     let draft = arguments.file.as_deref();
     let file = draft.unwrap_or(path(config));
     let bytes = match draft {
@@ -43,20 +43,21 @@ pub fn check(config: Option<&Path>, arguments: &Check) -> Result<Report, Failure
             let said: Vec<String> = found.into_iter().map(|finding| finding.message).collect();
             let warnings: String = said.iter().map(|said| format!("\nwarning: {said}")).collect();
             let text = format!("{name}: ok{warnings}");
-            let object = PolicyChecked { file: name, valid: true, warnings: Some(said), ..PolicyChecked::default() };
+            let object =
+                PolicyCheckReport { file: name, valid: true, warnings: Some(said), ..PolicyCheckReport::default() };
             Ok(Report::new(text, &object))
         }
         Some(Err(bad)) => {
             let text = format!("{name}: {bad}");
             let (line, column) = (Some(bad.at.map(|at| at.0)), Some(bad.at.map(|at| at.1)));
             let object =
-                PolicyChecked { file: name, line, column, message: Some(bad.what), ..PolicyChecked::default() };
+                PolicyCheckReport { file: name, line, column, message: Some(bad.what), ..PolicyCheckReport::default() };
             Ok(Report::new(text, &object).exiting(NO))
         }
         None if config.is_some() => Err((&PolicyFault::Absent(file.into())).into()),
         None => {
             let text = format!("{name} does not exist: the defaults count.");
-            Ok(Report::new(text, &PolicyChecked { file: name, valid: true, ..PolicyChecked::default() }))
+            Ok(Report::new(text, &PolicyCheckReport { file: name, valid: true, ..PolicyCheckReport::default() }))
         }
     }
 }

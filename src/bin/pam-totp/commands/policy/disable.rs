@@ -14,13 +14,17 @@ use crate::report::{Failure, NO, Report};
 use crate::{hook, json};
 
 #[derive(Args)]
-pub struct Disable {
+pub struct PolicyDisableArgs {
     /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
 }
 
-pub fn disable(config: Option<&Path>, Disable { yes }: &Disable, json: bool) -> Result<Report, Failure> {
+pub fn disable(
+    config: Option<&Path>,
+    PolicyDisableArgs { yes }: &PolicyDisableArgs,
+    json: bool,
+) -> Result<Report, Failure> {
     let backend = local(config)?;
     let off = Off::of(path(config));
     if let Some(question) = off.question().filter(|_| backend.policy().enabled && !*yes) {
@@ -34,6 +38,6 @@ pub fn disable(config: Option<&Path>, Disable { yes }: &Disable, json: bool) -> 
         hook::tell(&POLICY_CHANGED);
     }
     let state = if changed { "The policy is off" } else { "The policy was off already" };
-    let object = json::Disabled { enabled: false, changed, refuse: off.refuse, open: off.open };
+    let object = json::PolicyDisableReport { enabled: false, changed, refuse: off.refuse, open: off.open };
     Ok(Report::new(format!("{state}: nobody is asked for a code. Enrollments stay."), &object))
 }

@@ -15,13 +15,17 @@ use crate::rollout::{Count, Rollout};
 use crate::{accounts, consequences, hook, json};
 
 #[derive(Args)]
-pub struct Enable {
+pub struct PolicyEnableArgs {
     /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
 }
 
-pub fn enable(config: Option<&Path>, Enable { yes }: &Enable, json: bool) -> Result<Report, Failure> {
+pub fn enable(
+    config: Option<&Path>,
+    PolicyEnableArgs { yes }: &PolicyEnableArgs,
+    json: bool,
+) -> Result<Report, Failure> {
     let backend = local(config)?;
     let accounts = accounts::all()?;
     let rollout = Rollout::of(&backend, &accounts)?;
@@ -50,6 +54,6 @@ pub fn enable(config: Option<&Path>, Enable { yes }: &Enable, json: bool) -> Res
     let warnings = consequences::unstored(path(config), &Policy { enabled: true, ..backend.policy().clone() });
     let warned: String = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
     let Count { accounts, unenrolled, refused } = count;
-    let object = json::Enabled { enabled: true, changed, stacks, accounts, unenrolled, refused, warnings };
+    let object = json::PolicyEnableReport { enabled: true, changed, stacks, accounts, unenrolled, refused, warnings };
     Ok(Report::new(format!("{state} {effect}{warned}"), &object))
 }

@@ -19,7 +19,7 @@ use crate::report::{Failure, Report};
 use crate::{json, stacks};
 
 #[derive(Args)]
-pub struct Explain {
+pub struct PolicyExplainArgs {
     /// Who logs in.
     pub user: String,
     /// The PAM service. Its PAM stack is looked at too.
@@ -33,7 +33,7 @@ pub struct Explain {
     pub ssh_auth: Option<String>,
 }
 
-pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Failure> {
+pub fn explain(config: Option<&Path>, arguments: &PolicyExplainArgs) -> Result<Report, Failure> {
     let backend = local(config)?;
     let account = by_name(&arguments.user)?;
     let source = source(arguments.from.as_deref())?;
@@ -79,7 +79,7 @@ pub fn explain(config: Option<&Path>, arguments: &Explain) -> Result<Report, Fai
     let noted: String = notes.iter().map(|note| format!("\nnote: {note}.")).collect();
     let text = format!("{}: {decision} ({rule}){no_stack}{noted}", account.name);
     let stack = stack.as_ref().map(Option::is_some);
-    Ok(Report::new(text, &json::Explained { user: account.name, decision, rule, notes, stack }))
+    Ok(Report::new(text, &json::PolicyExplainReport { user: account.name, decision, rule, notes, stack }))
 }
 
 /// What the stack makes of the policy's word, and on what else that depends.

@@ -22,7 +22,7 @@ use crate::rollout::{Count, Rollout};
 use crate::{accounts, hook, json};
 
 #[derive(Args)]
-pub struct Set {
+pub struct PolicySetArgs {
     /// A key and its value, or several pairs: `unenrolled allow`, `throttle.every 7200`. A list has commas.
     #[arg(required = true, value_name = "KEY VALUE", allow_negative_numbers = true)]
     words: Vec<String>,
@@ -81,7 +81,7 @@ struct Edited {
     lines: Vec<String>,
 }
 
-pub fn set(config: Option<&Path>, arguments: &Set, json: bool) -> Result<Report, Failure> {
+pub fn set(config: Option<&Path>, arguments: &PolicySetArgs, json: bool) -> Result<Report, Failure> {
     let steps = steps(arguments)?;
     let file = path(config);
     // Looked at before anything is locked: somebody may have to be asked.
@@ -140,11 +140,11 @@ fn report(file: &Path, lines: &[String], steps: &[Step<'_>], note: &str, warning
     let said = warnings.iter().map(|warning| format!("warning: {warning}"));
     let text: Vec<String> = head.into_iter().chain(lines.iter().cloned()).chain(note).chain(said).collect();
     let set: Map<String, Json> = steps.iter().map(|step| (step.key.to_owned(), step.json())).collect();
-    let object = json::PolicySet { file: name, set, changed: !lines.is_empty(), lines, warnings, dry_run };
+    let object = json::PolicySetReport { file: name, set, changed: !lines.is_empty(), lines, warnings, dry_run };
     Report::new(text.join("\n"), &object)
 }
 
-fn steps(arguments: &Set) -> Result<Vec<Step<'_>>, Failure> {
+fn steps(arguments: &PolicySetArgs) -> Result<Vec<Step<'_>>, Failure> {
     let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
     let pairs: Vec<(&str, Option<&str>)> = if arguments.unset {
         words.into_iter().map(|key| (key, None)).collect()

@@ -11,7 +11,7 @@ use pam_totp::system::hostname::hostname;
 use serde_json::{Map, Value};
 
 use crate::backend::local;
-use crate::json::{self, Door, PolicyKeys, Throttle};
+use crate::json::{self, DoorKeys, PolicyKeys, ThrottleKeys};
 use crate::policy_file::path;
 use crate::report::{Failure, Report};
 
@@ -39,7 +39,7 @@ pub fn show(config: Option<&Path>) -> Result<Report, Failure> {
     });
     let text: Vec<String> = std::iter::once(name.clone()).chain(lines).collect();
     let from_file = rows.into_iter().filter(|row| row.2).map(|row| row.0).collect();
-    Ok(Report::new(text.join("\n"), &json::PolicyShown { file: name, from_file, keys }).unwrapped())
+    Ok(Report::new(text.join("\n"), &json::PolicyShowReport { file: name, from_file, keys }).unwrapped())
 }
 
 /// The order of the example policy.
@@ -103,13 +103,13 @@ fn in_force(policy: &Policy, file: &Map<String, Value>) -> PolicyKeys {
         store: store.clone(),
         prompt: policy.prompt().to_owned(),
         support: support.clone(),
-        throttle: Throttle { free: throttle.free, every: throttle.every },
+        throttle: ThrottleKeys { free: throttle.free, every: throttle.every },
         // There are none by default, and they count as they are written.
         require: rules("require"),
         exempt: rules("exempt"),
         remember: file.get("remember").cloned().unwrap_or_default(),
         notify: notify.clone(),
-        door: Door { judges: judges.clone() },
+        door: DoorKeys { judges: judges.clone() },
     }
 }
 
