@@ -3,7 +3,7 @@
 
 mod lines;
 pub mod slots;
-mod text;
+pub mod text;
 mod version1;
 
 use std::net::IpAddr;

@@ -19,6 +19,7 @@ mod later;
 mod lines;
 mod random;
 mod slots;
+mod text;
 mod torn;
 mod version1;
 

@@ -15,7 +15,7 @@ pub(super) const VERSION: u32 = 2;
 pub(super) const LONGEST: usize = 4096;
 
 /// What `make` makes of a record's text, where it fits. What does not fit is dropped in this order: trusts, marks, idle
-/// networks; never a device. A record beyond its bounds is never written: it would read as a lost one.
+/// networks; never a device. A record beyond its bounds is never written: it could not be read again as it is.
 pub(super) fn fitted<T>(record: &Record, make: impl Fn(&str) -> Option<T>) -> Result<T, TooLarge> {
     let mut record = record.clone();
     loop {
@@ -26,7 +26,39 @@ pub(super) fn fitted<T>(record: &Record, make: impl Fn(&str) -> Option<T>) -> Re
     }
 }
 
+/// Why a text is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Of a later version, or with more of one than can be carried along: never healed, never written.
+    Newer,
+    /// Not what [`Record::to_text`] gives.
+    Damaged,
+}
+
 impl Record {
+    /// For a store that keeps a record as one value, whole or not at all: a line that names the version, and the lines.
+    pub fn to_text(&self) -> Result<String, TooLarge> {
+        fitted(self, |body| {
+            let text = format!("pam_totp {VERSION}\n{body}");
+            (text.len() <= LONGEST).then_some(text)
+        })
+    }
+
+    /// What such a store kept.
+    pub fn from_text(text: &str) -> Result<Self, Unreadable> {
+        let (head, body) = text.split_once('\n').unwrap_or((text, ""));
+        let mut words = head.split(' ');
+        let version: Option<u32> = words.next().filter(|word| *word == "pam_totp").and_then(|_| number(words.next()?));
+        match version {
+            Some(later) if later > VERSION => Err(Unreadable::Newer),
+            Some(VERSION) if words.next().is_none() && text.ends_with('\n') => {
+                let lines: Vec<&str> = body.split_terminator('\n').collect();
+                Self::of_lines(&lines).filter(|_| text.len() <= LONGEST).ok_or(Unreadable::Newer)
+            }
+            _ => Err(Unreadable::Damaged),
+        }
+    }
+
     /// The lines of this version. A line counts if it is understood, the first of its name, and within the bounds of its
     /// like; any other one is kept. `None`: the lines cannot be carried along, or must not be.
     pub(super) fn of_lines<T: AsRef<str>>(lines: &[T]) -> Option<Self> {
