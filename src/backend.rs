@@ -58,6 +58,23 @@ pub trait Backend {
     fn add_codes(&self, account: &Account, device: &str, set: BackupCodes) -> Result<bool, ManageError>;
     /// Judges the answer; `None`: there is no factor. The verdict is on disk when this returns.
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, Unavailable>;
+    /// The store, for what is no login: to look, and to make changes.
+    fn store(&self) -> Result<&dyn Store, StoreError>;
+
+    /// Judges a code outside of a login, for programs; `None`: the account is not enrolled.
+    fn verify_for(
+        &self,
+        account: &Account,
+        login: &Login<'_>,
+        answer: &Answer,
+    ) -> Result<Option<Verdict>, Unavailable> {
+        let standing = match self.store()?.is_enrolled(&account.name)? {
+            true => Standing::Enrolled(account.clone()),
+            // Its lock would leave a record behind for somebody who never enrolled.
+            false => Standing::Unenrolled(account.clone()),
+        };
+        self.verify(&standing, login, answer)
+    }
 }
 
 /// Does it here, with the files: for root, and for pam-totpd.
@@ -98,11 +115,6 @@ impl Local {
         Self { policy, fault, store }
     }
 
-    /// The opened store, for programs.
-    pub fn store(&self) -> Result<&dyn Store, StoreError> {
-        self.opened().map_err(Clone::clone)
-    }
-
     fn opened(&self) -> Result<&dyn Store, &StoreError> {
         self.store.as_ref().map(|store| store as &dyn Store)
     }
@@ -110,21 +122,6 @@ impl Local {
     /// What a login comes to and which rule says so, for programs.
     pub fn explain(&self, login: &Login<'_>) -> (Preview, Ruling) {
         preview::preview(self.opened(), &self.policy, login, |name| Ok(self.store()?.is_enrolled(name)?))
-    }
-
-    /// Judges a code outside of a login, for programs; `None`: the account is not enrolled.
-    pub fn verify_for(
-        &self,
-        account: &Account,
-        login: &Login<'_>,
-        answer: &Answer,
-    ) -> Result<Option<Verdict>, Unavailable> {
-        let standing = match self.store()?.is_enrolled(&account.name)? {
-            true => Standing::Enrolled(account.clone()),
-            // Its lock would leave a record behind for somebody who never enrolled.
-            false => Standing::Unenrolled(account.clone()),
-        };
-        self.verify(&standing, login, answer)
     }
 
     fn digits_of(&self, account: &Account) -> Result<Option<Digits>, StoreError> {
@@ -152,6 +149,10 @@ fn read_policy(config: Option<&Path>) -> (Policy, Option<PolicyFault>) {
 }
 
 impl Backend for Local {
+    fn store(&self) -> Result<&dyn Store, StoreError> {
+        self.opened().map_err(Clone::clone)
+    }
+
     fn policy(&self) -> &Policy {
         &self.policy
     }
@@ -256,11 +257,6 @@ impl LocalOrDoor {
         self.local.fault()
     }
 
-    /// The opened store, for programs.
-    pub fn store(&self) -> Result<&dyn Store, StoreError> {
-        self.local.store()
-    }
-
     /// Is this a user who looks after his own factor? Then a code must prove it.
     pub fn is_for_owners(&self) -> bool {
         self.has_door && !Uid::effective().is_root()
@@ -335,6 +331,10 @@ impl LocalOrDoor {
 }
 
 impl Backend for LocalOrDoor {
+    fn store(&self) -> Result<&dyn Store, StoreError> {
+        self.local.store()
+    }
+
     fn policy(&self) -> &Policy {
         self.local.policy()
     }

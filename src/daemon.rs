@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 
-use crate::backend::{self, Backend, Local};
+use crate::backend::{self, Backend};
 use crate::door::client::read;
 use crate::door::message::Malformed;
 use crate::door::wire::{Ask, Refusal, Reply, Request};
@@ -41,7 +41,7 @@ struct Caller {
 }
 
 /// Serves one request; `log` gets a line for each thing that an administrator should know.
-pub fn serve(stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Result<()> {
+pub fn serve(backend: &dyn Backend, stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Result<()> {
     let peer = getsockopt(&*stream, PeerCredentials)?;
     let caller = Caller { uid: peer.uid(), pid: peer.pid() };
     stream.set_write_timeout(Some(BOUND))?;
@@ -49,7 +49,7 @@ pub fn serve(stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Res
     let bytes = read(stream, deadline)?;
     panic_here!("server");
     let reply = match Request::parse(&bytes, clock::now()) {
-        Ok(request) => Clerk { caller, backend: Local::open(None), log }.answer(request),
+        Ok(request) => Clerk { caller, backend, log }.answer(request),
         Err(Malformed) => Reply::Refused(Refusal::Malformed),
     };
     stream.write_all(reply.print().as_bytes())
@@ -57,7 +57,7 @@ pub fn serve(stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Res
 
 struct Clerk<'a> {
     caller: Caller,
-    backend: Local,
+    backend: &'a dyn Backend,
     log: &'a mut dyn FnMut(&str),
 }
 

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::socket::{SockType, UnixAddr, getsockname, getsockopt, sockopt};
+use pam_totp::backend::Local;
 use pam_totp::daemon;
 use syslog::{Facility, Formatter3164};
 
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     let has_arguments = std::env::args_os().nth(1).is_some();
     let (false, Ok(mut stream)) = (has_arguments, connection()) else { return usage() };
     // A caller who says nothing, or hangs up, has nobody to complain to.
-    let _ = daemon::serve(&mut stream, &mut |line| log(line));
+    let _ = daemon::serve(&Local::open(None), &mut stream, &mut |line| log(line));
     ExitCode::SUCCESS
 }
 

@@ -16,7 +16,7 @@ use pam_totp::login::unavailable::Unavailable;
 use pam_totp::manage::{Codes, ManageError, Pending};
 use pam_totp::pam::application::{Application, ConversationFailed, Items, Level, Tone};
 use pam_totp::policy::Policy;
-use pam_totp::store::StoreError;
+use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;
 
 pub const NOW: u64 = 1_800_000_000;
@@ -244,6 +244,10 @@ pub struct Clerk {
 }
 
 impl Backend for Clerk {
+    fn store(&self) -> Result<&dyn Store, StoreError> {
+        Err(StoreError::Busy)
+    }
+
     fn policy(&self) -> &Policy {
         &self.policy
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::{Local, LocalOrDoor};
+use pam_totp::backend::{Backend, Local, LocalOrDoor};
 use pam_totp::factor::change::Change;
 use pam_totp::manage;
 use pam_totp::system::disk;

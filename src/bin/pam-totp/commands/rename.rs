@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::Local;
+use pam_totp::backend::{Backend, Local};
 use pam_totp::manage::notify::Event;
 use pam_totp::manage::{self, ManageError};
 use pam_totp::text::{clean, shown};

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use clap::Args;
-use pam_totp::backend::LocalOrDoor;
+use pam_totp::backend::{Backend, LocalOrDoor};
 use pam_totp::factor::change::{Deed, Proof};
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::secret::{KeyError, Secret};

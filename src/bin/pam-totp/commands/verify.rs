@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use pam_totp::backend::Backend;
 use pam_totp::factor::attempt::{Outcome, Via};
 use pam_totp::factor::judgment::Verdict;
 use pam_totp::login::messages;
