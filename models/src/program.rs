@@ -165,6 +165,8 @@ pub struct Run {
     /// What is written over a charge.
     outcome: Option<Held>,
     pub guess: Option<Guess>,
+    /// The line of a new phone, proved before the owner's code is judged.
+    proved: Option<Held>,
     /// What a change still has to write.
     rest: Option<Rest>,
     left_over: bool,
@@ -207,6 +209,7 @@ impl Run {
             record: None,
             outcome: None,
             guess: None,
+            proved: None,
             rest: None,
             left_over: false,
             said: None,

@@ -12,7 +12,7 @@ use crate::factor::remember::Memory;
 use crate::factor::secret::Answer;
 use crate::factor::source::Source;
 use crate::factor::throttle::{self, Limits};
-use crate::system::clock;
+use crate::system::clock::is_wrong;
 
 /// What a store knows of a user beside the enrollment, while nobody else can change it.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Seen {
     pub record: Option<Record>,
     /// When that record came to its place, in seconds since 1970, where that is known.
     pub born: Option<u64>,
+    /// When the file was made to which the next record goes, likewise.
+    pub made: Option<u64>,
     /// The record under the name that the keys go to, for a change that moves them.
     pub there: Option<Record>,
     /// Seconds since 1970, told once nobody else could come between: whoever waited for that must not be judged by the
@@ -30,7 +32,7 @@ pub struct Seen {
 
 /// What somebody typed, and by what it is judged.
 #[derive(Clone, Copy)]
-pub struct Question<'a> {
+pub struct Submission<'a> {
     /// What was typed.
     pub answer: &'a Answer,
     /// The answer stretched, if it has the shape of a backup code.
@@ -81,7 +83,7 @@ impl Verdict {
             closed: false,
             clock_back: None,
             clock_off: None,
-            clock_is_wrong: clock::is_wrong(now),
+            clock_is_wrong: is_wrong(now),
             fault: None,
             now,
         }
@@ -94,15 +96,15 @@ impl Verdict {
 
 /// What comes before an answer is judged.
 #[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
-pub enum Charge {
+pub enum FirstStep {
     /// Nothing that could be accepted is looked at: this is the answer, and what is to be written with it.
     Told(Verdict, Option<Record>),
     /// To be judged.
-    Due(Due),
+    ToJudge(ToJudge),
 }
 
 /// An answer that is to be judged.
-pub struct Due {
+pub struct ToJudge {
     due: attempt::Due,
     /// As it will be told, but for the outcome.
     verdict: Verdict,
@@ -110,7 +112,7 @@ pub struct Due {
     healed: Option<Record>,
 }
 
-impl Due {
+impl ToJudge {
     /// To be on record before: the guess counted as a wrong one. `None` for what nobody can guess.
     pub fn charged(&self) -> Option<&Record> {
         self.due.charged.as_ref()
@@ -125,25 +127,25 @@ impl Due {
 /// The two steps, for a store to take under its lock, or again after a lost race.
 pub trait Judging {
     /// [`charge`]
-    fn charge(&self, enrollment: &Enrollment, seen: &Seen) -> Charge;
+    fn charge(&self, enrollment: &Enrollment, seen: &Seen) -> FirstStep;
     /// [`judge`]
-    fn judge(&self, enrollment: &Enrollment, seen: &Seen, due: &Due) -> (Verdict, Option<Record>);
+    fn judge(&self, enrollment: &Enrollment, seen: &Seen, due: &ToJudge) -> (Verdict, Option<Record>);
 }
 
-impl Judging for Question<'_> {
-    fn charge(&self, enrollment: &Enrollment, seen: &Seen) -> Charge {
+impl Judging for Submission<'_> {
+    fn charge(&self, enrollment: &Enrollment, seen: &Seen) -> FirstStep {
         charge(enrollment, seen, self)
     }
 
-    fn judge(&self, enrollment: &Enrollment, seen: &Seen, due: &Due) -> (Verdict, Option<Record>) {
+    fn judge(&self, enrollment: &Enrollment, seen: &Seen, due: &ToJudge) -> (Verdict, Option<Record>) {
         judge(enrollment, seen, self, due)
     }
 }
 
 /// What the answer is, if that can be said without comparing anything that could be accepted; else the record with the
 /// guess counted.
-pub fn charge(enrollment: &Enrollment, seen: &Seen, question: &Question<'_>) -> Charge {
-    let (now, window) = (seen.now, question.window);
+pub fn charge(enrollment: &Enrollment, seen: &Seen, submission: &Submission<'_>) -> FirstStep {
+    let (now, window) = (seen.now, submission.window);
     let mut record = seen.record.clone().unwrap_or_default();
     // A healed record is written whatever the outcome, or its distance from the clock would never be crossed.
     let healed = healing::heal(enrollment, &mut record, now, window);
@@ -157,31 +159,36 @@ pub fn charge(enrollment: &Enrollment, seen: &Seen, question: &Question<'_>) -> 
         ..Verdict::told(Outcome::NotACode, now)
     };
     let changed = healed || copied;
-    match attempt::charge(&question.attempt(enrollment, now), &record) {
+    match attempt::charge(&submission.attempt(enrollment, now), &record) {
         attempt::Charge::Told(Decision { outcome, write }) => {
-            Charge::Told(verdict.of(outcome), write.or(changed.then_some(record)))
+            FirstStep::Told(verdict.of(outcome), write.or(changed.then_some(record)))
         }
         attempt::Charge::Due(due) => {
             let closed = due.charged.as_ref().is_some_and(throttle::is_closed);
             let healed = (changed && due.charged.is_none()).then_some(record);
-            Charge::Due(Due { due, verdict: Verdict { closed, ..verdict }, healed })
+            FirstStep::ToJudge(ToJudge { due, verdict: Verdict { closed, ..verdict }, healed })
         }
     }
 }
 
 /// What comes of the answer, and the record to write before anybody hears it: of a wrong code the one with the guess
 /// counted, of a right one that without the guess and with the code used.
-pub fn judge(enrollment: &Enrollment, seen: &Seen, question: &Question<'_>, due: &Due) -> (Verdict, Option<Record>) {
-    let Decision { outcome, write } = attempt::judge(&question.attempt(enrollment, seen.now), &due.due);
+pub fn judge(
+    enrollment: &Enrollment,
+    seen: &Seen,
+    submission: &Submission<'_>,
+    due: &ToJudge,
+) -> (Verdict, Option<Record>) {
+    let Decision { outcome, write } = attempt::judge(&submission.attempt(enrollment, seen.now), &due.due);
     let mut write = write.or_else(|| due.healed.clone());
     let accepted = matches!(outcome, Outcome::Accepted { .. });
-    if let (true, Some(record), Some(memory)) = (accepted, &mut write, question.memory) {
+    if let (true, Some(record), Some(memory)) = (accepted, &mut write, submission.memory) {
         memory.keep(record, seen.now);
     }
     (due.verdict.of(outcome), write.or_else(|| due.due.charged.clone()))
 }
 
-impl Question<'_> {
+impl Submission<'_> {
     /// The same, of an enrollment and at a time.
     pub fn attempt<'b>(&'b self, enrollment: &'b Enrollment, now: u64) -> Attempt<'b> {
         let Self { answer, stretched, source, window, limits, .. } = *self;

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::factor::attempt;
 use crate::factor::backup::{BackupCodes, TEMPORARY_BITS, random_bytes};
-use crate::factor::change::{Change, ChangeError, Place, Proof};
+use crate::factor::change::{Change, ChangeError, Place};
 use crate::factor::devices::{named_mut, placed, without};
 use crate::factor::enrollment::{Device, Enrollment, Kind};
 use crate::factor::healing::{self, BroughtBack};
@@ -17,7 +17,7 @@ use crate::factor::record::{BackupState, Came, DeviceState, How, LaneKey, Record
 use crate::factor::resync::{self, Shown};
 use crate::factor::secret::Answer;
 use crate::factor::throttle::{self, Buckets, Limits};
-use crate::system::clock;
+use crate::system::clock::is_wrong;
 
 /// What is written, from top to bottom; `None`: nothing there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,7 +107,9 @@ pub enum Reads {
     Nothing,
     /// The record alone.
     Record,
-    /// The enrollment too. One that cannot be used is refused.
+    /// The enrollment alone: it is changed, and used codes and waits stay as they are.
+    Enrollment,
+    /// Both. An enrollment that cannot be used is refused.
     All,
     /// The same, but one that cannot be used is taken for none: it is replaced whole.
     AllOrReplaced,
@@ -133,9 +135,10 @@ impl<F: FnMut(Option<&Enrollment>, &Seen) -> Result<Plan, ChangeError>> Planning
     }
 }
 
-/// Backup codes of random bytes that were drawn before.
+/// Backup codes of random bytes that were drawn before: of the same ones again, where a store asks again.
 pub struct Drawn {
     bytes: Zeroizing<Vec<u8>>,
+    used: usize,
     /// The codes, in the one moment in which they can be shown.
     pub shown: Vec<Zeroizing<String>>,
 }
@@ -154,36 +157,55 @@ impl Drawn {
 
     /// Of these bytes.
     pub fn new(bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self { bytes, shown: Vec::new() }
+        Self { bytes, used: 0, shown: Vec::new() }
     }
 
-    fn take(&mut self, length: usize) -> Result<Zeroizing<Vec<u8>>, ChangeError> {
-        let at = self.bytes.len().checked_sub(length).ok_or(ChangeError::NoRandom)?;
-        Ok(Zeroizing::new(self.bytes.split_off(at)))
+    /// From the beginning: what was made of them was stored nowhere.
+    pub fn again(&mut self) {
+        self.used = 0;
+    }
+
+    fn take(&mut self, length: usize) -> Result<&[u8], ChangeError> {
+        let end = self.used.saturating_add(length);
+        let taken = self.bytes.get(self.used..end).ok_or(ChangeError::NoRandom)?;
+        self.used = end;
+        Ok(taken)
     }
 }
 
 impl NewCodes for Drawn {
     fn set(&mut self, count: u8, now: u64) -> Result<BackupCodes, ChangeError> {
         let bytes = self.take(random_bytes(count))?;
-        let (set, shown) = BackupCodes::make(&bytes, count, now).ok_or(ChangeError::NoRandom)?;
+        let (set, shown) = BackupCodes::make(bytes, count, now).ok_or(ChangeError::NoRandom)?;
         self.shown = shown;
         Ok(set)
     }
 
     fn temporary(&mut self, set: BackupCodes, count: u8, until: u64) -> Result<BackupCodes, ChangeError> {
         let bytes = self.take(random_bytes(count))?;
-        let (set, shown) = set.with_temporary(&bytes, count, until).ok_or(ChangeError::NoRandom)?;
+        let (set, shown) = set.with_temporary(bytes, count, until).ok_or(ChangeError::NoRandom)?;
         self.shown = shown;
         Ok(set)
     }
 }
 
-/// May the change be made of what is enrolled? Nothing is used up by asking.
-pub fn check(terms: &Terms<'_>, old: Option<&Enrollment>, seen: &Seen, change: &Change) -> Result<(), ChangeError> {
+/// May the change be made of what is enrolled? Nothing is used up by asking. The line of a new device that was proved.
+pub fn check(
+    terms: &Terms<'_>,
+    old: Option<&Enrollment>,
+    seen: &Seen,
+    change: &Change,
+) -> Result<Option<DeviceState>, ChangeError> {
+    let mut proved = None;
     match change {
         // The new key first: a slip there must not use up the old one's code.
-        Change::Set { device, proof, place, .. } => drop(new_devices(terms, old, seen, device, proof, place)?),
+        Change::Set { device, proof, place, .. } => {
+            may_set(terms.is_owner, place, old.is_some())?;
+            let nothing = Record::default();
+            let line = prove(device, proof, seen.record.as_ref().unwrap_or(&nothing), seen.now, terms.window)?;
+            drop(new_devices(terms, old, device, place)?);
+            proved = Some(line);
+        }
         Change::RemoveDevice(name) => drop(without(enrolled(old)?.devices.clone(), name)?),
         Change::Resync { .. } => {
             let healed = Healed::of(terms, enrolled(old)?, seen);
@@ -195,7 +217,7 @@ pub fn check(terms: &Terms<'_>, old: Option<&Enrollment>, seen: &Seen, change: &
         Change::BackupCodes(_) | Change::TemporaryCodes { .. } | Change::Counter { .. } => drop(enrolled(old)?),
     }
     let needs_code = terms.is_owner && old.is_some() && needs_code(change);
-    if needs_code && !terms.has_code { Err(ChangeError::CodeNeeded) } else { Ok(()) }
+    if needs_code && !terms.has_code { Err(ChangeError::CodeNeeded) } else { Ok(proved) }
 }
 
 /// Must its owner prove it? To end remembered addresses takes nothing away but a login without a code.
@@ -203,17 +225,19 @@ pub fn needs_code(change: &Change) -> bool {
     !matches!(change, Change::Forget)
 }
 
-/// What the change writes, once it is allowed.
+/// What the change writes, once it is allowed. `proved`: as [`check`] gave it.
 pub fn plan(
     terms: &Terms<'_>,
     old: Option<&Enrollment>,
     seen: &Seen,
     change: &Change,
+    proved: Option<DeviceState>,
     codes: &mut dyn NewCodes,
 ) -> Result<Plan, ChangeError> {
     match change {
-        Change::Set { device, proof, place, backup_codes } => {
-            let (devices, line) = new_devices(terms, old, seen, device, proof, place)?;
+        Change::Set { device, place, backup_codes, .. } => {
+            let line = proved.ok_or(ChangeError::CodeNeeded)?;
+            let devices = new_devices(terms, old, device, place)?;
             let new_codes = if *backup_codes == 0 { None } else { Some(codes.set(*backup_codes, seen.now)?) };
             let keeps_codes = *place == Place::Beside && new_codes.is_none();
             let backup_codes = if keeps_codes { old.and_then(|old| old.backup_codes.clone()) } else { new_codes };
@@ -269,25 +293,21 @@ pub fn may_set(is_owner: bool, place: &Place, enrolled: bool) -> Result<(), Chan
     }
 }
 
-/// The devices with the new one among them, and its line.
+/// The devices with the new one among them.
 fn new_devices(
     terms: &Terms<'_>,
     old: Option<&Enrollment>,
-    seen: &Seen,
     device: &Device,
-    proof: &Proof,
     place: &Place,
-) -> Result<(Vec<Device>, DeviceState), ChangeError> {
+) -> Result<Vec<Device>, ChangeError> {
     // Looked at again under the lock: two programs may enroll at once.
     may_set(terms.is_owner, place, old.is_some())?;
-    let nothing = Record::default();
-    let line = prove(device, proof, seen.record.as_ref().unwrap_or(&nothing), seen.now, terms.window)?;
     let devices = old.map_or_else(Vec::new, |old| old.devices.clone());
     // By the same key the code of the change and that of the proof are one device's: one of them would come back.
     if terms.is_owner && devices.iter().any(|old| old.id == device.id) {
         return Err(ChangeError::SameKey);
     }
-    Ok((placed(devices, device.clone(), place)?, line))
+    placed(devices, device.clone(), place)
 }
 
 fn set(new: Enrollment, line: DeviceState, seen: &Seen, keeps_codes: bool) -> Plan {
@@ -301,7 +321,7 @@ fn set(new: Enrollment, line: DeviceState, seen: &Seen, keeps_codes: bool) -> Pl
     // A crash before this leaves codes that count as used, and that nobody was shown.
     if !keeps_codes {
         after.backup = unused(&new);
-        healing::forget_copy(&mut after, seen.born, seen.now);
+        healing::forget_copy(&mut after, seen.made, seen.now);
     }
     // What was proved at a login is stored by this, or there is no need of it any more.
     after.proving = None;
@@ -316,7 +336,7 @@ fn renew(terms: &Terms<'_>, new: Enrollment, seen: &Seen) -> Plan {
     let mut after = seen.record.clone().unwrap_or_default();
     healing::heal(&new, &mut after, seen.now, terms.window);
     after.backup = unused(&new);
-    healing::forget_copy(&mut after, seen.born, seen.now);
+    healing::forget_copy(&mut after, seen.made, seen.now);
     Plan { before: None, keys: Keys::Replace(new), after: Some(after) }
 }
 
@@ -361,7 +381,7 @@ impl Healed {
         healing::heal(enrollment, &mut record, now, terms.window);
         let weight = attempt::weight(enrollment, &record, now, terms.window);
         let mut healed = Self { record, weight, now };
-        if !clock::is_wrong(now) {
+        if !is_wrong(now) {
             healed.buckets(terms).pull_in(&mut healed.record);
         }
         healed
@@ -504,6 +524,6 @@ pub fn unlock(old: &Enrollment, seen: &Seen, window: u64) -> (Plan, Unlocked) {
         Some(_) => drop(healing::notice_copy(&mut record, seen.born, now, true)),
         None => healing::forget_copy(&mut record, seen.born, now),
     }
-    let unlocked = Unlocked { brought_back, was_ahead, clock_is_wrong: clock::is_wrong(now) };
+    let unlocked = Unlocked { brought_back, was_ahead, clock_is_wrong: is_wrong(now) };
     (Plan { before: Some(record), ..Plan::default() }, unlocked)
 }

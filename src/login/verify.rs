@@ -4,14 +4,14 @@ use crate::factor::attempt::{self, Attempt, Outcome};
 use crate::factor::backup::{BackupShaped, Stretched};
 use crate::factor::enrollment::{Device, Enrollment, Kind};
 use crate::factor::healing;
-use crate::factor::judgment::{Question, Verdict};
+use crate::factor::judgment::{Submission, Verdict};
 use crate::factor::otp::{Algorithm, Digits};
 use crate::factor::record::Record;
 use crate::factor::remember::Memory;
 use crate::factor::secret::{Answer, GENERATED_BYTES, Secret};
 use crate::factor::source::Source;
 use crate::policy::Policy;
-use crate::store::{Judged, Store, StoreError};
+use crate::store::{Store, StoreError, Transacted};
 use crate::system::account::Account;
 use crate::system::clock;
 
@@ -26,28 +26,28 @@ pub fn verify(
     memory: Option<&Memory>,
 ) -> Result<Option<Verdict>, StoreError> {
     let stretched = stretch(store, account, answer)?;
-    panic_here!("verify");
-    let question = question(policy, source, answer, stretched.as_ref());
-    let question = Question { memory, ..question };
-    Ok(store.transact(account.into(), &question)?.map(|judged| explained(judged, &question)))
+    let submission = submission(policy, source, answer, stretched.as_ref());
+    let submission = Submission { memory, ..submission };
+    Ok(store.transact(account.into(), &submission)?.map(|judged| explained(judged, &submission)))
 }
 
 /// What is asked of a store, by this policy.
-pub fn question<'a>(
+pub fn submission<'a>(
     policy: &Policy,
     source: Source,
     answer: &'a Answer,
     stretched: Option<&'a Stretched>,
-) -> Question<'a> {
-    Question { answer, stretched, source, window: policy.window, limits: policy.throttle, memory: None }
+) -> Submission<'a> {
+    Submission { answer, stretched, source, window: policy.window, limits: policy.throttle, memory: None }
 }
 
 /// Whether a clock explains a wrong code; told only once that is on disk.
-fn explained(judged: Judged, question: &Question<'_>) -> Verdict {
-    let Judged { enrollment, seen, verdict } = judged;
-    let wrong = matches!(verdict.outcome, Outcome::Wrong { .. }) && verdict.fault.is_none();
-    let clock_off = if wrong { question.attempt(&enrollment, seen.now).clock_off() } else { None };
-    Verdict { clock_off, ..verdict }
+fn explained(judged: Transacted, submission: &Submission<'_>) -> Verdict {
+    let Transacted { enrollment, seen, verdict } = judged;
+    let wrong = matches!(verdict.outcome, Outcome::Wrong { .. });
+    // Told as wrong where it could not be written, it costs what a wrong one costs.
+    let clock_off = if wrong { submission.attempt(&enrollment, seen.now).clock_off() } else { None };
+    Verdict { clock_off: clock_off.filter(|_| verdict.fault.is_none()), ..verdict }
 }
 
 /// The work of a wrong code, for somebody who has no factor.

@@ -81,10 +81,10 @@ pub fn apply(
         _ => {}
     }
     let codes = Drawn::new(random::bytes(Drawn::needs(change))?);
-    let mut making = Making { terms, change, codes, refund: None };
-    let question = code.map(|code| verify::question(policy, Source::Door, code, stretched.as_ref()));
-    let question = question.as_ref().filter(|_| plan::needs_code(change));
-    store.carry_out(account.into(), question.map(|question| question as &dyn Judging), &mut making)?;
+    let mut making = Making { terms, change, codes, proved: None, refund: None };
+    let submission = code.map(|code| verify::submission(policy, Source::Door, code, stretched.as_ref()));
+    let submission = submission.as_ref().filter(|_| plan::needs_code(change));
+    store.carry_out(account.into(), submission.map(|submission| submission as &dyn Judging), &mut making)?;
     Ok(making.codes.shown)
 }
 
@@ -93,6 +93,8 @@ struct Making<'a> {
     terms: Terms<'a>,
     change: &'a Change,
     codes: Drawn,
+    /// The line of a new device that was proved, before the owner's code is used up.
+    proved: Option<DeviceState>,
     /// What is left if two codes prove nothing: then the owner's code is as good as before.
     refund: Option<Record>,
 }
@@ -109,7 +111,7 @@ impl Planning for Making<'_> {
     }
 
     fn check(&mut self, old: Option<&Enrollment>, seen: &Seen) -> Result<(), ChangeError> {
-        plan::check(&self.terms, old, seen, self.change)?;
+        self.proved = plan::check(&self.terms, old, seen, self.change)?;
         self.refund = plan::charge(&self.terms, old, seen, self.change);
         Ok(())
     }
@@ -119,7 +121,8 @@ impl Planning for Making<'_> {
     }
 
     fn plan(&mut self, old: Option<&Enrollment>, seen: &Seen) -> Result<Plan, ChangeError> {
-        plan::plan(&self.terms, old, seen, self.change, &mut self.codes)
+        self.codes.again();
+        plan::plan(&self.terms, old, seen, self.change, self.proved.clone(), &mut self.codes)
     }
 
     fn refund(&mut self) -> Option<Record> {

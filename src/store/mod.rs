@@ -11,4 +11,4 @@ pub mod verbs;
 pub use error::StoreError;
 pub use files::folders::FileStore;
 pub use policy::{edit_policy, read_policy};
-pub use verbs::{Judged, NotDone, Store, Whose};
+pub use verbs::{NotDone, Store, Transacted, Whose};

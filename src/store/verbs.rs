@@ -32,7 +32,7 @@ impl<'a> From<&'a Account> for Whose<'a> {
 }
 
 /// An answer that was judged, and that is on record.
-pub struct Judged {
+pub struct Transacted {
     /// What it was judged by.
     pub enrollment: Enrollment,
     /// And what was seen beside that.
@@ -76,7 +76,7 @@ pub trait Store: Send + Sync {
     /// Judges an answer, each code once. `None`: not enrolled. The charge is on record before it is judged, and the outcome
     /// before this returns; or both at once, where a lost race begins anew. Whatever fails behind the charge, right and
     /// wrong answers come to the same.
-    fn transact(&self, whose: Whose<'_>, judging: &dyn Judging) -> Result<Option<Judged>, StoreError>;
+    fn transact(&self, whose: Whose<'_>, judging: &dyn Judging) -> Result<Option<Transacted>, StoreError>;
 
     /// Makes a change: whole, or not at all. `authority`: what proves the owner's right, where something is enrolled; it is
     /// used up like a login's.

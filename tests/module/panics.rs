@@ -24,7 +24,7 @@ const LAYERS: [(&str, &str); 9] = [
     ("preview", "src/login/preview.rs"),
     ("flow", "src/pam/flow.rs"),
     ("backend", "src/backend.rs"),
-    ("verify", "src/login/verify.rs"),
+    ("transact", "src/store/files/transact.rs"),
     ("charge", "src/factor/attempt.rs"),
     ("store", "src/store/files/locked.rs"),
     ("attempt", "src/factor/attempt.rs"),

@@ -5,7 +5,7 @@ use pam_totp::factor::change::{Change, ChangeError, Place, Proof};
 use pam_totp::factor::enrollment::Enrollment;
 use pam_totp::factor::judgment::Seen;
 use pam_totp::factor::plan::{self, Keys, NewCodes, Plan, Terms};
-use pam_totp::factor::record::Record;
+use pam_totp::factor::record::{DeviceState, Record};
 use pam_totp::factor::secret::Answer;
 use pam_totp::factor::source::Source;
 
@@ -103,13 +103,18 @@ impl Run {
                 scope.ghost.set_anew(phone);
             }
         }
-        let seen = Seen { record: Some(record), born: None, there: None, now: scope.host.now() };
+        let seen = Seen { record: Some(record), born: None, made: None, there: None, now: scope.host.now() };
         let enrollment = old.map(Factor::enrollment).filter(|_| !scope.is(Mutation::NoSecondLook));
         let planned = match stage {
-            Stage::Locked => match (deed.check(enrollment.as_ref(), &seen), deed.owner(), old) {
-                (Err(error), ..) => Err(error),
-                (Ok(()), Some(typed), Some(old)) => return self.judge(old, typed, Source::Door, scope),
-                (Ok(()), ..) => self.plan(enrollment.as_ref(), &seen, scope),
+            Stage::Locked => match deed.check(enrollment.as_ref(), &seen) {
+                Err(error) => Err(error),
+                Ok(proved) => {
+                    self.proved = proved.map(|line| Held::new(Record { devices: vec![line], ..Record::default() }));
+                    match (deed.owner(), old) {
+                        (Some(typed), Some(old)) => return self.judge(old, typed, Source::Door, scope),
+                        _ => self.plan(enrollment.as_ref(), &seen, scope),
+                    }
+                }
             },
             _ => self.plan(enrollment.as_ref(), &seen, scope),
         };
@@ -128,7 +133,8 @@ impl Run {
         let deed = self.deed;
         if let Some(change) = deed.change() {
             let set = if let Deed::Renew { set, .. } = deed { set } else { 0 };
-            return plan::plan(&deed.terms(), old, seen, &change, &mut Numbered(set));
+            let proved = self.proved.as_ref().and_then(|proved| proved.record().devices.first().cloned());
+            return plan::plan(&deed.terms(), old, seen, &change, proved, &mut Numbered(set));
         }
         let old = old.ok_or(ChangeError::NotEnrolled)?;
         let (plan, unlocked) = plan::unlock(old, seen, WINDOW);
@@ -192,8 +198,8 @@ impl Run {
 }
 
 impl Deed {
-    fn check(self, old: Option<&Enrollment>, seen: &Seen) -> Result<(), ChangeError> {
-        self.change().map_or(Ok(()), |change| plan::check(&self.terms(), old, seen, &change))
+    fn check(self, old: Option<&Enrollment>, seen: &Seen) -> Result<Option<DeviceState>, ChangeError> {
+        self.change().map_or(Ok(None), |change| plan::check(&self.terms(), old, seen, &change))
     }
 }
 

@@ -125,6 +125,11 @@ impl Locked<'_> {
         self.born.filter(|_| self.left_over.is_none())
     }
 
+    /// When the file was made that the next record goes to, likewise.
+    pub fn made(&self) -> Option<u64> {
+        self.born
+    }
+
     /// Writes the record over the older slot: one pwrite, one fdatasync. Only then may anybody be answered.
     pub fn commit(&mut self, record: &Record) -> Result<(), StoreError> {
         self.charge(record)?;

@@ -5,11 +5,11 @@ use super::locked::Locked;
 use crate::factor::attempt::Outcome;
 use crate::factor::change::ChangeError;
 use crate::factor::enrollment::Enrollment;
-use crate::factor::judgment::{Charge, Judging, Seen, Verdict};
+use crate::factor::judgment::{FirstStep, Judging, Seen, Verdict};
 use crate::factor::plan::{Keys, Plan, Planning, Reads};
 use crate::factor::record::Record;
 use crate::store::error::StoreError;
-use crate::store::verbs::{Judged, NotDone, Store, Whose};
+use crate::store::verbs::{NotDone, Store, Transacted, Whose};
 use crate::system::clock;
 
 impl Store for FileStore {
@@ -25,12 +25,13 @@ impl Store for FileStore {
         self.enrolled_names()
     }
 
-    fn transact(&self, whose: Whose<'_>, judging: &dyn Judging) -> Result<Option<Judged>, StoreError> {
+    fn transact(&self, whose: Whose<'_>, judging: &dyn Judging) -> Result<Option<Transacted>, StoreError> {
         let mut locked = self.lock(whose.name)?;
         let Some(enrollment) = self.read_enrollment(whose)? else { return Ok(None) };
+        panic_here!("transact");
         let seen = locked.seen()?;
         let verdict = locked.judged(&enrollment, &seen, judging)?;
-        Ok(Some(Judged { enrollment, seen, verdict }))
+        Ok(Some(Transacted { enrollment, seen, verdict }))
     }
 
     fn carry_out(
@@ -41,7 +42,9 @@ impl Store for FileStore {
     ) -> Result<(), NotDone> {
         let (mut locked, mut other) = self.lock_both(whose)?;
         let mut seen = match planning.reads() {
-            Reads::Nothing => Seen { record: None, born: None, there: None, now: clock::now() },
+            Reads::Nothing | Reads::Enrollment => {
+                Seen { record: None, born: None, made: None, there: None, now: clock::now() }
+            }
             _ => locked.seen()?,
         };
         if let Some(other) = &mut other {
@@ -54,15 +57,15 @@ impl Store for FileStore {
             if !matches!(outcome, Outcome::Accepted { .. }) {
                 return Err(ChangeError::CodeRefused { outcome, now }.into());
             }
-            seen.record = locked.record()?;
+            (seen.record, seen.born) = (locked.record()?, locked.born());
         }
-        if let Some(charge) = planning.charge(enrollment.as_ref(), &seen) {
-            locked.charge(&charge)?;
-        }
+        let charge = planning.charge(enrollment.as_ref(), &seen);
+        charge.as_ref().map_or(Ok(()), |charge| locked.charge(charge))?;
         match planning.plan(enrollment.as_ref(), &seen) {
             Ok(plan) => Ok(carried(self, locked, other, enrollment.as_ref(), plan)?),
             Err(error) => {
-                locked.settle(planning.refund().as_ref())?;
+                // Over a charge alone: else it would bring back what the owner's code was before.
+                locked.settle(planning.refund().filter(|_| charge.is_some()).as_ref())?;
                 Err(error.into())
             }
         }
@@ -94,7 +97,7 @@ impl FileStore {
     fn what_a_change_finds(&self, whose: Whose<'_>, reads: Reads) -> Result<Option<Enrollment>, StoreError> {
         match (reads, self) {
             (Reads::Nothing | Reads::Record, _) => Ok(None),
-            (Reads::All, store) => store.read_enrollment(whose),
+            (Reads::All | Reads::Enrollment, store) => store.read_enrollment(whose),
             (Reads::AllOrReplaced, store) => match store.read_enrollment(whose) {
                 Err(error @ (StoreError::Io(..) | StoreError::Newer(_))) => Err(error),
                 // A file that cannot be used is replaced whole: that is how root fixes it.
@@ -109,18 +112,18 @@ impl Locked<'_> {
     fn seen(&mut self) -> Result<Seen, StoreError> {
         let record = self.record()?;
         // Only under the lock: whoever waited for it must not be judged by the time at which they came.
-        Ok(Seen { record, born: self.born(), there: None, now: clock::now() })
+        Ok(Seen { record, born: self.born(), made: self.made(), there: None, now: clock::now() })
     }
 
     /// The charge, the judgement and the outcome. From the charge on no failure tells right from wrong: whoever makes calls
     /// fail (a full disk, a limit) would hear of guesses that were right.
     fn judged(&mut self, enrollment: &Enrollment, seen: &Seen, judging: &dyn Judging) -> Result<Verdict, StoreError> {
         let due = match judging.charge(enrollment, seen) {
-            Charge::Told(verdict, write) => {
+            FirstStep::Told(verdict, write) => {
                 write.map_or(Ok(()), |record| self.commit(&record))?;
                 return Ok(verdict);
             }
-            Charge::Due(due) => due,
+            FirstStep::ToJudge(due) => due,
         };
         if let Some(charged) = due.charged() {
             self.charge(charged)?;
@@ -149,6 +152,9 @@ fn carried(
         (Keys::MoveTo(moved), Some(mut other)) => {
             before.map_or(Ok(()), |before| other.commit(&before))?;
             return given(store, &locked, &other, old, &moved);
+        }
+        (Keys::MoveTo(moved), None) => {
+            return Err(StoreError::NotTheirs(moved.user.into(), "is no name that was locked"));
         }
         (keys, _) => keys,
     };

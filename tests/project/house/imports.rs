@@ -149,6 +149,8 @@ fn names_in(tokens: &[Token], module: &[String], modules: &BTreeSet<Vec<String>>
                 names_in(&tokens[at + 3..end], &[module, &[word(at + 1).to_owned()]].concat(), modules, names);
                 at = end;
             }
+            // Who may see it is no import.
+            "pub" if word(at + 1) == "(" => at = closing(tokens, at + 1),
             "use" => {
                 let end = (at..tokens.len()).find(|at| word(*at) == ";").unwrap_or(tokens.len());
                 let mut found = Vec::new();
