@@ -17,7 +17,7 @@ use crate::login::status::Status;
 use crate::login::unavailable::{DoorError, Unavailable};
 use crate::login::verify;
 use crate::manage::notify::Event;
-use crate::manage::{self, By, Codes, ManageError, Pending};
+use crate::manage::{self, Authority, ManageError, NewBackupCodes, Pending};
 use crate::paths::POLICY;
 use crate::policy::access::{self, Caller, Subject};
 use crate::policy::rules::Ruling;
@@ -53,7 +53,7 @@ pub trait Backend {
         Ok(())
     }
     /// A set of backup codes to be shown; it is nobody's yet.
-    fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError>;
+    fn make_codes(&self) -> Result<(BackupCodes, NewBackupCodes), ManageError>;
     /// Gives that set to the account which has just enrolled this device; `false`: that enrollment is no more.
     fn add_codes(&self, account: &Account, device: &str, set: BackupCodes) -> Result<bool, ManageError>;
     /// Judges the answer; `None`: there is no factor. The verdict is on disk when this returns.
@@ -181,7 +181,7 @@ impl Backend for Local {
     fn enroll(&self, pending: Pending) -> Result<(), ManageError> {
         let Pending { account, device, line } = pending;
         let change = Change::Set { device, proof: Proof::Before(line), place: Place::First, backup_codes: 0 };
-        manage::apply(self.store()?, &self.policy, &account, By::Root, &change).map(drop)
+        manage::apply(self.store()?, &self.policy, &account, Authority::Root, &change).map(drop)
     }
 
     fn proving(&self, account: &Account) -> Result<Option<Proving>, StoreError> {
@@ -196,7 +196,7 @@ impl Backend for Local {
         manage::end_proving(self.store()?, &account.name)
     }
 
-    fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError> {
+    fn make_codes(&self) -> Result<(BackupCodes, NewBackupCodes), ManageError> {
         manage::make_codes(USUAL_CODES)
     }
 
@@ -276,11 +276,16 @@ impl LocalOrDoor {
     }
 
     /// Makes a change: by root's right here, by the owner's at the door with a code of what he has.
-    pub fn apply(&self, account: &Account, current: Option<&Answer>, change: Change) -> Result<Codes, ManageError> {
+    pub fn apply(
+        &self,
+        account: &Account,
+        current: Option<&Answer>,
+        change: Change,
+    ) -> Result<NewBackupCodes, ManageError> {
         if self.is_for_owners() {
             return client::apply(account, current, change);
         }
-        manage::apply(self.store()?, self.policy(), account, By::Root, &change)
+        manage::apply(self.store()?, self.policy(), account, Authority::Root, &change)
     }
 
     /// Whether the door may know what the files did not tell.
@@ -403,7 +408,7 @@ impl Backend for LocalOrDoor {
         self.local.end_proving(account)
     }
 
-    fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError> {
+    fn make_codes(&self) -> Result<(BackupCodes, NewBackupCodes), ManageError> {
         self.local.make_codes()
     }
 

@@ -23,7 +23,7 @@ use crate::login::status::Status;
 use crate::login::unavailable::{DoorError, Unavailable};
 use crate::login::verify;
 use crate::manage::notify::Event;
-use crate::manage::{self, By, ManageError};
+use crate::manage::{self, Authority, ManageError};
 use crate::policy::access::Denied;
 use crate::system::account::{self, Account};
 use crate::system::beat;
@@ -35,7 +35,7 @@ const BOUND: Duration = Duration::from_secs(1);
 
 /// Who is on the other side. The effective uid at the time of connecting; programs that changed it speak for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Caller {
+struct Peer {
     uid: u32,
     pid: i32,
 }
@@ -43,7 +43,7 @@ struct Caller {
 /// Serves one request; `log` gets a line for each thing that an administrator should know.
 pub fn serve(backend: &dyn Backend, stream: &mut UnixStream, log: &mut dyn FnMut(&str)) -> std::io::Result<()> {
     let peer = getsockopt(&*stream, PeerCredentials)?;
-    let caller = Caller { uid: peer.uid(), pid: peer.pid() };
+    let caller = Peer { uid: peer.uid(), pid: peer.pid() };
     stream.set_write_timeout(Some(BOUND))?;
     let deadline = Instant::now().checked_add(BOUND).ok_or(std::io::ErrorKind::TimedOut)?;
     let bytes = read(stream, deadline)?;
@@ -56,7 +56,7 @@ pub fn serve(backend: &dyn Backend, stream: &mut UnixStream, log: &mut dyn FnMut
 }
 
 struct Clerk<'a> {
-    caller: Caller,
+    caller: Peer,
     backend: &'a dyn Backend,
     log: &'a mut dyn FnMut(&str),
 }
@@ -189,7 +189,7 @@ impl Clerk<'_> {
         let (done, event) = (deed.done(), deed.event());
         // What needs no code is not told: anybody could have a program of root run as often as they like.
         let event = event.filter(|_| deed != Deed::Forget);
-        let codes = manage::apply(self.backend.store()?, policy, account, By::Owner(current), &change)?;
+        let codes = manage::apply(self.backend.store()?, policy, account, Authority::Owner(current), &change)?;
         self.log(&format!("{done} {}", clean(&account.name)));
         if let Some(event) = event {
             self.tell(account, event);
@@ -211,7 +211,7 @@ impl Clerk<'_> {
     }
 
     fn log(&mut self, text: &str) {
-        let Caller { uid, pid } = self.caller;
+        let Peer { uid, pid } = self.caller;
         (self.log)(&format!("{text} (asked by uid {uid}, pid {pid})"));
     }
 }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pam_totp::factor::record::slots::{self, FILE, Found, NextSlot, SLOT, Writing};
+use pam_totp::factor::record::slots::{self, FILE, NextSlot, SLOT, StateFile, Writing};
 use pam_totp::factor::record::{BackupState, DeviceState, Record};
 
 use crate::keys::{Factor, Phone};
@@ -79,7 +79,7 @@ fn remains(old: &Bytes, new: &Bytes) -> Vec<Bytes> {
             let mixed: Vec<u8> = first[..cut].iter().chain(&second[cut..]).copied().collect();
             // A mixture that is read as one of the two is that one; only the code itself knows.
             match slots::read(&mixed) {
-                Found::Nothing => {}
+                StateFile::Nothing => {}
                 found if found == slots::read(&before) || found == slots::read(&after) => {}
                 _ => all.push(trimmed(&mixed)),
             }
@@ -125,7 +125,7 @@ impl File {
     }
 
     /// What a login reads.
-    pub fn read(&self) -> Found {
+    pub fn read(&self) -> StateFile {
         let mut bytes = Vec::with_capacity(FILE);
         self.slots.iter().for_each(|slot| bytes.extend(padded(&slot.cached)));
         slots::read(&bytes)
@@ -139,7 +139,7 @@ impl File {
 
     /// The newest record in it.
     pub fn record(&self) -> Option<Record> {
-        if let Found::Valid(slot) = self.read() { Some(slot.record) } else { None }
+        if let StateFile::Valid(slot) = self.read() { Some(slot.record) } else { None }
     }
 
     /// Which slots a write changes, and to what.

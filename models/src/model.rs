@@ -7,7 +7,7 @@ use stateright::{Model, Property};
 
 use crate::keys::{Factor, Phone, Typed};
 use crate::mutation::{Exception, Mutation};
-use crate::program::{Deed, Where, Run};
+use crate::program::{Deed, Run, Where};
 use crate::quiet;
 use crate::world::{Budget, Seen, World};
 

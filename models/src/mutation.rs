@@ -1,6 +1,6 @@
 //! What could be wrong with the design or the code, each a way that somebody has gone. The checker must find every one.
 
-use pam_totp::factor::attempt::{self, Attempt, Charge};
+use pam_totp::factor::attempt::{self, Attempt, GuessCharge};
 use pam_totp::factor::plan::{Keys, Plan};
 use pam_totp::factor::record::Record;
 use pam_totp::factor::record::slots::{SLOT, Writing};
@@ -129,8 +129,8 @@ pub fn judged(
         }
         (Some(Mutation::UsedCharged), Typed::Code(..)) if verdict.said == Said::Used => {
             let charge = match guessed(attempt, record) {
-                Charge::Due(due) => due.charged,
-                Charge::Told(_) => None,
+                GuessCharge::Due(due) => due.charged,
+                GuessCharge::Told(_) => None,
             };
             Verdict { charge, ..verdict }
         }
@@ -142,8 +142,8 @@ pub fn judged(
             record.classes.clear();
         }),
         (Some(Mutation::RowsWait), Typed::Row(..)) => match guessed(attempt, record) {
-            Charge::Told(_) => Verdict { said: Said::Waiting, charge: None, write: None },
-            Charge::Due(_) => verdict,
+            GuessCharge::Told(_) => Verdict { said: Said::Waiting, charge: None, write: None },
+            GuessCharge::Due(_) => verdict,
         },
         (Some(Mutation::SecondHalfFresh), Typed::Row(_, step)) if verdict.said == Said::Accepted => {
             changed(verdict, |record| record.devices.iter_mut().for_each(|line| line.last = Some(step)))
@@ -160,7 +160,7 @@ pub fn judged(
 }
 
 /// What comes of a wrong code.
-fn guessed(attempt: &Attempt<'_>, record: &Record) -> Charge {
+fn guessed(attempt: &Attempt<'_>, record: &Record) -> GuessCharge {
     attempt::charge(&Attempt { answer: &Typed::Wrong.answer(), stretched: None, ..*attempt }, record)
 }
 
@@ -210,10 +210,9 @@ pub fn planned(mut plan: Plan, mutation: Option<Mutation>, clock: u64) -> Plan {
     let (before, after) = (&mut plan.before, &mut plan.after);
     match mutation {
         Some(Mutation::SecretBeforeState) if plan.keys != Keys::Keep => *after = before.take().or(after.take()),
-        Some(Mutation::PrunedBeforeSecret) => before
-            .iter_mut()
-            .chain(after)
-            .for_each(|record| record.devices.retain(|line| keeps(&plan.keys, &line.id))),
+        Some(Mutation::PrunedBeforeSecret) => {
+            before.iter_mut().chain(after).for_each(|record| record.devices.retain(|line| keeps(&plan.keys, &line.id)))
+        }
         Some(Mutation::VoidKeysForgotten) => {
             after.iter_mut().for_each(|record| record.devices.retain(|line| keeps(&plan.keys, &line.id)));
         }

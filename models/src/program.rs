@@ -10,7 +10,7 @@ use std::sync::Arc;
 use pam_totp::factor::enrollment::Enrollment;
 use pam_totp::factor::healing;
 use pam_totp::factor::record::Record;
-use pam_totp::factor::record::slots::{self, Found};
+use pam_totp::factor::record::slots::{self, StateFile};
 use pam_totp::factor::source::Source;
 use pam_totp::factor::throttle::Limits;
 
@@ -342,7 +342,7 @@ impl Run {
 
     /// `Locked::record`
     fn record(&mut self, host: &Host, mutation: Option<Mutation>) -> Option<Record> {
-        let read = |inode: Option<u8>| inode.map_or(Found::Nothing, |inode| host.file(inode).read());
+        let read = |inode: Option<u8>| inode.map_or(StateFile::Nothing, |inode| host.file(inode).read());
         let (own, other) = if self.run.is_some() {
             (read(self.run), read(self.disk))
         } else {
@@ -350,7 +350,7 @@ impl Run {
             (read(self.disk), read(host.run))
         };
         let forgotten = mutation == Some(Mutation::RunForgotten) && self.run.is_none();
-        let other = if forgotten { Found::Nothing } else { other };
+        let other = if forgotten { StateFile::Nothing } else { other };
         let (record, place) = slots::newest(own, other).expect("no later version writes here");
         self.place = place;
         record

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use pam_totp::factor::record::slots::{self, Found};
+use pam_totp::factor::record::slots::{self, StateFile};
 
 use crate::ghost::Ghost;
 use crate::host::{Content, File, Host};
@@ -162,7 +162,7 @@ impl World {
 
     /// Does the record that the next program would read hold every guess that was judged?
     pub fn is_counted(&self) -> bool {
-        let found = |inode: Option<u8>| inode.map_or(Found::Nothing, |inode| self.host.file(inode).read());
+        let found = |inode: Option<u8>| inode.map_or(StateFile::Nothing, |inode| self.host.file(inode).read());
         let owed = self.ghost.counts(self.programs.iter().flatten());
         let record = || {
             let (record, _) = slots::newest(found(self.host.state.cached), found(self.host.run))?;

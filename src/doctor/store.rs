@@ -10,7 +10,7 @@ use crate::doctor::stacks::files::STACKS;
 use crate::login::messages::log;
 use crate::paths::POLICY;
 use crate::store::StoreError;
-use crate::store::audit::{Flaw, FlawKind, Form};
+use crate::store::audit::{FileKind, Flaw, FlawKind};
 use crate::text::{clean, counted};
 
 const ABOUT: &str = "store";
@@ -88,10 +88,10 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str, store: &Path) -> Finding
         }
         (StoreError::Broken(..), Some(user)) => fault("damaged").fixed_by(again(user)),
         (StoreError::Unsafe(_, what), user) => fault("unsafe").fixed_by(match (flaw.form, user) {
-            (Some(Form::Folder), None) => owned_folder(&flaw.path, path, store),
+            (Some(FileKind::Folder), None) => owned_folder(&flaw.path, path, store),
             (_, None) => elsewhere(what, path),
-            (Some(Form::File), _) => vec![format!("chown root:root {path}"), format!("chmod 600 {path}")],
-            (Some(Form::Linked), _) => {
+            (Some(FileKind::File), _) => vec![format!("chown root:root {path}"), format!("chmod 600 {path}")],
+            (Some(FileKind::Linked), _) => {
                 vec![
                     format!("cp -p {path} {path}.one && mv {path}.one {path}"),
                     format!("chown root:root {path}"),

@@ -23,7 +23,7 @@ use crate::factor::secret::Answer;
 use crate::login::preview::Login;
 use crate::login::status::Status;
 use crate::login::unavailable::DoorError;
-use crate::manage::{Codes, ManageError};
+use crate::manage::{ManageError, NewBackupCodes};
 use crate::paths;
 use crate::policy::access::Denied;
 use crate::system::account::Account;
@@ -62,7 +62,7 @@ pub fn status(account: &Account) -> Result<Status, ManageError> {
 }
 
 /// Changes one's own factor, with a code of the device that is there.
-pub fn apply(account: &Account, current: Option<&Answer>, change: Change) -> Result<Codes, ManageError> {
+pub fn apply(account: &Account, current: Option<&Answer>, change: Change) -> Result<NewBackupCodes, ManageError> {
     match ask(&account.name, Ask::Change { change, current: current.cloned() }, CHANGE)? {
         Reply::Done(codes) => Ok(codes),
         Reply::Refused(refusal) => Err(refusal.into()),

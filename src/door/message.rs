@@ -19,9 +19,9 @@ const VERSION: &str = "pam_totp 1";
 pub struct Malformed;
 
 /// A message that is being written; reserved at once, because a growing buffer would leave unwiped copies behind.
-pub(super) struct Message(Zeroizing<String>);
+pub(super) struct DoorMessage(Zeroizing<String>);
 
-impl Message {
+impl DoorMessage {
     pub(super) fn new(head: &str) -> Self {
         let mut text = Zeroizing::new(String::with_capacity(2 * MAX));
         // Writing to a string does not fail.

@@ -4,7 +4,7 @@
 
 use zeroize::Zeroizing;
 
-use super::message::{Fields, Malformed, Message, decoded, encoded, maybe, or_none, parsed, text};
+use super::message::{DoorMessage, Fields, Malformed, decoded, encoded, maybe, or_none, parsed, text};
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::backup::{MAX_CODES, MIN_CODES};
 use crate::factor::change::{Change, ChangeError, Place, Proof};
@@ -16,7 +16,7 @@ use crate::factor::source;
 use crate::factor::source::Source;
 use crate::login::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 use crate::login::unavailable::DoorError;
-use crate::manage::{Codes, ManageError};
+use crate::manage::{ManageError, NewBackupCodes};
 use crate::policy::access::Denied;
 
 /// Bytes of a code; what is longer is no code, and goes as an empty one.
@@ -67,7 +67,7 @@ pub enum Reply {
     /// What he has enrolled.
     Status(Status),
     /// Changed; with new backup codes, if any were made.
-    Done(Codes),
+    Done(NewBackupCodes),
     /// Not changed, or not told.
     Refused(Refusal),
 }
@@ -143,7 +143,7 @@ impl Request {
             Ask::Status => "status",
             Ask::Change { change, .. } => verb(change)?,
         };
-        let mut out = Message::new(verb);
+        let mut out = DoorMessage::new(verb);
         out.field("user", &[&encoded(self.user.as_bytes())]);
         match &self.ask {
             Ask::Preview | Ask::Status | Ask::Change { change: Change::Forget, .. } => {}
@@ -203,21 +203,21 @@ impl Reply {
     /// Writes a reply.
     pub fn print(&self) -> Zeroizing<String> {
         match self {
-            Self::Preview(digits) => Message::new(&format!("standing {}", or_none(digits.map(|d| d.get())))).end(),
-            Self::Verdict(None) => Message::new("verdict none").end(),
+            Self::Preview(digits) => DoorMessage::new(&format!("standing {}", or_none(digits.map(|d| d.get())))).end(),
+            Self::Verdict(None) => DoorMessage::new("verdict none").end(),
             Self::Verdict(Some((outcome, now))) => {
-                let mut out = Message::new(&format!("verdict {now} {}", outcome_words(outcome)));
+                let mut out = DoorMessage::new(&format!("verdict {now} {}", outcome_words(outcome)));
                 out.beside(outcome);
                 out.end()
             }
             Self::Status(status) => status_message(status).end(),
             Self::Done(codes) => {
-                let mut out = Message::new("done");
+                let mut out = DoorMessage::new("done");
                 codes.iter().for_each(|code| out.field("code", &[code]));
                 out.end()
             }
             Self::Refused(error) => {
-                let mut out = Message::new(&format!("refused {}", refusal_words(error)));
+                let mut out = DoorMessage::new(&format!("refused {}", refusal_words(error)));
                 if let Refusal::Change(ChangeError::CodeRefused { outcome, .. }) = error {
                     out.beside(outcome);
                 }
@@ -314,8 +314,8 @@ fn refusal_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Refusal, Malf
     })
 }
 
-fn status_message(status: &Status) -> Message {
-    let mut out = Message::new(if status.enrolled { "status enrolled" } else { "status none" });
+fn status_message(status: &Status) -> DoorMessage {
+    let mut out = DoorMessage::new(if status.enrolled { "status enrolled" } else { "status none" });
     for device in &status.devices {
         let DeviceStatus { name, kind, algorithm, digits, skew, created, last_used } = device;
         let (kind, parameter) = kind_words(*kind);
@@ -348,7 +348,7 @@ fn status_message(status: &Status) -> Message {
     out
 }
 
-impl Message {
+impl DoorMessage {
     fn code(&mut self, keyword: &str, code: Option<&Answer>) {
         if let Some(code) = code {
             let bytes = if code.as_bytes().len() > MAX_CODE { b"" } else { code.as_bytes() };
@@ -528,7 +528,7 @@ impl Fields<'_> {
         format!("{service} {at}").parse().map(Some).map_err(|()| Malformed)
     }
 
-    fn backup_codes(&mut self) -> Result<Codes, Malformed> {
+    fn backup_codes(&mut self) -> Result<NewBackupCodes, Malformed> {
         let plain = |word: &str| word.bytes().all(|b| b.is_ascii_graphic() && b != b'%');
         self.all(
             "code",

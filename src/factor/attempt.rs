@@ -11,13 +11,13 @@ use std::ops::RangeInclusive;
 
 use subtle::Choice;
 
-use crate::factor::backup::{self, BackupCodes, Form, Stretched};
+use crate::factor::backup::{self, BackupCodeForm, BackupCodes, Stretched};
 use crate::factor::enrollment::{Device, Enrollment, Kind};
 use crate::factor::healing::{counts_from, reach};
 use crate::factor::otp::{hotp, step};
 use crate::factor::record::{BackupState, DeviceState, MAX_DRIFT, Record, Since};
 use crate::factor::remember;
-use crate::factor::secret::{Answer, Codes};
+use crate::factor::secret::{Answer, CodesInARow};
 use crate::factor::source::Source;
 use crate::factor::throttle::{self, Buckets, Limits};
 use crate::system::clock::is_wrong;
@@ -120,15 +120,15 @@ pub struct Decision {
 
 /// What comes before an answer is judged.
 #[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
-pub enum Charge {
+pub enum GuessCharge {
     /// Nothing that could be accepted is looked at: this is the answer.
     Told(Decision),
     /// To be judged.
-    Due(Due),
+    Due(DueGuess),
 }
 
 /// An answer that is to be judged.
-pub struct Due {
+pub struct DueGuess {
     /// To be on record before: the guess counted as a wrong one. `None` for what nobody can guess.
     pub charged: Option<Record>,
     /// The record as it is without the guess, and whether that differs from what is on disk.
@@ -141,7 +141,7 @@ pub struct Due {
     otherwise: Outcome,
 }
 
-impl Due {
+impl DueGuess {
     /// What it comes to if nothing is right.
     pub fn otherwise(&self) -> Outcome {
         self.otherwise.clone()
@@ -149,15 +149,15 @@ impl Due {
 }
 
 enum Guess {
-    Codes(Codes),
+    Codes(CodesInARow),
     Scratch,
 }
 
 /// Both steps at once, where nobody can come between: nothing is guessed here, or nothing is on disk.
 pub fn decide(attempt: &Attempt<'_>, record: &Record) -> Decision {
     match charge(attempt, record) {
-        Charge::Told(decision) => decision,
-        Charge::Due(due) => {
+        GuessCharge::Told(decision) => decision,
+        GuessCharge::Due(due) => {
             let Decision { outcome, write } = judge(attempt, &due);
             Decision { outcome, write: write.or(due.charged) }
         }
@@ -165,7 +165,7 @@ pub fn decide(attempt: &Attempt<'_>, record: &Record) -> Decision {
 }
 
 /// What must be on record before an answer is judged. `record` must be healed.
-pub fn charge(attempt: &Attempt<'_>, record: &Record) -> Charge {
+pub fn charge(attempt: &Attempt<'_>, record: &Record) -> GuessCharge {
     let mut clean = record.clone();
     let key = attempt.enrollment.devices.first().map(|device| &device.secret);
     let lane = throttle::lane_of(&clean, attempt.source, key);
@@ -177,10 +177,12 @@ pub fn charge(attempt: &Attempt<'_>, record: &Record) -> Charge {
     );
     // By a clock that is certainly wrong no number is lowered, for it would stay so under the right one.
     let moved = !attempt.clock_is_wrong() && buckets.pull_in(&mut clean);
-    let letters = attempt.stretched.is_some_and(|stretched| stretched.form() == Form::Letters);
+    let letters = attempt.stretched.is_some_and(|stretched| stretched.form() == BackupCodeForm::Letters);
     let told =
-        |outcome, clean: Record| Charge::Told(Decision { outcome, write: if moved { Some(clean) } else { None } });
-    let due = |charged, clean, guess, otherwise| Charge::Due(Due { charged, clean, moved, buckets, guess, otherwise });
+        |outcome, clean: Record| GuessCharge::Told(Decision { outcome, write: if moved { Some(clean) } else { None } });
+    let due = |charged, clean, guess, otherwise| {
+        GuessCharge::Due(DueGuess { charged, clean, moved, buckets, guess, otherwise })
+    };
     let (guess, closed) = match attempt.guess(&clean, &buckets) {
         Ok(guess) => (guess, None),
         Err(closed) => (None, Some(closed)),
@@ -206,7 +208,7 @@ pub fn charge(attempt: &Attempt<'_>, record: &Record) -> Charge {
 }
 
 /// Judges an answer, once its charge is on record.
-pub fn judge(attempt: &Attempt<'_>, due: &Due) -> Decision {
+pub fn judge(attempt: &Attempt<'_>, due: &DueGuess) -> Decision {
     let mut record = due.clean.clone();
     panic_here!("attempt");
     let stretched = attempt.backup_code(due.guess.as_ref());
@@ -230,7 +232,7 @@ pub fn judge(attempt: &Attempt<'_>, due: &Due) -> Decision {
 impl Attempt<'_> {
     /// What may be looked at of the answer beside a backup code of letters; or why it may not.
     fn guess(&self, record: &Record, buckets: &Buckets) -> Result<Option<Guess>, Outcome> {
-        let scratch = |set: &BackupCodes| set.form == Form::Digits;
+        let scratch = |set: &BackupCodes| set.form == BackupCodeForm::Digits;
         let has_scratch = self.enrollment.backup_codes.as_ref().is_some_and(scratch);
         let gate = buckets.gate(record);
         let waiting = |single: Option<u64>| Outcome::Waiting {
@@ -242,7 +244,7 @@ impl Attempt<'_> {
         // Eight digits are a device's, if it makes so many; else they mean something only to who has such a set.
         let guess = match (self.answer.as_codes(self.enrollment.digits().get()), self.stretched) {
             (Some(codes), _) => Guess::Codes(codes),
-            (None, Some(stretched)) if stretched.form() == Form::Digits && has_scratch => Guess::Scratch,
+            (None, Some(stretched)) if stretched.form() == BackupCodeForm::Digits && has_scratch => Guess::Scratch,
             _ => return Ok(None),
         };
         match &guess {
@@ -272,7 +274,7 @@ impl Attempt<'_> {
 
     /// Letters are always looked at, digits only where they are nothing else and no wait is due.
     fn backup_code(&self, guess: Option<&Guess>) -> Option<&Stretched> {
-        self.stretched.filter(|it| it.form() == Form::Letters || matches!(guess, Some(Guess::Scratch)))
+        self.stretched.filter(|it| it.form() == BackupCodeForm::Letters || matches!(guess, Some(Guess::Scratch)))
     }
 
     fn stale_code(&self, record: &Record, guess: Option<&Guess>) -> Option<Outcome> {
@@ -351,7 +353,7 @@ impl Attempt<'_> {
         Some(Via::Backup { left: u32::try_from(left).unwrap_or_default() })
     }
 
-    fn try_devices(&self, record: &mut Record, codes: &Codes) -> Option<Via> {
+    fn try_devices(&self, record: &mut Record, codes: &CodesInARow) -> Option<Via> {
         let codes = codes.each();
         let mut via = None;
         for device in &self.enrollment.devices {

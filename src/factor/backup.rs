@@ -25,7 +25,7 @@ pub const MAX_CODES: usize = 20;
 
 /// What the codes of a set look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum BackupCodeForm {
     /// Ours: 80 bits, which need no wait.
     Letters,
     /// Eight digits, imported: 26 bits, which do.
@@ -38,7 +38,7 @@ pub struct BackupCodes {
     /// Ties the used bits in the state to this set.
     pub id: String,
     /// What its codes look like.
-    pub form: Form,
+    pub form: BackupCodeForm,
     /// PBKDF2 salt.
     pub salt: Vec<u8>,
     /// PBKDF2 rounds.
@@ -113,7 +113,7 @@ pub fn random_bytes(count: u8) -> usize {
 impl BackupCodes {
     /// A new set and, once and for all, its codes as they are printed. `None` where the random bytes do not suffice.
     pub fn make(random: &[u8], count: u8, now: u64) -> Option<(Self, Vec<Zeroizing<String>>)> {
-        let (mut set, rest) = Self::empty(Form::Letters, random, now)?;
+        let (mut set, rest) = Self::empty(BackupCodeForm::Letters, random, now)?;
         let mut codes = Vec::with_capacity(usize::from(count));
         for bytes in rest.chunks_exact(CODE_BYTES).take(usize::from(count)) {
             let shaped = BackupShaped::Letters(letters(bytes));
@@ -126,7 +126,7 @@ impl BackupCodes {
     /// A set of the codes that another module gave out; no more of them than a set can have. `None` where the random
     /// bytes of a set of none do not suffice.
     pub fn import(random: &[u8], codes: &[BackupShaped], now: u64) -> Option<Self> {
-        let (mut set, _) = Self::empty(Form::Digits, random, now)?;
+        let (mut set, _) = Self::empty(BackupCodeForm::Digits, random, now)?;
         set.hashes = codes.iter().take(MAX_CODES).map(|code| *stretch(code, &set.salt, set.iterations)).collect();
         Some(set)
     }
@@ -150,12 +150,12 @@ impl BackupCodes {
     }
 
     /// Can an answer of this form be one of its codes?
-    pub fn has(&self, form: Form) -> bool {
-        self.form == form || (form == Form::Letters && self.temporary.is_some())
+    pub fn has(&self, form: BackupCodeForm) -> bool {
+        self.form == form || (form == BackupCodeForm::Letters && self.temporary.is_some())
     }
 
     /// And the random bytes that are left.
-    fn empty(form: Form, random: &[u8], now: u64) -> Option<(Self, &[u8])> {
+    fn empty(form: BackupCodeForm, random: &[u8], now: u64) -> Option<(Self, &[u8])> {
         let (salt, rest) = random.split_at_checked(SALT_BYTES)?;
         let (id, rest) = rest.split_at_checked(ID_BYTES)?;
         let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -205,10 +205,10 @@ impl BackupShaped {
     }
 
     /// What it looks like.
-    pub fn form(&self) -> Form {
+    pub fn form(&self) -> BackupCodeForm {
         match self {
-            Self::Letters(_) => Form::Letters,
-            Self::Digits(_) => Form::Digits,
+            Self::Letters(_) => BackupCodeForm::Letters,
+            Self::Digits(_) => BackupCodeForm::Digits,
         }
     }
 
@@ -268,7 +268,7 @@ impl BackupShaped {
 /// A stretched answer: made before the lock is taken, because stretching takes milliseconds.
 pub struct Stretched {
     set: String,
-    form: Form,
+    form: BackupCodeForm,
     hash: Zeroizing<[u8; 32]>,
 }
 
@@ -284,7 +284,7 @@ impl Stretched {
     }
 
     /// What the answer looks like.
-    pub fn form(&self) -> Form {
+    pub fn form(&self) -> BackupCodeForm {
         self.form
     }
 
@@ -319,7 +319,7 @@ mod tests {
     fn set() -> BackupCodes {
         let mut set = BackupCodes {
             id: "s1".into(),
-            form: Form::Letters,
+            form: BackupCodeForm::Letters,
             salt: b"salt".to_vec(),
             iterations: 2,
             hashes: Vec::new(),
@@ -366,7 +366,8 @@ mod tests {
         for wrong in ["", "123456", "ghjk-mnpq-rstv-wxy", "ghjk-mnpq-rstv-wxyzz", "ghjk-mnpq-rstv-wxyi", "ghjk_mnpq"] {
             assert!(BackupShaped::recognize(wrong.as_bytes()).is_none(), "{wrong}");
         }
-        for (digits, form) in [("12345678", Some(Form::Digits)), ("1234 5678", Some(Form::Digits))] {
+        for (digits, form) in [("12345678", Some(BackupCodeForm::Digits)), ("1234 5678", Some(BackupCodeForm::Digits))]
+        {
             assert_eq!(BackupShaped::recognize(digits.as_bytes()).map(|shaped| shaped.form()), form, "{digits}");
         }
         for wrong in ["1234567", "123456789", "1234-5678", "1234567x"] {

@@ -9,7 +9,9 @@ use toml::value::{Datetime, Offset};
 use zeroize::Zeroizing;
 
 use crate::date::Utc;
-use crate::factor::backup::{BackupCodes, Form, MAX_CODES, MAX_ITERATIONS, MAX_TEMPORARY, SCRATCH, Temporary};
+use crate::factor::backup::{
+    BackupCodeForm, BackupCodes, MAX_CODES, MAX_ITERATIONS, MAX_TEMPORARY, SCRATCH, Temporary,
+};
 use crate::factor::otp::{self, Algorithm, Digits};
 use crate::factor::secret::Secret;
 use crate::text::{deceives, position};
@@ -140,7 +142,7 @@ impl fmt::Display for Broken {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct EnrollmentFile {
     version: i64,
     user: String,
     uid: u32,
@@ -210,7 +212,7 @@ impl Enrollment {
     pub fn parse(bytes: &[u8]) -> Result<Self, Broken> {
         let text = std::str::from_utf8(bytes).map_err(|_| broken("not UTF-8"))?;
         let masked = masked(text);
-        let file: File = toml::from_str(&masked).map_err(|e| match toml::from_str(&masked) {
+        let file: EnrollmentFile = toml::from_str(&masked).map_err(|e| match toml::from_str(&masked) {
             Ok(AnyVersion { version }) if version > *VERSIONS.end() => Broken::NEWER,
             _ => Broken { at: position(text, &e), what: "not an enrollment" },
         })?;
@@ -256,16 +258,20 @@ impl Enrollment {
         let set = self.backup_codes.as_ref();
         match () {
             () if set.is_some_and(|set| set.temporary.is_some()) || self.devices.iter().any(far) => 3,
-            () if set.is_some_and(|set| set.form == Form::Digits) || self.devices.iter().any(|d| d.skew != 0) => 2,
+            () if set.is_some_and(|set| set.form == BackupCodeForm::Digits)
+                || self.devices.iter().any(|d| d.skew != 0) =>
+            {
+                2
+            }
             () => 1,
         }
     }
 
     fn print_to(&self, out: &mut String) -> fmt::Result {
         let version = self.version();
-        writeln!(out, "version = {version}\nuser = {}\nuid = {}", Quoted(&self.user), self.uid)?;
+        writeln!(out, "version = {version}\nuser = {}\nuid = {}", TomlString(&self.user), self.uid)?;
         for device in &self.devices {
-            writeln!(out, "\n[[device]]\nid = {}\nname = {}", Quoted(&device.id), Quoted(&device.name))?;
+            writeln!(out, "\n[[device]]\nid = {}\nname = {}", TomlString(&device.id), TomlString(&device.name))?;
             match device.kind {
                 Kind::Totp { period } => writeln!(out, "type = \"totp\"\nperiod = {period}")?,
                 Kind::Hotp { start } => writeln!(out, "type = \"hotp\"\ncounter = {start}")?,
@@ -278,8 +284,8 @@ impl Enrollment {
             writeln!(out, "created = {}", Utc::from_epoch(device.created))?;
         }
         if let Some(set) = &self.backup_codes {
-            writeln!(out, "\n[backup_codes]\nid = {}", Quoted(&set.id))?;
-            if set.form == Form::Digits {
+            writeln!(out, "\n[backup_codes]\nid = {}", TomlString(&set.id))?;
+            if set.form == BackupCodeForm::Digits {
                 writeln!(out, "digits = {SCRATCH}")?;
             }
             writeln!(out, "salt = \"{}\"", encode(&set.salt))?;
@@ -345,8 +351,8 @@ fn backup_codes(table: BackupTable) -> Result<BackupCodes, Broken> {
         _ => return Err(fault()),
     };
     let form = match table.digits {
-        None => Form::Letters,
-        Some(SCRATCH) => Form::Digits,
+        None => BackupCodeForm::Letters,
+        Some(SCRATCH) => BackupCodeForm::Digits,
         Some(_) => return Err(fault()),
     };
     Ok(BackupCodes {
@@ -399,9 +405,9 @@ fn epoch(date: &Datetime) -> Result<u64, Broken> {
 }
 
 /// A TOML basic string.
-struct Quoted<'a>(&'a str);
+struct TomlString<'a>(&'a str);
 
-impl fmt::Display for Quoted<'_> {
+impl fmt::Display for TomlString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
         for letter in self.0.chars() {

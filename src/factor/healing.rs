@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::factor::enrollment::{Device, Enrollment, Kind};
-use crate::factor::record::{BackupState, Barred, Came, DeviceState, How, MAX_BARRED, MAX_DRIFT, Record};
+use crate::factor::record::{BackupState, Barred, Came, CameBy, DeviceState, MAX_BARRED, MAX_DRIFT, Record};
 use crate::system::clock::is_wrong;
 
 /// Brings a record up to an enrollment: a device without its line, or all of them where the state was lost, is
@@ -147,9 +147,9 @@ fn last_login(record: &Record) -> Option<u64> {
 pub fn notice_copy(record: &mut Record, born: Option<u64>, now: u64, has_backup_codes: bool) -> bool {
     let Some(born) = born else { return false };
     let is_copy = is_copy(record, born, now);
-    let noted = record.came.map_or(How::Moved, |came| came.how);
+    let noted = record.came.map_or(CameBy::Moved, |came| came.how);
     if is_copy {
-        let how = if has_backup_codes { How::Copied } else { noted };
+        let how = if has_backup_codes { CameBy::Copied } else { noted };
         record.came = Some(Came { at: now, how });
     } else if born > now && record.came.is_none_or(|came| came.at < born) {
         record.came = Some(Came { at: born, how: noted });
@@ -161,6 +161,6 @@ pub fn notice_copy(record: &mut Record, born: Option<u64>, now: u64, has_backup_
 pub fn forget_copy(record: &mut Record, born: Option<u64>, now: u64) {
     notice_copy(record, born, now, false);
     if let Some(came) = &mut record.came {
-        came.how = How::Moved;
+        came.how = CameBy::Moved;
     }
 }

@@ -105,7 +105,7 @@ pub enum FirstStep {
 
 /// An answer that is to be judged.
 pub struct ToJudge {
-    due: attempt::Due,
+    due: attempt::DueGuess,
     /// As it will be told, but for the outcome.
     verdict: Verdict,
     /// The record healed, where that alone is to be written.
@@ -160,10 +160,10 @@ pub fn charge(enrollment: &Enrollment, seen: &Seen, submission: &Submission<'_>)
     };
     let changed = healed || copied;
     match attempt::charge(&submission.attempt(enrollment, now), &record) {
-        attempt::Charge::Told(Decision { outcome, write }) => {
+        attempt::GuessCharge::Told(Decision { outcome, write }) => {
             FirstStep::Told(verdict.of(outcome), write.or(changed.then_some(record)))
         }
-        attempt::Charge::Due(due) => {
+        attempt::GuessCharge::Due(due) => {
             let closed = due.charged.as_ref().is_some_and(throttle::is_closed);
             let healed = (changed && due.charged.is_none()).then_some(record);
             FirstStep::ToJudge(ToJudge { due, verdict: Verdict { closed, ..verdict }, healed })

@@ -13,7 +13,7 @@ use crate::factor::enrollment::{Device, Enrollment, Kind};
 use crate::factor::healing::{self, BroughtBack};
 use crate::factor::judgment::Seen;
 use crate::factor::prove::prove;
-use crate::factor::record::{BackupState, Came, DeviceState, How, LaneKey, Record};
+use crate::factor::record::{BackupState, Came, CameBy, DeviceState, LaneKey, Record};
 use crate::factor::resync::{self, Shown};
 use crate::factor::secret::Answer;
 use crate::factor::throttle::{self, Buckets, Limits};
@@ -486,7 +486,7 @@ pub fn rename(old: &Enrollment, seen: &Seen, user: &str, uid: u32) -> Plan {
 fn moved_record(seen: &Seen, has_backup_codes: bool) -> Record {
     let mut record = seen.record.clone().unwrap_or_default();
     healing::notice_copy(&mut record, seen.born, seen.now, has_backup_codes);
-    let how = record.came.map_or(How::Moved, |came| came.how);
+    let how = record.came.map_or(CameBy::Moved, |came| came.how);
     (record.came, record.proving) = (Some(Came { at: seen.now, how }), None);
     let own: Vec<String> = record.devices.iter().map(|line| line.id.clone()).collect();
     for line in seen.there.iter().flat_map(|there| &there.devices).cloned() {

@@ -178,12 +178,12 @@ pub struct Came {
     /// When, at the latest.
     pub at: u64,
     /// And how.
-    pub how: How,
+    pub how: CameBy,
 }
 
 /// How a file came to its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum CameBy {
     /// By a command of ours, or so that nothing is to be done about it.
     Moved,
     /// From a copy: backup codes that were used since count again.

@@ -176,8 +176,8 @@ impl Answer {
     }
 
     /// The answer as one to three codes in a row: spaces anywhere, and between two codes at most one hyphen.
-    pub fn as_codes(&self, digits: usize) -> Option<Codes> {
-        let mut codes = Codes { digits: Zeroizing::new(Vec::with_capacity(MAX_ANSWER)), each: digits };
+    pub fn as_codes(&self, digits: usize) -> Option<CodesInARow> {
+        let mut codes = CodesInARow { digits: Zeroizing::new(Vec::with_capacity(MAX_ANSWER)), each: digits };
         let mut hyphen = None;
         for byte in self.0.iter().filter(|byte| **byte != b' ') {
             let typed = codes.digits.len();
@@ -223,12 +223,12 @@ const MAX_ROW: usize = 3;
 
 /// Codes in a row.
 #[derive(Clone)]
-pub struct Codes {
+pub struct CodesInARow {
     digits: Zeroizing<Vec<u8>>,
     each: usize,
 }
 
-impl Codes {
+impl CodesInARow {
     /// How many.
     pub fn count(&self) -> usize {
         self.digits.len().checked_div(self.each).unwrap_or_default()

@@ -191,7 +191,7 @@ impl Buckets {
 
 /// A bucket, seen from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Level {
+pub struct BucketLevel {
     /// Which lane.
     pub lane: LaneKey,
     /// Wrong codes that are missing in it.
@@ -201,14 +201,14 @@ pub struct Level {
 }
 
 /// All lanes, as they stand in a record.
-pub fn levels(record: &Record, limits: &Limits, now: u64) -> Vec<Level> {
+pub fn levels(record: &Record, limits: &Limits, now: u64) -> Vec<BucketLevel> {
     let unit = record.unit.unwrap_or(limits.every).max(1);
     let of = |lane: &Lane| {
         let buckets = Buckets { lane: lane.key, free: limits.free.into(), unit, now };
         let (full, class, _) = buckets.levels(record);
         let class_opens = opens(class, buckets.class_size(), class_every(unit));
         let missing = u32::try_from(full.saturating_sub(now).div_ceil(unit)).unwrap_or(u32::MAX);
-        Level { lane: lane.key, missing, opens: opens(full, buckets.free, unit).max(class_opens) }
+        BucketLevel { lane: lane.key, missing, opens: opens(full, buckets.free, unit).max(class_opens) }
     };
     record.lanes.iter().map(of).collect()
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{Entry, Found, NO_KEY, NOT_BASE32, Remark, TOO_LONG, Token, Unusable, without_mark};
+use super::{ForeignUser, ImportedUser, NO_KEY, NOT_BASE32, Remark, TOO_LONG, Token, Unusable, without_mark};
 use crate::factor::enrollment::Kind;
 use crate::factor::otp::{Algorithm, Digits};
 use crate::factor::secret::{KeyError, Secret};
@@ -19,7 +19,7 @@ pub const NO_USER: Unusable = Unusable { line: 0, what: "there is no entry of a 
 const LONGEST_NAME: usize = 256;
 
 /// Every user of a file. Only what is no JSON at all stops all of them; what is odd within one stops that one.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Entry>, Unusable> {
+pub fn parse(bytes: &[u8]) -> Result<Vec<ImportedUser>, Unusable> {
     let (bytes, mut patched) = (without_mark(bytes), None);
     let text = plain(bytes).unwrap_or_else(|| patched.insert(patch(bytes)));
     // What the parser says may quote the text.
@@ -30,7 +30,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Entry>, Unusable> {
         (Some(data), Some(_)) => object(data).ok_or(fault(0))?,
         _ => whole,
     };
-    let mut entries: BTreeMap<String, Result<Found, Unusable>> = BTreeMap::new();
+    let mut entries: BTreeMap<String, Result<ForeignUser, Unusable>> = BTreeMap::new();
     for (name, value) in users.0 {
         let name: String = name.chars().take(LONGEST_NAME).collect();
         let twice = entries.contains_key(&name);
@@ -40,7 +40,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Entry>, Unusable> {
         }
         entries.insert(name, found);
     }
-    Ok(entries.into_iter().map(|(user, found)| Entry { user, found }).collect())
+    Ok(entries.into_iter().map(|(user, found)| ImportedUser { user, found }).collect())
 }
 
 fn plain(bytes: &[u8]) -> Option<&str> {
@@ -63,11 +63,11 @@ fn patch(bytes: &[u8]) -> Zeroizing<String> {
     text
 }
 
-fn found(value: &RawValue) -> Result<Found, Unusable> {
+fn found(value: &RawValue) -> Result<ForeignUser, Unusable> {
     let entry = object(value).ok_or(NO_USER)?;
     let primary = entry.last("primary_account").and_then(object);
     let secret = primary.and_then(|primary| primary.last("secret")).or(entry.last("secret")).and_then(string);
-    let mut found = Found::default();
+    let mut found = ForeignUser::default();
     let secret = Secret::from_base32(&secret.ok_or(Unusable::at(0, NO_KEY))?);
     let said = |error| if error == KeyError::TooLong { TOO_LONG } else { NOT_BASE32 };
     let secret = found.key(secret.map_err(said), 0)?;

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Found, Host, NO_COUNTER, NOT_BASE32, Remark, TOO_LONG, Token, Unusable, bounded, lines, words};
+use super::{ForeignUser, Host, NO_COUNTER, NOT_BASE32, Remark, TOO_LONG, Token, Unusable, bounded, lines, words};
 use crate::factor::attempt::LOOK_AHEAD;
 use crate::factor::backup::{BackupShaped, MAX_CODES, SCRATCH};
 use crate::factor::enrollment::Kind;
@@ -16,7 +16,7 @@ const WINDOW: u64 = 3;
 
 /// What the option lines say. Of an option that stands twice theirs reads the first.
 #[derive(Default)]
-struct Options {
+struct GoogleOptions {
     totp: bool,
     counter: Option<Result<u64, Unusable>>,
     period: Option<Result<u32, Unusable>>,
@@ -30,12 +30,12 @@ struct Options {
 }
 
 /// Reads a user's file. Of what is odd in it only that stops an import without which no code would be right there.
-pub fn parse(bytes: &[u8], host: &Host) -> Result<Found, Unusable> {
+pub fn parse(bytes: &[u8], host: &Host) -> Result<ForeignUser, Unusable> {
     if bytes.is_empty() {
         return Err(Unusable::at(0, "it is empty"));
     }
-    let mut found = Found::default();
-    let (mut options, mut scratch) = (Options::default(), Vec::new());
+    let mut found = ForeignUser::default();
+    let (mut options, mut scratch) = (GoogleOptions::default(), Vec::new());
     let mut lines = lines(bytes);
     let (_, key) = lines.next().unwrap_or_default();
     let secret = found.key(base32(key), 1)?;
@@ -65,8 +65,8 @@ pub fn parse(bytes: &[u8], host: &Host) -> Result<Found, Unusable> {
     Ok(found)
 }
 
-impl Options {
-    fn read(&mut self, option: &[u8], line: usize, found: &mut Found) -> Result<(), Unusable> {
+impl GoogleOptions {
+    fn read(&mut self, option: &[u8], line: usize, found: &mut ForeignUser) -> Result<(), Unusable> {
         let mut words = words(option);
         let fault = Unusable::at(line, "there is no number that can be meant");
         let name = words.next().unwrap_or_default();
@@ -112,7 +112,7 @@ impl Options {
         Ok(())
     }
 
-    fn token(&self, secret: Secret, host: &Host, found: &mut Found) -> Result<Token, Unusable> {
+    fn token(&self, secret: Secret, host: &Host, found: &mut ForeignUser) -> Result<Token, Unusable> {
         let (algorithm, digits) = (Algorithm::Sha1, Digits::SIX);
         let window = self.window.unwrap_or(WINDOW);
         // Theirs goes by the counter wherever there is one, and 0 is none.

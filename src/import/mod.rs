@@ -29,7 +29,7 @@ pub struct Host {
 
 /// What one user has there.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct ForeignUser {
     /// One to five, all with the same digits.
     pub tokens: Vec<Token>,
     /// Eight digits each.
@@ -57,11 +57,11 @@ pub struct Token {
 
 /// A user of a file of many.
 #[derive(Debug)]
-pub struct Entry {
+pub struct ImportedUser {
     /// As the file calls him.
     pub user: String,
     /// What he has.
-    pub found: Result<Found, Unusable>,
+    pub found: Result<ForeignUser, Unusable>,
 }
 
 /// What was not carried as it was, or should be looked after. Holds no text of a file.
@@ -238,7 +238,7 @@ const TOO_LONG: &str = "the key is longer than 1024 bits";
 const NO_KEY: &str = "there is no key";
 const NO_COUNTER: &str = "the counter is none that lasts";
 
-impl Found {
+impl ForeignUser {
     /// A key, as weak as they come.
     fn key(&mut self, secret: Result<Secret, &'static str>, line: usize) -> Result<Secret, Unusable> {
         let secret = secret.map_err(|what| Unusable::at(line, what))?;

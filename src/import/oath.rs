@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use super::{Entry, Found, Host, NO_COUNTER, NO_TEXT, Remark, TOO_LONG, Token, Unusable, bounded, words};
+use super::{ForeignUser, Host, ImportedUser, NO_COUNTER, NO_TEXT, Remark, TOO_LONG, Token, Unusable, bounded, words};
 use crate::date::Utc;
 use crate::factor::enrollment::{Kind, MAX_DEVICES};
 use crate::factor::otp::{Algorithm, Digits, hotp, step};
@@ -19,14 +19,14 @@ const AHEAD: u64 = 100;
 const LONGEST_NAME: usize = 256;
 
 /// Every user of a file, in the file's order of names, and the lines that are no user's.
-pub fn parse(bytes: &[u8], host: &Host) -> Result<(Vec<Entry>, Vec<Remark>), Unusable> {
+pub fn parse(bytes: &[u8], host: &Host) -> Result<(Vec<ImportedUser>, Vec<Remark>), Unusable> {
     let (users, remarks) = by_user(bytes);
-    let entry = |(user, lines): (&str, Vec<_>)| Entry { user: user.to_owned(), found: found(&lines, host) };
+    let entry = |(user, lines): (&str, Vec<_>)| ImportedUser { user: user.to_owned(), found: found(&lines, host) };
     Ok((users.into_iter().map(entry).collect(), bounded(remarks)))
 }
 
 /// One user of a file, by the first of these names that stands in it. Nobody else's lines are looked at.
-pub fn of_user(bytes: &[u8], names: &[&str], host: &Host) -> Result<Found, Unusable> {
+pub fn of_user(bytes: &[u8], names: &[&str], host: &Host) -> Result<ForeignUser, Unusable> {
     let (mut users, remarks) = by_user(bytes);
     let lines =
         names.iter().find_map(|name| users.remove(name)).ok_or(Unusable::at(0, "it has no line of the user"))?;
@@ -97,8 +97,8 @@ fn kind(text: &str) -> Option<(Option<u32>, Digits)> {
 }
 
 /// A device that cannot be used stops none beside it.
-fn found(lines: &[(usize, Line<'_>)], host: &Host) -> Result<Found, Unusable> {
-    let mut found = Found::default();
+fn found(lines: &[(usize, Line<'_>)], host: &Host) -> Result<ForeignUser, Unusable> {
+    let mut found = ForeignUser::default();
     let mut first = None;
     for (number, line) in lines {
         let before = found.remarks.len();
@@ -127,7 +127,7 @@ fn found(lines: &[(usize, Line<'_>)], host: &Host) -> Result<Found, Unusable> {
     Ok(found)
 }
 
-impl Found {
+impl ForeignUser {
     /// The remark on a device that is not carried.
     fn add(&mut self, token: Token, number: usize) -> Result<Option<Remark>, Unusable> {
         if self.tokens.first().is_some_and(|first| first.digits != token.digits) {
@@ -158,7 +158,7 @@ impl Token {
 }
 
 impl Line<'_> {
-    fn token(&self, number: usize, host: &Host, found: &mut Found) -> Result<Token, Unusable> {
+    fn token(&self, number: usize, host: &Host, found: &mut ForeignUser) -> Result<Token, Unusable> {
         let secret = found.key(hex(self.key), number)?;
         let (algorithm, digits) = (Algorithm::Sha1, self.digits);
         let Some(period) = self.period else {

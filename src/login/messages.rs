@@ -155,7 +155,7 @@ pub mod log {
     use super::*;
 
     /// Who failed, in the words that log readers know from pam_unix, to the letter.
-    pub struct Failure<'a> {
+    pub struct AuthFailure<'a> {
         /// Real uid of the process.
         pub uid: u32,
         /// Effective uid of the process.
@@ -170,7 +170,7 @@ pub mod log {
         pub user: Option<&'a str>,
     }
 
-    impl std::fmt::Display for Failure<'_> {
+    impl std::fmt::Display for AuthFailure<'_> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             let (tty, ruser, rhost) = (clean(self.tty), clean(self.ruser), clean(self.rhost));
             let (uid, euid) = (self.uid, self.euid);
@@ -311,7 +311,8 @@ mod tests {
 
     #[test]
     fn a_failure_reads_as_pam_unix_says_it() {
-        let failure = log::Failure { uid: 0, euid: 0, tty: "ssh", ruser: "", rhost: "192.0.2.4", user: Some("bob x") };
+        let failure =
+            log::AuthFailure { uid: 0, euid: 0, tty: "ssh", ruser: "", rhost: "192.0.2.4", user: Some("bob x") };
         assert_eq!(
             failure.to_string(),
             "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.4  user=bob?x"

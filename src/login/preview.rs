@@ -5,7 +5,7 @@ use crate::factor::source::{Source, is_remote};
 use crate::login::unavailable::Unavailable;
 use crate::policy::Policy;
 use crate::policy::rules::Unenrolled;
-use crate::policy::rules::{self, By, Facts, Ruling};
+use crate::policy::rules::{self, DecidedBy, Facts, Ruling};
 use crate::store::{Store, StoreError};
 use crate::system::account::{self, Account};
 use crate::system::clock;
@@ -122,7 +122,7 @@ pub fn preview(
             Preview::Ignore(Reason::NotEnrolled, None)
         }
         (Standing::Unenrolled(account), Unenrolled::Enroll) => {
-            Preview::Enroll { account, required: matches!(by, By::Require(_) | By::Doubt(_)) }
+            Preview::Enroll { account, required: matches!(by, DecidedBy::Require(_) | DecidedBy::Doubt(_)) }
         }
         (standing, _) => Preview::Ask(standing),
     };

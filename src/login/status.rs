@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::factor::backup::{TEMPORARY_BITS, Temporary};
 use crate::factor::enrollment::{Enrollment, Kind};
 use crate::factor::record::{LaneKey, Proving, Record, Since};
-use crate::factor::throttle::{self, Level, Limits};
+use crate::factor::throttle::{self, BucketLevel, Limits};
 use crate::store::{Store, StoreError, Whose};
 use crate::system::account::Account;
 
@@ -136,7 +136,7 @@ impl Status {
             until: *until,
         });
         let waits = throttle::levels(record, limits, now).into_iter().filter(|level| level.opens > now);
-        let wait = |level: Level| Wait { lane: level.lane, failures: level.missing, until: level.opens };
+        let wait = |level: BucketLevel| Wait { lane: level.lane, failures: level.missing, until: level.opens };
         let remembered = record.trusts.iter().filter(|trust| trust.until > now);
         let remembered = remembered.map(|trust| Remembered { address: trust.address, until: trust.until });
         Self {

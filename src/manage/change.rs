@@ -21,7 +21,7 @@ use crate::system::random::{self, NoRandom};
 
 /// By whose right a change is made.
 #[derive(Clone, Copy, Debug)]
-pub enum By<'a> {
+pub enum Authority<'a> {
     /// Root's.
     Root,
     /// The user's own. What they have enrolled must be proved by a code in the same request, so that a stolen
@@ -30,7 +30,7 @@ pub enum By<'a> {
 }
 
 /// New backup codes, in the one moment in which they can be shown.
-pub type Codes = Vec<Zeroizing<String>>;
+pub type NewBackupCodes = Vec<Zeroizing<String>>;
 
 /// A key that was proved and is not stored yet.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ pub fn new_device(name: &str, now: u64) -> Result<Device, NoRandom> {
 }
 
 /// A set that nobody has yet; nothing is written.
-pub fn make_codes(count: u8) -> Result<(BackupCodes, Codes), ManageError> {
+pub fn make_codes(count: u8) -> Result<(BackupCodes, NewBackupCodes), ManageError> {
     let random = random::bytes(backup::random_bytes(count))?;
     BackupCodes::make(&random, count, clock::now()).ok_or(ManageError::Refused(ChangeError::NoRandom))
 }
@@ -59,16 +59,16 @@ pub fn apply(
     store: &dyn Store,
     policy: &Policy,
     account: &Account,
-    by: By<'_>,
+    by: Authority<'_>,
     change: &Change,
-) -> Result<Codes, ManageError> {
-    let code = if let By::Owner(code) = by { code } else { None };
+) -> Result<NewBackupCodes, ManageError> {
+    let code = if let Authority::Owner(code) = by { code } else { None };
     // Stretching takes milliseconds, so it comes before the lock.
     let stretched = code.map_or(Ok(None), |code| verify::stretch(store, account, code))?;
     let terms = Terms {
         user: &account.name,
         uid: account.uid,
-        is_owner: matches!(by, By::Owner(_)),
+        is_owner: matches!(by, Authority::Owner(_)),
         has_code: code.is_some(),
         window: policy.window,
         limits: policy.throttle,

@@ -1,13 +1,13 @@
 //! Stores what somebody brought along from another module: his keys, the codes that he used there, his scratch codes.
 
-use crate::factor::backup::{self, BackupCodes, BackupShaped, Form, Stretched};
+use crate::factor::backup::{self, BackupCodeForm, BackupCodes, BackupShaped, Stretched};
 use crate::factor::change::ChangeError;
 use crate::factor::enrollment::{Device, Enrollment, Kind, device_id};
 use crate::factor::healing;
 use crate::factor::judgment::Seen;
 use crate::factor::plan::{Keys, Plan, Planned, Reads};
 use crate::factor::record::{BackupState, DeviceState, Record};
-use crate::import::{Found, Token};
+use crate::import::{ForeignUser, Token};
 use crate::policy::Policy;
 use crate::store::{Store, StoreError};
 use crate::system::account::Account;
@@ -44,7 +44,7 @@ pub fn import(
     store: &dyn Store,
     policy: &Policy,
     account: &Account,
-    found: &Found,
+    found: &ForeignUser,
     replace: bool,
 ) -> Result<Imported, ManageError> {
     // Its lock would leave a record behind for somebody who keeps what they have.
@@ -72,7 +72,7 @@ pub fn import(
 pub fn would_import(
     store: &dyn Store,
     account: &Account,
-    found: &Found,
+    found: &ForeignUser,
     replace: bool,
 ) -> Result<Imported, ManageError> {
     let standing =
@@ -87,7 +87,7 @@ pub fn would_import(
 }
 
 /// May it be done, and is what stands there of no use? A file that cannot be read is replaced too: that is how root fixes it.
-fn has_unusable(store: &dyn Store, account: &Account, found: &Found, replace: bool) -> Result<bool, ManageError> {
+fn has_unusable(store: &dyn Store, account: &Account, found: &ForeignUser, replace: bool) -> Result<bool, ManageError> {
     match store.enrollment(account.into()) {
         Ok(Some(enrollment)) if !has_just(&enrollment, found) && !replace => Err(ChangeError::AlreadyEnrolled.into()),
         Ok(_) => Ok(false),
@@ -96,7 +96,7 @@ fn has_unusable(store: &dyn Store, account: &Account, found: &Found, replace: bo
     }
 }
 
-fn has_just(enrollment: &Enrollment, found: &Found) -> bool {
+fn has_just(enrollment: &Enrollment, found: &ForeignUser) -> bool {
     enrollment.devices.len() == found.tokens.len()
         && found.tokens.iter().all(|token| enrollment.devices.iter().any(|device| is_of(device, token)))
 }
@@ -119,7 +119,7 @@ fn enroll(
     policy: &Policy,
     enrollment: Enrollment,
     old: Option<&Enrollment>,
-    found: &Found,
+    found: &ForeignUser,
     seen: &Seen,
 ) -> (Plan, Imported) {
     let now = seen.now;
@@ -171,7 +171,7 @@ fn counts_from(enrollment: &Enrollment, record: &Record, now: u64) -> Option<u64
 
 /// The scratch codes that were used here already, as bits: the other module's file still lists them. Where their key was
 /// here before and nobody can tell which they were, it was all of them.
-fn used_before(found: &Found, old: Option<&Enrollment>, before: &Record) -> u32 {
+fn used_before(found: &ForeignUser, old: Option<&Enrollment>, before: &Record) -> u32 {
     let ids: Vec<String> = found.tokens.iter().map(|token| device_id(&token.secret)).collect();
     let is_of_theirs = |id: &str| ids.iter().any(|own| own == id);
     let old_set = old.and_then(|old| old.backup_codes.as_ref());
@@ -180,7 +180,7 @@ fn used_before(found: &Found, old: Option<&Enrollment>, before: &Record) -> u32 
     let interrupted = state.is_some_and(|state| state.used == 0 && old_set.is_none_or(|set| set.id != state.id));
     let was_here = before.devices.iter().any(|line| is_of_theirs(&line.id)) && !interrupted;
     let (told, still_here) = (
-        old_set.filter(|set| set.form == Form::Digits),
+        old_set.filter(|set| set.form == BackupCodeForm::Digits),
         old.is_some_and(|old| old.devices.iter().any(|device| is_of_theirs(&device.id))),
     );
     let was_used = |code: &BackupShaped| {
@@ -207,7 +207,7 @@ fn line(token: &Token, device: &Device, before: &Record) -> Option<DeviceState> 
     Some(DeviceState { id: device.id.clone(), last: Some(token.used?), drift: token.drift, at })
 }
 
-fn enrollment(account: &Account, found: &Found, now: u64, random: &[u8]) -> Result<Enrollment, ChangeError> {
+fn enrollment(account: &Account, found: &ForeignUser, now: u64, random: &[u8]) -> Result<Enrollment, ChangeError> {
     let devices = (1..).zip(&found.tokens).map(|(number, token)| device(number, token, now)).collect();
     let backup_codes = match found.scratch.as_slice() {
         [] => None,
@@ -234,7 +234,7 @@ fn device(number: usize, token: &Token, now: u64) -> Device {
 }
 
 /// Whatever was used there since counts as used here; nothing that was used here comes back.
-fn catch_up(policy: &Policy, enrollment: &Enrollment, found: &Found, seen: &Seen) -> (Plan, Imported) {
+fn catch_up(policy: &Policy, enrollment: &Enrollment, found: &ForeignUser, seen: &Seen) -> (Plan, Imported) {
     let now = seen.now;
     let mut record = seen.record.clone().unwrap_or_default();
     healing::heal(enrollment, &mut record, now, policy.window);
@@ -249,7 +249,7 @@ fn catch_up(policy: &Policy, enrollment: &Enrollment, found: &Found, seen: &Seen
         // A counter that was lost is for root to give, and here it is.
         line.last = line.last.max(used);
     }
-    let scratch = enrollment.backup_codes.as_ref().filter(|set| set.form == Form::Digits);
+    let scratch = enrollment.backup_codes.as_ref().filter(|set| set.form == BackupCodeForm::Digits);
     if let (Some(set), Some(state)) = (scratch, &mut record.backup) {
         let left = found.scratch.iter().filter_map(|code| Stretched::new(code, set).find(set));
         let left = left.fold(0, |bits, place| bits | bit(place));

@@ -7,6 +7,6 @@ pub mod import;
 pub mod notify;
 pub mod upkeep;
 
-pub use change::{By, Codes, Pending, apply, make_codes, new_device};
+pub use change::{Authority, NewBackupCodes, Pending, apply, make_codes, new_device};
 pub use error::ManageError;
 pub use upkeep::{add_codes, end_proving, forget, mark_proving, remove, rename, unlock};

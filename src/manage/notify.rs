@@ -28,7 +28,7 @@ pub struct Event<'a> {
 impl fmt::Display for Event<'_> {
     /// Without a line break at its end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{\"version\":1,\"event\":{}", Quoted(self.event))?;
+        write!(f, "{{\"version\":1,\"event\":{}", JsonString(self.event))?;
         let texts = [
             ("user", self.user),
             ("device", self.device),
@@ -39,16 +39,16 @@ impl fmt::Display for Event<'_> {
             ("from", self.from),
         ];
         for (name, text) in texts {
-            text.map_or(Ok(()), |text| write!(f, ",\"{name}\":{}", Quoted(text)))?;
+            text.map_or(Ok(()), |text| write!(f, ",\"{name}\":{}", JsonString(text)))?;
         }
         write!(f, ",\"at\":{}}}", self.at)
     }
 }
 
 /// A JSON string.
-struct Quoted<'a>(&'a str);
+struct JsonString<'a>(&'a str);
 
-impl fmt::Display for Quoted<'_> {
+impl fmt::Display for JsonString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
         for letter in self.0.chars().take(256) {

@@ -33,7 +33,7 @@ pub enum Tone {
 
 /// How urgent a log line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub enum LogLevel {
     /// An administrator must act.
     Error,
     /// A failed login.
@@ -80,7 +80,7 @@ pub trait Application: Process {
     /// The program wants no messages.
     fn is_silent(&self) -> bool;
     /// Logs.
-    fn log(&mut self, level: Level, text: &str);
+    fn log(&mut self, level: LogLevel, text: &str);
     /// Asks for a delay if the stack fails.
     fn delay(&mut self, microseconds: u32);
     /// PAM_AUTHTOK.
@@ -99,5 +99,5 @@ pub trait Application: Process {
 pub(super) fn log_failure(host: &mut impl Application, items: &Items, user: Option<&str>) {
     let Items { tty, ruser, rhost, .. } = items;
     let (uid, euid) = host.ids();
-    host.log(Level::Notice, &log::Failure { uid, euid, tty, ruser, rhost, user }.to_string());
+    host.log(LogLevel::Notice, &log::AuthFailure { uid, euid, tty, ruser, rhost, user }.to_string());
 }

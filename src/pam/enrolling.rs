@@ -14,16 +14,16 @@ use crate::factor::prove::prove_new;
 use crate::factor::uri;
 use crate::login::messages::{self, enrolling as say};
 use crate::manage::notify::Event;
-use crate::manage::{self, Codes, ManageError, Pending};
+use crate::manage::{self, ManageError, NewBackupCodes, Pending};
 use crate::qr::page;
-use crate::qr::{QrError, Size, Style};
+use crate::qr::{DrawingStyle, QrError, Size};
 use crate::system::account::Account;
 use crate::system::clock;
 use crate::system::hostname::hostname;
 
-use super::application::{Application, ConversationFailed, Exit, Items, Level, Tone, log_failure};
+use super::application::{Application, ConversationFailed, Exit, Items, LogLevel, Tone, log_failure};
 use crate::factor::secret::Answer;
-use crate::policy::arguments::Options;
+use crate::policy::arguments::Arguments;
 
 /// How many wrong codes there may be before the key is thrown away, and how many wrong backup codes.
 const TRIES: u32 = 3;
@@ -40,7 +40,7 @@ const LONGEST: usize = 512;
 pub fn prove(
     host: &mut impl Application,
     backend: &impl Backend,
-    options: &Options,
+    options: &Arguments,
     items: &Items,
     account: &Account,
     required: bool,
@@ -57,28 +57,28 @@ pub fn prove(
             if !host.keep(pending) {
                 return refuse(host, items, account, "the key could not be kept for the account line");
             }
-            host.log(Level::Info, &format!("enrolling: {} has proved a new key", text::clean(&account.name)));
+            host.log(LogLevel::Info, &format!("enrolling: {} has proved a new key", text::clean(&account.name)));
             if options.explain && !mark(host, backend, items, account) {
                 return refuse(host, items, account, "that they proved a key could not be noted");
             }
             no_credential(options)
         }
         Ok(None) => {
-            host.log(Level::Notice, &format!("enrolling: {} put it off", text::clean(&account.name)));
+            host.log(LogLevel::Notice, &format!("enrolling: {} put it off", text::clean(&account.name)));
             no_credential(options)
         }
-        Err(Refused::CannotShow) => refuse(host, items, account, "this program cannot show a key"),
-        Err(Refused::Elsewhere) => {
+        Err(NotEnrolled::CannotShow) => refuse(host, items, account, "this program cannot show a key"),
+        Err(NotEnrolled::Elsewhere) => {
             refuse(host, items, account, "this program shows its prompts where others may see them")
         }
-        Err(Refused::NotProved) => {
+        Err(NotEnrolled::NotProved) => {
             let exit = refuse(host, items, account, "no code proved the new key");
             host.say(Tone::Error, say::NOT_ENROLLED);
             exit
         }
-        Err(Refused::Other(what)) => refuse(host, items, account, &what),
-        Err(Refused::Left) => {
-            host.log(Level::Notice, "no answer: the application could not ask for a code, or its user left");
+        Err(NotEnrolled::Other(what)) => refuse(host, items, account, &what),
+        Err(NotEnrolled::Left) => {
+            host.log(LogLevel::Notice, "no answer: the application could not ask for a code, or its user left");
             Exit::ConversationFailed
         }
     }
@@ -90,12 +90,12 @@ fn is_lost_here(host: &mut impl Application, backend: &impl Backend, items: &Ite
     match backend.proving(account) {
         Ok(None) => false,
         Ok(Some(proving)) => {
-            host.log(Level::Error, &messages::log::not_stored(&account.name, &proving));
+            host.log(LogLevel::Error, &messages::log::not_stored(&account.name, &proving));
             // Who is root here can fix no stack while they are refused.
             proving.is_at(&items.service) && account.uid != 0
         }
         Err(error) => {
-            host.log(Level::Error, &format!("store error for {}: {error}", text::clean(&account.name)));
+            host.log(LogLevel::Error, &format!("store error for {}: {error}", text::clean(&account.name)));
             true
         }
     }
@@ -106,20 +106,20 @@ fn is_lost_here(host: &mut impl Application, backend: &impl Backend, items: &Ite
 fn mark(host: &mut impl Application, backend: &impl Backend, items: &Items, account: &Account) -> bool {
     let Err(error) = backend.mark_proving(account, &items.service) else { return true };
     let user = text::clean(&account.name);
-    host.log(Level::Error, &format!("enrolling: that {user} has proved a key could not be noted: {error}"));
+    host.log(LogLevel::Error, &format!("enrolling: that {user} has proved a key could not be noted: {error}"));
     error.is_of_the_disk()
 }
 
 /// The account line has run, whatever comes of it.
 fn unmark(host: &mut impl Application, backend: &impl Backend, account: &Account) {
     if let Err(error) = backend.end_proving(account) {
-        host.log(Level::Error, &format!("store error for {}: {error}", text::clean(&account.name)));
+        host.log(LogLevel::Error, &format!("store error for {}: {error}", text::clean(&account.name)));
     }
 }
 
 /// A stranger, too, proves a key that they were just shown: as for everybody of whom no code is due, something else must
 /// let them in. With after=publickey something has.
-fn no_credential(options: &Options) -> Exit {
+fn no_credential(options: &Arguments) -> Exit {
     if options.after_publickey { Exit::Success } else { Exit::Ignore }
 }
 
@@ -129,7 +129,10 @@ pub fn store(host: &mut impl Application, backend: &impl Backend, pending: Pendi
     // The application may have changed PAM_USER since: a key is nobody's but its prover's.
     let same = matches!(host.user(), Ok(Some(name)) if backend.names(&name, &pending.account));
     if !same {
-        host.log(Level::Error, &format!("enrolling: the key that {user} proved is not stored: PAM_USER has changed"));
+        host.log(
+            LogLevel::Error,
+            &format!("enrolling: the key that {user} proved is not stored: PAM_USER has changed"),
+        );
         unmark(host, backend, &pending.account);
         return Exit::Refuse;
     }
@@ -137,14 +140,14 @@ pub fn store(host: &mut impl Application, backend: &impl Backend, pending: Pendi
     let (account, device) = (pending.account.clone(), pending.device.id.clone());
     match backend.enroll(pending) {
         Ok(()) => {
-            host.log(Level::Notice, &format!("enrolled {user} at a login, proved by a code"));
+            host.log(LogLevel::Notice, &format!("enrolled {user} at a login, proved by a code"));
             tell(host, backend, "enrolled", &account);
             offer_codes(host, backend, &account, &device);
             // Only the stack decides whether the account is in order.
             Exit::Ignore
         }
         Err(error) => {
-            host.log(Level::Error, &format!("enrolling {user} failed: {error}"));
+            host.log(LogLevel::Error, &format!("enrolling {user} failed: {error}"));
             unmark(host, backend, &account);
             host.say(Tone::Error, say::NOT_STORED);
             Exit::Refuse
@@ -160,7 +163,7 @@ fn tell(host: &mut impl Application, backend: &impl Backend, event: &str, accoun
     let told =
         Event { event, user, by: user, service: Some(&items.service), from, at: clock::now(), ..Event::default() };
     if let Err(error) = backend.tell(&told) {
-        host.log(Level::Error, &format!("notify: {error}"));
+        host.log(LogLevel::Error, &format!("notify: {error}"));
     }
 }
 
@@ -172,12 +175,12 @@ fn offer_codes(host: &mut impl Application, backend: &impl Backend, account: &Ac
     });
     let user = text::clean(&account.name);
     let (level, logged) = match &kept {
-        Ok(Some(true)) => (Level::Notice, format!("{user} has typed back a backup code: the set counts")),
-        Ok(None) => (Level::Notice, format!("{user} has typed back no backup code: there are none")),
+        Ok(Some(true)) => (LogLevel::Notice, format!("{user} has typed back a backup code: the set counts")),
+        Ok(None) => (LogLevel::Notice, format!("{user} has typed back no backup code: there are none")),
         Ok(Some(false)) => {
-            (Level::Error, format!("the backup codes of {user} are not stored: the enrollment has changed since"))
+            (LogLevel::Error, format!("the backup codes of {user} are not stored: the enrollment has changed since"))
         }
-        Err(error) => (Level::Error, format!("the backup codes of {user} are not stored: {error}")),
+        Err(error) => (LogLevel::Error, format!("the backup codes of {user} are not stored: {error}")),
     };
     host.log(level, &logged);
     if matches!(kept, Ok(Some(true))) {
@@ -188,7 +191,7 @@ fn offer_codes(host: &mut impl Application, backend: &impl Backend, account: &Ac
 }
 
 /// Shows the codes until one of them comes back; in vain after Enter alone, too many slips, or where nobody answers.
-fn is_typed_back(host: &mut impl Application, codes: &Codes) -> bool {
+fn is_typed_back(host: &mut impl Application, codes: &NewBackupCodes) -> bool {
     let mut above = say::BACKUP_CODES;
     for _ in 0..TRIES {
         let mut text = Zeroizing::new(String::with_capacity(2 * LONGEST));
@@ -212,7 +215,7 @@ fn is_typed_back(host: &mut impl Application, codes: &Codes) -> bool {
     false
 }
 
-enum Refused {
+enum NotEnrolled {
     CannotShow,
     Elsewhere,
     NotProved,
@@ -220,7 +223,7 @@ enum Refused {
     Other(String),
 }
 
-impl From<ConversationFailed> for Refused {
+impl From<ConversationFailed> for NotEnrolled {
     fn from(_: ConversationFailed) -> Self {
         Self::Left
     }
@@ -228,7 +231,7 @@ impl From<ConversationFailed> for Refused {
 
 fn refuse(host: &mut impl Application, items: &Items, account: &Account, why: &str) -> Exit {
     log_failure(host, items, Some(&account.name));
-    host.log(Level::Notice, &format!("no enrollment: {} must enroll, and {why}", text::clean(&account.name)));
+    host.log(LogLevel::Notice, &format!("no enrollment: {} must enroll, and {why}", text::clean(&account.name)));
     Exit::Refuse
 }
 
@@ -236,23 +239,23 @@ fn refuse(host: &mut impl Application, items: &Items, account: &Account, why: &s
 fn show_and_ask(
     host: &mut impl Application,
     backend: &impl Backend,
-    options: &Options,
+    options: &Arguments,
     items: &Items,
     account: &Account,
     put_off: Option<u64>,
-) -> Result<Option<Pending>, Refused> {
+) -> Result<Option<Pending>, NotEnrolled> {
     if options.quiet {
-        return Err(Refused::CannotShow);
+        return Err(NotEnrolled::CannotShow);
     }
     let mut first = true;
     if is_called_here(host, items) {
         if !host.has_terminal(&items.tty) || asks_elsewhere(host)? {
-            return Err(Refused::Elsewhere);
+            return Err(NotEnrolled::Elsewhere);
         }
         first = false;
     }
-    let device = manage::new_device(DEVICE, clock::now()).map_err(|error| Refused::Other(error.to_string()))?;
-    let question = Question {
+    let device = manage::new_device(DEVICE, clock::now()).map_err(|error| NotEnrolled::Other(error.to_string()))?;
+    let question = FirstCode {
         account: &account.name,
         issuer: backend.policy().issuer.clone().or_else(hostname).unwrap_or_else(|| "localhost".into()),
         device: &device,
@@ -275,7 +278,7 @@ fn show_and_ask(
             Err(error) => question.with_account(&format!("{}\n", ManageError::from(error))),
         };
     }
-    Err(Refused::NotProved)
+    Err(NotEnrolled::NotProved)
 }
 
 /// Is it a program that users of this host call, such as sudo and su? It may hand a prompt to another program, in the
@@ -295,14 +298,14 @@ fn asks_elsewhere(host: &mut impl Application) -> Result<bool, ConversationFaile
 }
 
 /// What asks for the first code of a new key.
-struct Question<'a> {
+struct FirstCode<'a> {
     account: &'a str,
     issuer: String,
     device: &'a Device,
     prompt: &'a str,
 }
 
-impl Question<'_> {
+impl FirstCode<'_> {
     /// For a code; digits that are too few or too many to be one are asked for again.
     fn ask(
         &self,
@@ -357,7 +360,7 @@ impl Question<'_> {
         let full = uri::otpauth(self.device, &self.issuer, self.account);
         let short = uri::short_otpauth(self.device, &self.issuer, self.account);
         let tall = Size { rows: u16::MAX, ..page::USUAL };
-        page::page(&[&full, &short], Style::Utf8, page::USUAL, words, ROWS_BELOW)
-            .or_else(|_| page::page(&[&short], Style::Utf8, tall, words, ROWS_BELOW))
+        page::page(&[&full, &short], DrawingStyle::Utf8, page::USUAL, words, ROWS_BELOW)
+            .or_else(|_| page::page(&[&short], DrawingStyle::Utf8, tall, words, ROWS_BELOW))
     }
 }

@@ -45,7 +45,7 @@ impl Drop for Stash {
 
 /// libpam refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused;
+pub struct LibpamRefused;
 
 /// Logs through libpam: authpriv, with the host's own tag, pid and service.
 pub fn syslog(pamh: &PamHandle, priority: c_int, text: &str) {
@@ -89,13 +89,13 @@ struct Conversation {
 
 /// Says something to the user, or asks. The crate's own would leave what was said, a new key perhaps, in the heap.
 /// `None`: there is no answer to this.
-pub fn converse(pamh: &PamHandle, style: PamMessageStyle, text: &str) -> Result<Option<Answer>, Refused> {
+pub fn converse(pamh: &PamHandle, style: PamMessageStyle, text: &str) -> Result<Option<Answer>, LibpamRefused> {
     let text = terminated(text.as_bytes())?;
     let mut item = ptr::null();
     // SAFETY: the handle is alive; `item` is ours to write to.
     let got = unsafe { pam_get_item(pamh, PAM_CONV, &raw mut item) };
     if got != PAM_SUCCESS || item.is_null() {
-        return Err(Refused);
+        return Err(LibpamRefused);
     }
     // SAFETY: PAM_CONV is a `struct pam_conv`, alive until somebody sets another; it is copied before anybody can.
     let Conversation { send, data } = unsafe { *item.cast::<Conversation>() };
@@ -103,9 +103,9 @@ pub fn converse(pamh: &PamHandle, style: PamMessageStyle, text: &str) -> Result<
     let mut messages = &raw const message;
     let mut responses = ptr::null_mut();
     // SAFETY: one message, alive for the call, as the count says; the answer goes to a pointer of ours.
-    let said = unsafe { send.ok_or(Refused)?(1, &raw mut messages, &raw mut responses, data) };
+    let said = unsafe { send.ok_or(LibpamRefused)?(1, &raw mut messages, &raw mut responses, data) };
     if said != PAM_SUCCESS || responses.is_null() {
-        return Err(Refused);
+        return Err(LibpamRefused);
     }
     // SAFETY: on success the array holds one response, from malloc, and is the module's to free, as is its text.
     unsafe {
@@ -133,28 +133,28 @@ unsafe fn take(typed: *mut c_char) -> Answer {
 }
 
 /// With its NUL, in one buffer that wipes itself. A NUL inside would hand on another text than this.
-fn terminated(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refused> {
+fn terminated(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, LibpamRefused> {
     let mut text = Zeroizing::new(Vec::with_capacity(bytes.len().saturating_add(1)));
     text.extend_from_slice(bytes);
     text.push(0);
-    if CStr::from_bytes_with_nul(&text).is_err() { Err(Refused) } else { Ok(text) }
+    if CStr::from_bytes_with_nul(&text).is_err() { Err(LibpamRefused) } else { Ok(text) }
 }
 
 /// Sets PAM_AUTHTOK, which libpam copies.
-pub fn set_authtok(pamh: &mut PamHandle, password: &[u8]) -> Result<(), Refused> {
+pub fn set_authtok(pamh: &mut PamHandle, password: &[u8]) -> Result<(), LibpamRefused> {
     let text = terminated(password)?;
     // SAFETY: the handle is alive and not shared; `text` is NUL-terminated and outlives the call, which copies it.
     let result = unsafe { pam_set_item(pamh, PAM_AUTHTOK, text.as_ptr().cast()) };
-    if result == PAM_SUCCESS { Ok(()) } else { Err(Refused) }
+    if result == PAM_SUCCESS { Ok(()) } else { Err(LibpamRefused) }
 }
 
 /// PAM_USER, asked for where nobody is named yet. `None`: no user has such a name.
-pub fn user(pamh: &mut PamHandle) -> Result<Option<String>, Refused> {
+pub fn user(pamh: &mut PamHandle) -> Result<Option<String>, LibpamRefused> {
     let mut name = ptr::null();
     // SAFETY: the handle is alive and not shared; `name` is ours to write to; without a prompt libpam takes its own.
     let got = unsafe { pam_get_user(pamh, &raw mut name, ptr::null()) };
     if got != PAM_SUCCESS || name.is_null() {
-        return Err(Refused);
+        return Err(LibpamRefused);
     }
     // SAFETY: libpam gave a NUL-terminated string that lives until the item is set anew; it is copied here.
     let name = unsafe { CStr::from_ptr(name) }.to_bytes();
@@ -181,8 +181,8 @@ pub fn getenv(pamh: &mut PamHandle, name: &CStr) -> Option<String> {
 }
 
 /// Leaves the code for the next line of this module in the same stack; wiped when PAM ends.
-pub fn put_stash(pamh: &mut PamHandle, stash: Option<Answer>) -> Result<(), Refused> {
-    pamh.set_data(STASH, Box::new(Stash(stash))).map_err(|_| Refused)
+pub fn put_stash(pamh: &mut PamHandle, stash: Option<Answer>) -> Result<(), LibpamRefused> {
+    pamh.set_data(STASH, Box::new(Stash(stash))).map_err(|_| LibpamRefused)
 }
 
 /// Takes what [`put_stash`] left, once. `None`: nothing was ever left there.
@@ -195,8 +195,8 @@ pub fn take_stash(pamh: &mut PamHandle) -> Option<Answer> {
 }
 
 /// Leaves a proved key for the account line; wiped when PAM ends.
-pub fn put_pending(pamh: &mut PamHandle, pending: Option<Pending>) -> Result<(), Refused> {
-    pamh.set_data(PENDING, Box::new(pending)).map_err(|_| Refused)
+pub fn put_pending(pamh: &mut PamHandle, pending: Option<Pending>) -> Result<(), LibpamRefused> {
+    pamh.set_data(PENDING, Box::new(pending)).map_err(|_| LibpamRefused)
 }
 
 /// Takes what [`put_pending`] left, once.

@@ -13,9 +13,9 @@ use crate::login::preview::{Login, Preview, Reason, Standing};
 use crate::login::unavailable::Unavailable;
 use crate::text;
 
-use super::application::{Application, ConversationFailed, Exit, Items, Level, Tone, log_failure};
+use super::application::{Application, ConversationFailed, Exit, Items, LogLevel, Tone, log_failure};
 use super::enrolling;
-use crate::policy::arguments::Options;
+use crate::policy::arguments::Arguments;
 
 /// Microseconds that PAM waits after a failure, give or take a quarter: as pam_unix does.
 const FAIL_DELAY: u32 = 2_000_000;
@@ -27,7 +27,7 @@ const ASKED_AGAIN: usize = 3;
 const SSHD_FILLER: &[u8] = b"\x08\n\r\x7fINCORRECT";
 
 /// One line in one stack.
-pub fn login(host: &mut impl Application, backend: &impl Backend, options: &Options) -> Exit {
+pub fn login(host: &mut impl Application, backend: &impl Backend, options: &Arguments) -> Exit {
     if !options.nodelay {
         host.delay(FAIL_DELAY);
     }
@@ -35,7 +35,7 @@ pub fn login(host: &mut impl Application, backend: &impl Backend, options: &Opti
     let Ok(name) = host.user() else { return Exit::ConversationFailed };
     let source = Source::new(&told(&items, options), host);
     if let Some(fault) = backend.policy_fault() {
-        host.log(Level::Error, &format!("policy error: {fault}: the strictest policy is in force"));
+        host.log(LogLevel::Error, &format!("policy error: {fault}: the strictest policy is in force"));
     }
     let login = Login {
         name: name.as_deref(),
@@ -49,13 +49,13 @@ pub fn login(host: &mut impl Application, backend: &impl Backend, options: &Opti
     let preview = backend.preview(&login);
     if options.after_publickey && !key_was_seen(&items) {
         log_failure(host, &items, preview.user());
-        host.log(Level::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
+        host.log(LogLevel::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
         return Exit::Refuse;
     }
     let stashed = host.take_stash();
     // Where there is one field for password and code, or no question at all, nobody can enroll.
     let can_enroll = stashed.is_none() && !options.forward_pass && !options.use_first_pass;
-    let mut line = Line { host, backend, options, items: &items, login, stashed };
+    let mut line = ModuleCall { host, backend, options, items: &items, login, stashed };
     match preview {
         Preview::Ignore(reason, user) => line.no_code_is_due(reason, user.as_deref()),
         Preview::Enroll { account, required } if can_enroll => {
@@ -66,7 +66,7 @@ pub fn login(host: &mut impl Application, backend: &impl Backend, options: &Opti
     }
 }
 
-fn told<'a>(items: &'a Items, options: &Options) -> Told<'a> {
+fn told<'a>(items: &'a Items, options: &Arguments) -> Told<'a> {
     let ssh_connection = items.ssh_connection.as_deref();
     Told { rhost: &items.rhost, tty: &items.tty, ssh_connection, local: options.local, remote: options.remote }
 }
@@ -76,28 +76,28 @@ fn key_was_seen(items: &Items) -> bool {
     items.ssh_auth_info.as_deref().is_some_and(|info| info.lines().any(|line| line.starts_with("publickey ")))
 }
 
-struct Line<'a, H, D> {
+struct ModuleCall<'a, H, D> {
     host: &'a mut H,
     backend: &'a D,
-    options: &'a Options,
+    options: &'a Arguments,
     items: &'a Items,
     login: Login<'a>,
     /// The code that an earlier line split off.
     stashed: Option<Answer>,
 }
 
-impl<H: Application, D: Backend> Line<'_, H, D> {
+impl<H: Application, D: Backend> ModuleCall<'_, H, D> {
     fn ask_or_forward(&mut self, standing: &Standing) -> Exit {
         if self.options.forward_pass { self.forward(standing) } else { self.ask(standing) }
     }
 
     fn no_code_is_due(&mut self, reason: Reason, user: Option<&str>) -> Exit {
         let level = match reason {
-            Reason::SwitchedOff => Level::Debug,
+            Reason::SwitchedOff => LogLevel::Debug,
             // To be found when it is asked how somebody got in without a code.
-            Reason::NotEnrolled | Reason::Exempt | Reason::Remembered => Level::Info,
+            Reason::NotEnrolled | Reason::Exempt | Reason::Remembered => LogLevel::Info,
         };
-        if level != Level::Debug || self.options.debug {
+        if level != LogLevel::Debug || self.options.debug {
             self.host.log(level, &log::no_code(reason, user, self.login.source));
         }
         if self.options.forward_pass {
@@ -135,19 +135,19 @@ impl<H: Application, D: Backend> Line<'_, H, D> {
     }
 
     fn refuse_forwarding(&mut self) -> Exit {
-        self.host.log(Level::Error, "the password could not be passed on to the next module");
+        self.host.log(LogLevel::Error, "the password could not be passed on to the next module");
         Exit::Refuse
     }
 
     fn conversation_failed(&mut self) -> Exit {
-        self.host.log(Level::Notice, "no answer: the application could not ask for a code, or its user left");
+        self.host.log(LogLevel::Notice, "no answer: the application could not ask for a code, or its user left");
         Exit::ConversationFailed
     }
 
     fn ask(&mut self, standing: &Standing) -> Exit {
         let taken = self.taken(standing);
         if taken.is_none() && self.options.use_first_pass {
-            self.host.log(Level::Error, "use_first_pass: no earlier module asked for a password");
+            self.host.log(LogLevel::Error, "use_first_pass: no earlier module asked for a password");
             return Exit::Refuse;
         }
         // Who typed into a prompt of ours can be asked for more.
@@ -232,12 +232,12 @@ impl<H: Application, D: Backend> Line<'_, H, D> {
                 self.log_store_error(error, user);
             }
             (_, Standing::Unknown) => {
-                self.host.log(Level::Notice, &format!("no enrollment: unknown user from {source}"));
+                self.host.log(LogLevel::Notice, &format!("no enrollment: unknown user from {source}"));
             }
             _ => {
                 let who = user.map_or("a user".into(), text::clean);
                 let text = format!("no enrollment: {who} from {source} is not enrolled, and the policy refuses those");
-                self.host.log(Level::Notice, &text);
+                self.host.log(LogLevel::Notice, &text);
             }
         }
     }
@@ -246,7 +246,7 @@ impl<H: Application, D: Backend> Line<'_, H, D> {
         let answer = answer.as_bytes();
         if !answer.is_empty() && answer.iter().eq(SSHD_FILLER.iter().cycle().take(answer.len())) {
             let hint = "sshd replaced the answer: this user may not log in here (root without PermitRootLogin yes?)";
-            self.host.log(Level::Notice, hint);
+            self.host.log(LogLevel::Notice, hint);
         }
     }
 
@@ -269,18 +269,18 @@ impl<H: Application, D: Backend> Line<'_, H, D> {
             // Not told apart from a wrong code to anybody else.
             Some(error) => self.log_store_error(error, Some(name)),
             None => {
-                let level = if accepted { Level::Info } else { Level::Notice };
+                let level = if accepted { LogLevel::Info } else { LogLevel::Notice };
                 self.host.log(level, &log::verdict(verdict, name, &self.login.source));
             }
         }
         for note in log::notes(verdict, name) {
-            self.host.log(Level::Notice, &note);
+            self.host.log(LogLevel::Notice, &note);
         }
     }
 
     fn log_store_error(&mut self, error: &dyn Display, user: Option<&str>) {
         let who = user.map(|u| format!(" for {}", text::clean(u))).unwrap_or_default();
-        self.host.log(Level::Error, &format!("store error{who}: {error}"));
+        self.host.log(LogLevel::Error, &format!("store error{who}: {error}"));
     }
 
     fn explain(&mut self, verdict: &Verdict) {

@@ -12,7 +12,7 @@ use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM
 use pam::items::{AuthTok, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 
-use super::application::{Application, ConversationFailed, Items, Level, Tone};
+use super::application::{Application, ConversationFailed, Items, LogLevel, Tone};
 use super::ffi;
 use crate::factor::secret::Answer;
 use crate::factor::source::Process;
@@ -44,7 +44,7 @@ impl<'a> PamApplication<'a> {
 
     /// The conversation is fetched anew each time: the application may replace it while it runs.
     fn send(&self, style: PamMessageStyle, text: &str) -> Result<Option<Answer>, ConversationFailed> {
-        ffi::converse(self.pamh, style, text).map_err(|ffi::Refused| ConversationFailed)
+        ffi::converse(self.pamh, style, text).map_err(|ffi::LibpamRefused| ConversationFailed)
     }
 }
 
@@ -102,7 +102,7 @@ impl Application for PamApplication<'_> {
 
     fn user(&mut self) -> Result<Option<String>, ConversationFailed> {
         // A name that is not UTF-8 is nobody's; asked for like any unknown one.
-        ffi::user(self.pamh).map_err(|ffi::Refused| ConversationFailed)
+        ffi::user(self.pamh).map_err(|ffi::LibpamRefused| ConversationFailed)
     }
 
     fn prompt(&mut self, text: &str, echo: bool) -> Result<Answer, ConversationFailed> {
@@ -140,12 +140,12 @@ impl Application for PamApplication<'_> {
         self.silent
     }
 
-    fn log(&mut self, level: Level, text: &str) {
+    fn log(&mut self, level: LogLevel, text: &str) {
         let priority = match level {
-            Level::Error => libc::LOG_ERR,
-            Level::Notice => libc::LOG_NOTICE,
-            Level::Info => libc::LOG_INFO,
-            Level::Debug => libc::LOG_DEBUG,
+            LogLevel::Error => libc::LOG_ERR,
+            LogLevel::Notice => libc::LOG_NOTICE,
+            LogLevel::Info => libc::LOG_INFO,
+            LogLevel::Debug => libc::LOG_DEBUG,
         };
         ffi::syslog(self.pamh, priority, text);
     }

@@ -18,7 +18,7 @@ use pam::pam_hooks;
 use zeroize::Zeroize;
 
 use crate::backend::LocalOrDoor;
-use crate::policy::arguments::Options;
+use crate::policy::arguments::Arguments;
 use crate::system::memory;
 use application::Exit;
 use handle::PamApplication;
@@ -64,8 +64,8 @@ fn store_enrollment(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -
     enrolling::store(&mut PamApplication::new(pamh, flags & PAM_SILENT != 0), &backend, pending)
 }
 
-fn options(pamh: &mut PamHandle, arguments: &[&CStr]) -> Option<Options> {
-    match Options::parse(arguments) {
+fn options(pamh: &mut PamHandle, arguments: &[&CStr]) -> Option<Arguments> {
+    match Arguments::parse(arguments) {
         Ok(options) => Some(options),
         Err(bad) => {
             ffi::syslog(pamh, libc::LOG_ERR, &bad.to_string());

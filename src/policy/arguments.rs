@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// What a line in a stack says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct Arguments {
     /// `config=PATH`: another policy than the host's.
     pub config: Option<PathBuf>,
     /// `nullok`: who has no factor may pass, where the policy says nothing.
@@ -47,7 +47,7 @@ impl fmt::Display for BadOption {
     }
 }
 
-impl Options {
+impl Arguments {
     /// Reads the arguments of a line.
     pub fn parse(arguments: &[&CStr]) -> Result<Self, BadOption> {
         panic_here!("options");
@@ -127,7 +127,7 @@ mod tests {
             c"debug",
             c"local",
         ];
-        let expected = Options {
+        let expected = Arguments {
             config: Some("/etc/x.toml".into()),
             nullok: true,
             use_first_pass: true,
@@ -143,30 +143,30 @@ mod tests {
             local: true,
             remote: false,
         };
-        assert_eq!(Options::parse(&all), Ok(expected));
-        assert!(Options::parse(&[c"remote"]).unwrap().remote);
-        assert!(Options::parse(&[c"forward_pass"]).unwrap().forward_pass);
-        assert!(Options::parse(&[c"try_first_pass"]).unwrap().try_first_pass);
+        assert_eq!(Arguments::parse(&all), Ok(expected));
+        assert!(Arguments::parse(&[c"remote"]).unwrap().remote);
+        assert!(Arguments::parse(&[c"forward_pass"]).unwrap().forward_pass);
+        assert!(Arguments::parse(&[c"try_first_pass"]).unwrap().try_first_pass);
     }
 
     #[test]
     fn what_is_not_understood_is_refused() {
         let wrong = [c"nulok", c"nullok=yes", c"config=etc", c"config=", c"prompt=", c"prompt=a\nb", c"after=password"];
         for argument in wrong.into_iter().chain([c"", c"explain ", c"\xff"]) {
-            assert!(Options::parse(&[argument]).is_err(), "{argument:?}");
+            assert!(Arguments::parse(&[argument]).is_err(), "{argument:?}");
         }
-        let both = Options::parse(&[c"use_first_pass", c"forward_pass"]).unwrap_err();
+        let both = Arguments::parse(&[c"use_first_pass", c"forward_pass"]).unwrap_err();
         let told = "module argument 'use_first_pass' contradicts forward_pass: see pam_totp(8); refusing everybody until \
                     it is fixed";
         assert_eq!(both.to_string(), told);
         for other in [c"use_first_pass", c"forward_pass"] {
             let told = format!("'try_first_pass' contradicts {}", other.to_str().unwrap());
             for both in [[c"try_first_pass", other], [other, c"try_first_pass"]] {
-                assert_eq!(Options::parse(&both).unwrap_err().0, told);
+                assert_eq!(Arguments::parse(&both).unwrap_err().0, told);
             }
         }
         for both in [[c"local", c"remote"], [c"remote", c"local"]] {
-            assert_eq!(Options::parse(&both).unwrap_err().0, "'local' contradicts remote");
+            assert_eq!(Arguments::parse(&both).unwrap_err().0, "'local' contradicts remote");
         }
     }
 }

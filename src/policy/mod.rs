@@ -121,7 +121,7 @@ impl fmt::Display for BadPolicy {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct PolicyFile {
     enabled: Option<bool>,
     issuer: Option<toml::Spanned<String>>,
     unenrolled: Option<Unenrolled>,
@@ -133,7 +133,7 @@ struct File {
     enroll_by: Option<toml::Spanned<Datetime>>,
     self_service: Option<Vec<Right>>,
     #[serde(default)]
-    throttle: Throttle,
+    throttle: ThrottleTable,
     #[serde(default)]
     require: Vec<toml::Spanned<RuleTable>>,
     #[serde(default)]
@@ -143,29 +143,29 @@ struct File {
     door: DoorTable,
 }
 
-type List = toml::Spanned<Vec<toml::Spanned<String>>>;
+type SpannedList = toml::Spanned<Vec<toml::Spanned<String>>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleTable {
-    users: Option<List>,
-    groups: Option<List>,
-    services: Option<List>,
-    networks: Option<List>,
-    ssh_auth: Option<List>,
+    users: Option<SpannedList>,
+    groups: Option<SpannedList>,
+    services: Option<SpannedList>,
+    networks: Option<SpannedList>,
+    ssh_auth: Option<SpannedList>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RememberTable {
     hours: toml::Spanned<u64>,
-    services: List,
+    services: SpannedList,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DoorTable {
-    judges: Option<List>,
+    judges: Option<SpannedList>,
 }
 
 #[derive(PartialEq, Eq, Deserialize)]
@@ -185,7 +185,7 @@ struct StoreAlone {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Throttle {
+struct ThrottleTable {
     free: Option<toml::Spanned<u32>>,
     every: Option<toml::Spanned<u64>>,
     /// Read, and without effect: an unknown key would put hosts that have it under the strictest policy.
@@ -193,7 +193,7 @@ struct Throttle {
     longest_wait: Option<u64>,
 }
 
-impl Throttle {
+impl ThrottleTable {
     fn without_effect(&self) -> Vec<&'static str> {
         let keys = [("first_wait", self.first_wait), ("longest_wait", self.longest_wait)];
         keys.into_iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key).collect()
@@ -204,12 +204,12 @@ impl Policy {
     /// Reads a policy file.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadPolicy> {
         let text = std::str::from_utf8(bytes).map_err(|_| BadPolicy { at: None, what: "not UTF-8".into() })?;
-        let file: File = toml::from_str(text).map_err(|error| BadPolicy {
+        let file: PolicyFile = toml::from_str(text).map_err(|error| BadPolicy {
             at: position(text, &error),
             what: plain(&error.message().split_whitespace().collect::<Vec<_>>().join(" ")),
         })?;
         let default = Self::default();
-        let check = Check { text };
+        let check = Checker { text };
         let without_effect = file.throttle.without_effect();
         let throttle = check.throttle(file.throttle)?;
         Ok(Self {
@@ -238,7 +238,7 @@ impl Policy {
         let (unenrolled, self_service) = (Some(Unenrolled::Deny), Some(rights(&[])));
         let default = Self { unenrolled, self_service, ..Self::default() };
         let Ok(text) = std::str::from_utf8(bytes) else { return default };
-        let store = toml::from_str(text).ok().and_then(|StoreAlone { store }| Check { text }.absolute(store).ok()?);
+        let store = toml::from_str(text).ok().and_then(|StoreAlone { store }| Checker { text }.absolute(store).ok()?);
         Self { store: store.unwrap_or(default.store), ..default }
     }
 
@@ -269,12 +269,12 @@ fn rights(listed: &[Right]) -> SelfService {
     }
 }
 
-struct Check<'a> {
+struct Checker<'a> {
     text: &'a str,
 }
 
-impl Check<'_> {
-    fn throttle(&self, table: Throttle) -> Result<Limits, BadPolicy> {
+impl Checker<'_> {
+    fn throttle(&self, table: ThrottleTable) -> Result<Limits, BadPolicy> {
         let default = Limits::default();
         let free = self.within(table.free, 1, 20, "free", default.free)?;
         let every = self.within(table.every, 600, 86_400, "every", default.every)?;
@@ -288,7 +288,7 @@ impl Check<'_> {
     fn rule(&self, table: toml::Spanned<RuleTable>) -> Result<Rule, BadPolicy> {
         let nothing = self.fault(&table, "a rule without a key would hold for nobody or everybody".into());
         let RuleTable { users, groups, services, networks, ssh_auth } = table.into_inner();
-        let words = |list: Option<List>| list.map(|list| self.words(list)).transpose();
+        let words = |list: Option<SpannedList>| list.map(|list| self.words(list)).transpose();
         let rule = Rule {
             users: words(users)?,
             groups: words(groups)?,
@@ -304,12 +304,12 @@ impl Check<'_> {
         Ok(Remember { hours, services: self.words(table.services)? })
     }
 
-    fn words(&self, list: List) -> Result<Vec<String>, BadPolicy> {
+    fn words(&self, list: SpannedList) -> Result<Vec<String>, BadPolicy> {
         let is_word = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
         self.list(list, |text| Some(text.to_owned()).filter(|text| is_word(text)).ok_or("is no name"))
     }
 
-    fn list<T>(&self, list: List, read: impl Fn(&str) -> Result<T, &'static str>) -> Result<Vec<T>, BadPolicy> {
+    fn list<T>(&self, list: SpannedList, read: impl Fn(&str) -> Result<T, &'static str>) -> Result<Vec<T>, BadPolicy> {
         if list.get_ref().is_empty() {
             return Err(self.fault(&list, "an empty list holds for nobody: take the key away".into()));
         }

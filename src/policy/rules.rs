@@ -83,13 +83,13 @@ pub enum Ruling {
         /// What becomes of those without a factor.
         without: Unenrolled,
         /// Who says so.
-        by: By,
+        by: DecidedBy,
     },
 }
 
 /// What decides about those without a factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum DecidedBy {
     /// The `[[require]]` of this number; the first is 1.
     Require(usize),
     /// The same, because a look-up failed that could have ruled it out.
@@ -107,7 +107,9 @@ pub fn decide(rules: &Rules, unenrolled: Option<Unenrolled>, nullok: bool, facts
     let ask = |without, by| Ruling::Ask { without, by };
     let first = |rules: &[Rule], in_doubt| (1..).zip(rules).find(|(_, r)| r.matches(facts, in_doubt)).map(|(n, _)| n);
     let require = &rules.require;
-    if let Some(by) = first(require, false).map(By::Require).or_else(|| first(require, true).map(By::Doubt)) {
+    if let Some(by) =
+        first(require, false).map(DecidedBy::Require).or_else(|| first(require, true).map(DecidedBy::Doubt))
+    {
         let may_enroll = unenrolled == Some(Unenrolled::Enroll);
         return ask(if may_enroll { Unenrolled::Enroll } else { Unenrolled::Deny }, by);
     }
@@ -115,9 +117,9 @@ pub fn decide(rules: &Rules, unenrolled: Option<Unenrolled>, nullok: bool, facts
         return Ruling::Exempt(number);
     }
     match unenrolled {
-        Some(without) => ask(without, By::Unenrolled),
-        None if nullok => ask(Unenrolled::Allow, By::Nullok),
-        None => ask(Unenrolled::Deny, By::Default),
+        Some(without) => ask(without, DecidedBy::Unenrolled),
+        None if nullok => ask(Unenrolled::Allow, DecidedBy::Nullok),
+        None => ask(Unenrolled::Deny, DecidedBy::Default),
     }
 }
 

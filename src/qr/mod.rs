@@ -31,7 +31,7 @@ const MEMORY: usize = 2 << 20;
 
 /// How a dark module is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
+pub enum DrawingStyle {
     /// Half blocks, two modules in a cell.
     Utf8,
     /// A module in two cells, for terminals without UTF-8. The cells are solid by their background; the `##` in the
@@ -105,11 +105,11 @@ impl fmt::Display for QrError {
 impl std::error::Error for QrError {}
 
 /// Draws `uri` whatever its size.
-pub fn draw(uri: &str, style: Style) -> Result<Drawing, QrError> {
+pub fn draw(uri: &str, style: DrawingStyle) -> Result<Drawing, QrError> {
     draw_with(uri, style, QUIET_ZONES[0])
 }
 
-fn draw_with(uri: &str, style: Style, quiet_zone: u8) -> Result<Drawing, QrError> {
+fn draw_with(uri: &str, style: DrawingStyle, quiet_zone: u8) -> Result<Drawing, QrError> {
     let (modules, width) = modules(uri)?;
     let rows_of_modules: Vec<&[bool]> = modules.chunks_exact(width.max(1)).collect();
     let canvas = Canvas { modules: &rows_of_modules, quiet: usize::from(quiet_zone) };
@@ -137,11 +137,11 @@ impl Canvas<'_> {
     }
 
     /// Columns and rows of the drawing, in cells.
-    fn cells(&self, style: Style) -> Option<(u16, u16)> {
+    fn cells(&self, style: DrawingStyle) -> Option<(u16, u16)> {
         let side = u16::try_from(self.side()).ok()?;
         match style {
-            Style::Utf8 => Some((side, side.div_ceil(2))),
-            Style::Ascii => Some((side.checked_mul(2)?, side)),
+            DrawingStyle::Utf8 => Some((side, side.div_ceil(2))),
+            DrawingStyle::Ascii => Some((side.checked_mul(2)?, side)),
         }
     }
 
@@ -158,11 +158,11 @@ impl Canvas<'_> {
         longest_line.saturating_mul(self.side())
     }
 
-    fn paint(&self, style: Style) -> Zeroizing<String> {
+    fn paint(&self, style: DrawingStyle) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(self.room()));
         match style {
-            Style::Utf8 => self.paint_half_blocks(&mut text),
-            Style::Ascii => self.paint_pairs(&mut text),
+            DrawingStyle::Utf8 => self.paint_half_blocks(&mut text),
+            DrawingStyle::Ascii => self.paint_pairs(&mut text),
         }
         text
     }
@@ -207,16 +207,16 @@ mod tests {
         "otpauth://totp/host.example.com:alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=host.example.com";
 
     /// The modules of a drawing, quiet zone included, as somebody sees them who knows nothing of how it was painted.
-    fn look(drawing: &Drawing, style: Style) -> Vec<Vec<bool>> {
+    fn look(drawing: &Drawing, style: DrawingStyle) -> Vec<Vec<bool>> {
         let mut seen = Vec::new();
         for line in drawing.text.lines() {
             let line = line.replace(INK_ON_PAPER, "").replace(INK, "").replace(PAPER, "").replace("\x1b[0m", "");
             match style {
-                Style::Utf8 => {
+                DrawingStyle::Utf8 => {
                     seen.push(line.chars().map(|c| "▀█".contains(c)).collect());
                     seen.push(line.chars().map(|c| "▄█".contains(c)).collect());
                 }
-                Style::Ascii => {
+                DrawingStyle::Ascii => {
                     assert!(line.is_ascii());
                     let pairs = line.as_bytes().chunks(2);
                     seen.push(
@@ -252,7 +252,7 @@ mod tests {
 
         #[test]
         fn a_drawing_shows_every_module_and_its_quiet_zone(uri in "[ -~]{1,200}", narrow: bool) {
-            for style in [Style::Utf8, Style::Ascii] {
+            for style in [DrawingStyle::Utf8, DrawingStyle::Ascii] {
                 let quiet = if narrow { 2 } else { 4 };
                 let drawing = draw_with(&uri, style, quiet).unwrap();
                 prop_assert_eq!(drawing.text.lines().count(), usize::from(drawing.rows));
@@ -263,7 +263,7 @@ mod tests {
                     prop_assert!(seen.pop().unwrap().iter().all(|dark| !dark));
                 }
                 prop_assert_eq!(&seen, &expected);
-                prop_assert_eq!(seen[0].len() * if style == Style::Ascii { 2 } else { 1 }, usize::from(drawing.columns));
+                prop_assert_eq!(seen[0].len() * if style == DrawingStyle::Ascii { 2 } else { 1 }, usize::from(drawing.columns));
             }
         }
     }
@@ -271,10 +271,10 @@ mod tests {
     #[test]
     fn a_usual_uri_leaves_three_rows_of_a_usual_window() {
         let size = |style, quiet| draw_with(URI, style, quiet).map(|d| (d.rows, d.columns)).unwrap();
-        assert_eq!([size(Style::Utf8, 2), size(Style::Utf8, 4)], [(21, 41), (23, 45)]);
-        assert_eq!(size(Style::Ascii, 2), (41, 82));
-        assert_eq!(draw(URI, Style::Utf8).unwrap().rows, 23, "the quiet zone of the standard");
-        assert_eq!(draw(&"x".repeat(3000), Style::Utf8).err(), Some(QrError::TooLong));
+        assert_eq!([size(DrawingStyle::Utf8, 2), size(DrawingStyle::Utf8, 4)], [(21, 41), (23, 45)]);
+        assert_eq!(size(DrawingStyle::Ascii, 2), (41, 82));
+        assert_eq!(draw(URI, DrawingStyle::Utf8).unwrap().rows, 23, "the quiet zone of the standard");
+        assert_eq!(draw(&"x".repeat(3000), DrawingStyle::Utf8).err(), Some(QrError::TooLong));
     }
 
     #[test]
@@ -294,13 +294,13 @@ mod tests {
     fn each_run_of_cells_begins_with_its_color() {
         let canvas = Canvas { modules: &[&[true, true], &[false, true]], quiet: 0 };
         let lines = [format!("{INK}####{END_OF_LINE}"), format!("{PAPER}  {INK}##{END_OF_LINE}")];
-        assert_eq!(*canvas.paint(Style::Ascii), lines.concat());
-        assert_eq!(*canvas.paint(Style::Utf8), format!("{INK_ON_PAPER}▀█{END_OF_LINE}"));
+        assert_eq!(*canvas.paint(DrawingStyle::Ascii), lines.concat());
+        assert_eq!(*canvas.paint(DrawingStyle::Utf8), format!("{INK_ON_PAPER}▀█{END_OF_LINE}"));
     }
 
     #[test]
     fn a_drawing_never_grows_past_the_room_taken_for_it() {
-        for style in [Style::Utf8, Style::Ascii] {
+        for style in [DrawingStyle::Utf8, DrawingStyle::Ascii] {
             let canvas = Canvas { modules: &[&[true, false], &[false, true]], quiet: 1 };
             assert_eq!(canvas.paint(style).capacity(), canvas.room());
         }

@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Drawing, QUIET_ZONES, QrError, Size, Style, draw_with};
+use super::{Drawing, DrawingStyle, QUIET_ZONES, QrError, Size, draw_with};
 use crate::text::wrap::wrap;
 
 /// A terminal that does not say how large it is, such as a serial line, is as large as terminals always were.
@@ -22,7 +22,13 @@ pub fn text_width(columns: u16) -> usize {
 
 /// Draws the first of `uris` for which there is room in `size`, with `text`, above `below` rows that follow. An error is
 /// about the first one: the others say the same in fewer letters.
-pub fn page(uris: &[&str], style: Style, size: Size, text: &str, below: u16) -> Result<Zeroizing<String>, QrError> {
+pub fn page(
+    uris: &[&str],
+    style: DrawingStyle,
+    size: Size,
+    text: &str,
+    below: u16,
+) -> Result<Zeroizing<String>, QrError> {
     let screen = Screen { size, text, below };
     for uri in uris {
         for quiet_zone in QUIET_ZONES {
@@ -124,7 +130,7 @@ mod tests {
 
     fn made(issuer: &str, columns: u16, rows: u16) -> Result<Zeroizing<String>, QrError> {
         let [full, short] = uris(issuer);
-        page(&[&full, &short], Style::Utf8, Size { columns, rows }, TEXT, 3)
+        page(&[&full, &short], DrawingStyle::Utf8, Size { columns, rows }, TEXT, 3)
     }
 
     /// The lines without their colors.
@@ -157,7 +163,7 @@ mod tests {
             assert_eq!(seen(&made(issuer, 80, 24).unwrap()).len(), rows, "{issuer}");
         }
         let [full, short] = uris("host1.hosting.example-company.com");
-        let alone = |uri: &str| page(&[uri], Style::Utf8, USUAL, TEXT, 3).map(|page| page.lines().count());
+        let alone = |uri: &str| page(&[uri], DrawingStyle::Utf8, USUAL, TEXT, 3).map(|page| page.lines().count());
         assert!(matches!(alone(&full), Err(QrError::TooSmall { needs: Size { rows: 26.., .. }, .. })));
         assert_eq!(alone(&short), Ok(21));
     }
@@ -172,7 +178,7 @@ mod tests {
         // Without a column for the words they need rows.
         assert_eq!(needs(35, 24), (41, 24 + 6));
         let long = "x".repeat(3_000);
-        assert_eq!(page(&[&long], Style::Utf8, USUAL, TEXT, 3).err(), Some(QrError::TooLong));
+        assert_eq!(page(&[&long], DrawingStyle::Utf8, USUAL, TEXT, 3).err(), Some(QrError::TooLong));
     }
 
     proptest! {

@@ -11,8 +11,8 @@ use super::files::name::user_name;
 use super::files::opening::{Writers, born, check_directories, check_directory, io_error, open_checked};
 use super::files::slots::read_slots;
 use crate::factor::healing;
-use crate::factor::record::slots::{Found, Slot};
-use crate::factor::record::{How, Proving, Record};
+use crate::factor::record::slots::{Slot, StateFile};
+use crate::factor::record::{CameBy, Proving, Record};
 use crate::paths::RUN;
 use crate::system::clock;
 use crate::system::disk;
@@ -27,7 +27,7 @@ pub struct Flaw {
     /// What is wrong with it.
     pub kind: FlawKind,
     /// What is there; `None`: nothing.
-    pub form: Option<Form>,
+    pub form: Option<FileKind>,
 }
 
 /// How a file or folder can be off.
@@ -56,7 +56,7 @@ pub enum FlawKind {
 
 /// What the file or folder is, for who mends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum FileKind {
     /// A folder.
     Folder,
     /// A file with one name.
@@ -71,10 +71,10 @@ impl Flaw {
     /// With what is there now.
     pub fn new(path: &Path, user: Option<String>, kind: FlawKind) -> Self {
         let form = std::fs::symlink_metadata(path).ok().map(|metadata| match metadata.file_type() {
-            kind if kind.is_dir() => Form::Folder,
-            kind if kind.is_file() && metadata.nlink() == 1 => Form::File,
-            kind if kind.is_file() => Form::Linked,
-            _ => Form::Odd,
+            kind if kind.is_dir() => FileKind::Folder,
+            kind if kind.is_file() && metadata.nlink() == 1 => FileKind::File,
+            kind if kind.is_file() => FileKind::Linked,
+            _ => FileKind::Odd,
         });
         Self { path: path.to_owned(), user, kind, form }
     }
@@ -161,15 +161,15 @@ fn record(store: &FileStore, path: &Path, file: &str) -> Option<Flaw> {
             made = born(&metadata).filter(|_| path.starts_with(&store.state));
             read_slots(&file, path)
         }
-        None => Ok(Found::Nothing),
+        None => Ok(StateFile::Nothing),
     });
     let kind = match found {
-        Ok(Found::Valid(Slot { record, .. })) => match copied(store, &user, &record, made) {
+        Ok(StateFile::Valid(Slot { record, .. })) => match copied(store, &user, &record, made) {
             Some(copied) => copied,
             None => FlawKind::NotStored(record.proving?),
         },
-        Ok(Found::Nothing) => FlawKind::Lost,
-        Ok(Found::Newer) => FlawKind::Refused(StoreError::Newer(path.to_owned())),
+        Ok(StateFile::Nothing) => FlawKind::Lost,
+        Ok(StateFile::Newer) => FlawKind::Refused(StoreError::Newer(path.to_owned())),
         Err(error) => FlawKind::Refused(error),
     };
     Some(Flaw::new(path, Some(user), kind))
@@ -178,7 +178,7 @@ fn record(store: &FileStore, path: &Path, file: &str) -> Option<Flaw> {
 /// Put back, and no login has noticed yet; or noticed, and the backup codes are still the old ones.
 fn copied(store: &FileStore, user: &str, record: &Record, born: Option<u64>) -> Option<FlawKind> {
     let unnoticed = born.is_some_and(|born| healing::is_copy(record, born, clock::now()));
-    let noticed = record.came.is_some_and(|came| came.how == How::Copied);
+    let noticed = record.came.is_some_and(|came| came.how == CameBy::Copied);
     if !unnoticed && !noticed {
         return None;
     }

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::unistd::{self, Gid, Uid, User, getgrouplist};
 
 use crate::system::{disk, memory};
-pub use entry::{Account, Entry, Group, LookupFailed};
+pub use entry::{Account, Group, LookupFailed, PasswdEntry};
 pub use files::{entries as in_files, entry};
 
 /// What a look-up of the longest group takes: the library gives up beyond 1 MiB, in which a hundred thousand names have
@@ -41,11 +41,11 @@ pub fn by_uid(uid: u32) -> Result<Option<Account>, LookupFailed> {
 fn find(
     by_nss: impl Fn() -> nix::Result<Option<User>>,
     is_it: impl Fn(&Account) -> bool,
-) -> Result<Option<Entry>, LookupFailed> {
+) -> Result<Option<PasswdEntry>, LookupFailed> {
     if disk::is_entered() {
         return Ok(files::entries()?.into_iter().find(|entry| is_it(&entry.account)));
     }
-    by_nss().map(|user| user.map(Entry::from)).map_err(|_| LookupFailed)
+    by_nss().map(|user| user.map(PasswdEntry::from)).map_err(|_| LookupFailed)
 }
 
 /// The group of a name, if there is one.
@@ -114,7 +114,7 @@ fn is_login_shell(shell: &str, listed: &str) -> bool {
     !refuses && listed.lines().any(|line| line.trim_end() == shell)
 }
 
-impl From<User> for Entry {
+impl From<User> for PasswdEntry {
     fn from(user: User) -> Self {
         let account = Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() };
         Self { account, home: user.dir, shell: user.shell.to_string_lossy().into_owned() }

@@ -7,7 +7,7 @@ use crate::support::sshd::{KEY_AND_CODE, KEYBOARD_INTERACTIVE, Sshd, key_pair, p
 use crate::support::system::{KEY, PASSWORD, System, User, throw_away};
 use crate::support::terminal::Terminal;
 use pam_totp::policy::Policy;
-use pam_totp::policy::arguments::Options;
+use pam_totp::policy::arguments::Arguments;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -75,7 +75,7 @@ fn entries(part: &str) -> Vec<&str> {
 #[test]
 fn every_argument_of_the_module_is_explained() {
     let (page, part) = (manual("pam_totp.8"), part("pam_totp.8", "ARGUMENTS"));
-    let arguments = fields(&Options::default());
+    let arguments = fields(&Arguments::default());
     assert!(arguments.contains("explain"), "{arguments:?}");
     for argument in arguments {
         let argument = argument.replace("after_publickey", "after=publickey");

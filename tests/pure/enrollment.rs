@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use pam_totp::factor::backup::{BackupCodes, Form, Temporary};
+use pam_totp::factor::backup::{BackupCodeForm, BackupCodes, Temporary};
 use pam_totp::factor::enrollment::{Broken, Device, Enrollment, Kind, MAX_COUNTER};
 use pam_totp::factor::otp::{Algorithm, Digits};
 use pam_totp::factor::secret::Secret;
@@ -83,7 +83,7 @@ prop_compose! {
 prop_compose! {
     fn backup_codes()(
         id in "[A-Za-z0-9]{1,16}",
-        form in prop::sample::select(vec![Form::Letters, Form::Digits]),
+        form in prop::sample::select(vec![BackupCodeForm::Letters, BackupCodeForm::Digits]),
         salt in vec(any::<u8>(), 0..=32),
         iterations in 1_u32..=200_000,
         hashes in vec(uniform32(any::<u8>()), 0..=20),

@@ -12,9 +12,9 @@ use pam_totp::factor::source::Source;
 use pam_totp::login::preview::{Preview, Reason, Standing};
 use pam_totp::login::unavailable::Unavailable;
 use pam_totp::manage::ManageError;
-use pam_totp::pam::application::{ConversationFailed, Exit, Level, Tone};
+use pam_totp::pam::application::{ConversationFailed, Exit, LogLevel, Tone};
 use pam_totp::pam::flow::login;
-use pam_totp::policy::arguments::Options;
+use pam_totp::policy::arguments::Arguments;
 use pam_totp::store::StoreError;
 use pam_totp::system::account::Account;
 
@@ -47,22 +47,22 @@ fn complains(text: &str) -> Step {
 }
 
 fn notes(text: &str) -> Step {
-    Step::Logs(Level::Notice, text.into())
+    Step::Logs(LogLevel::Notice, text.into())
 }
 
 fn error(text: &str) -> Step {
-    Step::Logs(Level::Error, text.into())
+    Step::Logs(LogLevel::Error, text.into())
 }
 
 /// A line in a stack and who comes along: alice, enrolled, over SSH, with a right code.
 struct Line {
-    options: Options,
+    options: Arguments,
     script: Script,
     clerk: Clerk,
 }
 
 fn line(arguments: &[&CStr]) -> Line {
-    Line { options: Options::parse(arguments).unwrap(), script: script(), clerk: clerk() }
+    Line { options: Arguments::parse(arguments).unwrap(), script: script(), clerk: clerk() }
 }
 
 impl Line {

@@ -5,8 +5,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use pam_totp::factor::attempt::{self, Attempt, Charge, Decision, Outcome, Via};
-use pam_totp::factor::backup::{BackupCodes, BackupShaped, Form, Stretched};
+use pam_totp::factor::attempt::{self, Attempt, Decision, GuessCharge, Outcome, Via};
+use pam_totp::factor::backup::{BackupCodeForm, BackupCodes, BackupShaped, Stretched};
 use pam_totp::factor::enrollment::{Device, Enrollment, Kind};
 use pam_totp::factor::healing;
 use pam_totp::factor::otp::{Algorithm, Digits, hotp};
@@ -102,7 +102,7 @@ impl User {
     /// A login that is killed before anything is judged: only the charge is on record.
     fn is_killed(&mut self, typed: impl AsRef<[u8]>, now: u64) {
         let charge = self.attempted(typed, now, |attempt| attempt::charge(attempt, &self.record));
-        let charged = if let Charge::Due(due) = charge { due.charged } else { None };
+        let charged = if let GuessCharge::Due(due) = charge { due.charged } else { None };
         self.record = charged.unwrap_or_else(|| self.record.clone());
     }
 

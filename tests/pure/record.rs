@@ -7,10 +7,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use pam_totp::factor::record::slots::{FILE, Found, SLOT, Slot, Writing, newest, print, read, read_older};
+use pam_totp::factor::record::slots::{FILE, SLOT, Slot, StateFile, Writing, newest, print, read, read_older};
 use pam_totp::factor::record::{
-    BackupState, Barred, Came, Class, ClassKey, DeviceState, How, Lane, LaneKey, MAX_BARRED, MAX_LANES, MAX_NETWORKS,
-    Proving, RANGES, Record, Since, Trust,
+    BackupState, Barred, Came, CameBy, Class, ClassKey, DeviceState, Lane, LaneKey, MAX_BARRED, MAX_LANES,
+    MAX_NETWORKS, Proving, RANGES, Record, Since, Trust,
 };
 use pam_totp::factor::source::{Network, Source};
 
@@ -50,9 +50,9 @@ fn body(slot: &[u8]) -> String {
     rest[..length].strip_suffix('\n').unwrap_or_default().to_owned()
 }
 
-fn valid(found: Found) -> Slot {
+fn valid(found: StateFile) -> Slot {
     match found {
-        Found::Valid(slot) => slot,
+        StateFile::Valid(slot) => slot,
         other => panic!("{other:?}"),
     }
 }

@@ -4,7 +4,7 @@ use pam_totp::factor::source::Source;
 use pam_totp::login::preview::{Login, Preview, Reason, Standing, preview};
 use pam_totp::policy::Policy;
 use pam_totp::policy::rules::Unenrolled;
-use pam_totp::policy::rules::{By, Facts, Ruling, decide};
+use pam_totp::policy::rules::{DecidedBy, Facts, Ruling, decide};
 use pam_totp::store::StoreError;
 
 const REQUIRE_STAFF: &str = "[[require]]\ngroups = [\"staff\"]\n";
@@ -257,11 +257,11 @@ fn say(ruling: Ruling) -> String {
         Unenrolled::Enroll => "enroll",
     };
     let by = match by {
-        By::Require(number) => format!("require {number}"),
-        By::Doubt(number) => format!("doubt {number}"),
-        By::Unenrolled => "unenrolled".into(),
-        By::Nullok => "nullok".into(),
-        By::Default => "default".into(),
+        DecidedBy::Require(number) => format!("require {number}"),
+        DecidedBy::Doubt(number) => format!("doubt {number}"),
+        DecidedBy::Unenrolled => "unenrolled".into(),
+        DecidedBy::Nullok => "nullok".into(),
+        DecidedBy::Default => "default".into(),
     };
     format!("ask, else {without}: {by}")
 }

@@ -21,7 +21,7 @@ use pam_totp::factor::source::Source;
 use pam_totp::login::preview::{Login, Preview, Standing};
 use pam_totp::login::unavailable::Unavailable;
 use pam_totp::login::verify;
-use pam_totp::manage::{self, By, ManageError};
+use pam_totp::manage::{self, Authority, ManageError};
 use pam_totp::policy::rules::Unenrolled;
 use pam_totp::policy::{Policy, SelfService};
 use pam_totp::store::{FileStore, StoreError};
@@ -93,7 +93,7 @@ impl Place {
         let store = self.store().map_err(ManageError::from)?;
         let place = if replace { change::Place::InsteadOf(None) } else { change::Place::First };
         let change = Change::Set { device: device(key), proof: Proof::None, place, backup_codes: 0 };
-        manage::apply(&store, &Policy::default(), account, By::Root, &change).map(drop)
+        manage::apply(&store, &Policy::default(), account, Authority::Root, &change).map(drop)
     }
 
     /// As a login does it, from its policy to its verdict.

@@ -138,7 +138,9 @@ impl Run {
         }
         let old = old.ok_or(ChangeError::NotEnrolled)?;
         let (plan, unlocked) = plan::unlock(old, seen, WINDOW);
-        if unlocked.brought_back.counts_from.is_some() && plan.before.as_ref().map(lasts) != seen.record.as_ref().map(lasts) {
+        if unlocked.brought_back.counts_from.is_some()
+            && plan.before.as_ref().map(lasts) != seen.record.as_ref().map(lasts)
+        {
             scope.seen.mark("unlock brought a state back from the future");
         }
         scope.ghost.forgive();

@@ -1,8 +1,8 @@
 //! A login, as `verify.rs` makes it: what can never count is told, any other guess is charged, and only behind that judged.
 
-use pam_totp::factor::attempt::{self, Attempt, Charge, Decision, Outcome};
-use pam_totp::factor::source::Source;
+use pam_totp::factor::attempt::{self, Attempt, Decision, GuessCharge, Outcome};
 use pam_totp::factor::record::Record;
+use pam_totp::factor::source::Source;
 
 use super::{Call, Guess, Held, LIMITS, Run, Said, Scope, Stage, heal};
 use crate::host::Host;
@@ -23,8 +23,8 @@ impl Verdict {
     /// here before the charge is written. The observer looks when that is done.
     pub fn of(attempt: &Attempt<'_>, record: &Record) -> Self {
         let (Decision { outcome, write }, charge) = match attempt::charge(attempt, record) {
-            Charge::Told(decision) => (decision, None),
-            Charge::Due(due) => (attempt::judge(attempt, &due), due.charged),
+            GuessCharge::Told(decision) => (decision, None),
+            GuessCharge::Due(due) => (attempt::judge(attempt, &due), due.charged),
         };
         let said = match outcome {
             Outcome::Accepted { .. } => Said::Accepted,
@@ -57,7 +57,7 @@ impl Run {
         self.said = Some(verdict.said);
         if let (Typed::Row(..), Said::Accepted) = (typed, verdict.said) {
             let wrong = Attempt { answer: &Typed::Wrong.answer(), ..attempt };
-            if let Charge::Told(_) = attempt::charge(&wrong, &record) {
+            if let GuessCharge::Told(_) = attempt::charge(&wrong, &record) {
                 scope.seen.mark("two codes in a row were right where single ones waited");
             }
         }

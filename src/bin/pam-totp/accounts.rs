@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use pam_totp::system::account::{self, Account, Entry, Group, LookupFailed};
+use pam_totp::system::account::{self, Account, Group, LookupFailed, PasswdEntry};
 use pam_totp::system::disk;
 use pam_totp::text::clean;
 
@@ -51,9 +51,9 @@ pub fn all() -> Result<Accounts, Failure> {
 }
 
 /// Of two accounts with one name the first is meant, as everywhere: a directory may know another alice.
-fn by_name(entries: impl IntoIterator<Item = Entry>) -> Accounts {
+fn by_name(entries: impl IntoIterator<Item = PasswdEntry>) -> Accounts {
     let mut accounts = Accounts::new();
-    for Entry { account, home, shell } in entries {
+    for PasswdEntry { account, home, shell } in entries {
         accounts.entry(account.name.clone()).or_insert(AccountLine { account, home, shell });
     }
     accounts

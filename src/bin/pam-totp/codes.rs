@@ -1,7 +1,7 @@
 //! Backup codes, as they are asked for and shown.
 
 use pam_totp::factor::backup::{MAX_CODES, MIN_CODES};
-use pam_totp::manage::Codes;
+use pam_totp::manage::NewBackupCodes;
 use zeroize::Zeroizing;
 
 pub fn none_or_a_set(text: &str) -> Result<u8, String> {
@@ -10,7 +10,7 @@ pub fn none_or_a_set(text: &str) -> Result<u8, String> {
 }
 
 /// Shown once: only their hashes are kept.
-pub fn codes_text(codes: &Codes) -> Zeroizing<String> {
+pub fn codes_text(codes: &NewBackupCodes) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(1_024));
     if !codes.is_empty() {
         text.push_str(
@@ -25,6 +25,6 @@ pub fn codes_text(codes: &Codes) -> Zeroizing<String> {
 }
 
 /// For programs.
-pub fn listed(codes: &Codes) -> Vec<&str> {
+pub fn listed(codes: &NewBackupCodes) -> Vec<&str> {
     codes.iter().map(|code| code.as_str()).collect()
 }

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
-use pam_totp::qr::{self, QrError, Style, picture};
+use pam_totp::qr::{self, DrawingStyle, QrError, picture};
 use pam_totp::system::disk;
 use zeroize::Zeroizing;
 
@@ -37,8 +37,8 @@ impl QrDrawing {
         let drawn = match self {
             Self::None => return Ok(None),
             Self::Svg => picture::svg(uri),
-            Self::Utf8 => qr::draw(uri, Style::Utf8).map(|drawing| drawing.text),
-            Self::Ascii => qr::draw(uri, Style::Ascii).map(|drawing| drawing.text),
+            Self::Utf8 => qr::draw(uri, DrawingStyle::Utf8).map(|drawing| drawing.text),
+            Self::Ascii => qr::draw(uri, DrawingStyle::Ascii).map(|drawing| drawing.text),
         };
         drawn.map(Some).map_err(too_long)
     }

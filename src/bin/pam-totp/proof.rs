@@ -8,7 +8,7 @@ use pam_totp::factor::secret::Answer;
 use pam_totp::login::messages::user;
 use pam_totp::login::preview::Standing;
 use pam_totp::manage::notify::Event;
-use pam_totp::manage::{Codes, ManageError};
+use pam_totp::manage::{ManageError, NewBackupCodes};
 use pam_totp::system::account::Account;
 
 use crate::hook;
@@ -55,7 +55,7 @@ pub fn apply(
     mut current: Option<Answer>,
     change: &Change,
     input: &mut Input,
-) -> Result<Codes, ManageError> {
+) -> Result<NewBackupCodes, ManageError> {
     for _ in 0..ASKED_AGAIN {
         let error = match backend.apply(account, current.as_ref(), change.clone()) {
             Err(error) if input.asks => error,

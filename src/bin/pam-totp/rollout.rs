@@ -7,7 +7,7 @@ use pam_totp::backend::{Backend, Local};
 use pam_totp::doctor::stacks::files::AskingStack;
 use pam_totp::factor::source::Source;
 use pam_totp::policy::Policy;
-use pam_totp::policy::rules::{By, Facts, Ruling, Unenrolled, decide};
+use pam_totp::policy::rules::{DecidedBy, Facts, Ruling, Unenrolled, decide};
 use pam_totp::store::Store;
 use pam_totp::text::counted;
 
@@ -52,7 +52,7 @@ impl<'a> Rollout<'a> {
     pub fn is_required(&self, name: &str) -> bool {
         self.rulings(name).any(|ruling| match ruling {
             // A place that is not known may be in the rule's network.
-            Ruling::Ask { by: By::Require(_) | By::Doubt(_), .. } => true,
+            Ruling::Ask { by: DecidedBy::Require(_) | DecidedBy::Doubt(_), .. } => true,
             ruling => refuses(&ruling),
         })
     }

@@ -54,7 +54,7 @@ pub fn check(sshd: &SshdFacts, shape: impl Fn(&str) -> Option<StackShape>) -> Ve
                 findings.push(Finding::warning(ABOUT, "match", not_judged(&place, why)).fixed_by([LOOK]));
             }
             BlockReport::Settings(inside) => {
-                let judged = Judged { sshd, config: &config, at, block, place: &place, inside };
+                let judged = MatchBlock { sshd, config: &config, at, block, place: &place, inside };
                 findings.extend(judged.findings(&shape, service(settings), &problems));
             }
         }
@@ -155,7 +155,7 @@ fn free_ways(free: &[&str], keytab: bool) -> Vec<SshdProblem> {
 }
 
 /// A `Match` block, and what holds in it.
-struct Judged<'a> {
+struct MatchBlock<'a> {
     sshd: &'a SshdFacts,
     config: &'a Config,
     at: usize,
@@ -164,7 +164,7 @@ struct Judged<'a> {
     inside: &'a str,
 }
 
-impl Judged<'_> {
+impl MatchBlock<'_> {
     fn findings(
         &self,
         shape: impl Fn(&str) -> Option<StackShape>,

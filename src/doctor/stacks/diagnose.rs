@@ -11,7 +11,7 @@ use super::services::runs_without_root;
 use super::trial::{AccountTrial, Trial, TriedLogin};
 use super::words::{named, whom, written};
 use crate::doctor::finding::Severity;
-use crate::policy::arguments::Options;
+use crate::policy::arguments::Arguments;
 use crate::policy::rules::Unenrolled;
 use crate::text::clean;
 
@@ -314,8 +314,8 @@ impl<'a> Diagnosis<'a> {
                 continue;
             };
             let (code, learns) = match options {
-                Options { after_publickey: true, .. } => continue,
-                Options { explain: true, .. } => ("explain", ", and learns from `explain` who is enrolled"),
+                Arguments { after_publickey: true, .. } => continue,
+                Arguments { explain: true, .. } => ("explain", ", and learns from `explain` who is enrolled"),
                 _ if !self.trial.has_credentials() => continue,
                 _ => ("strangers", ""),
             };

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use crate::policy::arguments::{BadOption, Options};
+use crate::policy::arguments::{Arguments, BadOption};
 
 /// Our file.
 pub const MODULE: &str = "pam_totp.so";
@@ -88,10 +88,10 @@ impl StackLine {
     }
 
     /// What our module makes of the arguments.
-    pub fn options(&self) -> Result<Options, BadOption> {
+    pub fn options(&self) -> Result<Arguments, BadOption> {
         let arguments: Vec<CString> =
             self.arguments.iter().filter_map(|text| CString::new(text.as_str()).ok()).collect();
-        Options::parse(&arguments.iter().map(CString::as_c_str).collect::<Vec<_>>())
+        Arguments::parse(&arguments.iter().map(CString::as_c_str).collect::<Vec<_>>())
     }
 
     /// Is it a word that libpam knows?

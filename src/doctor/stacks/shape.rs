@@ -2,7 +2,7 @@
 
 use super::files::{ChainStep, StackFiles};
 use super::line::Facility;
-use crate::policy::arguments::Options;
+use crate::policy::arguments::Arguments;
 
 /// How a stack asks, which sshd has to go with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum StackShape {
 /// That of a service; `None` where it does not name us.
 pub fn shape(files: &StackFiles, service: &str) -> Option<StackShape> {
     let steps = files.chain(service, Facility::Auth);
-    let ours: Vec<Options> = steps
+    let ours: Vec<Arguments> = steps
         .iter()
         .filter_map(ChainStep::line)
         .filter(|line| line.is_ours())

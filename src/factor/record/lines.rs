@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use crate::factor::record::{
-    BackupState, Barred, Came, Class, ClassKey, DeviceState, How, Lane, LaneKey, MAX_DRIFT, Proving, RANGES, Since,
+    BackupState, Barred, Came, CameBy, Class, ClassKey, DeviceState, Lane, LaneKey, MAX_DRIFT, Proving, RANGES, Since,
     Trust,
 };
 use crate::factor::source::{self, Network};
@@ -202,12 +202,12 @@ impl FromStr for Came {
 
     fn from_str(line: &str) -> Result<Self, ()> {
         let [at, how] = words(line).ok_or(())?;
-        let how = [How::Moved, How::Copied].into_iter().find(|known| known.word() == how).ok_or(())?;
+        let how = [CameBy::Moved, CameBy::Copied].into_iter().find(|known| known.word() == how).ok_or(())?;
         Ok(Self { at: number(at).ok_or(())?, how })
     }
 }
 
-impl How {
+impl CameBy {
     fn word(self) -> &'static str {
         match self {
             Self::Moved => "moved",

@@ -14,7 +14,7 @@ pub const FILE: usize = 2 * SLOT;
 /// What a state file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
-pub enum Found {
+pub enum StateFile {
     /// A slot of a later version, or with more of one than can be carried along: never healed, never written.
     Newer,
     /// No valid slot.
@@ -56,14 +56,14 @@ pub struct Writing {
 
 /// The record that counts of two files, the one that is written and one that is only looked at; and where the next one
 /// goes. `None`: one of them is of a later version.
-pub fn newest(own: Found, other: Found) -> Option<(Option<Record>, NextSlot)> {
-    if own == Found::Newer || other == Found::Newer {
+pub fn newest(own: StateFile, other: StateFile) -> Option<(Option<Record>, NextSlot)> {
+    if own == StateFile::Newer || other == StateFile::Newer {
         return None;
     }
-    let slot = if let Found::Valid(slot) = &own { Some(slot.index) } else { None };
+    let slot = if let StateFile::Valid(slot) = &own { Some(slot.index) } else { None };
     let newest = match (own, other) {
-        (Found::Valid(a), Found::Valid(b)) => Some(if b.sequence > a.sequence { b } else { a }),
-        (Found::Valid(one), _) | (_, Found::Valid(one)) => Some(one),
+        (StateFile::Valid(a), StateFile::Valid(b)) => Some(if b.sequence > a.sequence { b } else { a }),
+        (StateFile::Valid(one), _) | (_, StateFile::Valid(one)) => Some(one),
         _ => None,
     };
     let place = NextSlot { sequence: newest.as_ref().map_or(0, |n| n.sequence), newest: slot };
@@ -101,30 +101,30 @@ impl NextSlot {
 }
 
 /// Reads a state file, or what is left of it.
-pub fn read(file: &[u8]) -> Found {
+pub fn read(file: &[u8]) -> StateFile {
     choose(file, |one, other| one < other)
 }
 
 /// The older record of a state file, where there are two.
-pub fn read_older(file: &[u8]) -> Found {
+pub fn read_older(file: &[u8]) -> StateFile {
     choose(file, |one, other| one > other)
 }
 
-fn choose(file: &[u8], gives_way: impl Fn(u64, u64) -> bool) -> Found {
-    let mut chosen: Option<(u64, Found)> = None;
+fn choose(file: &[u8], gives_way: impl Fn(u64, u64) -> bool) -> StateFile {
+    let mut chosen: Option<(u64, StateFile)> = None;
     for (index, bytes) in (0_u8..2).zip(file.chunks(SLOT)) {
         let (sequence, found) = match parse_slot(bytes) {
-            Some(Head::Newer) => return Found::Newer,
-            Some(Head::Valid(sequence, record)) => (sequence, Found::Valid(Slot { sequence, index, record })),
+            Some(Head::Newer) => return StateFile::Newer,
+            Some(Head::Valid(sequence, record)) => (sequence, StateFile::Valid(Slot { sequence, index, record })),
             // It counts as much as one that can be used, or the other one would bring used codes back.
-            Some(Head::More(sequence)) => (sequence, Found::Newer),
+            Some(Head::More(sequence)) => (sequence, StateFile::Newer),
             None => continue,
         };
         if chosen.as_ref().is_none_or(|(chosen, _)| gives_way(*chosen, sequence)) {
             chosen = Some((sequence, found));
         }
     }
-    chosen.map_or(Found::Nothing, |(_, found)| found)
+    chosen.map_or(StateFile::Nothing, |(_, found)| found)
 }
 
 /// Writes a slot.

@@ -64,7 +64,7 @@ impl Record {
     pub(super) fn of_lines<T: AsRef<str>>(lines: &[T]) -> Option<Self> {
         let mut record = Self::default();
         for line in lines.iter().map(AsRef::as_ref) {
-            let form = Form::of(line);
+            let form = LineForm::of(line);
             let understood =
                 form.filter(|form| !form.is_contested(line, lines)).and_then(|form| record.take(form, line));
             if understood.is_none() {
@@ -78,7 +78,7 @@ impl Record {
     }
 
     /// One line more that counts.
-    fn take(&mut self, form: &Form, line: &str) -> Option<()> {
+    fn take(&mut self, form: &LineForm, line: &str) -> Option<()> {
         let (line, more) = form.split(line);
         let (keyword, known) = line.split_once(' ')?;
         match keyword {
@@ -116,7 +116,7 @@ impl Record {
 
     /// One line more that does not. It is written back, and costs at most what a lost line of its kind would: a device or a
     /// set of backup codes is healed alone. But without a range of steps that never count, they would count.
-    fn keep(&mut self, form: Option<&Form>, line: &str) -> Option<()> {
+    fn keep(&mut self, form: Option<&LineForm>, line: &str) -> Option<()> {
         let barred = form.filter(|form| form.keyword == "barred").map(|form| form.name(line));
         let is_known = |range: &str| self.barred.iter().any(|barred| barred.to_string() == range);
         if barred.is_some_and(|range| !is_known(range)) {
@@ -165,27 +165,27 @@ impl Record {
 }
 
 /// How a known line is told: its keyword, how many words it has, and how many of them name it among its like.
-struct Form {
+struct LineForm {
     keyword: &'static str,
     words: usize,
     name: usize,
 }
 
-const FORMS: [Form; 11] = [
-    Form { keyword: "device", words: 7, name: 2 },
-    Form { keyword: "backup", words: 3, name: 2 },
-    Form { keyword: "unit", words: 2, name: 1 },
-    Form { keyword: "lane", words: 5, name: 2 },
-    Form { keyword: "class", words: 4, name: 2 },
-    Form { keyword: "row", words: 2, name: 1 },
-    Form { keyword: "barred", words: 4, name: 4 },
-    Form { keyword: "since", words: 4, name: 1 },
-    Form { keyword: "trust", words: 4, name: 2 },
-    Form { keyword: "proving", words: 3, name: 1 },
-    Form { keyword: "came", words: 3, name: 1 },
+const FORMS: [LineForm; 11] = [
+    LineForm { keyword: "device", words: 7, name: 2 },
+    LineForm { keyword: "backup", words: 3, name: 2 },
+    LineForm { keyword: "unit", words: 2, name: 1 },
+    LineForm { keyword: "lane", words: 5, name: 2 },
+    LineForm { keyword: "class", words: 4, name: 2 },
+    LineForm { keyword: "row", words: 2, name: 1 },
+    LineForm { keyword: "barred", words: 4, name: 4 },
+    LineForm { keyword: "since", words: 4, name: 1 },
+    LineForm { keyword: "trust", words: 4, name: 2 },
+    LineForm { keyword: "proving", words: 3, name: 1 },
+    LineForm { keyword: "came", words: 3, name: 1 },
 ];
 
-impl Form {
+impl LineForm {
     fn of(line: &str) -> Option<&'static Self> {
         FORMS.iter().find(|form| begins(line, form.keyword))
     }

@@ -12,7 +12,7 @@ use super::opening::{Writers, check_directories, check_directory, io_error, lock
 use super::slots::{read_file, read_slots};
 use crate::factor::enrollment::{Broken, Enrollment};
 use crate::factor::record::Record;
-use crate::factor::record::slots::{self, Found};
+use crate::factor::record::slots::{self, StateFile};
 use crate::paths::{RUN, STORE};
 use crate::store::error::StoreError;
 use crate::store::verbs::Whose;
@@ -99,9 +99,9 @@ impl FileStore {
                 Err(unlocked) => slots::read_older(&read_file(&unlocked, &path)?),
             };
             match found {
-                Found::Newer => return Err(StoreError::Newer(path)),
-                Found::Nothing => {}
-                Found::Valid(slot) => newest = newest.filter(|n| n.sequence > slot.sequence).or(Some(slot)),
+                StateFile::Newer => return Err(StoreError::Newer(path)),
+                StateFile::Nothing => {}
+                StateFile::Valid(slot) => newest = newest.filter(|n| n.sequence > slot.sequence).or(Some(slot)),
             }
         }
         Ok(newest.map(|slot| slot.record))

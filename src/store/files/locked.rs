@@ -19,7 +19,7 @@ use super::opening::{
 use super::slots::read_slots;
 use crate::factor::enrollment::Enrollment;
 use crate::factor::record::Record;
-use crate::factor::record::slots::{self, Found, NextSlot, Writing};
+use crate::factor::record::slots::{self, NextSlot, StateFile, Writing};
 use crate::paths::RUN;
 use crate::store::error::StoreError;
 use crate::system::clock;
@@ -101,7 +101,7 @@ impl Locked<'_> {
 
     /// The newest record, of the disk or of `/run`; `None` where it is lost. Remembers which slot to write.
     pub fn record(&mut self) -> Result<Option<Record>, StoreError> {
-        let disk = self.disk.as_ref().map_or(Ok(Found::Nothing), |file| read_slots(file, &self.path))?;
+        let disk = self.disk.as_ref().map_or(Ok(StateFile::Nothing), |file| read_slots(file, &self.path))?;
         let run = match (&self.run, &self.store.run) {
             (Some(file), _) => read_slots(file, Path::new(RUN))?,
             // Left over from a time when the disk was read-only; newer than the disk's until the next commit.
@@ -109,10 +109,10 @@ impl Locked<'_> {
                 let path = run.join(&self.file);
                 match open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? {
                     Some((file, _)) => read_slots(&file, self.left_over.insert(path))?,
-                    None => Found::Nothing,
+                    None => StateFile::Nothing,
                 }
             }
-            (None, None) => Found::Nothing,
+            (None, None) => StateFile::Nothing,
         };
         let (own, other) = if self.run.is_some() { (run, disk) } else { (disk, run) };
         let (record, place) = slots::newest(own, other).ok_or_else(|| StoreError::Newer(self.path.clone()))?;

@@ -5,11 +5,11 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::opening::io_error;
-use crate::factor::record::slots::{self, Found};
+use crate::factor::record::slots::{self, StateFile};
 use crate::store::error::StoreError;
 
 /// What both slots of a state file hold.
-pub fn read_slots(file: &File, path: &Path) -> Result<Found, StoreError> {
+pub fn read_slots(file: &File, path: &Path) -> Result<StateFile, StoreError> {
     Ok(slots::read(&read_file(file, path)?))
 }
 

@@ -15,7 +15,7 @@ pub struct Account {
 
 /// An account and what starts when it logs in.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct PasswdEntry {
     /// The account.
     pub account: Account,
     /// Its home.

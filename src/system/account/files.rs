@@ -3,11 +3,11 @@
 //! Of another system's disk nothing else is asked: its nsswitch.conf would have the C library load NSS modules from
 //! that disk into this process, which is root here, and the modules that are loaded already know this host's accounts.
 
-use super::entry::{Account, Entry, Group, LookupFailed};
+use super::entry::{Account, Group, LookupFailed, PasswdEntry};
 use crate::system::disk;
 
 /// Every account.
-pub fn entries() -> Result<Vec<Entry>, LookupFailed> {
+pub fn entries() -> Result<Vec<PasswdEntry>, LookupFailed> {
     Ok(read("/etc/passwd")?.lines().filter_map(entry).collect())
 }
 
@@ -21,12 +21,12 @@ fn read(path: &str) -> Result<String, LookupFailed> {
 }
 
 /// An account's line; those that start with `+` or `-` speak of a directory.
-pub fn entry(line: &str) -> Option<Entry> {
+pub fn entry(line: &str) -> Option<PasswdEntry> {
     let mut fields = line.split(':');
     let (name, uid, gid) = (fields.next()?, fields.nth(1)?, fields.next()?);
     let (home, shell) = (fields.nth(1)?.into(), fields.next()?.to_owned());
     let account = Account { name: name.to_owned(), uid: uid.parse().ok()?, gid: gid.parse().ok()? };
-    (!name.is_empty() && !name.starts_with(['+', '-', '#'])).then_some(Entry { account, home, shell })
+    (!name.is_empty() && !name.starts_with(['+', '-', '#'])).then_some(PasswdEntry { account, home, shell })
 }
 
 fn group_of(line: &str) -> Option<(String, Group)> {

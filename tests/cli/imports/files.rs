@@ -4,7 +4,7 @@ use super::*;
 use pam_totp::factor::enrollment::Kind;
 use pam_totp::factor::otp::{Algorithm, Digits};
 use pam_totp::factor::secret::Secret;
-use pam_totp::import::{Entry, Found, Host, Remark, Token, Unusable, cpanel, google, oath};
+use pam_totp::import::{ForeignUser, Host, ImportedUser, Remark, Token, Unusable, cpanel, google, oath};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -12,11 +12,11 @@ const HOST: Host = Host { now: T, window: 1 };
 const STEP: u64 = T / 30;
 const HEX: &str = "3132333435363738393031323334353637383930";
 
-fn google(options: &[&str]) -> Result<Found, Unusable> {
+fn google(options: &[&str]) -> Result<ForeignUser, Unusable> {
     google::parse([&[KEY], options, &[""]].concat().join("\n").as_bytes(), &HOST)
 }
 
-fn token(found: &Found) -> &Token {
+fn token(found: &ForeignUser) -> &Token {
     let [token] = &found.tokens[..] else { panic!("{found:?}") };
     token
 }
@@ -222,11 +222,11 @@ fn a_key_is_what_their_reader_reads() {
     assert_eq!(read(&"A".repeat(207)).expect_err("1025 bits"), fault(1, "the key is longer than 1024 bits"));
 }
 
-fn oath(text: &str) -> Vec<Entry> {
+fn oath(text: &str) -> Vec<ImportedUser> {
     oath::parse(text.as_bytes(), &HOST).expect("text").0
 }
 
-fn only(text: &str) -> Result<Found, Unusable> {
+fn only(text: &str) -> Result<ForeignUser, Unusable> {
     let mut entries = oath(text);
     assert_eq!(entries.len(), 1, "{entries:?}");
     entries.remove(0).found
@@ -361,7 +361,7 @@ fn cpanels_file_and_what_its_api_says() {
         "metadata":{"command":"twofactorauth_get_tfa_config_for_user","reason":"OK","result":1,"version":1}}"#;
     let weak = [Remark::WeakKey(80), Remark::Unrecorded];
     let entries = cpanel::parse(file.as_bytes()).expect("a file");
-    let is_setting = |entry: &&Entry| matches!(entry.found, Err(cpanel::NO_USER));
+    let is_setting = |entry: &&ImportedUser| matches!(entry.found, Err(cpanel::NO_USER));
     assert_eq!(
         entries.iter().map(|entry| entry.user.as_str()).collect::<Vec<_>>(),
         ["alice", "bob", "issuer", "n", "o"]

@@ -1,7 +1,7 @@
 //! pam_google_authenticator, with its own program and its own module.
 
 use super::*;
-use pam_totp::factor::backup::Form;
+use pam_totp::factor::backup::BackupCodeForm;
 use pam_totp::factor::secret::Answer;
 use pam_totp::login::verify;
 use pam_totp::store::FileStore;
@@ -335,7 +335,7 @@ fn eight_digits_cost_the_same_work_whoever_types_them() {
         for name in ["alice", "bob", "carol", "dave"] {
             let account = account::by_name(name).expect("accounts").expect("an account");
             let stretched = |typed: &str| verify::stretch(&store, &account, &Answer::new(typed.as_bytes())).unwrap();
-            assert_eq!(stretched("12345678").expect("stretched").form(), Form::Digits, "{name}");
+            assert_eq!(stretched("12345678").expect("stretched").form(), BackupCodeForm::Digits, "{name}");
             assert!(stretched("123456").is_none() && stretched("123456789").is_none(), "{name}");
         }
     });

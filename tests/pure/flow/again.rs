@@ -13,7 +13,7 @@ const OTHER_OF_TOKENS: &str = "That is the same code again. Press the button; ne
 const LEFT: &str = "no answer: the application could not ask for a code, or its user left";
 
 fn ok() -> Step {
-    Step::Logs(Level::Info, "right code: alice from 192.0.2.4 (device d1)".into())
+    Step::Logs(LogLevel::Info, "right code: alice from 192.0.2.4 (device d1)".into())
 }
 
 /// What the log reads of a code that was not looked at.
@@ -105,7 +105,7 @@ fn a_program_that_always_answers_the_same_is_asked_four_times_at_most() {
 fn a_backup_code_typed_instead_stands_for_itself() {
     let backup = || Outcome::Accepted { via: Via::Backup { left: 4 }, since: None };
     let mut line = waits(&[c"explain"], [two(), backup()]);
-    let accepted = Step::Logs(Level::Info, "right backup code: alice from 192.0.2.4 (4 left)".into());
+    let accepted = Step::Logs(LogLevel::Info, "right backup code: alice from 192.0.2.4 (4 left)".into());
     let steps = [
         asks(PROMPT, "123456"),
         not_looked_at(2),
@@ -181,7 +181,7 @@ fn elsewhere_a_wait_is_one_prompt_and_one_refusal() {
 
     let mut line = waits(&[c"forward_pass"], [two()]);
     assert_eq!(line.runs(&[asks(BOTH, "hunter2123456")]), Exit::Ignore);
-    line.options = Options::parse(&[c"explain"]).unwrap();
+    line.options = Arguments::parse(&[c"explain"]).unwrap();
     assert_eq!(line.runs_again(&explained()), Exit::Refuse);
     assert_eq!(line.answers(), ["123456"]);
 }
@@ -191,7 +191,7 @@ fn elsewhere_a_wait_is_one_prompt_and_one_refusal() {
 fn one_field_takes_both_codes_at_its_end() {
     let mut line = waits(&[c"forward_pass"], []);
     assert_eq!(line.runs(&[asks(BOTH, "hunter2123456-789012")]), Exit::Ignore);
-    line.options = Options::default();
+    line.options = Arguments::default();
     assert_eq!(line.runs_again(&[ok()]), Exit::Success);
     assert_eq!(line.answers(), ["123456-789012"]);
 }

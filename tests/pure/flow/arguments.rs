@@ -9,7 +9,7 @@ const LEFT: &str = "no answer: the application could not ask for a code, or its 
 const NOT_FORWARDED: &str = "the password could not be passed on to the next module";
 
 fn ok() -> Step {
-    Step::Logs(Level::Info, "right code: alice from 192.0.2.4 (device d1)".into())
+    Step::Logs(LogLevel::Info, "right code: alice from 192.0.2.4 (device d1)".into())
 }
 
 fn no_code_is_due(reason: Reason) -> impl FnOnce(&mut Line) {
@@ -19,7 +19,7 @@ fn no_code_is_due(reason: Reason) -> impl FnOnce(&mut Line) {
 /// Who need no code because they are not enrolled stand in the log, those of a policy that is off do not.
 fn logged(reason: Reason) -> Vec<Step> {
     let text = "no code asked: alice from 192.0.2.4: not enrolled, and those who are not may log in without a code";
-    if reason == Reason::NotEnrolled { vec![Step::Logs(Level::Info, text.into())] } else { Vec::new() }
+    if reason == Reason::NotEnrolled { vec![Step::Logs(LogLevel::Info, text.into())] } else { Vec::new() }
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn nullok_is_the_desks_to_weigh() {
 fn debug_says_why_no_code_is_due() {
     let text = "no code asked: alice from 192.0.2.4: the policy is switched off";
     let is_off = || no_code_is_due(Reason::SwitchedOff);
-    assert_eq!(line(&[c"debug"]).with(is_off()).runs(&[Step::Logs(Level::Debug, text.into())]), Exit::Ignore);
+    assert_eq!(line(&[c"debug"]).with(is_off()).runs(&[Step::Logs(LogLevel::Debug, text.into())]), Exit::Ignore);
     assert_eq!(line(&[]).with(is_off()).runs(&[]), Exit::Ignore);
 }
 
@@ -71,7 +71,7 @@ fn who_may_have_passed_without_his_factor_is_always_logged() {
     let unenrolled = (Reason::NotEnrolled, "not enrolled, and those who are not may log in without a code");
     for (reason, text) in [exempt, unenrolled, (Reason::Remembered, "a code was given from this address not long ago")]
     {
-        let logged = Step::Logs(Level::Info, format!("no code asked: alice from 192.0.2.4: {text}"));
+        let logged = Step::Logs(LogLevel::Info, format!("no code asked: alice from 192.0.2.4: {text}"));
         assert_eq!(line(&[]).with(no_code_is_due(reason)).runs(&[logged]), Exit::Ignore);
     }
 }
@@ -80,7 +80,7 @@ fn who_may_have_passed_without_his_factor_is_always_logged() {
 fn a_name_that_is_no_accounts_is_not_logged() {
     let nobody = |line: &mut Line| line.clerk.preview = Preview::Ignore(Reason::Exempt, None);
     let text = "no code asked: somebody from 192.0.2.4: the policy exempts this login";
-    assert_eq!(line(&[]).with(nobody).runs(&[Step::Logs(Level::Info, text.into())]), Exit::Ignore);
+    assert_eq!(line(&[]).with(nobody).runs(&[Step::Logs(LogLevel::Info, text.into())]), Exit::Ignore);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_used_code_from_an_address_that_is_remembered_by_now_is_none_that_was_due() 
     let due_none = Preview::Ignore(Reason::Remembered, Some("alice".into()));
     let logged = "no code asked: alice from 192.0.2.4: a code was given from this address not long ago";
     let mut later = used().with(|line| line.clerk.later = Some(due_none.clone()));
-    assert_eq!(later.runs(&[asks(PROMPT, "123456"), Step::Logs(Level::Info, logged.into())]), Exit::Ignore);
+    assert_eq!(later.runs(&[asks(PROMPT, "123456"), Step::Logs(LogLevel::Info, logged.into())]), Exit::Ignore);
     // Another reason by now is none, and a wrong code ends what was remembered.
     let exempt = Preview::Ignore(Reason::Exempt, Some("alice".into()));
     let reasons = [
@@ -214,7 +214,7 @@ fn forward_pass_splits_password_and_code() {
 fn the_stash_is_checked_once() {
     let mut line = line(&[c"forward_pass"]);
     assert_eq!(line.runs(&[asks(BOTH, "hunter2123456")]), Exit::Ignore);
-    line.options = Options::default();
+    line.options = Arguments::default();
     assert_eq!(line.runs_again(&[ok()]), Exit::Success);
     assert_eq!(line.answers(), ["123456"]);
     // A stack with the line twice asks the second time.
@@ -226,7 +226,7 @@ fn the_stash_is_checked_once() {
 fn an_empty_stash_is_an_answer_too() {
     let mut line = line(&[c"forward_pass"]).judged(Outcome::NotACode);
     assert_eq!(line.runs(&[asks(BOTH, "hunter2")]), Exit::Ignore);
-    line.options = Options::default();
+    line.options = Arguments::default();
     let reason = "no code: the answer of alice from 192.0.2.4 has not the shape of a code";
     assert_eq!(line.runs_again(&[notes(FAILURE), notes(reason)]), Exit::Refuse);
     assert_eq!(line.answers(), [""]);
@@ -378,7 +378,7 @@ fn the_address_is_the_peers_own() {
             line.script.items.rhost = rhost.into();
             line.script.items.ssh_connection = connection.map(str::to_owned);
         });
-        let accepted = Step::Logs(Level::Info, format!("right code: alice from {source} (device d1)"));
+        let accepted = Step::Logs(LogLevel::Info, format!("right code: alice from {source} (device d1)"));
         assert_eq!(line.runs(&[asks(PROMPT, "123456"), accepted]), Exit::Success);
         assert_eq!(*line.clerk.judged.borrow(), [(source, b"123456".to_vec())]);
     }
@@ -407,7 +407,7 @@ fn where_a_login_without_an_address_comes_from_is_seen_of_the_program_or_said_by
             line.script.items.tty = tty.into();
             line.script.items.rhost = rhost.into();
         });
-        let accepted = Step::Logs(Level::Info, format!("right code: alice from {source} (device d1)"));
+        let accepted = Step::Logs(LogLevel::Info, format!("right code: alice from {source} (device d1)"));
         assert_eq!(
             line.runs(&[asks(PROMPT, "123456"), accepted]),
             Exit::Success,

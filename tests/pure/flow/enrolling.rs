@@ -51,7 +51,7 @@ impl Line {
 }
 
 fn proves() -> Step {
-    Step::Logs(Level::Info, PROVED.into())
+    Step::Logs(LogLevel::Info, PROVED.into())
 }
 
 fn key(asked: &str) -> Secret {
@@ -162,7 +162,7 @@ fn no_name_is_too_long_for_a_prompt() {
         line.clerk.preview = Preview::Enroll { account, required: false };
         let proved = format!("enrolling: {} has proved a new key", pam_totp::text::clean(name));
         let prompt = prompt.as_deref().unwrap_or(PROMPT);
-        let steps = [asks(prompt, "12345x"), asks(prompt, PHONE), Step::Logs(Level::Info, proved)];
+        let steps = [asks(prompt, "12345x"), asks(prompt, PHONE), Step::Logs(LogLevel::Info, proved)];
         assert_eq!(line.runs(&steps), Exit::Ignore);
         assert!(line.script.kept.take().is_some_and(|kept| kept.device.secret == key(&line.script.asked)));
         // The beginning of the name at least is there.
@@ -340,7 +340,7 @@ fn one_field_for_both_shows_no_key() {
     assert_eq!(line.runs(&[asks(BOTH, "hunter2123456")]), Exit::Ignore);
     assert_eq!(line.script.password.as_deref(), Some(&b"hunter2"[..]));
     // The line that checks what the first one split off asks nothing, and refuses like anybody without a factor.
-    line.options = Options::parse(&[]).unwrap();
+    line.options = Arguments::parse(&[]).unwrap();
     line.clerk.verdict = Ok(None);
     let why = "no enrollment: alice from 192.0.2.4 is not enrolled, and the policy refuses those";
     assert_eq!(line.runs_again(&[notes(FAILURE), notes(why)]), Exit::Refuse);

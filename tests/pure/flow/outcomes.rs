@@ -96,7 +96,7 @@ fn table() -> Vec<(Outcome, Exit, &'static str, Vec<Step>)> {
 /// What the log reads whatever is explained.
 fn logged(exit: Exit, reason: &str) -> Vec<Step> {
     match exit {
-        Exit::Success => vec![Step::Logs(Level::Info, reason.into())],
+        Exit::Success => vec![Step::Logs(LogLevel::Info, reason.into())],
         _ => vec![notes(FAILURE), notes(reason)],
     }
 }

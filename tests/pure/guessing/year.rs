@@ -4,7 +4,7 @@ use pam_totp::factor::attempt::{Decision, Outcome};
 use pam_totp::factor::enrollment::{Device, Kind};
 use pam_totp::factor::record::{ClassKey, LaneKey, Record};
 use pam_totp::factor::source::Source;
-use pam_totp::factor::throttle::{self, Level};
+use pam_totp::factor::throttle::{self, BucketLevel};
 
 use crate::pure::heart::{NOW, User, accepted};
 
@@ -287,7 +287,7 @@ impl Passing {
             Manner::Patient if left > 0 => true,
             Manner::Patient => {
                 let lane = self.lane(source);
-                let level = |level: &Level| (level.lane == lane).then_some(level.opens);
+                let level = |level: &BucketLevel| (level.lane == lane).then_some(level.opens);
                 let opens = throttle::levels(record, &self.year.user.limits, self.now).iter().find_map(level);
                 opens.is_some_and(|opens| opens < self.next_visit())
             }

@@ -18,10 +18,10 @@ pub(super) fn scratch_code(n: usize) -> String {
 }
 
 fn codes(id: &str, count: usize) -> BackupCodes {
-    set(id, Form::Letters, (0..count).map(|n| backup_code(n).replace('-', "")))
+    set(id, BackupCodeForm::Letters, (0..count).map(|n| backup_code(n).replace('-', "")))
 }
 
-fn set(id: &str, form: Form, codes: impl Iterator<Item = String>) -> BackupCodes {
+fn set(id: &str, form: BackupCodeForm, codes: impl Iterator<Item = String>) -> BackupCodes {
     let (salt, iterations) = (b"salt".to_vec(), 3);
     let hash = |code: String| {
         let mut hash = [0; 32];
@@ -42,7 +42,7 @@ pub(super) fn user() -> User {
 /// Somebody who came from elsewhere with five codes of eight digits.
 pub(super) fn newcomer() -> User {
     let mut user = user();
-    user.enrollment.backup_codes = Some(set("set1", Form::Digits, (0..5).map(scratch_code)));
+    user.enrollment.backup_codes = Some(set("set1", BackupCodeForm::Digits, (0..5).map(scratch_code)));
     user
 }
 
@@ -208,7 +208,7 @@ fn sixteen_digits_are_looked_at_both_ways() {
     let printed = "3141-5926-5358-9793";
     let mut user = user();
     user.enrollment.devices[0].digits = Digits::new(8).unwrap();
-    user.enrollment.backup_codes = Some(set("set1", Form::Letters, [printed.replace('-', "")].into_iter()));
+    user.enrollment.backup_codes = Some(set("set1", BackupCodeForm::Letters, [printed.replace('-', "")].into_iter()));
     let via = |outcome| if let Outcome::Accepted { via, .. } = outcome { Some(via) } else { None };
     let as_backup = |user: &mut User, now| via(user.types(printed.replace('-', ""), now));
     let (device, backup) = (Some(Via::Device("d0".into())), Some(Via::Backup { left: 0 }));
@@ -231,7 +231,7 @@ fn what_is_a_backup_code_uses_up_no_codes_of_a_device() {
     let mut user = user();
     user.enrollment.devices[0].digits = Digits::new(8).unwrap();
     let both = user.row(NOW, 1, 2).replace('-', "");
-    user.enrollment.backup_codes = Some(set("set1", Form::Letters, [both.clone()].into_iter()));
+    user.enrollment.backup_codes = Some(set("set1", BackupCodeForm::Letters, [both.clone()].into_iter()));
     let before = user.line().clone();
     let outcome = user.types(both, NOW);
     assert_eq!(outcome, Outcome::Accepted { via: Via::Backup { left: 0 }, since: None });

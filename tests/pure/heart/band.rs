@@ -209,7 +209,8 @@ fn two_bands_for_each_device_are_written_and_read_again() {
     }
     assert_eq!(user.record.barred.len(), 10);
     let printed = pam_totp::factor::record::slots::print(1, &user.record).unwrap();
-    let pam_totp::factor::record::slots::Found::Valid(slot) = pam_totp::factor::record::slots::read(&printed) else {
+    let pam_totp::factor::record::slots::StateFile::Valid(slot) = pam_totp::factor::record::slots::read(&printed)
+    else {
         panic!("a record")
     };
     assert_eq!(slot.record, user.record);

@@ -2,9 +2,9 @@
 //! no policy and no number of right codes changes.
 
 use super::*;
-use pam_totp::factor::record::slots::{self, Found};
+use pam_totp::factor::record::slots::{self, StateFile};
 use pam_totp::factor::record::{Class, ClassKey, Lane};
-use pam_totp::factor::throttle::{Buckets, Level, ROW};
+use pam_totp::factor::throttle::{BucketLevel, Buckets, ROW};
 use pam_totp::system::clock;
 
 const HOUR: u64 = 3_600;
@@ -354,7 +354,7 @@ fn a_record_of_version_1_keeps_what_was_counted() {
     crc.update(&7_u64.to_le_bytes());
     crc.update(body.as_bytes());
     let file = format!("pam_totp 1 7 {} {:08x}\n{body}", body.len(), crc.finalize());
-    let Found::Valid(slot) = slots::read(file.as_bytes()) else { panic!("a record") };
+    let StateFile::Valid(slot) = slots::read(file.as_bytes()) else { panic!("a record") };
     let mut user = User { record: slot.record, ..User::with_phone() };
     assert_eq!(user.record.row, 29, "wrong codes since the last login");
     let left = |user: &mut User, source| user.from(source).left(NOW);
@@ -374,7 +374,7 @@ fn all_lanes_are_told_as_they_stand() {
     let mut user = User::with_phone();
     user.fails(2, NOW - 1);
     user.from(Source::Door).fails(15, NOW);
-    let level = |lane, missing, opens| Level { lane, missing, opens };
+    let level = |lane, missing, opens| BucketLevel { lane, missing, opens };
     let expected =
         [level(LaneKey::Local, 2, (NOW - 1 + 2 * 14_400) - 14 * 14_400), level(LaneKey::Door, 15, NOW + 14_400)];
     assert_eq!(throttle::levels(&user.record, &user.limits, NOW), expected);

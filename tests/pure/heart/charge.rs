@@ -6,7 +6,7 @@ impl User {
     /// What is to be on record before anything is judged.
     fn charged(&self, typed: &str, now: u64) -> Option<Record> {
         let charge = self.attempted(typed, now, |attempt| attempt::charge(attempt, &self.record));
-        if let Charge::Due(due) = charge { due.charged } else { None }
+        if let GuessCharge::Due(due) = charge { due.charged } else { None }
     }
 }
 
@@ -78,7 +78,7 @@ fn a_used_code_is_told_before_anything_is_charged_and_in_a_wait_not_at_all() {
     assert!(accepted(&user.types(&typed, NOW)));
     user.fails(14, NOW);
     let told = user.attempted(&typed, NOW, |attempt| attempt::charge(attempt, &user.record));
-    assert!(matches!(told, Charge::Told(decision) if decision.outcome == Outcome::Used { next_in: 30 }));
+    assert!(matches!(told, GuessCharge::Told(decision) if decision.outcome == Outcome::Used { next_in: 30 }));
     user.fails(1, NOW);
     assert!(waits(&user.types(&typed, NOW)));
     // Of a row the first is looked at.
@@ -92,7 +92,7 @@ fn what_it_comes_to_if_nothing_is_right_is_known_before_it_is_judged() {
     for (right, wrong) in [(user.code(NOW, 0), user.wrong(NOW)), (user.row(NOW, 0, 2), user.wrong_row(NOW, 2))] {
         let otherwise = |typed: &str| {
             let charge = user.attempted(typed, NOW, |attempt| attempt::charge(attempt, &user.record));
-            let Charge::Due(due) = charge else { panic!("{typed}") };
+            let GuessCharge::Due(due) = charge else { panic!("{typed}") };
             due.otherwise()
         };
         assert_eq!(otherwise(&right), otherwise(&wrong));
@@ -111,7 +111,7 @@ fn in_two_steps_as_in_one() {
     {
         let whole = user.decide(&typed, NOW);
         let (outcome, on_disk) = user.attempted(&typed, NOW, |attempt| {
-            let Charge::Due(due) = attempt::charge(attempt, &user.record) else { panic!("{typed}") };
+            let GuessCharge::Due(due) = attempt::charge(attempt, &user.record) else { panic!("{typed}") };
             let decision = attempt::judge(attempt, &due);
             (decision.outcome, decision.write.or(due.charged))
         });

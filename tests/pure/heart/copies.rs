@@ -1,7 +1,7 @@
 //! A record that was put back from a copy is told by its file, which is younger than every login in it.
 
 use super::*;
-use pam_totp::factor::record::{Came, How, Lane};
+use pam_totp::factor::record::{Came, CameBy, Lane};
 
 const DAY: u64 = 86_400;
 
@@ -13,7 +13,7 @@ fn record(login: u64, came: Option<Came>) -> Record {
     Record { devices: vec![device], lanes, came, ..Record::default() }
 }
 
-fn came(at: u64, how: How) -> Option<Came> {
+fn came(at: u64, how: CameBy) -> Option<Came> {
     Some(Came { at, how })
 }
 
@@ -26,9 +26,9 @@ fn a_file_that_is_younger_than_its_logins_is_a_copy_unless_we_made_it() {
         (NOW - DAY, None, NOW - DAY, NOW, false),
         (NOW - DAY, None, NOW - 9 * DAY, NOW, false),
         // Moved here, and then put back once more.
-        (NOW - DAY, came(NOW - 1, How::Moved), NOW - 1, NOW, false),
-        (NOW - DAY, came(NOW - 1, How::Copied), NOW - 1, NOW, false),
-        (NOW - DAY, came(NOW - 2, How::Moved), NOW - 1, NOW, true),
+        (NOW - DAY, came(NOW - 1, CameBy::Moved), NOW - 1, NOW, false),
+        (NOW - DAY, came(NOW - 1, CameBy::Copied), NOW - 1, NOW, false),
+        (NOW - DAY, came(NOW - 2, CameBy::Moved), NOW - 1, NOW, true),
         // A clock that is behind the file, or that is certainly wrong.
         (NOW - DAY, None, NOW + 1, NOW, false),
         (BUILT - DAY, None, BUILT - 2, BUILT - 1, false),
@@ -49,7 +49,7 @@ fn a_file_that_is_younger_than_its_logins_is_a_copy_unless_we_made_it() {
 
 #[test]
 fn it_is_noticed_once_and_stays_noted_while_old_backup_codes_count() {
-    for (has_codes, how) in [(true, How::Copied), (false, How::Moved)] {
+    for (has_codes, how) in [(true, CameBy::Copied), (false, CameBy::Moved)] {
         let mut user = record(NOW - DAY, None);
         assert!(healing::notice_copy(&mut user, Some(NOW - 1), NOW, has_codes));
         assert_eq!(user.came, came(NOW, how));
@@ -58,12 +58,12 @@ fn it_is_noticed_once_and_stays_noted_while_old_backup_codes_count() {
         assert!(healing::notice_copy(&mut user, Some(NOW + 2), NOW + 2, false));
         assert_eq!(user.came, came(NOW + 2, how));
         healing::forget_copy(&mut user, Some(NOW + 2), NOW + 3);
-        assert_eq!(user.came, came(NOW + 2, How::Moved));
+        assert_eq!(user.came, came(NOW + 2, CameBy::Moved));
     }
     // New codes before any login noticed it: done with.
     let mut user = record(NOW - DAY, None);
     healing::forget_copy(&mut user, Some(NOW - 1), NOW);
-    assert_eq!(user.came, came(NOW, How::Moved));
+    assert_eq!(user.came, came(NOW, CameBy::Moved));
 }
 
 #[test]
@@ -74,6 +74,6 @@ fn a_file_system_that_does_not_tell_and_a_clock_that_was_set_back_say_nothing() 
     assert_eq!(user, record(NOW - DAY, None));
     // Logged in by a clock that is an hour behind; later it is right again.
     assert!(!healing::notice_copy(&mut user, Some(NOW + 3_600), NOW, true));
-    assert_eq!(user.came, came(NOW + 3_600, How::Moved));
+    assert_eq!(user.came, came(NOW + 3_600, CameBy::Moved));
     assert!(!healing::notice_copy(&mut user, Some(NOW + 3_600), NOW + DAY, true));
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::pure::invariants::script;
 use pam_totp::pam::application;
 use pam_totp::pam::flow;
-use pam_totp::policy::arguments::Options;
+use pam_totp::policy::arguments::Arguments;
 
 const STEP: u64 = NOW / 30;
 
@@ -244,7 +244,7 @@ fn in_one_field_they_stand_at_the_end_with_one_hyphen_between_two() {
     ] {
         let (mut application, clerk) = (script::script(), script::clerk());
         application.replies = [Some(typed.into())].into();
-        let options = Options::parse(&[c"forward_pass"]).unwrap();
+        let options = Arguments::parse(&[c"forward_pass"]).unwrap();
         assert_eq!(flow::login(&mut application, &clerk, &options), application::Exit::Ignore);
         assert_eq!(application.stash.unwrap().as_bytes(), code.as_bytes(), "{typed}");
         let password = &typed[..typed.len() - code.len()];

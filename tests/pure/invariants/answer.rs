@@ -2,7 +2,7 @@
 //! what it comes to is what a plain reading of the rules says; and until it was judged, nothing tells a right code from
 //! a wrong one: neither what is written, nor what is said of a row whose first code was used.
 
-use pam_totp::factor::attempt::{self, Attempt, Charge, Outcome, Via};
+use pam_totp::factor::attempt::{self, Attempt, GuessCharge, Outcome, Via};
 use pam_totp::factor::enrollment::{Device, Enrollment, Kind};
 use pam_totp::factor::otp::{Algorithm, Digits, hotp};
 use pam_totp::factor::record::{Barred, Class, DeviceState, Lane, LaneKey, Record};
@@ -247,7 +247,7 @@ impl Case {
 
     fn charged(&self, codes: &Row) -> Option<Record> {
         let charge = self.attempted(codes, |attempt| attempt::charge(attempt, &self.record));
-        if let Charge::Due(due) = charge { due.charged } else { None }
+        if let GuessCharge::Due(due) = charge { due.charged } else { None }
     }
 
     fn attempted<T>(&self, codes: &Row, then: impl FnOnce(&Attempt<'_>) -> T) -> T {

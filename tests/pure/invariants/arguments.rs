@@ -4,7 +4,7 @@
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 
-use pam_totp::policy::arguments::Options;
+use pam_totp::policy::arguments::Arguments;
 
 pub fn hold(bytes: &[u8]) {
     let arguments: Vec<CString> =
@@ -20,7 +20,7 @@ pub fn hold(bytes: &[u8]) {
             assert_eq!(parse(&printed(&options)).as_ref(), Ok(&options));
             // No argument counts for nothing, and none can be taken back by what follows.
             let more: Vec<CString> = arguments.iter().cloned().chain([c"debug".into()]).collect();
-            assert_eq!(parse(&more), Ok(Options { debug: true, ..options }));
+            assert_eq!(parse(&more), Ok(Arguments { debug: true, ..options }));
         }
         Err(fault) => {
             let told = fault.to_string();
@@ -31,11 +31,11 @@ pub fn hold(bytes: &[u8]) {
     }
 }
 
-fn parse(arguments: &[CString]) -> Result<Options, pam_totp::policy::arguments::BadOption> {
-    Options::parse(&arguments.iter().map(CString::as_c_str).collect::<Vec<&CStr>>())
+fn parse(arguments: &[CString]) -> Result<Arguments, pam_totp::policy::arguments::BadOption> {
+    Arguments::parse(&arguments.iter().map(CString::as_c_str).collect::<Vec<&CStr>>())
 }
 
-fn printed(options: &Options) -> Vec<CString> {
+fn printed(options: &Arguments) -> Vec<CString> {
     let flags = [
         (options.nullok, "nullok"),
         (options.use_first_pass, "use_first_pass"),

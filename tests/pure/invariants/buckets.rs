@@ -2,7 +2,7 @@
 //! policy changes and the phone drifts. A witness who knows the rule alone, and nothing of how it is reckoned, counts
 //! along: a bucket is a number of guesses that are missing, and time alone gives them back.
 
-use pam_totp::factor::record::slots::{Found, print, read};
+use pam_totp::factor::record::slots::{StateFile, print, read};
 use pam_totp::factor::record::{ClassKey, LaneKey, Record};
 use pam_totp::factor::secret::Secret;
 use pam_totp::factor::source::Source;
@@ -292,7 +292,7 @@ impl Life {
             .map(|line| pam_totp::factor::record::Barred { id: line.id.clone(), from: u64::MAX - 99, to: u64::MAX })
             .collect();
         let Ok(printed) = print(1, &stuffed) else { return };
-        let Found::Valid(slot) = read(&printed) else { panic!("what was written is read") };
+        let StateFile::Valid(slot) = read(&printed) else { panic!("what was written is read") };
         assert_eq!((&slot.record.classes, slot.record.row), (&stuffed.classes, stuffed.row));
         assert_eq!((&slot.record.devices, &slot.record.barred), (&stuffed.devices, &stuffed.barred));
         let is_kept = |lane: &pam_totp::factor::record::Lane| slot.record.lane(lane.key) == Some(lane);
@@ -300,7 +300,7 @@ impl Life {
             |lane: &pam_totp::factor::record::Lane| matches!(lane.key, LaneKey::Net(_)) && lane.full <= lane.seen;
         assert!(stuffed.lanes.iter().all(|lane| is_kept(lane) || is_idle(lane)));
         // The rest is the witness's alone.
-        let Found::Valid(slot) = read(&print(1, &self.record).expect("it fits")) else { panic!("a record") };
+        let StateFile::Valid(slot) = read(&print(1, &self.record).expect("it fits")) else { panic!("a record") };
         assert_eq!(slot.record, self.record);
         self.record = slot.record;
     }

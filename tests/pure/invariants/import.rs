@@ -1,6 +1,6 @@
 //! A file of another module, of any bytes: nothing panics, no reader takes long, and what is carried can be enrolled.
 use pam_totp::factor::enrollment::{Kind, MAX_DEVICES};
-use pam_totp::import::{Found, Host, SHORTEST, cpanel, google, oath};
+use pam_totp::import::{ForeignUser, Host, SHORTEST, cpanel, google, oath};
 
 const HOST: Host = Host { now: 1_800_000_000, window: 1 };
 
@@ -51,7 +51,7 @@ fn beside_bob(line: &[u8]) {
     assert!(alone.tokens.iter().any(|token| token.secret.as_bytes() == b"12345678901234567890"));
 }
 
-fn check(found: &Found) {
+fn check(found: &ForeignUser) {
     assert!((1..=MAX_DEVICES).contains(&found.tokens.len()) && found.scratch.len() <= 20);
     for token in &found.tokens {
         assert!(token.kind.is_valid() && token.secret.as_bytes().len() >= SHORTEST);

@@ -12,10 +12,10 @@ use pam_totp::factor::secret::Secret;
 use pam_totp::factor::source::Source;
 use pam_totp::login::preview::{Preview, Reason, Standing};
 use pam_totp::manage::ManageError;
-use pam_totp::pam::application::{ConversationFailed, Exit, Items, Level};
+use pam_totp::pam::application::{ConversationFailed, Exit, Items, LogLevel};
 use pam_totp::pam::enrolling::store;
 use pam_totp::pam::flow::login;
-use pam_totp::policy::arguments::{BadOption, Options};
+use pam_totp::policy::arguments::{Arguments, BadOption};
 use pam_totp::store::StoreError;
 
 use super::pieces::Pieces;
@@ -84,7 +84,7 @@ fn without_explain_the_stack_hears_the_same(bytes: &[u8]) {
         let mut pieces = Pieces(bytes);
         let (mut script, clerk) = (application(&mut pieces), backend(&mut pieces));
         let Ok(options) = arguments(&mut pieces) else { return None };
-        let options = Options { explain, ..options };
+        let options = Arguments { explain, ..options };
         script.replies = (0..4).map(|_| reply(&mut pieces)).collect();
         let exit = login(&mut script, &clerk, &options);
         let judged = clerk.judged.borrow().clone();
@@ -187,10 +187,10 @@ fn judgement(pieces: &mut Pieces<'_>) -> Verdict {
     Verdict { healed, counter_lost, closed, clock_back, clock_off, clock_is_wrong, fault, ..verdict(outcome) }
 }
 
-fn arguments(pieces: &mut Pieces<'_>) -> Result<Options, BadOption> {
+fn arguments(pieces: &mut Pieces<'_>) -> Result<Arguments, BadOption> {
     let chosen = u16::from_be_bytes([pieces.byte(), pieces.byte()]);
     let arguments: Vec<&CStr> = (0..).zip(ARGUMENTS).filter(|(n, _)| chosen >> n & 1 == 1).map(|(_, a)| a).collect();
-    Options::parse(&arguments)
+    Arguments::parse(&arguments)
 }
 
 fn reply(pieces: &mut Pieces<'_>) -> Option<Vec<u8>> {
@@ -222,7 +222,7 @@ fn phone(screen: &str) -> String {
     String::from_utf8(code.as_bytes().to_vec()).expect("digits")
 }
 
-fn check(script: &Script, clerk: &Clerk, options: &Options, exit: Exit, told: &[Option<Verdict>]) {
+fn check(script: &Script, clerk: &Clerk, options: &Arguments, exit: Exit, told: &[Option<Verdict>]) {
     let judged = told.len();
     let is_right =
         |verdict: &Option<Verdict>| matches!(verdict, Some(Verdict { outcome: Outcome::Accepted { .. }, .. }));
@@ -253,7 +253,7 @@ fn check(script: &Script, clerk: &Clerk, options: &Options, exit: Exit, told: &[
 }
 
 /// Where more codes are looked at than were typed, or one came twice; by a prompt, and at most until there are three.
-fn is_asked_again(script: &Script, options: &Options, told: &[Option<Verdict>]) {
+fn is_asked_again(script: &Script, options: &Arguments, told: &[Option<Verdict>]) {
     assert!(told.len() <= 4, "a code, two more, and one that came twice");
     assert!(
         told.len() <= 1 || options.explain && !options.quiet && !options.use_first_pass,
@@ -267,12 +267,12 @@ fn is_asked_again(script: &Script, options: &Options, told: &[Option<Verdict>]) 
     }
 }
 
-fn what_is_said(script: &Script, options: &Options) {
+fn what_is_said(script: &Script, options: &Arguments) {
     let any = |is_it: fn(&Step) -> bool| script.steps.iter().any(is_it);
     let (says, shows) = (any(|step| matches!(step, Step::Says(..))), any(|step| matches!(step, Step::Shows(..))));
     assert!(!says || options.explain && !options.quiet, "an oracle, unless the stack says `explain`");
     assert!(!shows || !script.silent && !options.quiet, "the application wants prompts alone");
-    assert!(!any(|step| matches!(step, Step::Logs(Level::Debug, _))) || options.debug);
+    assert!(!any(|step| matches!(step, Step::Logs(LogLevel::Debug, _))) || options.debug);
     for step in &script.steps {
         let (Step::Asks(text, ..) | Step::Says(_, text) | Step::Shows(text, _)) = step else { continue };
         assert!(!text.contains(SECRET), "what is typed is not shown: {text:?}");

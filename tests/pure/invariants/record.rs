@@ -1,7 +1,7 @@
 //! A state file: what is read is printed and read again.
 
 use pam_totp::factor::record::Record;
-use pam_totp::factor::record::slots::{Found, SLOT, print, read};
+use pam_totp::factor::record::slots::{SLOT, StateFile, print, read};
 
 pub fn hold(bytes: &[u8]) {
     check(bytes);
@@ -19,11 +19,11 @@ pub fn hold(bytes: &[u8]) {
 }
 
 fn check(file: &[u8]) {
-    if let Found::Valid(slot) = read(file) {
+    if let StateFile::Valid(slot) = read(file) {
         let printed = print(slot.sequence, &slot.record).expect("what was read fits");
         assert_eq!(printed.len(), SLOT);
         match read(&printed) {
-            Found::Valid(again) => assert_eq!((again.sequence, &again.record), (slot.sequence, &slot.record)),
+            StateFile::Valid(again) => assert_eq!((again.sequence, &again.record), (slot.sequence, &slot.record)),
             other => panic!("{other:?}"),
         }
         // As one value; a head that is shorter than a slot's leaves room for as much.

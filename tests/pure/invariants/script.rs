@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use pam_totp::backend::Backend;
 use pam_totp::factor::attempt::{Outcome, Via};
-use pam_totp::factor::backup::{BackupCodes, Form};
+use pam_totp::factor::backup::{BackupCodeForm, BackupCodes};
 use pam_totp::factor::judgment::Verdict;
 use pam_totp::factor::otp::Digits;
 use pam_totp::factor::record::Proving;
@@ -13,8 +13,8 @@ use pam_totp::factor::secret::Answer;
 use pam_totp::factor::source::{Process, Source};
 use pam_totp::login::preview::{Login, Preview, Standing};
 use pam_totp::login::unavailable::Unavailable;
-use pam_totp::manage::{Codes, ManageError, Pending};
-use pam_totp::pam::application::{Application, ConversationFailed, Items, Level, Tone};
+use pam_totp::manage::{ManageError, NewBackupCodes, Pending};
+use pam_totp::pam::application::{Application, ConversationFailed, Items, LogLevel, Tone};
 use pam_totp::policy::Policy;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;
@@ -43,7 +43,7 @@ pub enum Step {
     Says(Tone, String),
     /// Something for a terminal alone; whether it was shown.
     Shows(String, bool),
-    Logs(Level, String),
+    Logs(LogLevel, String),
 }
 
 impl Step {
@@ -185,7 +185,7 @@ impl Application for Script {
         self.silent
     }
 
-    fn log(&mut self, level: Level, text: &str) {
+    fn log(&mut self, level: LogLevel, text: &str) {
         self.steps.push(Step::Logs(level, text.into()));
     }
 
@@ -290,8 +290,8 @@ impl Backend for Clerk {
         Ok(self.proving.replace(Ok(None))?.is_some())
     }
 
-    fn make_codes(&self) -> Result<(BackupCodes, Codes), ManageError> {
-        let (form, salt, hashes) = (Form::Letters, Vec::new(), Vec::new());
+    fn make_codes(&self) -> Result<(BackupCodes, NewBackupCodes), ManageError> {
+        let (form, salt, hashes) = (BackupCodeForm::Letters, Vec::new(), Vec::new());
         let set = BackupCodes { id: "set".into(), form, salt, iterations: 1, hashes, created: NOW, temporary: None };
         let codes = self.codes.clone()?;
         Ok((set, codes.into_iter().map(|code| code.to_owned().into()).collect()))

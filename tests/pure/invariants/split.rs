@@ -4,7 +4,7 @@
 use pam_totp::factor::secret::MAX_ANSWER;
 use pam_totp::pam::application::Exit;
 use pam_totp::pam::flow::login;
-use pam_totp::policy::arguments::Options;
+use pam_totp::policy::arguments::Arguments;
 
 use super::script::{clerk, script};
 
@@ -16,7 +16,7 @@ pub fn hold(bytes: &[u8]) {
     let (mut script, mut clerk) = (script(), clerk());
     clerk.digits = choice % 3 + 6;
     script.replies = [Some(both.to_vec())].into();
-    let options = Options::parse(&[c"forward_pass"]).expect("an argument");
+    let options = Arguments::parse(&[c"forward_pass"]).expect("an argument");
     assert_eq!(login(&mut script, &clerk, &options), Exit::Ignore, "it decides nothing");
     assert!(clerk.judged.borrow().is_empty(), "strangers without the password never reach the check");
 

@@ -46,7 +46,7 @@ fn largest(id: impl Fn(u64) -> String, number: u64) -> Record {
         trusts: (0..8).map(|n| Trust { hash: format!("{n:064}"), until: number, address }).collect(),
         // A user who has proved a key has none yet.
         proving: None,
-        came: Some(Came { at: number, how: How::Copied }),
+        came: Some(Came { at: number, how: CameBy::Copied }),
         other: vec!["x ".repeat(255)],
         more: vec![],
     }

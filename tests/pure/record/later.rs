@@ -1,6 +1,6 @@
 //! What a later version may write, and what comes back of it.
 
-use pam_totp::factor::backup::{BackupCodes, Form};
+use pam_totp::factor::backup::{BackupCodeForm, BackupCodes};
 use pam_totp::factor::change::{ChangeError, Proof};
 use pam_totp::factor::enrollment::Kind;
 use pam_totp::factor::healing;
@@ -36,7 +36,7 @@ fn user() -> User {
     let mut user = User::with((0..).zip(kinds).map(|(n, kind)| device(n, kind)).collect());
     user.enrollment.backup_codes = Some(BackupCodes {
         id: "s1".into(),
-        form: Form::Letters,
+        form: BackupCodeForm::Letters,
         salt: vec![7; 16],
         iterations: 1,
         hashes: vec![[0; 32]; 3],
@@ -219,12 +219,12 @@ fn a_slot_with_too_much_of_a_later_version_counts_as_much_as_any() {
     let too_much = |sequence| slot("2", sequence, &format!("x {}\n", "y".repeat(511)));
     let ours = |sequence| printed(sequence, &Record::default());
     for (older, newer) in [(ours(7), too_much(8)), (too_much(7), too_much(8))] {
-        assert_eq!(read(&[&older[..], &newer].concat()), Found::Newer);
-        assert_eq!(read(&[&newer[..], &older].concat()), Found::Newer);
+        assert_eq!(read(&[&older[..], &newer].concat()), StateFile::Newer);
+        assert_eq!(read(&[&newer[..], &older].concat()), StateFile::Newer);
     }
     for file in [[too_much(7), ours(8)], [ours(8), too_much(7)]] {
         assert_eq!(valid(read(&file.concat())).sequence, 8);
-        assert_eq!(read_older(&file.concat()), Found::Newer);
+        assert_eq!(read_older(&file.concat()), StateFile::Newer);
     }
 }
 
@@ -235,12 +235,12 @@ fn a_later_version_is_recognized_whatever_else_is_there() {
         let mut later = head.as_bytes().to_vec();
         later.resize(SLOT, 0xff);
         for file in [[&later, &ours], [&ours, &later], [&later, &nothing], [&later, &later]] {
-            assert_eq!(read(&file.map(Vec::as_slice).concat()), Found::Newer, "{head}");
+            assert_eq!(read(&file.map(Vec::as_slice).concat()), StateFile::Newer, "{head}");
         }
-        assert_eq!(read(head.as_bytes()), Found::Newer, "cut after its head: {head}");
+        assert_eq!(read(head.as_bytes()), StateFile::Newer, "cut after its head: {head}");
     }
     for head in ["pam_totp 03 \n", "pam_totp -3 \n", "pam_totp 3x \n", "pam_totpd 3 \n", "3\n", "\n", ""] {
-        assert_eq!(read(head.as_bytes()), Found::Nothing, "{head}");
+        assert_eq!(read(head.as_bytes()), StateFile::Nothing, "{head}");
     }
 }
 
@@ -283,6 +283,6 @@ fn unknown_words_stay_behind_the_line_that_had_them() {
     assert!(!now.contains('z'), "{now}");
     // As many bytes as unknown lines may have, together with those.
     let with = |bytes: usize| slot("2", 1, &format!("x {}\nrow 4 {}\n", "y".repeat(100), "z".repeat(bytes - 104)));
-    assert!(matches!(read(&with(512)), Found::Valid(_)));
-    assert_eq!(read(&with(513)), Found::Newer, "more than can be carried along");
+    assert!(matches!(read(&with(512)), StateFile::Valid(_)));
+    assert_eq!(read(&with(513)), StateFile::Newer, "more than can be carried along");
 }

@@ -8,13 +8,13 @@ proptest! {
         let mut file = vec![b'\n'; FILE];
         let start = usize::from(index) * SLOT;
         file[start..start + SLOT].copy_from_slice(&printed(sequence, &record));
-        prop_assert_eq!(read(&file), Found::Valid(Slot { sequence, index, record }));
+        prop_assert_eq!(read(&file), StateFile::Valid(Slot { sequence, index, record }));
     }
 
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in vec(any::<u8>(), 0..=2 * FILE)) {
         let found = read(&bytes);
-        prop_assert!(matches!(found, Found::Nothing | Found::Newer));
+        prop_assert!(matches!(found, StateFile::Nothing | StateFile::Newer));
     }
 
     /// Not only random bytes, which no checksum lets through: any text under a right one.
@@ -24,8 +24,8 @@ proptest! {
         version in prop_oneof![Just("1"), Just("2")],
         sequence in 1_u64..,
     ) {
-        if let Found::Valid(found) = read(&slot(version, sequence, &lines.join("\n"))) {
-            prop_assert_eq!(read(&printed(sequence, &found.record)), Found::Valid(found));
+        if let StateFile::Valid(found) = read(&slot(version, sequence, &lines.join("\n"))) {
+            prop_assert_eq!(read(&printed(sequence, &found.record)), StateFile::Valid(found));
         }
     }
 }
@@ -175,22 +175,22 @@ fn a_range_of_steps_that_is_not_understood_stops_everything() {
     for line in
         ["barred d1 6 5", "barred d.1 5 6", "barred", "barred d1 all", "barred d1 5 6\nbarred d1 7 8\nbarred d1 9 9"]
     {
-        assert_eq!(read(&slot("2", 1, &format!("lane door 1 2 3\n{line}\n"))), Found::Newer, "{line}");
+        assert_eq!(read(&slot("2", 1, &format!("lane door 1 2 3\n{line}\n"))), StateFile::Newer, "{line}");
     }
 }
 
 #[test]
 fn a_head_that_does_not_fit_its_body_is_nothing() {
     let right = slot("2", 5, "lane local 1 23 4\n");
-    assert!(matches!(read(&right), Found::Valid(_)));
+    assert!(matches!(read(&right), StateFile::Valid(_)));
     let text = String::from_utf8(right).unwrap();
     let changes = [("2 5 18", "2 6 18"), ("2 5 18", "2 5 17"), ("2 5 18", "2 05 18"), ("2 5 18", "0 5 18")];
     for (from, to) in changes.into_iter().chain([("2 5 18", "2 5 5000"), ("local 1", "local 2"), ("pam_", "Pam_")]) {
         assert!(text.contains(from));
-        assert_eq!(read(text.replacen(from, to, 1).as_bytes()), Found::Nothing, "{from} -> {to}");
+        assert_eq!(read(text.replacen(from, to, 1).as_bytes()), StateFile::Nothing, "{from} -> {to}");
     }
     let longer = text.replacen('\n', " more\n", 1);
-    assert_eq!(read(longer.as_bytes()), Found::Nothing);
+    assert_eq!(read(longer.as_bytes()), StateFile::Nothing);
 }
 
 /// Perhaps a later version has room for more.
@@ -212,8 +212,8 @@ fn what_is_beyond_its_bounds_is_kept_and_does_not_count() {
     let other = |_| format!("x {}\n", "y".repeat(61));
     let lines: [(&dyn Fn(usize) -> String, usize); 2] = [(&barred, 2), (&other, 8)];
     for (line, most) in lines {
-        assert!(matches!(read(&slot("2", 1, &many(most, line))), Found::Valid(_)), "{}", line(0));
-        assert_eq!(read(&slot("2", 1, &many(most + 1, line))), Found::Newer, "{}", line(0));
+        assert!(matches!(read(&slot("2", 1, &many(most, line))), StateFile::Valid(_)), "{}", line(0));
+        assert_eq!(read(&slot("2", 1, &many(most + 1, line))), StateFile::Newer, "{}", line(0));
     }
 }
 

@@ -103,7 +103,7 @@ pub fn record() -> impl Strategy<Value = Record> {
     let numbers = (option::of(1..=u64::MAX), prop_oneof![Just(0), any::<u32>()]);
     let buckets = (numbers, lanes(), classes(), barred());
     let proving = (".{0,80}", any::<u64>()).prop_map(|(service, at)| Proving::at(&service, at, None));
-    let how = prop_oneof![Just(How::Moved), Just(How::Copied)];
+    let how = prop_oneof![Just(CameBy::Moved), Just(CameBy::Copied)];
     let came = (any::<u64>(), how).prop_map(|(at, how)| Came { at, how });
     let marks = (option::of(proving), option::of(came));
     let rest = (option::of(since), vec(trust, 0..=8), marks, other(), more());

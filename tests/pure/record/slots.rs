@@ -6,7 +6,7 @@ proptest! {
     #[test]
     fn the_newest_slot_counts_wherever_it_is(a in record(), b in record(), sequence in 1..u64::MAX) {
         let (old, new) = (printed(sequence, &a), printed(sequence + 1, &b));
-        let expected = |index| Found::Valid(Slot { sequence: sequence + 1, index, record: b.clone() });
+        let expected = |index| StateFile::Valid(Slot { sequence: sequence + 1, index, record: b.clone() });
         prop_assert_eq!(read(&[&old[..], &new].concat()), expected(1));
         prop_assert_eq!(read(&[&new[..], &old].concat()), expected(0));
     }
@@ -45,9 +45,9 @@ proptest! {
         changed[place] ^= change;
         match read(&[changed, kept].concat()) {
             // The version, or a digit in the place of the space behind it.
-            Found::Newer => prop_assert!(("pam_totp ".len().."pam_totp 2 ".len()).contains(&place)),
-            Found::Valid(slot) => prop_assert!(slot.record == old || slot.record == new),
-            Found::Nothing => prop_assert!(false, "the other slot is whole"),
+            StateFile::Newer => prop_assert!(("pam_totp ".len().."pam_totp 2 ".len()).contains(&place)),
+            StateFile::Valid(slot) => prop_assert!(slot.record == old || slot.record == new),
+            StateFile::Nothing => prop_assert!(false, "the other slot is whole"),
         }
     }
 }
@@ -72,7 +72,7 @@ fn the_first_write_of_all_leaves_nothing_or_the_record() {
     written.resize(FILE, b'\n');
     for cut in (0..=SLOT).chain([FILE]) {
         match read(&written[..cut]) {
-            Found::Nothing => assert!(cut < SLOT),
+            StateFile::Nothing => assert!(cut < SLOT),
             found => assert_eq!(valid(found).record, record),
         }
     }
@@ -82,15 +82,15 @@ fn since(count: u32) -> Record {
     Record { since: Some(Since { count, at: 5, from: Source::Local }), ..Record::default() }
 }
 
-fn found(sequence: u64, index: u8, count: u32) -> Found {
-    Found::Valid(Slot { sequence, index, record: since(count) })
+fn found(sequence: u64, index: u8, count: u32) -> StateFile {
+    StateFile::Valid(Slot { sequence, index, record: since(count) })
 }
 
 #[test]
 fn a_record_goes_over_the_older_slot_and_never_over_the_newest() {
     let mut file = Vec::new();
     for count in 1..=5 {
-        let (before, place) = newest(read(&file), Found::Nothing).expect("of this version");
+        let (before, place) = newest(read(&file), StateFile::Nothing).expect("of this version");
         assert_eq!(before, (count > 1).then(|| since(count - 1)));
         let Writing { bytes, offset, then } = place.write(&since(count)).expect("fits");
         // The first one makes both slots.
@@ -98,7 +98,7 @@ fn a_record_goes_over_the_older_slot_and_never_over_the_newest() {
         assert_eq!((bytes.len(), usize::try_from(offset)), (expected.0, Ok(expected.1)), "{count}");
         file.resize(FILE, b'\n');
         file[expected.1..expected.1 + expected.0].copy_from_slice(&bytes);
-        assert_eq!(newest(read(&file), Found::Nothing), Some((Some(since(count)), then)), "{count}");
+        assert_eq!(newest(read(&file), StateFile::Nothing), Some((Some(since(count)), then)), "{count}");
     }
 }
 
@@ -114,15 +114,15 @@ fn of_two_files_the_higher_sequence_counts_and_only_the_own_slots_are_written() 
     assert_eq!(place(found(5, 0, 1), found(9, 1, 2)), (Some(2), 10, Ok(SLOT), SLOT));
     assert_eq!(place(found(9, 0, 1), found(5, 0, 2)), (Some(1), 10, Ok(SLOT), SLOT));
     assert_eq!(place(found(9, 0, 1), found(9, 1, 2)), (Some(1), 10, Ok(SLOT), SLOT), "the own one of two alike");
-    assert_eq!(place(Found::Nothing, found(9, 1, 2)), (Some(2), 10, Ok(0), FILE));
-    assert_eq!(place(found(9, 1, 1), Found::Nothing), (Some(1), 10, Ok(0), SLOT));
-    assert_eq!(place(Found::Nothing, Found::Nothing), (None, 1, Ok(0), FILE));
+    assert_eq!(place(StateFile::Nothing, found(9, 1, 2)), (Some(2), 10, Ok(0), FILE));
+    assert_eq!(place(found(9, 1, 1), StateFile::Nothing), (Some(1), 10, Ok(0), SLOT));
+    assert_eq!(place(StateFile::Nothing, StateFile::Nothing), (None, 1, Ok(0), FILE));
     // What is not kept in the own file need not be on its disk before the next write.
     let kept = |own, other| newest(own, other).expect("of this version").1.is_kept();
-    assert!(kept(found(1, 0, 1), Found::Nothing) && kept(found(1, 1, 1), found(9, 1, 2)));
-    assert!(!kept(Found::Nothing, found(9, 1, 2)) && !kept(Found::Nothing, Found::Nothing));
-    assert_eq!(newest(Found::Newer, found(9, 1, 2)), None);
-    assert_eq!(newest(found(9, 1, 2), Found::Newer), None);
+    assert!(kept(found(1, 0, 1), StateFile::Nothing) && kept(found(1, 1, 1), found(9, 1, 2)));
+    assert!(!kept(StateFile::Nothing, found(9, 1, 2)) && !kept(StateFile::Nothing, StateFile::Nothing));
+    assert_eq!(newest(StateFile::Newer, found(9, 1, 2)), None);
+    assert_eq!(newest(found(9, 1, 2), StateFile::Newer), None);
 }
 
 /// No login leaves two of one number. Whatever did: the first counts, and always the same one.
@@ -143,15 +143,15 @@ fn of_two_slots_the_older_one_can_be_had() {
     assert_eq!(read_older(&[&older[..], &newer].concat()), found(7, 0, 1));
     // Where there is but one, that.
     assert_eq!(read_older(&[&newer[..], &[b'\n'; SLOT]].concat()), found(8, 0, 2));
-    assert_eq!(read_older(&[b'\n'; FILE]), Found::Nothing);
+    assert_eq!(read_older(&[b'\n'; FILE]), StateFile::Nothing);
 }
 
 /// The charge and the outcome of one login.
 #[test]
 fn an_outcome_goes_over_its_charge_and_is_later() {
-    for (kept, slot) in [(found(7, 0, 1), 1), (found(7, 1, 1), 0), (Found::Nothing, 0)] {
-        let is_new = kept == Found::Nothing;
-        let (_, place) = newest(kept, Found::Nothing).expect("of this version");
+    for (kept, slot) in [(found(7, 0, 1), 1), (found(7, 1, 1), 0), (StateFile::Nothing, 0)] {
+        let is_new = kept == StateFile::Nothing;
+        let (_, place) = newest(kept, StateFile::Nothing).expect("of this version");
         let charge = place.write(&since(2)).expect("fits");
         let outcome = place.over(&charge).write(&since(3)).expect("fits");
         let sequences = [&charge, &outcome].map(|w| valid(read(&w.bytes)).sequence);

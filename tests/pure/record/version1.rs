@@ -68,7 +68,7 @@ fn it_is_written_as_the_second_and_never_read_again_as_the_first() {
     let printed = printed(6, &record);
     assert!(printed.starts_with(b"pam_totp 2 6 "));
     assert_eq!(valid(read(&printed)).record, record);
-    assert_eq!(read(&slot("1", 1, "lane local 1 2 3\n")), Found::Nothing);
+    assert_eq!(read(&slot("1", 1, "lane local 1 2 3\n")), StateFile::Nothing);
 }
 
 /// Nobody adds to it any more, and its lanes would read as something else in the second.
@@ -85,7 +85,7 @@ fn wrong_lines_of_the_first_version() {
         "word",
     ];
     for line in wrong {
-        assert_eq!(read(&slot("1", 1, &format!("lane door 1 2 3 4\n{line}\n"))), Found::Nothing, "{line}");
+        assert_eq!(read(&slot("1", 1, &format!("lane door 1 2 3 4\n{line}\n"))), StateFile::Nothing, "{line}");
     }
     // The others have the second's words.
     for (line, kept) in

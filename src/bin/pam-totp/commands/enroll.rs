@@ -10,8 +10,8 @@ use pam_totp::factor::change::{ChangeError, Deed, Proof};
 use pam_totp::factor::enrollment::Device;
 use pam_totp::factor::uri;
 use pam_totp::login::messages::enrolling::{self as words, Purpose};
-use pam_totp::manage::{Codes, ManageError};
-use pam_totp::qr::{Size, Style, page};
+use pam_totp::manage::{ManageError, NewBackupCodes};
+use pam_totp::qr::{DrawingStyle, Size, page};
 use pam_totp::system::account::Account;
 use zeroize::Zeroizing;
 
@@ -120,7 +120,7 @@ fn prove(
     target: &Target,
     backup_codes: u8,
     input: &mut Input,
-) -> Result<Codes, Failure> {
+) -> Result<NewBackupCodes, Failure> {
     for attempt in 1.. {
         let code = input.code_of(target.prompt(backend), device.digits.get(), false)?;
         let change = target.change(device.clone(), Proof::Code(code), backup_codes);
@@ -156,10 +156,10 @@ fn show(
     let mut out = std::io::stdout();
     let style = match qr {
         Qr::None => None,
-        Qr::Utf8 => Some(Style::Utf8),
-        Qr::Ascii => Some(Style::Ascii),
+        Qr::Utf8 => Some(DrawingStyle::Utf8),
+        Qr::Ascii => Some(DrawingStyle::Ascii),
         Qr::Auto if !out.is_terminal() => None,
-        Qr::Auto => Some(if locale_is_utf8() { Style::Utf8 } else { Style::Ascii }),
+        Qr::Auto => Some(if locale_is_utf8() { DrawingStyle::Utf8 } else { DrawingStyle::Ascii }),
     };
     let (full, short) = (uri::otpauth(device, issuer, account), uri::short_otpauth(device, issuer, account));
     let words = words::instructions(purpose, true);
@@ -170,7 +170,7 @@ fn show(
         Ok(Some(page)) => page,
         Ok(None) => Zeroizing::new(wrapped(&without(""), &out)),
         Err(why) => {
-            let or_half_blocks = if style == Some(Style::Ascii) { ASCII_IS_LARGE } else { "" };
+            let or_half_blocks = if style == Some(DrawingStyle::Ascii) { ASCII_IS_LARGE } else { "" };
             Zeroizing::new(wrapped(&without(&format!("{why}{or_half_blocks}\n\n")), &out))
         }
     };

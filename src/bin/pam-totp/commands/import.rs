@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use nix::unistd::Uid;
 use pam_totp::backend::{Backend, Local};
 use pam_totp::factor::change::ChangeError;
-use pam_totp::import::{Entry, Found, Host, Remark, cpanel, google, oath};
+use pam_totp::import::{ForeignUser, Host, ImportedUser, Remark, cpanel, google, oath};
 use pam_totp::login::messages::user;
 use pam_totp::manage::ManageError;
 use pam_totp::manage::import::{Imported, import as store_found, would_import};
@@ -157,7 +157,7 @@ fn of_everybody(
     run: &mut ImportRun<'_>,
     below: &Path,
     json: bool,
-    parse: impl Fn(&Account, &[u8], &Path) -> Result<Found, Failure>,
+    parse: impl Fn(&Account, &[u8], &Path) -> Result<ForeignUser, Failure>,
 ) -> Result<(), Failure> {
     let accounts = accounts::all()?;
     run.shows_progress(accounts.len(), json);
@@ -200,7 +200,7 @@ fn from_oath(backend: &Local, oath: &Oath, host: &Host, json: bool) -> Result<Re
 fn from_file(
     mut run: ImportRun<'_>,
     path: &Path,
-    entries: Vec<Entry>,
+    entries: Vec<ImportedUser>,
     remarks: &[Remark],
     json: bool,
 ) -> Result<Report, Failure> {
@@ -209,7 +209,7 @@ fn from_file(
     run.lines.extend(remarks.iter().map(|remark| told(&clean(&path.to_string_lossy()), *remark)));
     // One look-up after the other takes time that grows with the square of the accounts.
     let accounts = if entries.len() > 1 { accounts::all()? } else { BTreeMap::new() };
-    for Entry { user, found } in entries {
+    for ImportedUser { user, found } in entries {
         let is_setting = matches!(found, Err(cpanel::NO_USER));
         let account = match accounts::named(&user, &accounts) {
             Ok(Some(account)) => Ok(account),
@@ -262,7 +262,7 @@ impl<'a> ImportRun<'a> {
     }
 
     /// One user; what comes of them stops no other.
-    fn user(&mut self, name: &str, account: Result<&Account, &Failure>, found: Result<Found, Failure>) {
+    fn user(&mut self, name: &str, account: Result<&Account, &Failure>, found: Result<ForeignUser, Failure>) {
         let outcome = match (account, found) {
             (Err(failure), _) => Err(Failure { message: failure.message.clone(), ..*failure }),
             (_, Err(failure)) => Err(failure),
@@ -278,7 +278,7 @@ impl<'a> ImportRun<'a> {
         }
     }
 
-    fn store(&self, account: &Account, found: &Found) -> Result<Imported, Failure> {
+    fn store(&self, account: &Account, found: &ForeignUser) -> Result<Imported, Failure> {
         let (store, replace) = (self.backend.store()?, self.how.replace);
         let imported = if self.how.dry_run {
             would_import(store, account, found, replace)
@@ -294,7 +294,7 @@ impl<'a> ImportRun<'a> {
         })
     }
 
-    fn done(&mut self, name: &str, found: &Found, imported: Imported) {
+    fn done(&mut self, name: &str, found: &ForeignUser, imported: Imported) {
         let (shown, from) = (clean(name), self.source.0);
         let (words, log) = match imported {
             Imported::New { .. } if self.how.dry_run => ("would be imported", None),

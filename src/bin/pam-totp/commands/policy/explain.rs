@@ -8,7 +8,7 @@ use pam_totp::doctor::stacks::files::StackFiles;
 use pam_totp::doctor::stacks::predict::{Demand, LoginUser, Prediction, StackDecision, predict};
 use pam_totp::login::preview::{Login, Preview, Reason, Standing};
 use pam_totp::login::unavailable::Unavailable;
-use pam_totp::policy::rules::{By, Ruling};
+use pam_totp::policy::rules::{DecidedBy, Ruling};
 use pam_totp::store::StoreError;
 use pam_totp::system::account::{self, Account};
 use pam_totp::text::clean;
@@ -113,10 +113,10 @@ fn by(ruling: Ruling) -> String {
     match ruling {
         Ruling::Off => "enabled = false".into(),
         Ruling::Exempt(number) => format!("[[exempt]] {number}"),
-        Ruling::Ask { by: By::Require(number), .. } => format!("[[require]] {number}"),
-        Ruling::Ask { by: By::Doubt(number), .. } => format!("[[require]] {number}, as a look-up failed"),
-        Ruling::Ask { by: By::Unenrolled, without } => format!("unenrolled = \"{}\"", without.word()),
-        Ruling::Ask { by: By::Nullok, .. } => "nullok in the stack".into(),
-        Ruling::Ask { by: By::Default, without } => format!("the default, unenrolled = \"{}\"", without.word()),
+        Ruling::Ask { by: DecidedBy::Require(number), .. } => format!("[[require]] {number}"),
+        Ruling::Ask { by: DecidedBy::Doubt(number), .. } => format!("[[require]] {number}, as a look-up failed"),
+        Ruling::Ask { by: DecidedBy::Unenrolled, without } => format!("unenrolled = \"{}\"", without.word()),
+        Ruling::Ask { by: DecidedBy::Nullok, .. } => "nullok in the stack".into(),
+        Ruling::Ask { by: DecidedBy::Default, without } => format!("the default, unenrolled = \"{}\"", without.word()),
     }
 }
