@@ -3,6 +3,7 @@
 use crate::support::codes::code_at;
 use crate::support::door::Door;
 use crate::support::lanes;
+use crate::support::program;
 use crate::support::reference;
 use crate::support::system::{KEY, System, User, throw_away};
 use crate::support::terminal::Terminal;
@@ -177,6 +178,27 @@ fn a_key_is_not_replaced_by_itself() {
         let (exit, codes) = object(system, &alice, &["backup-codes", "--count", "3"], &code_at(KEY, T + 90));
         assert_eq!(exit, 0, "no code was used up: {codes}");
         assert_eq!(fails(system, &alice, &["remove"], &code_at(KEY, T + 90)), (1, "used_code".into()));
+    });
+}
+
+#[test]
+fn status_says_what_its_caller_may_do() {
+    throw_away(|system| {
+        let alice = system.enrolled("alice");
+        let _door = Door::open(T);
+        let owners = |policy: &str| {
+            system.policy(policy);
+            object(system, &alice, &["status"], "").1["may"].clone()
+        };
+        let own = ["enroll", "add", "replace", "resync", "backup_codes", "forget", "remove_device", "remove"];
+        assert_eq!(owners(ALLOW), json!(own));
+        assert_eq!(owners("self_service = [\"backup-codes\"]\n"), json!(["backup_codes", "forget"]));
+        // A first enrollment and the end of one are root's where those without a device are refused.
+        assert_eq!(owners(""), json!(["add", "replace", "resync", "backup_codes", "forget", "remove_device"]));
+        assert_eq!(owners("enabled = false\n"), json!(["resync", "backup_codes", "forget", "remove_device"]));
+        let (_, roots) = program::object(system, &["status", "alice"], "");
+        let every = [&own[..4], &["counter"], &own[4..5], &["temporary_backup_codes"], &own[5..]].concat();
+        assert_eq!(roots["may"], json!(every));
     });
 }
 
