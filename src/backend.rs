@@ -36,7 +36,7 @@ pub trait Backend {
     fn policy_fault(&self) -> Option<String>;
     /// Is this user asked?
     fn preview(&self, login: &Login<'_>) -> Preview;
-    /// How many digits his codes have; six for those who have none.
+    /// How many digits their codes have; six for those who have none.
     fn digits(&self, standing: &Standing) -> Digits;
     /// Is this a name of that account?
     fn names(&self, name: &str, account: &Account) -> bool;
@@ -56,7 +56,7 @@ pub trait Backend {
     fn make_codes(&self) -> Result<(BackupCodes, NewBackupCodes), ManageError>;
     /// Gives that set to the account which has just enrolled this device; `false`: that enrollment is no more.
     fn add_codes(&self, account: &Account, device: &str, set: BackupCodes) -> Result<bool, ManageError>;
-    /// Judges the answer; `None`: there is no factor. The verdict is on disk when this returns.
+    /// Judges the answer; `None`: the user is not enrolled. The verdict is on disk when this returns.
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, Unavailable>;
     /// The store, for what is no login: to look, and to make changes.
     fn store(&self) -> Result<&dyn Store, StoreError>;
@@ -107,7 +107,7 @@ impl std::fmt::Display for PolicyFault {
 
 impl Local {
     /// Reads the policy and opens the store. A broken policy is replaced by the strictest one, so that enrolled
-    /// administrators still get in to mend it.
+    /// administrators still get in to fix it.
     pub fn open(config: Option<&Path>) -> Self {
         let (policy, fault) = read_policy(config);
         // Switched off, a broken store locks nobody out.
@@ -210,20 +210,20 @@ impl Backend for Local {
                 let memory = preview::memory(&self.policy, login, account);
                 let verdict = verify::verify(store, &self.policy, account, login.source, answer, memory.as_ref());
                 if !matches!(verdict, Ok(Some(_))) {
-                    verify::in_vain(&self.policy, answer);
+                    verify::decoy(&self.policy, answer);
                 }
                 Ok(verdict?)
             }
             (Standing::Faulty(error), _) => {
-                verify::in_vain(&self.policy, answer);
+                verify::decoy(&self.policy, answer);
                 Err(error.clone())
             }
             (_, Err(error)) => {
-                verify::in_vain(&self.policy, answer);
+                verify::decoy(&self.policy, answer);
                 Err(error.clone().into())
             }
             _ => {
-                verify::in_vain(&self.policy, answer);
+                verify::decoy(&self.policy, answer);
                 Ok(None)
             }
         }
@@ -257,7 +257,7 @@ impl LocalOrDoor {
         self.local.fault()
     }
 
-    /// Is this a user who looks after his own factor? Then a code must prove it.
+    /// Is this a user who looks after their own enrollment? Then a code must prove it.
     pub fn is_for_owners(&self) -> bool {
         self.has_door && !Uid::effective().is_root()
     }
@@ -275,7 +275,7 @@ impl LocalOrDoor {
         if self.is_for_owners() { may(Uid::effective().as_raw(), account, deed, self.policy()) } else { Ok(()) }
     }
 
-    /// Makes a change: by root's right here, by the owner's at the door with a code of what he has.
+    /// Makes a change: by root's right here, by the owner's at the door with a code of what they have.
     pub fn apply(
         &self,
         account: &Account,
@@ -298,7 +298,7 @@ impl LocalOrDoor {
         self.judges && account.uid != Uid::effective().as_raw()
     }
 
-    /// Has this user a factor? Where nobody else may be looked up, everybody else has one: they are asked, and pam-totpd
+    /// Is this user enrolled? Where nobody else may be looked up, everybody else is: they are asked, and pam-totpd
     /// refuses who is not enrolled, whatever the policy says of those.
     pub fn is_enrolled(&self, name: &str) -> Result<bool, Unavailable> {
         if self.judges {
@@ -438,7 +438,7 @@ pub fn judge(policy: &Policy, uid: u32) -> Option<String> {
     policy.judges.iter().filter(|_| uid != 0).find(is_it).cloned()
 }
 
-/// May this caller do this to that account's factor? Looks up what [`access`] must know.
+/// May this caller do this to that account's enrollment? Looks up what [`access`] must know.
 pub fn may(uid: u32, account: &Account, deed: Deed<'_>, policy: &Policy) -> Result<(), ManageError> {
     let unavailable = |account::LookupFailed| Unavailable::Accounts;
     let logs_in = match deed {
@@ -446,7 +446,7 @@ pub fn may(uid: u32, account: &Account, deed: Deed<'_>, policy: &Policy) -> Resu
         _ => false,
     };
     let required = match deed {
-        // Where those without a factor are refused, taking it off would lock its owner out.
+        // Where those who are not enrolled are refused, taking it off would lock its owner out.
         Deed::Remove => {
             matches!(policy.unenrolled, None | Some(Unenrolled::Deny))
                 || policy.rules.require_anywhere(&account.name, |groups| account::groups_among(account, groups).ok())

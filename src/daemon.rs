@@ -134,7 +134,7 @@ impl Clerk<'_> {
                 self.verdict(&account, code, Source::Judge, None, &from)
             }
             other => {
-                verify::in_vain(self.backend.policy(), code);
+                verify::decoy(self.backend.policy(), code);
                 let why = match other {
                     Ok(Some(account)) => format!("the codes of {} are judged for nobody else", clean(&account.name)),
                     // What else was typed may be a password.

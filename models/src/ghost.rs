@@ -73,7 +73,7 @@ pub struct Ghost {
     pub twice: bool,
     /// A code was accepted that is older than one that was.
     pub older: bool,
-    /// A factor was voided by who did not say so.
+    /// An enrollment was voided by who did not say so.
     pub voided: bool,
     /// Somebody paid for a used code.
     pub paid: bool,

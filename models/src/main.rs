@@ -1,5 +1,5 @@
-//! Explores every state of small hosts on which people log in, change their factor, and things go wrong; and sees that
-//! each mistake that could be in there is found.
+//! Explores every state of small hosts on which people log in, change their enrollment, and things go wrong; and sees
+//! that each mistake that could be in there is found.
 //!
 //! `cargo run --release --locked -- short|long [SCENE]`
 

@@ -33,7 +33,7 @@ const LOGIN: Duration = Duration::from_millis(1_500);
 /// For a change: twenty backup codes take a small machine its time, and who gave up would never see them.
 const CHANGE: Duration = Duration::from_secs(15);
 
-/// Has the user a factor, and with how many digits?
+/// Is the user enrolled, and with how many digits?
 pub fn preview(name: &str) -> Result<Option<Digits>, DoorError> {
     match ask(name, Ask::Preview, LOGIN)? {
         Reply::Preview(digits) => Ok(digits),
@@ -61,7 +61,7 @@ pub fn status(account: &Account) -> Result<Status, ManageError> {
     }
 }
 
-/// Changes one's own factor, with a code of the device that is there.
+/// Changes one's own enrollment, with a code of a device that is there.
 pub fn apply(account: &Account, current: Option<&Answer>, change: Change) -> Result<NewBackupCodes, ManageError> {
     match ask(&account.name, Ask::Change { change, current: current.cloned() }, CHANGE)? {
         Reply::Done(codes) => Ok(codes),

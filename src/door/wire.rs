@@ -35,7 +35,7 @@ pub struct Request {
 /// What is asked.
 #[derive(Debug)]
 pub enum Ask {
-    /// Has he a factor, and with how many digits?
+    /// Is the user enrolled, and with how many digits?
     Preview,
     /// Judge this answer.
     Verify {
@@ -46,13 +46,13 @@ pub enum Ask {
         /// The PAM service, where a right code may be remembered for it; root's word alone counts.
         service: Option<String>,
     },
-    /// What has he enrolled?
+    /// What has the user enrolled?
     Status,
-    /// Change what he has enrolled.
+    /// Change what the user has enrolled.
     Change {
         /// What, and no other.
         change: Change,
-        /// A code of what he has.
+        /// A code of what they have.
         current: Option<Answer>,
     },
 }
@@ -60,11 +60,11 @@ pub enum Ask {
 /// What came of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The digits of his codes; `None`: he has no factor.
+    /// The digits of their codes; `None`: the user is not enrolled.
     Preview(Option<Digits>),
-    /// The outcome and the time at which it was judged; `None`: he has no factor.
+    /// The outcome and the time at which it was judged; `None`: the user is not enrolled.
     Verdict(Option<(Outcome, u64)>),
-    /// What he has enrolled.
+    /// What the user has enrolled.
     Status(Status),
     /// Changed; with new backup codes, if any were made.
     Done(NewBackupCodes),

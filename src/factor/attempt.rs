@@ -1,4 +1,4 @@
-//! The heart: an enrollment, its state, an answer and the time in; an outcome and the new state out. Pure.
+//! The decision: an enrollment, its state, an answer and the time in; an outcome and the new state out. Pure.
 //!
 //! In two steps, because who can stop the process must learn nothing that was not counted before. [`charge`] looks at
 //! codes that can never count again, and says what is to be on record first: the guess, as a wrong one. Only then

@@ -279,7 +279,7 @@ impl Stretched {
     }
 
     /// The same work for somebody who has no backup codes, so that the time tells nothing.
-    pub fn in_vain(answer: &BackupShaped) -> Self {
+    pub fn decoy(answer: &BackupShaped) -> Self {
         Self { set: String::new(), form: answer.form(), hash: stretch(answer, b"pam_totp", 10_000) }
     }
 

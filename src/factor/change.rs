@@ -101,7 +101,7 @@ pub enum Deed<'a> {
     Forget,
     /// To take one device of several off.
     RemoveDevice,
-    /// To take the factor off.
+    /// To remove the enrollment.
     Remove,
 }
 

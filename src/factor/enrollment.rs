@@ -1,4 +1,4 @@
-//! The user's file: what he enrolled. Text to a checked [`Enrollment`] and back. Pure.
+//! The user's file: what they enrolled. Text to a checked [`Enrollment`] and back. Pure.
 
 use std::fmt::{self, Write};
 
@@ -104,12 +104,12 @@ pub fn device_id(secret: &Secret) -> String {
     digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A user's factor.
+/// What a user has enrolled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enrollment {
     /// The canonical name; must equal the account's.
     pub user: String,
-    /// The account's uid at enrollment: a recreated account does not inherit a factor.
+    /// The account's uid at enrollment: a recreated account inherits nothing.
     pub uid: u32,
     /// One to [`MAX_DEVICES`], all with the same number of digits.
     pub devices: Vec<Device>,

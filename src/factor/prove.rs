@@ -33,7 +33,8 @@ pub fn prove(
         Proof::Before(proved) => return Ok(proved.clone()),
         Proof::None => return Ok(line),
     };
-    // Judged by the heart itself, in a record of its own: no lane, no wait, and nothing counted. Nor is it anybody's.
+    // Judged by the decision itself, in a record of its own: no lane, no wait, and nothing counted. Nor is it
+    // anybody's.
     let enrollment = Enrollment { user: String::new(), uid: 0, devices: vec![device.clone()], backup_codes: None };
     let barred = record.barred.clone();
     let alone = Record { devices: vec![line], barred, ..Record::default() };

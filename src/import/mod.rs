@@ -34,7 +34,7 @@ pub struct ForeignUser {
     pub tokens: Vec<Token>,
     /// Eight digits each.
     pub scratch: Vec<BackupShaped>,
-    /// What his administrator should know.
+    /// What their administrator should know.
     pub remarks: Vec<Remark>,
 }
 
@@ -58,9 +58,9 @@ pub struct Token {
 /// A user of a file of many.
 #[derive(Debug)]
 pub struct ImportedUser {
-    /// As the file calls him.
+    /// As the file calls them.
     pub user: String,
-    /// What he has.
+    /// What they have.
     pub found: Result<ForeignUser, Unusable>,
 }
 

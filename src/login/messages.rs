@@ -30,7 +30,7 @@ pub fn place(lane: LaneKey) -> String {
     }
 }
 
-/// What a user reads where the stack says `explain`. Each is an oracle where no first factor came before.
+/// What a user reads where the stack says `explain`. Each is an oracle where no password came before.
 pub mod user {
     use super::*;
 

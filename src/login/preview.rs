@@ -25,7 +25,7 @@ pub struct Login<'a> {
     /// The stack's `nullok`.
     pub nullok: bool,
     /// May the policy's `[remember]` apply? Only where a root host names the address, and where a user sees whether
-    /// he is asked.
+    /// they are asked.
     pub remembers: bool,
 }
 
@@ -36,7 +36,7 @@ pub enum Preview {
     Ignore(Reason, Option<String>),
     /// Ask; what the answer can come to depends on the standing.
     Ask(Standing),
-    /// Let him enroll now.
+    /// Let them enroll now.
     Enroll {
         /// Whom.
         account: Account,
@@ -50,7 +50,7 @@ pub enum Preview {
 pub enum Reason {
     /// The policy is off.
     SwitchedOff,
-    /// Those without a factor may pass.
+    /// Those who are not enrolled may pass.
     NotEnrolled,
     /// A rule exempts this login.
     Exempt,
@@ -61,9 +61,9 @@ pub enum Reason {
 /// Who is being asked. All are asked alike, and all but the first are refused alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// A factor is there.
+    /// Enrolled.
     Enrolled(Account),
-    /// An account without a factor.
+    /// An account that is not enrolled.
     Unenrolled(Account),
     /// No such account.
     Unknown,
@@ -117,7 +117,7 @@ pub fn preview(
             Preview::Ignore(Reason::Remembered, Some(account.name))
         }
         (Standing::Unenrolled(account), Unenrolled::Allow) => Preview::Ignore(Reason::NotEnrolled, Some(account.name)),
-        // Only NSS says whose a name is: where it was not asked, a directory may still find somebody with a factor.
+        // Only NSS says whose a name is: where it was not asked, a directory may still find somebody who is enrolled.
         (Standing::Unknown, Unenrolled::Allow) if login.name.is_some_and(account::is_looked_up) => {
             Preview::Ignore(Reason::NotEnrolled, None)
         }
@@ -178,7 +178,7 @@ fn standing(
         (Ok(false), Ok(Some(account))) => Standing::Unenrolled(account),
         (Ok(false), Ok(None)) => Standing::Unknown,
         // glibc hides a service that failed behind a later one that knows nobody ("files systemd", out of
-        // descriptors): who has a factor is there all the same.
+        // descriptors): who is enrolled is there all the same.
         (Ok(true), Ok(None)) | (Ok(_), Err(account::LookupFailed)) => Standing::Faulty(Unavailable::Accounts),
     }
 }

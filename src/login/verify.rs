@@ -50,13 +50,13 @@ fn explained(judged: Transacted, submission: &Submission<'_>) -> Verdict {
     Verdict { clock_off: clock_off.filter(|_| verdict.fault.is_none()), ..verdict }
 }
 
-/// The work of a wrong code, for somebody who has no factor.
-pub fn in_vain(policy: &Policy, answer: &Answer) {
+/// The work of a wrong code, for somebody who is not enrolled.
+pub fn decoy(policy: &Policy, answer: &Answer) {
     let enrollment = nobody();
     let mut record = Record::default();
     let now = clock::now();
     healing::heal(&enrollment, &mut record, now, policy.window);
-    let stretched = BackupShaped::recognize(answer.as_bytes()).map(|shaped| Stretched::in_vain(&shaped));
+    let stretched = BackupShaped::recognize(answer.as_bytes()).map(|shaped| Stretched::decoy(&shaped));
     let stretched = stretched.as_ref();
     let (source, window, limits) = (Source::Local, policy.window, policy.throttle);
     let attempt = Attempt { enrollment: &enrollment, answer, stretched, source, now, window, limits };
@@ -65,11 +65,11 @@ pub fn in_vain(policy: &Policy, answer: &Answer) {
 }
 
 /// Stretching takes milliseconds, so it comes before the lock. What has the shape of a backup code costs them whoever
-/// typed it, and whatever he has.
+/// typed it, and whatever they have.
 pub fn stretch(store: &dyn Store, account: &Account, answer: &Answer) -> Result<Option<Stretched>, StoreError> {
     let Some(shaped) = BackupShaped::recognize(answer.as_bytes()) else { return Ok(None) };
     let set = store.enrollment(account.into())?.and_then(|e| e.backup_codes).filter(|set| set.has(shaped.form()));
-    Ok(Some(set.map_or_else(|| Stretched::in_vain(&shaped), |set| Stretched::new(&shaped, &set))))
+    Ok(Some(set.map_or_else(|| Stretched::decoy(&shaped), |set| Stretched::new(&shaped, &set))))
 }
 
 fn nobody() -> Enrollment {

@@ -1,4 +1,5 @@
-//! Stores what somebody brought along from another module: his keys, the codes that he used there, his scratch codes.
+//! Stores what somebody brought along from another module: their keys, the codes that they used there, their scratch
+//! codes.
 
 use crate::factor::backup::{self, BackupCodeForm, BackupCodes, BackupShaped, Stretched};
 use crate::factor::change::ChangeError;
@@ -22,24 +23,24 @@ const MOST_COUNTED: u64 = 10_000_000;
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Imported {
-    /// He has a factor now.
+    /// They are enrolled now.
     New {
-        /// Of his scratch codes so many were used here before.
+        /// Of their scratch codes so many were used here before.
         used: u32,
         /// Seconds since 1970 from which on codes of every device count, where it is not known which were used.
         counts_from: Option<u64>,
     },
-    /// He had these keys already; what he used there since counts as used here.
+    /// They had these keys already; what they used there since counts as used here.
     CaughtUp {
         /// The same.
         counts_from: Option<u64>,
     },
-    /// He had all that already.
+    /// They had all that already.
     Already,
 }
 
-/// Stores it, whole or not at all. Who has these very keys keeps what he has, so that it can be done again: after an
-/// interruption, and in the moment in which the stacks are switched over.
+/// Stores it, whole or not at all. Users who have these very keys keep what they have, so that it can be done again:
+/// after an interruption, and in the moment in which the stacks are switched over.
 pub fn import(
     store: &dyn Store,
     policy: &Policy,
@@ -243,7 +244,7 @@ fn catch_up(policy: &Policy, enrollment: &Enrollment, found: &ForeignUser, seen:
     for device in &enrollment.devices {
         let Some(token) = found.tokens.iter().find(|token| is_of(device, token)) else { continue };
         let Some(line) = record.devices.iter_mut().find(|line| line.id == device.id) else { continue };
-        // Nothing recorded: as long as he has not come here, he may have gone there until now.
+        // Nothing recorded: as long as they have not come here, they may have gone there until now.
         let beyond = || lost.device(&device.id).and_then(|line| line.last).filter(|_| line.at.is_none());
         let used = token.used.or_else(beyond);
         // A counter that was lost is for root to give, and here it is.

@@ -36,8 +36,8 @@ impl<'a> PamApplication<'a> {
         Self { pamh, silent, answered: Instant::now() }
     }
 
-    /// So that a stranger cannot tell by the time why he is refused. What libpam waits beside it hides nothing: before
-    /// version 1.6 it follows from the second in which the login began.
+    /// So that a stranger cannot tell by the time why they are refused. What libpam waits beside it hides nothing:
+    /// before version 1.6 it follows from the second in which the login began.
     pub fn wait_for_the_beat(&self) {
         beat::wait(self.answered);
     }

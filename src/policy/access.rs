@@ -1,7 +1,7 @@
 //! May this caller do this to that user? Pure.
 //!
 //! Root may ask about everybody, and daemons that the policy names may have codes judged. Nobody changes anything here but
-//! their own factor, root included: a process that is root and cannot write to the store is shut in on purpose.
+//! their own enrollment, root included: a process that is root and cannot write to the store is shut in on purpose.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub enum Denied {
     NoLogin,
     /// The key has fewer than 128 bits.
     ShortKey,
-    /// A rule requires him to have a factor.
+    /// A rule requires them to be enrolled.
     Required,
 }
 
@@ -37,14 +37,14 @@ pub struct Caller {
     pub judges: bool,
 }
 
-/// Whose factor it is about.
+/// Whose enrollment it is about.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// The account.
     pub account: &'a Account,
     /// Has it a login shell?
     pub logs_in: bool,
-    /// Does a rule require it to have a factor?
+    /// Does a rule require it to be enrolled?
     pub required: bool,
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub struct Arguments {
     /// `config=PATH`: another policy than the host's.
     pub config: Option<PathBuf>,
-    /// `nullok`: who has no factor may pass, where the policy says nothing.
+    /// `nullok`: who is not enrolled may pass, where the policy says nothing.
     pub nullok: bool,
     /// `use_first_pass`: the whole PAM_AUTHTOK is the code.
     pub use_first_pass: bool,
@@ -19,7 +19,7 @@ pub struct Arguments {
     pub forward_pass: bool,
     /// `after=publickey`: refuse unless sshd has seen a public key.
     pub after_publickey: bool,
-    /// `explain`: say why; only where a first factor has succeeded.
+    /// `explain`: say why; only where a password came before.
     pub explain: bool,
     /// `prompt=TEXT`: instead of the policy's.
     pub prompt: Option<String>,

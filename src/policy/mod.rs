@@ -21,7 +21,7 @@ use crate::text::valid_label;
 /// What sshd's clients and scripts match.
 pub const PROMPT: &str = "Verification code: ";
 
-/// What users may do to their own factor without root.
+/// What users may do to their own enrollment without root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelfService {
     /// A first enrollment.
@@ -57,7 +57,7 @@ pub struct Policy {
     pub without_effect: Vec<&'static str>,
     /// With `unenrolled = "enroll"`: until then, in seconds since 1970, enrolling may be put off.
     pub enroll_by: Option<u64>,
-    /// `None`: every right, but not a first enrollment where those without a factor are refused.
+    /// `None`: every right, but not a first enrollment where those who are not enrolled are refused.
     pub self_service: Option<SelfService>,
     /// Who must, and who need not.
     pub rules: Rules,
@@ -79,7 +79,7 @@ pub struct Remember {
 }
 
 impl Default for Policy {
-    /// What an absent file means: on, and nobody gets in without a factor.
+    /// What an absent file means: on, and nobody gets in who is not enrolled.
     fn default() -> Self {
         Self {
             enabled: true,
@@ -101,7 +101,7 @@ impl Default for Policy {
     }
 }
 
-/// A policy that cannot be read: where, and what to mend.
+/// A policy that cannot be read: where, and what to fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadPolicy {
     /// Line and column from 1, where known.
@@ -232,8 +232,8 @@ impl Policy {
     }
 
     /// In place of a policy that cannot be used: the strictest one. Its store is the one that the text names, if that
-    /// can be told: the enrolled get in to mend it, and nobody by what another store holds of him. Until then nobody but
-    /// root changes a factor.
+    /// can be told: the enrolled get in to fix it, and nobody by what another store holds of them. Until then nobody
+    /// but root changes an enrollment.
     pub fn strictest(bytes: &[u8]) -> Self {
         let (unenrolled, self_service) = (Some(Unenrolled::Deny), Some(rights(&[])));
         let default = Self { unenrolled, self_service, ..Self::default() };
@@ -247,7 +247,7 @@ impl Policy {
         self.prompt.as_deref().unwrap_or(PROMPT)
     }
 
-    /// What users may do to their own factor.
+    /// What users may do to their own enrollment.
     pub fn self_service(&self) -> SelfService {
         let may_enroll = !matches!(self.unenrolled, None | Some(Unenrolled::Deny));
         self.self_service.unwrap_or(SelfService { enroll: may_enroll, replace: true, remove: true, backup_codes: true })

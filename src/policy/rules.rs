@@ -1,4 +1,4 @@
-//! Who must have a factor, and who need not give a code. Facts and the policy in, a ruling out. Pure.
+//! Who must be enrolled, and who need not give a code. Facts and the policy in, a ruling out. Pure.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -10,9 +10,9 @@ use crate::factor::source::{Source, is_remote, literal};
 /// `[[require]]` and `[[exempt]]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// Who is refused, or must enroll, without a factor.
+    /// Who is refused, or must enroll, while not enrolled.
     pub require: Vec<Rule>,
-    /// Who is not asked, whatever he has.
+    /// Who is not asked, whatever they have.
     pub exempt: Vec<Rule>,
 }
 
@@ -80,14 +80,14 @@ pub enum Ruling {
     Exempt(usize),
     /// The enrolled are asked.
     Ask {
-        /// What becomes of those without a factor.
+        /// What becomes of those who are not enrolled.
         without: Unenrolled,
         /// Who says so.
         by: DecidedBy,
     },
 }
 
-/// What decides about those without a factor.
+/// What decides about those who are not enrolled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecidedBy {
     /// The `[[require]]` of this number; the first is 1.
@@ -134,7 +134,7 @@ impl Rules {
         self.possible(facts).flat_map(|rule| rule.groups.iter().flatten()).map(String::as_str).collect()
     }
 
-    /// Must this user have a factor, wherever he logs in from and to? In doubt he must.
+    /// Must this user be enrolled, wherever they log in from and to? In doubt they must.
     pub fn require_anywhere(&self, user: &str, groups: impl FnOnce(&[&str]) -> Option<Vec<String>>) -> bool {
         let named: Vec<&str> =
             self.require.iter().flat_map(|r| r.groups.iter().flatten()).map(String::as_str).collect();

@@ -54,7 +54,7 @@ pub enum FlawKind {
     Watched,
 }
 
-/// What the file or folder is, for who mends it.
+/// What the file or folder is, for who fixes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// A folder.

@@ -1,4 +1,4 @@
-//! `pam-totp doctor` finds what is broken, says nothing of what is not, and what it says to paste mends it.
+//! `pam-totp doctor` finds what is broken, says nothing of what is not, and what it says to paste fixes it.
 
 mod accounts;
 mod broken;
@@ -33,7 +33,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const TIMEDATECTL: &str =
     "#!/bin/sh\ncase $1 in show) cat /root/clock ;; set-ntp) echo NTPSynchronized=yes >/root/clock ;; esac\n";
 
-/// A host in order: alice has a factor, and sshd and sudo ask for codes as the README says.
+/// A host in order: alice is enrolled, and sshd and sudo ask for codes as the README says.
 fn in_order(system: &System) {
     system.file("/usr/bin/timedatectl", TIMEDATECTL);
     system.file("/root/clock", "NTPSynchronized=yes\n");
@@ -112,7 +112,7 @@ fn restore(system: &System) {
 }
 
 #[test]
-fn a_host_in_order_has_nothing_to_mend() {
+fn a_host_in_order_has_nothing_to_fix() {
     throw_away(|system| {
         in_order(system);
         let found = findings(system);

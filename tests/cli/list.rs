@@ -1,4 +1,4 @@
-//! The administrator sees who has a factor and who should, and factors come and go with their accounts.
+//! The administrator sees who is enrolled and who should be, and enrollments come and go with their accounts.
 
 use crate::support::program::{error_code, object, program};
 use crate::support::strace;
@@ -69,7 +69,7 @@ fn who_has_no_factor_and_who_must_have_one() {
             assert_eq!(of_ours(system, &["--required", "--unenrolled"]), ["bob"]);
         }
 
-        // From some place a factor is required of everybody.
+        // From some place everybody must be enrolled.
         system.policy("unenrolled = \"enroll\"\n[[require]]\nnetworks = [\"192.0.2.0/24\"]\n");
         assert_eq!(of_ours(system, &["--required"]), ["alice", "bob", "carol"]);
 
@@ -208,7 +208,7 @@ fn with_its_account_a_factor_goes() {
         assert!(!fs::read_to_string("/srv/other/etc/passwd").expect("accounts").contains("carol"));
         assert_eq!(kept("carol"), (true, true));
 
-        // Without the store the account goes all the same, and the factor is found later.
+        // Without the store the account goes all the same, and the enrollment is found later.
         system.runs(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=755", "tmpfs", "/var/lib/pam_totp"]));
         let output = system.runs(Command::new("userdel").arg("carol"));
         assert!(String::from_utf8_lossy(&output.stderr).contains("/var/lib/pam_totp/secrets is missing"), "{output:?}");

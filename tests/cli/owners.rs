@@ -1,4 +1,4 @@
-//! Users look after their own factor: what the program does for them without root.
+//! Users look after their own enrollment: what the program does for them without root.
 
 use crate::support::codes::code_at;
 use crate::support::door::Door;

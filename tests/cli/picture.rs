@@ -149,7 +149,7 @@ fn what_is_in_the_place_already_stays_as_it_is() {
             assert_eq!((exit, stdout.as_str(), said), (2, "", true), "{name}: {stderr}");
         }
         assert_eq!(error_code(system, &["generate", "alice", "--qr-file", "/none/a.png"], ""), (2, "usage".into()));
-        // A user's own, in a folder of his own.
+        // A user's own, in a folder of their own.
         let output = system.tries(alice.command("pam-totp").args(["generate", "--qr-file", "mine.svg"]), "");
         assert!(output.status.success(), "{output:?}");
         assert_eq!(mode("/home/alice/mine.svg"), 0o600);

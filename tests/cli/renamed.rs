@@ -19,7 +19,7 @@ fn renames(system: &System) {
     let (exit, renamed) = object(system, &["rename", "bob", "robert"], "");
     assert_eq!((exit, &renamed["renamed"]), (0, &Value::Bool(true)), "{renamed}");
     assert_eq!(error_code(system, &["status", "bob"], ""), (3, "no_such_user".into()));
-    let file = fs::read_to_string("/var/lib/pam_totp/secrets/robert.toml").expect("his file");
+    let file = fs::read_to_string("/var/lib/pam_totp/secrets/robert.toml").expect("their file");
     let uid = String::from_utf8(system.runs(Command::new("id").args(["-u", "robert"])).stdout).expect("digits");
     assert!(file.contains("user = \"robert\"\n") && file.contains(&format!("uid = {uid}")), "{file}");
 }

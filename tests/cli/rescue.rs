@@ -1,4 +1,4 @@
-//! `pam-totp --root DIR`: a host that nobody gets in to, mended from another system.
+//! `pam-totp --root DIR`: a host that nobody gets in to, fixed from another system.
 
 use crate::support::door::Door;
 use crate::support::program::{error_code, object, program};
@@ -134,7 +134,7 @@ fn somebody_enrolls_anew_with_that_hosts_name() {
         terminal.answers("Verification code: ", &crate::support::codes::fresh_code(&key));
         let (screen, exit) = terminal.ends();
         assert_eq!(exit, 0, "{screen}");
-        assert!(!fs::read_to_string("/mnt/var/lib/pam_totp/secrets/zoe.toml").expect("a factor").contains(KEY));
+        assert!(!fs::read_to_string("/mnt/var/lib/pam_totp/secrets/zoe.toml").expect("an enrollment").contains(KEY));
     });
 }
 

@@ -1,4 +1,4 @@
-//! The door stands open to every user of the host, and to his malware: what it must not do for them.
+//! The door stands open to every user of the host, and to their malware: what it must not do for them.
 
 use crate::support::PATIENCE;
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, application, login_at, only_code};
@@ -75,7 +75,7 @@ fn a_user_asks_for_nobody_but_himself() {
         let before = files();
         for name in ["bob", "root", "mallory", "alice%0A", "../alice", ""] {
             for request in requests(name, &code(T)) {
-                // One answer, whether there is such a user and whether he has a factor or not.
+                // One answer, whether there is such a user, enrolled or not.
                 assert_eq!(asks(system, &alice, &request), "refused not-yours", "{request}");
             }
         }
@@ -87,7 +87,7 @@ fn a_user_asks_for_nobody_but_himself() {
                 .line(&format!("refused for bob: You are not authorized to {what} another user (asked by uid 100"));
         }
         assert_eq!(asks(system, &alice, "preview\nuser alice"), "standing 6");
-        // Root asks for everybody, but changes nobody's factor through the door.
+        // Root asks for everybody, but changes nobody's enrollment through the door.
         let root = User { name: "root" };
         assert_eq!(asks(system, &root, "preview\nuser bob"), "standing 6");
         let requests = requests("bob", &code(T));
@@ -113,7 +113,7 @@ fn a_name_of_a_shared_uid_is_its_owners_too() {
         let verify = format!("verify\nuser alicia\ncode {}", code(T));
         assert!(asks(system, &alice, &verify).contains(" device "));
         assert_eq!(asks(system, &alice, &format!("verify\nuser alice\ncode {}", code(T))), "verdict none");
-        // Each name has its own factor, and its code opens no other.
+        // Each name has its own enrollment, and its code opens no other.
         assert_eq!(asks(system, &alice, "remove\nuser alicia"), "refused code-needed");
         assert!(!fs::exists("/var/lib/pam_totp/state/alice").expect("looks"));
     });
@@ -199,7 +199,7 @@ fn guesses_at_the_door_close_no_other_lane_and_no_other_lane_closes_the_door() {
         // The step is used up for both.
         door.at(T + 30);
         assert_eq!(at_the_door(&bob, &code(T)), AUTH_ERR);
-        // An address is root's word: a user cannot choose the lane in which he is counted.
+        // An address is root's word: users cannot choose the lane in which they are counted.
         let both = format!("{}-{}", code(T + 30), code(T + 60));
         let claims = format!("verify\nuser alice\ncode {both}\nfrom 192.0.2.4\nservice sshd");
         assert_eq!(asks(system, &alice, &claims), format!("verdict {} device {}", T + 30, device(system)));

@@ -13,7 +13,7 @@ const KEY: &str = "GEZDGNBVGY3TQOJQJBSWY3DPEHPK3PXP";
 /// The beginning of a step.
 const T: u64 = 1_800_000_000;
 
-/// Bob's own folders, made by him.
+/// Bob's own folders, which bob made.
 fn bob(system: &System) -> User {
     application::build(system);
     let bob = system.user("bob");

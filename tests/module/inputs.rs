@@ -253,7 +253,7 @@ fn lines_that_pam_totp_reads() {
                     arguments[0] == "policy" || typed.len() < 8 || !shown.contains(&typed),
                     "{arguments:?} {what}: {shown}"
                 );
-                // Whoever is enrolling is locked by a file of his, which stays.
+                // Whoever is enrolling is locked by a file of theirs, which stays.
                 let mut after = files();
                 after.retain(|path, bytes| !path.ends_with("state/bob") || !bytes.is_empty());
                 assert!(after == before, "{arguments:?} {what} changed something");
@@ -303,7 +303,7 @@ fn whatever_the_module_is_given() {
                 for damaged in [input.clone(), [&right[..], &input].concat(), [head, &input, tail].concat()] {
                     fs::write(path, &damaged).expect("writes");
                     let output = runs(at(T + 30, application().args([SERVICE, "bob"])), b"123456\n");
-                    assert_eq!(Said::read(&output).codes, [AUTH_ERR], "{path}: {what}: who has no factor");
+                    assert_eq!(Said::read(&output).codes, [AUTH_ERR], "{path}: {what}: who is not enrolled");
                     let output = runs(at(T + 30, application().args([SERVICE, "alice"])), b"000000\n");
                     let said = Said::read(&output);
                     assert!(

@@ -25,7 +25,7 @@ const LOGINS: [&str; 11] = [
     // Its application sets every item anew while it asks.
     "replace",
     "long",
-    // Each time another one, who gets a factor by it.
+    // Each time another one, who is enrolled by it.
     "prove",
 ];
 const TOKEN: &str = "KRSXG5CTMVRXEZLUKN2GC3TEMFZGIVKQ";

@@ -43,7 +43,7 @@ fn panicking(test: impl FnOnce(&System)) {
         let forward = format!("auth required {MODULE} nodelay forward_pass\n");
         system.stack("forward", &format!("{forward}auth required pam_deny.so\n"));
         fs::create_dir(FOLDER).expect("a folder");
-        // Who is not root takes his file away, too.
+        // Who is not root takes their file away, too.
         fs::set_permissions(FOLDER, fs::Permissions::from_mode(0o777)).expect("sets a mode");
         test(system);
     });
@@ -200,7 +200,7 @@ fn on_either_side_of_the_door_it_refuses_the_caller() {
         force(system, "door");
         let code = fresh_code(KEY);
         let mut login = as_bob(&bob);
-        // The question whether he is enrolled panics already.
+        // The question whether they are enrolled panics already.
         assert_eq!(login.code(), AUTH_ERR);
         assert_eq!(login.ends(), "");
         one_line(system, "plain:auth", "src/door/client.rs", 0);

@@ -30,7 +30,7 @@ fn the_programs_leave_no_core_and_let_nobody_look() {
         enrolls.sees("Key:     ");
         let pid = system.runs(Command::new("pidof").arg("pam-totp")).stdout;
         let proc = format!("/proc/{}", String::from_utf8(pid).expect("a number").trim());
-        // Whoever is not dumpable has his files in /proc owned by root: no debugger of his owner gets in.
+        // A process that is not dumpable has its files in /proc owned by root: no debugger of its owner gets in.
         assert_eq!(fs::metadata(format!("{proc}/mem")).expect("a process").uid(), 0);
         let limits = fs::read_to_string(format!("{proc}/limits")).expect("a process");
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");

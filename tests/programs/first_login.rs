@@ -218,7 +218,7 @@ fn a_key_of_ones_own_making_is_no_credential() {
     throw_away(|system| {
         enrolls(system, "");
         crate::programs::sudo::prepare(system);
-        // A code in the password's place: whoever has none must not get in by one that he makes himself.
+        // A code in the password's place: whoever has none must not get in by one that they make themselves.
         let code_or_password = "auth sufficient pam_totp.so nodelay\n@include common-auth\n";
         let account = "@include common-account\naccount required pam_totp.so\nsession required pam_permit.so\n";
         system.stack("sudo", &format!("{code_or_password}{account}"));

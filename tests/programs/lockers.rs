@@ -51,7 +51,7 @@ fn a_screen_locker_unlocks_with_a_code() {
             assert_eq!(unlocks(&code(time)), SUCCESS);
             assert_eq!(unlocks(&code(time)), AUTH_ERR);
             assert_eq!(login_at(system, time, "alice", &code(time)), AUTH_ERR, "used for every program");
-            // In nobody else's name, whoever that is and whatever he knows.
+            // In nobody else's name, whoever that is and whatever they know.
             for stranger in ["root", "mallory"] {
                 let mut command = locker(&alice, no_new_privs, &[SERVICE, stranger]);
                 assert_eq!(only_code(system, &mut command, &code(time + 30)), AUTH_ERR);
@@ -244,7 +244,7 @@ fn root_with_a_read_only_disk_and_no_door_goes_on_in_run_or_not_at_all() {
 }
 
 /// Nobody who is not root sees into the store, be it closed at its own folder or, as versions before left it, at the
-/// two in it: what cannot be seen is asked for at the door, and never taken for a user without a factor.
+/// two in it: what cannot be seen is asked for at the door, and never taken for a user who is not enrolled.
 #[test]
 fn what_a_closed_store_hides_is_not_taken_for_nothing() {
     throw_away(|system| {
@@ -267,7 +267,7 @@ fn what_a_closed_store_hides_is_not_taken_for_nothing() {
             let door = Door::open(time);
             assert_eq!(unlocks(&alice, &code(time + 6000)), AUTH_ERR, "{mode}");
             assert_eq!(unlocks(&alice, &code(time)), SUCCESS, "{mode}");
-            assert_eq!(unlocks(&bob, ""), SUCCESS, "{mode}: he has no factor, and the policy lets him in");
+            assert_eq!(unlocks(&bob, ""), SUCCESS, "{mode}: they are not enrolled, and the policy lets them in");
             let says = |user: &User, arguments: &[&str]| {
                 let output = system.tries(user.command("pam-totp").args(arguments), "");
                 let (out, errors) = (output.stdout, output.stderr);

@@ -43,7 +43,7 @@ fn an_exempt_address_is_not_asked_and_every_other_one_is() {
         is_asked(HOST, &alice);
         is_asked("127.0.0.1", &alice);
 
-        // The one whom a rule requires is asked although another exempts him.
+        // The one whom a rule requires is asked although another exempts them.
         system.policy(&format!("{EVERYWHERE}[[require]]\nusers = [\"alice\"]\n"));
         is_asked(ELSEWHERE, &alice);
     });

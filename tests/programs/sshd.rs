@@ -144,7 +144,7 @@ fn key_then_code_gets_in() {
         client.answers(&prompt("alice", "Verification code: "), &alice.code());
         gets_in(client, &alice);
 
-        // Where nobody must have a factor, the key is all that others need.
+        // Where nobody must be enrolled, the key is all that others need.
         system.policy("unenrolled = \"allow\"\n");
         let bob = system.user("bob");
         let key = key_pair(system, &bob);

@@ -5,7 +5,7 @@ use crate::support::terminal::Terminal;
 
 const STACK: &str = include_str!("../../pam.d/sudo");
 
-/// Lets everybody use sudo with his own password, so that a test may take as many users as it needs.
+/// Lets everybody use sudo with their own password, so that a test may take as many users as it needs.
 pub fn prepare(system: &System) {
     system.stack("sudo", STACK);
     system.file("/etc/sudoers", "Defaults lecture = never\nroot ALL=(ALL:ALL) ALL\nALL ALL=(ALL:ALL) ALL\n");

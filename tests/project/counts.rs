@@ -80,7 +80,7 @@ fn system_calls_of_a_right_code() {
 }
 
 /// Who logs in again before the kernel has certainly written the last record to the disk syncs it first: whoever wrote
-/// it may have died before he did.
+/// it may have died before its owner did.
 #[test]
 fn a_record_that_is_not_on_the_disk_for_certain_is_synced_before_the_next_one_is_written() {
     throw_away(|system| {

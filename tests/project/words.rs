@@ -80,6 +80,45 @@ fn what_people_read_says_they_and_each_thing_by_its_one_word() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// What comments do not say either: "factor" alone is the folder's name.
+const NOT_IN_COMMENTS: [&str; 9] = ["he", "his", "him", "himself", "mend", "mends", "mended", "factor", "factors"];
+
+/// The words of a source's comments, each with its line: without code, and without what stands before them.
+fn comments(source: &str) -> impl Iterator<Item = (usize, String)> {
+    let texts = source.lines().zip(1..).filter_map(|(line, number)| {
+        let text = line.trim_start().strip_prefix("//").or_else(|| line.split_once(" // ").map(|parts| parts.1))?;
+        // The room of that name, in the list of rooms.
+        (!text.starts_with("! factor  ")).then_some((number, text))
+    });
+    texts.flat_map(|(number, text)| {
+        let read: String = text.split('`').step_by(2).collect::<Vec<_>>().join(" ");
+        let words = read.replace("second factor", "").to_lowercase();
+        let words = words.split(|letter: char| !letter.is_alphanumeric() && letter != '-' && letter != '_');
+        words.map(|word| (number, word.to_owned())).collect::<Vec<_>>()
+    })
+}
+
+#[test]
+fn comments_say_they_and_enrolled() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut found, mut count) = (Vec::new(), 0);
+    for path in ["src", "models/src", "tests"].iter().flat_map(|folder| sources(&root.join(folder))) {
+        let source = fs::read_to_string(&path).expect("a source is text");
+        for (line, word) in comments(&source).filter(|_| !path.ends_with("project/words.rs")) {
+            count += 1;
+            if NOT_IN_COMMENTS.contains(&word.as_str()) {
+                found.push(format!("{}:{line}: {word}", path.display()));
+            }
+        }
+    }
+    assert!(count > 20_000, "only {count} words were found");
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let words = comments("/// A `factor` of His.\nlet he = 1; // mends\n//! factor   a room")
+        .map(|(line, word)| format!("{line}{word}"));
+    let words: Vec<String> = words.filter(|word| word.len() > 1).collect();
+    assert_eq!(words, ["1a", "1of", "1his", "2mends"]);
+}
+
 #[test]
 fn strings_and_help_are_found_and_nothing_else() {
     let source = "/// Help.\n// his\nlet quote = '\"'; let text = \"one \\\"two\\\" \\\n  he\"; // \"him\"\n\

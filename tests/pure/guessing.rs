@@ -13,7 +13,7 @@ use pam_totp::factor::record::LaneKey;
 use pam_totp::factor::source::Source;
 use pam_totp::factor::throttle::{self, Buckets, Limits};
 
-use crate::pure::heart::{NOW, User, accepted, clock, code, device, net};
+use crate::pure::decision::{NOW, User, accepted, clock, code, device, net};
 use crate::support::effort::effort;
 use year::Manner::{Greedy, Leaves, Patient};
 use year::{CLASSES, DAY, Guesser, Manner, Place, Told, Year, open};

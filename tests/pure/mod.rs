@@ -4,9 +4,9 @@ mod corpora;
 mod enrollment;
 mod flow;
 // A simulated year is too long for each of a thousand builds, which are made without the programs' features.
+mod decision;
 #[cfg(feature = "cli")]
 mod guessing;
-mod heart;
 mod invariants;
 mod inverses;
 mod record;

@@ -1,4 +1,4 @@
-//! Who must have a factor, and who need not give a code.
+//! Who must be enrolled, and who need not give a code.
 
 use pam_totp::factor::source::Source;
 use pam_totp::login::preview::{Login, Preview, Reason, Standing, preview};
@@ -173,7 +173,7 @@ fn only_what_a_rule_hangs_on_is_looked_up() {
     }
 }
 
-/// The parts of a policy | bob's groups, where they are known | must he have a factor?
+/// The parts of a policy | bob's groups, where they are known | must they be enrolled?
 type Required = (&'static [&'static str], Option<&'static [&'static str]>, bool);
 
 const REQUIRE_BOB_AT_SUDO: &str = "[[require]]\nusers = [\"bob\"]\nservices = [\"sudo\"]\n";
@@ -196,7 +196,7 @@ const REQUIRED: &[Required] = &[
     (&[REQUIRE_STAFF, REQUIRE_BOB_AT_SUDO], Some(&[]), true),
 ];
 
-/// Who cannot take his last factor off: whom a rule can require, wherever he comes from, and in doubt.
+/// Who cannot remove their last device: whom a rule can require, wherever they come from, and in doubt.
 #[test]
 fn one_table_of_those_who_must_have_a_factor() {
     for (parts, groups, must) in REQUIRED {

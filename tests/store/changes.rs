@@ -1,5 +1,6 @@
-//! Every change of a factor, broken off at every system call: killed there, or with that call failing. What is left is the
-//! old factor or the new one, whole; no code that was used counts again; the next one lets its owner in.
+//! Every change of an enrollment, broken off at every system call: killed there, or with that call failing. What is
+//! left is the old enrollment or the new one, whole; no code that was used counts again; the next one lets its owner
+//! in.
 
 use crate::support::application::{self, AUTH_ERR, SUCCESS, at, login_at};
 use crate::support::codes::code_at;
@@ -109,7 +110,7 @@ impl Change {
         [&["/usr/bin/pam-totp"], self.arguments].concat()
     }
 
-    /// What is there is the old factor or the new one, and serves its owner.
+    /// What is there is the old enrollment or the new one, and serves its owner.
     fn is_old_or_new(&self, system: &System, before: &Before, what: &str) -> bool {
         let files: Vec<_> = fs::read_dir("/var/lib/pam_totp/secrets").expect("the folder").collect();
         let known = |name: &str| ["alice.toml", ".alice.toml.new"].contains(&name);

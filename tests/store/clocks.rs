@@ -158,7 +158,7 @@ fn by_a_clock_that_is_certainly_wrong_unlock_lets_nothing_count_again_and_says_s
     });
 }
 
-/// Does he get in, with the code of that time?
+/// Do they get in, with the code of that time?
 fn by_ssh(user: &str, code_of: u64) -> bool {
     let mut client = ssh(user, &ONCE);
     client.answers(&prompt(user, "Password: "), PASSWORD);

@@ -58,7 +58,7 @@ fn whatever_call_fails_a_wrong_code_never_gets_in_and_a_right_one_once_at_most()
         system.enrolled("alice");
         // Debian's own order, in which a look-up that failed looks like one that found nobody.
         system.file("/etc/nsswitch.conf", "passwd: files systemd\n");
-        // Whoever is taken for one without a factor would get in.
+        // Whoever is taken for one who is not enrolled would get in.
         system.stack(SERVICE, "auth required pam_totp.so explain\nauth required pam_permit.so\n");
         system.policy("unenrolled = \"allow\"\n");
         let (calls, output) = calls(system, T, &LOGIN, &code(T));

@@ -213,7 +213,7 @@ account required pam_permit.so
 /// What became of bob's first login.
 struct FirstLogin {
     key: String,
-    /// The first of the backup codes, if he was asked to type one back; he did.
+    /// The first of the backup codes, if they were asked to type one back; they did.
     backup: Option<String>,
     said: String,
 }
@@ -241,7 +241,7 @@ fn an_enrollment_at_login_killed_at_any_call_stores_the_key_or_lets_its_owner_en
         system.policy("unenrolled = \"enroll\"\n");
         system.user("bob");
         let (secret, state) = ("/var/lib/pam_totp/secrets/bob.toml", "/var/lib/pam_totp/state/bob");
-        // Whether there are backup codes: all of those that he was shown, or none.
+        // Whether there are backup codes: all of those that they were shown, or none.
         let serves = |FirstLogin { key, backup, .. }: &FirstLogin, what: &Call| {
             let enrollment = Enrollment::parse(&read(secret)).unwrap_or_else(|broken| panic!("{what:?}: {broken}"));
             assert_eq!(enrollment.devices[0].secret.to_base32().as_str(), key, "{what:?}");

@@ -40,7 +40,7 @@ fn of_64_that_answer_with_one_code_exactly_one_gets_in() {
             let said = at_once(system, 64, &["alice".into()], &code_at(&key(round), now()));
             assert_eq!((said.count(SUCCESS), said.count(AUTH_ERR)), (1, 63), "round {round}: {:?}", said.codes);
         }
-        // The 63 were no guesses: the owner has no wait before him.
+        // The 63 were no guesses: the owner has no wait before them.
         let output = system.runs(Command::new("pam-totp").args(["--json", "status", "alice"]));
         let status: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an object");
         assert_eq!((&status["waits"], &status["failures"]), (&serde_json::json!([]), &serde_json::Value::Null));

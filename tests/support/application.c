@@ -254,7 +254,7 @@ static void at_once(int processes, char **users, int count)
             start = starts[0];
             _exit(login(users[n % count]));
         }
-        /* A pipe of its own for each: who ends without a prompt closes it, and nobody waits for him. */
+        /* A pipe of its own for each: who ends without a prompt closes it, and nobody waits for them. */
         close(pair[1]);
     }
     for (int n = 0; n < processes; n++) {

@@ -154,7 +154,7 @@ impl System {
     }
 }
 
-/// A user of the throw-away system, and the phone in his hand.
+/// A user of the throw-away system, and the phone in their hand.
 pub struct User {
     pub name: &'static str,
 }

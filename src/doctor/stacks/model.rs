@@ -14,7 +14,7 @@ const ALL_PROOFS: usize = 108;
 /// What decides a login beside our code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// A directory, a factor or a condition.
+    /// A directory, a second factor or a condition.
     pub role: Role,
     /// The line that it was first seen in.
     pub line: StackLine,

@@ -192,7 +192,7 @@ pub fn never_says_yes(line: &StackLine) -> bool {
     }
 }
 
-/// Does this factor say nothing of users who have not set it up?
+/// Does this second factor say nothing of users who have not set it up?
 pub fn may_be_missing(line: &StackLine) -> bool {
     let says = |word: &str| line.arguments.iter().any(|argument| argument == word);
     says("nullok") || says("nouserok") || line.module_name() == "pam_cockpit_cert.so"

@@ -49,7 +49,7 @@ impl FileStore {
         Self { continues, ..self }
     }
 
-    /// Is there a factor? ENOENT in a checked directory is the only "no"; what is there is looked at under the lock.
+    /// Is the user enrolled? ENOENT in a checked directory is the only "no"; what is there is looked at under the lock.
     pub(super) fn has_secret(&self, name: &str) -> Result<bool, StoreError> {
         let Ok(file) = file_name(name) else { return Ok(false) };
         let path = self.secret_path(&file);

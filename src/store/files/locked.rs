@@ -72,7 +72,7 @@ impl FileStore {
     }
 }
 
-/// A user under his lock.
+/// A user under their lock.
 #[derive(Debug)]
 pub struct Locked<'a> {
     store: &'a FileStore,
@@ -266,8 +266,8 @@ fn is_fresh(stat: &Metadata) -> bool {
     u64::try_from(stat.mtime()).is_ok_and(|written| clock::now().saturating_sub(written) < WRITTEN_BACK)
 }
 
-/// Whoever starts sudo or su sets its limits. A record that is cut off at a place of his choice may be whole for a right
-/// code and broken for a wrong one, which then nobody counts: so none is begun that could not be written whole.
+/// Whoever starts sudo or su sets its limits. A record that is cut off at a place of their choice may be whole for a
+/// right code and broken for a wrong one, which then nobody counts: so none is begun that could not be written whole.
 fn check_limit(path: &Path) -> Result<(), StoreError> {
     let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE).map_err(|e| StoreError::Io(path.into(), e))?;
     let cut = usize::try_from(limit).is_ok_and(|limit| limit < slots::FILE);

@@ -1,4 +1,4 @@
-//! One broken thing after the other: it is found, and what is pasted mends it.
+//! One broken thing after the other: it is found, and what is pasted fixes it.
 
 use super::{codes, findings, in_order, of_level, paste, restore, save, shell};
 use crate::support::system::{System, throw_away};
@@ -199,12 +199,13 @@ fn what_is_broken_is_found_and_what_is_pasted_mends_it() {
         system.file("/usr/bin/vi", EDITOR);
         let rows = rows();
         assert!(rows.len() > 60, "{}", rows.len());
-        let failed: Vec<String> = rows.iter().filter_map(|row| mended(system, row).err()).collect();
+        let failed: Vec<String> = rows.iter().filter_map(|row| fixed(system, row).err()).collect();
         assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), failed.join("\n\n"));
     });
 }
 
-/// As somebody pastes it who reads it, and knows that no disk is missing here, no directory, and no factor on its way.
+/// As somebody pastes it who reads it, and knows that no disk is missing here, no directory, and no second factor on
+/// its way.
 fn read(finding: &Value) -> Value {
     let said = finding["fix"].as_array().expect("lines").iter().map(|line| line.as_str().expect("a line"));
     let known = ["# only if no disk of its own belongs there: ", "# then: ", "# if it is alice's own: "];
@@ -219,7 +220,7 @@ fn read(finding: &Value) -> Value {
 const EDITOR: &str = "#!/bin/sh\nfor file; do :; done\n\
                       exec sed -i -e 's/^unenroled /unenrolled /' -e 's/^windo /window /' \"$file\"\n";
 
-fn mended(system: &System, (code, breaks): &Row) -> Result<(), String> {
+fn fixed(system: &System, (code, breaks): &Row) -> Result<(), String> {
     restore(system);
     let broken = system.tries(Command::new("/bin/bash").args(["-ec", breaks]), "");
     if !broken.status.success() && !breaks.contains("verify") {

@@ -98,7 +98,7 @@ fn no_stack_is_named_that_ends_after_a_wrong_password() {
         ("x", format!("auth sufficient pam_rootok.so\n@include common-auth\n{OURS}")),
         // It asks and splits; what is split off is judged after a right password alone.
         ("x", format!("auth requisite pam_totp.so forward_pass\n{UNIX}{OURS}")),
-        // The key was the first factor.
+        // The key came before the code.
         ("sshd", "auth requisite pam_totp.so after=publickey explain\n".into()),
         ("sshd", "auth required pam_unix.so\nauth requisite pam_totp.so after=publickey explain\n".into()),
         // That nothing but the code is asked for is said in words of its own.

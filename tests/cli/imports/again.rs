@@ -29,8 +29,8 @@ fn users(system: &System) {
         // Each has used a code of this very moment; every fifth has one on paper, which takes time to stretch.
         let paper = if n % 5 == 0 { format!("{}\n", scratch(n)) } else { String::new() };
         system.file(&file, &format!("{}\n\" DISALLOW_REUSE {}\n\" TOTP_AUTH\n{paper}", key(n), T / 30));
-        chown(&home, uid, uid).expect("his home");
-        chown(&file, uid, uid).expect("his file");
+        chown(&home, uid, uid).expect("their home");
+        chown(&file, uid, uid).expect("their file");
     }
 }
 

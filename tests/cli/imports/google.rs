@@ -9,7 +9,7 @@ use pam_totp::system::account;
 
 const FILE: &str = ".google_authenticator";
 
-/// Has the user make a key with their program; the lines of his file.
+/// Has the user make a key with their program; the lines of their file.
 fn makes(system: &System, user: &User, options: &str) -> Vec<String> {
     system.runs(user.command("google-authenticator").args(options.split(' ')));
     lines(user)
@@ -140,7 +140,7 @@ fn other_periods_and_clocks_that_go_wrong_come_along() {
         let minute = |time: u64| oathtool(&["--totp", "-b", "-s", "60", "--now", &format!("@{time}"), &key]);
         assert_eq!(login_at(system, T + 420, "alice", &minute(T + 420)), SUCCESS);
         assert_eq!(login_at(system, T, "bob", &code_at(KEY, T + 90)), AUTH_ERR, "used there");
-        assert_eq!(login_at(system, T + 30, "bob", &code_at(KEY, T + 120)), SUCCESS, "his phone is 90 s ahead");
+        assert_eq!(login_at(system, T + 30, "bob", &code_at(KEY, T + 120)), SUCCESS, "their phone is 90 s ahead");
     });
 }
 

@@ -1,4 +1,4 @@
-//! What a user may leave in his home for root to find.
+//! What users may leave in their home for root to find.
 
 use super::*;
 use std::os::unix::net::UnixListener;

@@ -103,7 +103,7 @@ fn several_lines_are_several_devices_and_a_pin_is_said_loudly() {
     });
 }
 
-/// Whoever owns the file could give anybody a key that he knows.
+/// Whoever owns the file could give anybody a key that they know.
 #[test]
 fn a_file_of_many_users_is_roots() {
     throw_away(|system| {

@@ -53,7 +53,7 @@ fn an_exempt_service_takes_the_password_alone_and_no_other_service_does() {
         assert!(!calls(system, "panel-api-one-field", "alice", PASSWORD));
         assert_eq!(login(system, "alice", ""), AUTH_ERR);
         assert_eq!(login(system, "alice", &alice.code()), SUCCESS, "nor did a call use the code up");
-        // Who must have a factor and has none is refused, as everywhere.
+        // Who must be enrolled and is not is refused, as everywhere.
         system.user("bob");
         system.policy(&format!("{EXEMPT}[[require]]\nusers = [\"bob\"]\n"));
         assert!(!calls(system, "panel-api", "bob", PASSWORD));
@@ -77,7 +77,7 @@ fn one_field_takes_password_and_code_once() {
         system.log.line("used code: alice from 127.0.0.1");
         assert!(calls("alice", &format!("{PASSWORD}{next}")));
         system.user("bob");
-        assert!(!calls("bob", PASSWORD), "no factor, and the policy refuses those");
+        assert!(!calls("bob", PASSWORD), "not enrolled, and the policy refuses those");
         system.policy("unenrolled = \"allow\"\n");
         assert!(calls("bob", PASSWORD));
     });

@@ -174,7 +174,7 @@ fn logs_in(panel: &Panel<'_>, key: &str) {
     let (exit, waits) = panel.login("alice", STRANGER, &panel.code(key));
     assert_eq!((exit, &waits["reason"], &waits["retry_after"]), (1, &json!("waiting"), &json!(14_400)));
     assert_eq!((&waits["codes"], &waits["next_in"]), (&json!(2), &json!(30)));
-    // The stranger has closed his own lane.
+    // The stranger has closed their own lane.
     assert_eq!(panel.login("alice", HOME, &panel.code(key)).0, 0);
     // And alice gets in from there too, by two codes in a row.
     panel.step();

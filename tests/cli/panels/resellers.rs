@@ -77,7 +77,7 @@ fn a_reseller_looks_after_his_own_users_and_nobody_else() {
             assert!(exit == Some(1) && said.contains("a password is required"), "{arguments:?}: {exit:?} {said}");
         }
         // Nor as somebody else, nor by another program of this name, nor with a policy from the environment.
-        fs::copy(PROGRAM, "/home/ada/pam-totp").expect("his own");
+        fs::copy(PROGRAM, "/home/ada/pam-totp").expect("their own");
         for arguments in [["-u", "dave", PROGRAM, "status", "bob"], ["-g", "root", PROGRAM, "status", "bob"]] {
             assert_eq!(sudo(&arguments).0, Some(1), "{arguments:?}");
         }

@@ -25,7 +25,7 @@ fn install(system: &System) {
     fs::set_permissions(spy, fs::Permissions::from_mode(0o755)).expect("sets a mode");
 }
 
-/// The forms of one visitor: the word, and what he is told.
+/// The forms of one visitor: the word, and what they are told.
 fn visits(system: &System, user: &str, from: &str, lines: &[&str]) -> (String, String) {
     let output = system.reads(Command::new("python3").args([SCRIPT, user, from]), &(lines.join("\n") + "\n"));
     let said = String::from_utf8(output.stdout).expect("UTF-8");

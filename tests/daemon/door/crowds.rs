@@ -22,7 +22,7 @@ fn slow_silent_huge_and_malformed_requests_hold_up_nobody() {
             "x\n\n".repeat(1 << 20),
         ] {
             let said = knock(system, &alice, &message);
-            // A caller who sends on when nobody reads any more may be cut off before he hears it.
+            // A caller who sends on when nobody reads any more may be cut off before they hear it.
             let cut_off = message.len() > 4_096 && said.starts_with("[Errno ");
             assert!(said == malformed || cut_off, "{}: {said:?}", &message[..message.len().min(80)]);
         }

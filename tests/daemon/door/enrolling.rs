@@ -77,7 +77,7 @@ fn who_must_have_a_factor_keeps_it() {
         system.runs(Command::new("groupadd").arg("staff2"));
         system.runs(Command::new("gpasswd").args(["-a", "alice", "staff2"]));
         let remove = |name: &str, time| format!("remove\nuser {name}\ncurrent {}", code(time));
-        // Where those without a factor are refused, who takes it off locks himself out.
+        // Where those who are not enrolled are refused, users who remove theirs lock themselves out.
         for deny in ["", "unenrolled = \"deny\"\n"] {
             system.policy(deny);
             assert_eq!(asks(system, &bob, &remove("bob", T)), "refused required");

@@ -1,5 +1,5 @@
-//! A caller stops what he has started: by the alarm that he set before, by a signal, by a key, by going away. Whenever
-//! he does, no wrong code gets in, and a refusal that he could hear is a guess that was counted.
+//! Callers stop what they have started: by the alarm that they set before, by a signal, by a key, by going away.
+//! Whenever they do, no wrong code gets in, and a refusal that they could hear is a guess that was counted.
 
 use super::*;
 use crate::support::effort::effort;
@@ -63,7 +63,7 @@ impl Program {
     }
 }
 
-/// The alarm that a caller has set rings in the program that he starts.
+/// The alarm that callers have set rings in the program that they start.
 #[test]
 fn an_alarm_that_rings_in_the_middle_gives_no_guess_for_nothing() {
     const RINGS: &str = "import os, signal, sys
@@ -141,7 +141,7 @@ os.waitpid(program, 0)
 print("took", time.monotonic() - start)
 "#;
 
-/// The signals that a caller may send to what is still his, the keys of his terminal, and closing it.
+/// The signals that a caller may send to what is still theirs, the keys of their terminal, and closing it.
 const STOPPED_BY: [&str; 8] = ["SIGINT", "SIGTERM", "SIGALRM", "SIGHUP", "SIGKILL", "^C", "^\\", "leaves"];
 
 #[test]

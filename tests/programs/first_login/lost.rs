@@ -27,7 +27,7 @@ fn starts(stages: u8) -> Once {
     login
 }
 
-/// A login in which bob proves a key, and types a backup code back if he is asked; its PAM code.
+/// A login in which bob proves a key, and types a backup code back if asked; its PAM code.
 fn proves(stages: u8, stored: bool) -> i32 {
     let mut login = starts(stages);
     login.sees("Key:     ");

@@ -315,7 +315,7 @@ fn a_key_without_the_argument_is_no_credential() {
     assert_eq!(line.runs(&[]), Exit::Ignore);
 }
 
-/// A caller who is not root names the address himself, and in one field nobody sees whether a code is due.
+/// Callers who are not root name the address themselves, and in one field nobody sees whether a code is due.
 #[test]
 fn only_a_root_host_that_asks_for_a_code_alone_remembers_an_address() {
     let cases = [(&[][..], (1000, 0), true), (&[], (0, 1000), false), (&[c"forward_pass"], (0, 0), false)];

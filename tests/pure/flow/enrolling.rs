@@ -339,7 +339,7 @@ fn one_field_for_both_shows_no_key() {
     let mut line = first(&[c"forward_pass"]);
     assert_eq!(line.runs(&[asks(BOTH, "hunter2123456")]), Exit::Ignore);
     assert_eq!(line.script.password.as_deref(), Some(&b"hunter2"[..]));
-    // The line that checks what the first one split off asks nothing, and refuses like anybody without a factor.
+    // The line that checks what the first one split off asks nothing, and refuses like anybody who is not enrolled.
     line.options = Arguments::parse(&[]).unwrap();
     line.clerk.verdict = Ok(None);
     let why = "no enrollment: alice from 192.0.2.4 is not enrolled, and the policy refuses those";

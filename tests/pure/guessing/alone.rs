@@ -5,7 +5,7 @@ use pam_totp::factor::source::Source;
 use pam_totp::factor::throttle::{Buckets, Limits};
 
 use super::year::{DAY, Dice};
-use crate::pure::heart::NOW;
+use crate::pure::decision::NOW;
 use crate::support::effort::effort;
 
 /// Visits in so many years of an owner who comes at these times of the day, and of them those that meet a wait.

@@ -6,10 +6,10 @@ use pam_totp::factor::record::{ClassKey, LaneKey, Record};
 use pam_totp::factor::source::Source;
 use pam_totp::factor::throttle::{self, BucketLevel};
 
-use crate::pure::heart::{NOW, User, accepted};
+use crate::pure::decision::{NOW, User, accepted};
 
 pub const DAY: u64 = 86_400;
-/// RFC 4226 section 7.4, as the heart has it.
+/// RFC 4226 section 7.4, as the decision has it.
 const LOOK_AHEAD: u64 = 10;
 const MAX_DRIFT: u64 = 4;
 /// So many addresses somebody tries before they wait.

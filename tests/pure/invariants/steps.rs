@@ -1,6 +1,6 @@
-//! The heart over a user's whole life: devices of both kinds, codes old and new, alone and in rows, a clock that jumps,
-//! states that are lost, healed, brought back and resynchronized. No step and no counter lets anybody in twice, and none
-//! at or below the last.
+//! The decision over a user's whole life: devices of both kinds, codes old and new, alone and in rows, a clock that
+//! jumps, states that are lost, healed, brought back and resynchronized. No step and no counter lets anybody in twice,
+//! and none at or below the last.
 
 use std::collections::BTreeSet;
 

@@ -10,7 +10,7 @@ use pam_totp::system::clock::BUILT;
 
 use super::random::{later, within};
 use super::*;
-use crate::pure::heart::{NOW, User, accepted, code, device};
+use crate::pure::decision::{NOW, User, accepted, code, device};
 
 /// What a later writer of the same version may add: another line of its own, or in the place of one of ours.
 const LATER: [&str; 14] = [

@@ -12,7 +12,7 @@ use std::thread;
 /// What an owner asks for, in the words of the door.
 struct Wish {
     request: String,
-    /// His key before and after it.
+    /// Their key before and after it.
     keys: [&'static str; 2],
 }
 
@@ -51,7 +51,7 @@ impl Broken<'_> {
         })
     }
 
-    /// What is left is the old factor or the new one, and serves its owner; no code does twice.
+    /// What is left is the old enrollment or the new one, and serves its owner; no code does twice.
     fn is_old_or_new(&self, before: &Before, wish: &Wish, heard: &str, what: &str) -> bool {
         let now = fs::read(SECRET).expect("a secret");
         let enrollment = Enrollment::parse(&now).unwrap_or_else(|broken| panic!("{what}: {broken}"));

@@ -1,5 +1,5 @@
-//! What root does to a factor without a new key, broken off at every system call: moving it, following its device, ending
-//! its waits.
+//! What root does to an enrollment without a new key, broken off at every system call: moving it, following its device,
+//! ending its waits.
 
 use super::*;
 use crate::support::lanes;
@@ -106,7 +106,7 @@ fn is_alices(system: &System, rename: &Change, serves_one: bool, what: &str) -> 
         assert_eq!(login_at(system, T, user, &used), AUTH_ERR, "{what}: {user}");
     }
     let entered = ["alice", "bob"].map(|user| login_at(system, T, user, &next) == SUCCESS);
-    // Killed between the two renamings it is nobody's, which the same again mends.
+    // Killed between the two renamings it is nobody's, which the same again fixes.
     assert!(entered != [true, true] && (!serves_one || entered != [false, false]), "{what}: {entered:?}");
 
     let said = if is_alices { &[0][..] } else { &[1, 3] };
@@ -130,7 +130,7 @@ fn a_move(disturb: Disturb, serves_one: bool) {
         let before = Kept::now();
         let rename = kept(&["rename", "alice", "bob"], String::new());
         each_call(system, &rename, every, disturb, |what| is_alices(system, &rename, serves_one, what));
-        // The account goes first where it is renamed; then nobody gets in before its factor follows.
+        // The account goes first where it is renamed; then nobody gets in before its enrollment follows.
         system.runs(Command::new("userdel").arg("alice"));
         before.restore();
         let changes = |call: &Call| CHANGES.contains(&call.name.as_str()) && !call.line.contains("O_RDONLY");

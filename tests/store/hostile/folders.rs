@@ -62,7 +62,7 @@ fn an_unusable_folder_opens_the_host_for_nobody() {
             }
             assert_eq!(place.login(), Err(error.into()), "{what}");
         }
-        assert_eq!(place.snapshot(), before, "{what}: nothing is made or mended");
+        assert_eq!(place.snapshot(), before, "{what}: nothing is made or fixed");
     }
 }
 

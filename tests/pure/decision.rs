@@ -1,6 +1,6 @@
-//! The heart: each code once, and never outside its window; wrong codes counted before they are judged, in buckets that
-//! no lane empties for another. Sequences of logins at random, judged by what was shown and typed, and tables for what
-//! has a number.
+//! The decision: each code once, and never outside its window; wrong codes counted before they are judged, in buckets
+//! that no lane empties for another. Sequences of logins at random, judged by what was shown and typed, and tables for
+//! what has a number.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -71,7 +71,7 @@ impl User {
     fn attempted<T>(&self, typed: impl AsRef<[u8]>, now: u64, then: impl FnOnce(&Attempt<'_>) -> T) -> T {
         let answer = Answer::new(typed.as_ref());
         // In vain where there is no such set, but not for as long as a login takes it.
-        let in_vain = |form| BackupCodes {
+        let decoy = |form| BackupCodes {
             id: String::new(),
             form,
             salt: Vec::new(),
@@ -82,7 +82,7 @@ impl User {
         };
         let stretched = BackupShaped::recognize(typed.as_ref()).map(|shaped| {
             let set = self.enrollment.backup_codes.clone().filter(|set| set.has(shaped.form()));
-            Stretched::new(&shaped, &set.unwrap_or_else(|| in_vain(shaped.form())))
+            Stretched::new(&shaped, &set.unwrap_or_else(|| decoy(shaped.form())))
         });
         then(&self.attempt(&answer, stretched.as_ref(), now))
     }

@@ -177,7 +177,7 @@ fn a_clock_that_went_back_a_year_shuts_for_four_hours_from_there() {
     // Were it not written, it would move on with each try.
     let later = NOW + 14_399;
     assert_eq!(user.decide(user.wrong(later), later).outcome, waiting(later + 14_400, 3, later));
-    user.record = moved.write.expect("the mended number");
+    user.record = moved.write.expect("the corrected number");
     assert_eq!(user.record.lanes[0].full, NOW + 15 * 14_400);
     assert_eq!(user.record.classes[0].pairs, NOW + 200);
     assert_eq!(user.decide(user.wrong(later), later).outcome, waiting(NOW + 14_400, 2, later));
@@ -185,7 +185,7 @@ fn a_clock_that_went_back_a_year_shuts_for_four_hours_from_there() {
     assert!(accepted(&user.types(user.code(now, 0), now)));
 }
 
-/// It is mended with whatever is written, too.
+/// It is corrected with whatever is written, too.
 #[test]
 fn what_a_clock_that_went_back_left_is_mended_by_every_kind_of_answer() {
     let mut user = User::with_phone();
