@@ -18,6 +18,7 @@ use crate::factor::resync::{self, Shown};
 use crate::factor::secret::Answer;
 use crate::factor::throttle::{self, Buckets, Limits};
 use crate::system::clock::is_wrong;
+use crate::system::random::NoRandom;
 
 /// What is written, from top to bottom; `None`: nothing there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -135,55 +136,35 @@ impl<F: FnMut(Option<&Enrollment>, &Seen) -> Result<Plan, ChangeError>> Planning
     }
 }
 
-/// Backup codes of random bytes that were drawn before: of the same ones again, where a store asks again.
+/// So many random bytes.
+pub type Draw = fn(usize) -> Result<Zeroizing<Vec<u8>>, NoRandom>;
+
+/// Backup codes of random bytes, drawn once the change is allowed: to make a set costs many times what a request costs, and
+/// everybody may send requests.
 pub struct Drawn {
-    bytes: Zeroizing<Vec<u8>>,
-    used: usize,
+    draw: Draw,
     /// The codes, in the one moment in which they can be shown.
     pub shown: Vec<Zeroizing<String>>,
 }
 
 impl Drawn {
-    /// How many bytes a change needs.
-    pub fn needs(change: &Change) -> usize {
-        match change {
-            Change::Set { backup_codes: 0, .. } | Change::BackupCodes(0) => 0,
-            Change::Set { backup_codes: count, .. } | Change::BackupCodes(count) => random_bytes(*count),
-            // Where there is no set, an empty one is made for them.
-            Change::TemporaryCodes { count, .. } => random_bytes(*count).saturating_add(random_bytes(0)),
-            _ => 0,
-        }
-    }
-
-    /// Of these bytes.
-    pub fn new(bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self { bytes, used: 0, shown: Vec::new() }
-    }
-
-    /// From the beginning: what was made of them was stored nowhere.
-    pub fn again(&mut self) {
-        self.used = 0;
-    }
-
-    fn take(&mut self, length: usize) -> Result<&[u8], ChangeError> {
-        let end = self.used.saturating_add(length);
-        let taken = self.bytes.get(self.used..end).ok_or(ChangeError::NoRandom)?;
-        self.used = end;
-        Ok(taken)
+    /// With this source of chance.
+    pub fn by(draw: Draw) -> Self {
+        Self { draw, shown: Vec::new() }
     }
 }
 
 impl NewCodes for Drawn {
     fn set(&mut self, count: u8, now: u64) -> Result<BackupCodes, ChangeError> {
-        let bytes = self.take(random_bytes(count))?;
-        let (set, shown) = BackupCodes::make(bytes, count, now).ok_or(ChangeError::NoRandom)?;
+        let bytes = (self.draw)(random_bytes(count))?;
+        let (set, shown) = BackupCodes::make(&bytes, count, now).ok_or(ChangeError::NoRandom)?;
         self.shown = shown;
         Ok(set)
     }
 
     fn temporary(&mut self, set: BackupCodes, count: u8, until: u64) -> Result<BackupCodes, ChangeError> {
-        let bytes = self.take(random_bytes(count))?;
-        let (set, shown) = set.with_temporary(bytes, count, until).ok_or(ChangeError::NoRandom)?;
+        let bytes = (self.draw)(random_bytes(count))?;
+        let (set, shown) = set.with_temporary(&bytes, count, until).ok_or(ChangeError::NoRandom)?;
         self.shown = shown;
         Ok(set)
     }

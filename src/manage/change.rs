@@ -80,7 +80,7 @@ pub fn apply(
         _ if !enrolled => return Err(ChangeError::NotEnrolled.into()),
         _ => {}
     }
-    let codes = Drawn::new(random::bytes(Drawn::needs(change))?);
+    let codes = Drawn::by(random::bytes);
     let mut making = Making { terms, change, codes, proved: None, refund: None };
     let submission = code.map(|code| verify::submission(policy, Source::Door, code, stretched.as_ref()));
     let submission = submission.as_ref().filter(|_| plan::needs_code(change));
@@ -121,7 +121,6 @@ impl Planning for Making<'_> {
     }
 
     fn plan(&mut self, old: Option<&Enrollment>, seen: &Seen) -> Result<Plan, ChangeError> {
-        self.codes.again();
         plan::plan(&self.terms, old, seen, self.change, self.proved.clone(), &mut self.codes)
     }
 

@@ -50,7 +50,6 @@ pub fn import(
 ) -> Result<Imported, ManageError> {
     // Its lock would leave a record behind for somebody who keeps what they have.
     let reads = if has_unusable(store, account, found, replace)? { Reads::AllOrReplaced } else { Reads::All };
-    let random = random::bytes(backup::random_bytes(0))?;
     let mut imported = Imported::Already;
     let mut planned = Planned::of(reads, |standing: Option<&Enrollment>, seen: &Seen| {
         let (plan, told) = match standing {
@@ -59,7 +58,7 @@ pub fn import(
             _ => {
                 // Whoever they are enrolled as: used codes stay used.
                 let old = store.enrollment(account.name.as_str().into()).ok().flatten();
-                enroll(policy, enrollment(account, found, seen.now, &random)?, old.as_ref(), found, seen)
+                enroll(policy, enrollment(account, found, seen.now)?, old.as_ref(), found, seen)
             }
         };
         imported = told;
@@ -208,11 +207,14 @@ fn line(token: &Token, device: &Device, before: &Record) -> Option<DeviceState> 
     Some(DeviceState { id: device.id.clone(), last: Some(token.used?), drift: token.drift, at })
 }
 
-fn enrollment(account: &Account, found: &ForeignUser, now: u64, random: &[u8]) -> Result<Enrollment, ChangeError> {
+fn enrollment(account: &Account, found: &ForeignUser, now: u64) -> Result<Enrollment, ChangeError> {
     let devices = (1..).zip(&found.tokens).map(|(number, token)| device(number, token, now)).collect();
     let backup_codes = match found.scratch.as_slice() {
         [] => None,
-        codes => Some(BackupCodes::import(random, codes, now).ok_or(ChangeError::NoRandom)?),
+        codes => {
+            let random = random::bytes(backup::random_bytes(0))?;
+            Some(BackupCodes::import(&random, codes, now).ok_or(ChangeError::NoRandom)?)
+        }
     };
     Ok(Enrollment { user: account.name.clone(), uid: account.uid, devices, backup_codes })
 }

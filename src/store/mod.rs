@@ -4,11 +4,15 @@
 pub mod audit;
 pub mod error;
 pub mod files;
+#[cfg(feature = "cli")]
+pub mod memory;
 pub mod policy;
 pub mod spool;
 pub mod verbs;
 
 pub use error::StoreError;
 pub use files::folders::FileStore;
+#[cfg(feature = "cli")]
+pub use memory::MemoryStore;
 pub use policy::{edit_policy, read_policy};
 pub use verbs::{NotDone, Store, Transacted, Whose};
