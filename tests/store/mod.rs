@@ -2,6 +2,7 @@
 
 mod changes;
 mod clocks;
+mod conformance;
 mod copies;
 mod disks;
 mod failures;
