@@ -84,4 +84,7 @@ fn what_does_not_fit_is_dropped_or_refused() {
     assert!((100..512).contains(&room), "{room}");
     assert_eq!(fits(room), Ok(SLOT));
     assert!(fits(room + 1).is_err(), "no device and no range ever goes");
+    // Nor is more read than could be written.
+    let trusts: String = (0..8).map(|n| format!("trust {} 5 -\n", long(n))).collect();
+    assert_eq!(Record::from_text(&format!("{text}{trusts}")), Err(Unreadable::Newer));
 }
