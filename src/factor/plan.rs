@@ -33,7 +33,6 @@ pub struct Plan {
 
 /// What becomes of a user's keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
 pub enum Keys {
     /// They stay.
     #[default]
