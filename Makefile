@@ -71,6 +71,9 @@ $(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
 	npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+# Half of the time a test waits: for a server, or for the seconds after a refusal.
+THREADS = $$(($(shell nproc) * 2))
+
 # A crate of its own, as the fuzzer's.
 MODEL = --manifest-path models/Cargo.toml
 
@@ -92,10 +95,10 @@ check: ready-as-root
 	cargo fetch --locked
 	cargo deny --offline check bans licenses sources
 	cargo fmt --check $(MODEL)
-	cargo clippy --locked --release $(MODEL) -- -D warnings
+	cargo clippy --locked $(MODEL) --target-dir target -- -D warnings
 	cargo run --quiet --locked --release $(MODEL) -- short
-	@$(MAKE) all
-	cargo test --locked --no-fail-fast
+	@$(MAKE) --jobs=2 all
+	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast
 
 # In the profile of mutation testing: what does not change is optimized, what does is built at once.
 quick:
