@@ -1,6 +1,7 @@
 //! What a switch of the policy does at the stacks is said before it is done.
 
 use crate::support::application::{SERVICE, SUCCESS, build, login};
+use crate::support::documents::root;
 use crate::support::program::{error_code, object, program};
 use crate::support::system::{PASSWORD, System, throw_away};
 use crate::support::terminal::Terminal;
@@ -89,7 +90,7 @@ fn some_only_are_refused_where_a_directory_of_others_says_yes() {
 #[test]
 fn no_example_of_ours_is_asked_about() {
     host(|system| {
-        for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/pam.d")).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(root().join("pam.d")).expect("the examples").flatten() {
             // There the code is all, beside a certificate.
             if entry.file_name() == "postgresql" {
                 continue;

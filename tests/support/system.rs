@@ -42,6 +42,7 @@ fn run_again_inside(files: &[String]) {
         .arg(file("pam-totp", artifacts::program()))
         .arg(file("pam-totpd", artifacts::daemon()))
         .arg(file("pam_totp.so", artifacts::module()))
+        .arg(file("sources", Path::new(env!("CARGO_MANIFEST_DIR"))))
         .args(files)
         .args(["--", "/mnt/promises", "--exact", &name, "--nocapture"])
         .stdin(Stdio::null())
