@@ -17,7 +17,7 @@ use crate::factor::change::{Change, Deed};
 use crate::factor::judgment::Verdict;
 use crate::factor::secret::Answer;
 use crate::factor::source::Source;
-use crate::login::messages;
+use crate::login::messages::log;
 use crate::login::preview::Login;
 use crate::login::status::Status;
 use crate::login::unavailable::{DoorError, Unavailable};
@@ -126,7 +126,7 @@ impl Clerk<'_> {
     /// For a daemon: yes or no. Whatever a refusal is for, it is the same answer, at a beat, after the work of a wrong code.
     fn judged(&mut self, judge: &str, found: Result<Option<Account>, account::LookupFailed>, code: &Answer) -> Reply {
         let asked = Instant::now();
-        let from = format!("a program of {}", clean(judge));
+        let from = log::a_program_of(judge);
         let verdict = match found {
             Ok(Some(account))
                 if backend::may(self.caller.uid, &account, Deed::Judge, self.backend.policy()).is_ok() =>
@@ -136,12 +136,11 @@ impl Clerk<'_> {
             other => {
                 verify::decoy(self.backend.policy(), code);
                 let why = match other {
-                    Ok(Some(account)) => format!("the codes of {} are judged for nobody else", clean(&account.name)),
-                    // What else was typed may be a password.
-                    Ok(None) => "there is no such user".into(),
+                    Ok(Some(account)) => log::judged_for_nobody(&account.name),
+                    Ok(None) => log::NO_SUCH_USER.into(),
                     Err(account::LookupFailed) => Unavailable::Accounts.to_string(),
                 };
-                self.log(&format!("refused for {from}: {why}"));
+                self.log(&log::refused_for(&from, &why));
                 Ok(None)
             }
         };
@@ -150,7 +149,7 @@ impl Clerk<'_> {
                 return Reply::Verdict(Some((Outcome::Accepted { via: Via::Untold, since: None }, now)));
             }
             Ok(_) => {}
-            Err(error) => self.log(&format!("refused for {from}: {error}")),
+            Err(error) => self.log(&log::refused_for(&from, &error)),
         }
         beat::wait(asked);
         Reply::Verdict(Some((Outcome::Untold, clock::now())))
@@ -175,8 +174,8 @@ impl Clerk<'_> {
         };
         let verdict = self.backend.verify_for(account, &login, code)?;
         match &verdict {
-            Some(verdict) => messages::log::lines(verdict, &account.name, from).iter().for_each(|line| self.log(line)),
-            None => self.log(&format!("no enrollment: {} from {from} is not enrolled", clean(&account.name))),
+            Some(verdict) => log::lines(verdict, &account.name, from).iter().for_each(|line| self.log(line)),
+            None => self.log(&log::not_enrolled(Some(&account.name), from)),
         }
         Ok(verdict)
     }
@@ -201,17 +200,17 @@ impl Clerk<'_> {
     fn tell(&mut self, account: &Account, event: &str) {
         let user = Some(account.name.as_str());
         if let Err(error) = self.backend.tell(&Event { event, user, by: user, at: clock::now(), ..Event::default() }) {
-            self.log(&format!("notify: {error}"));
+            self.log(&log::notify_error(&error));
         }
     }
 
     fn refuse(&mut self, name: &str, error: ManageError) -> Reply {
-        self.log(&format!("refused for {}: {error}", clean(name)));
+        self.log(&log::refused_for(&clean(name), &error));
         Reply::Refused(error.into())
     }
 
     fn log(&mut self, text: &str) {
         let Peer { uid, pid } = self.caller;
-        (self.log)(&format!("{text} (asked by uid {uid}, pid {pid})"));
+        (self.log)(&log::asked_by(text, uid, pid));
     }
 }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::{INSTALL, quoted};
 use crate::doctor::stacks::files::STACKS;
-use crate::login::messages::log;
+use crate::login::messages::log::enrolling as logged;
 use crate::paths::POLICY;
 use crate::store::StoreError;
 use crate::store::audit::{FileKind, Flaw, FlawKind};
@@ -59,7 +59,7 @@ pub fn check(flaw: &Flaw, store: &Path) -> Finding {
         FlawKind::NotStored(proving) => {
             let user = flaw.user.as_deref().unwrap_or_default();
             let files: Vec<String> = proving.services().map(|service| format!("{STACKS}/{}", clean(service))).collect();
-            Finding::fault(ABOUT, "not_stored", log::not_stored(user, proving)).fixed_by([
+            Finding::fault(ABOUT, "not_stored", logged::not_stored(user, proving)).fixed_by([
                 format!(
                     "# first put \"account required pam_totp.so\" before the other account lines of {}",
                     files.join(" and ")

@@ -8,6 +8,8 @@ use zeroize::Zeroizing;
 
 /// RFC 4226 R6: at least 128 bits; what we accept from users and administrators.
 pub const MIN_BYTES: usize = 16;
+/// Fewer than [`MIN_BYTES`], in words.
+pub const TOO_SHORT: &str = "the key is too short: 128 bits (26 characters) at least";
 /// RFC 4226 R6: 160 bits recommended; what we generate.
 pub const GENERATED_BYTES: usize = 20;
 /// RFC 4648 section 6.
@@ -48,7 +50,7 @@ impl fmt::Display for KeyError {
                 write!(f, "the key is not complete: {letters} letters are one too few or too many")
             }
             Self::NotCanonical => f.write_str("the key is not written as pam_totp writes it"),
-            Self::TooShort => f.write_str("the key is too short: 128 bits (26 characters) at least"),
+            Self::TooShort => f.write_str(TOO_SHORT),
             Self::TooLong => f.write_str("the key is too long: 1024 bits at most"),
         }
     }

@@ -12,7 +12,8 @@ use crate::factor::change::ChangeError;
 use crate::factor::enrollment::Device;
 use crate::factor::prove::prove_new;
 use crate::factor::uri;
-use crate::login::messages::{self, enrolling as say};
+use crate::login::messages::enrolling as say;
+use crate::login::messages::log::{self, enrolling as logged};
 use crate::manage::notify::Event;
 use crate::manage::{self, ManageError, NewBackupCodes, Pending};
 use crate::qr::page;
@@ -49,36 +50,34 @@ pub fn prove(
     let put_off = backend.policy().enroll_by.filter(|by| !required && clock::now() <= *by);
     if options.explain && is_lost_here(host, backend, items, account) && put_off.is_none() {
         host.say(Tone::Error, say::NOT_STORED_BEFORE);
-        return refuse(host, items, account, "what they proved before was not stored");
+        return refuse(host, items, account, logged::PROVED_BEFORE);
     }
     match show_and_ask(host, backend, options, items, account, put_off) {
         Ok(Some(pending)) => {
             panic_here!("enrolling");
             if !host.keep(pending) {
-                return refuse(host, items, account, "the key could not be kept for the account line");
+                return refuse(host, items, account, logged::NOT_KEPT);
             }
-            host.log(LogLevel::Info, &format!("enrolling: {} has proved a new key", text::clean(&account.name)));
+            host.log(LogLevel::Info, &logged::proved(&account.name));
             if options.explain && !mark(host, backend, items, account) {
-                return refuse(host, items, account, "that they proved a key could not be noted");
+                return refuse(host, items, account, logged::NOT_MARKED);
             }
             no_credential(options)
         }
         Ok(None) => {
-            host.log(LogLevel::Notice, &format!("enrolling: {} put it off", text::clean(&account.name)));
+            host.log(LogLevel::Notice, &logged::put_off(&account.name));
             no_credential(options)
         }
-        Err(NotEnrolled::CannotShow) => refuse(host, items, account, "this program cannot show a key"),
-        Err(NotEnrolled::Elsewhere) => {
-            refuse(host, items, account, "this program shows its prompts where others may see them")
-        }
+        Err(NotEnrolled::CannotShow) => refuse(host, items, account, logged::CANNOT_SHOW),
+        Err(NotEnrolled::Elsewhere) => refuse(host, items, account, logged::SHOWN_TO_OTHERS),
         Err(NotEnrolled::NotProved) => {
-            let exit = refuse(host, items, account, "no code proved the new key");
+            let exit = refuse(host, items, account, logged::NOT_PROVED);
             host.say(Tone::Error, say::NOT_ENROLLED);
             exit
         }
         Err(NotEnrolled::Other(what)) => refuse(host, items, account, &what),
         Err(NotEnrolled::Left) => {
-            host.log(LogLevel::Notice, "no answer: the application could not ask for a code, or its user left");
+            host.log(LogLevel::Notice, log::NO_ANSWER);
             Exit::ConversationFailed
         }
     }
@@ -90,12 +89,12 @@ fn is_lost_here(host: &mut impl Application, backend: &impl Backend, items: &Ite
     match backend.proving(account) {
         Ok(None) => false,
         Ok(Some(proving)) => {
-            host.log(LogLevel::Error, &messages::log::not_stored(&account.name, &proving));
+            host.log(LogLevel::Error, &logged::not_stored(&account.name, &proving));
             // Who is root here can fix no stack while they are refused.
             proving.is_at(&items.service) && account.uid != 0
         }
         Err(error) => {
-            host.log(LogLevel::Error, &format!("store error for {}: {error}", text::clean(&account.name)));
+            host.log(LogLevel::Error, &log::store_error(Some(&account.name), &error));
             true
         }
     }
@@ -105,15 +104,14 @@ fn is_lost_here(host: &mut impl Application, backend: &impl Backend, items: &Ite
 /// caller of su can make fail (a limit, a lock) does, or they would get in with a new key each time.
 fn mark(host: &mut impl Application, backend: &impl Backend, items: &Items, account: &Account) -> bool {
     let Err(error) = backend.mark_proving(account, &items.service) else { return true };
-    let user = text::clean(&account.name);
-    host.log(LogLevel::Error, &format!("enrolling: that {user} has proved a key could not be noted: {error}"));
+    host.log(LogLevel::Error, &logged::not_marked(&account.name, &error));
     error.is_of_the_disk()
 }
 
 /// The account line has run, whatever comes of it.
 fn unmark(host: &mut impl Application, backend: &impl Backend, account: &Account) {
     if let Err(error) = backend.end_proving(account) {
-        host.log(LogLevel::Error, &format!("store error for {}: {error}", text::clean(&account.name)));
+        host.log(LogLevel::Error, &log::store_error(Some(&account.name), &error));
     }
 }
 
@@ -125,14 +123,10 @@ fn no_credential(options: &Arguments) -> Exit {
 
 /// The `account` half: stores what was proved, and shows the backup codes in the one moment in which that can be.
 pub fn store(host: &mut impl Application, backend: &impl Backend, pending: Pending) -> Exit {
-    let user = text::clean(&pending.account.name);
     // The application may have changed PAM_USER since: a key is nobody's but its prover's.
     let same = matches!(host.user(), Ok(Some(name)) if backend.names(&name, &pending.account));
     if !same {
-        host.log(
-            LogLevel::Error,
-            &format!("enrolling: the key that {user} proved is not stored: PAM_USER has changed"),
-        );
+        host.log(LogLevel::Error, &logged::changed_user(&pending.account.name));
         unmark(host, backend, &pending.account);
         return Exit::Refuse;
     }
@@ -140,14 +134,14 @@ pub fn store(host: &mut impl Application, backend: &impl Backend, pending: Pendi
     let (account, device) = (pending.account.clone(), pending.device.id.clone());
     match backend.enroll(pending) {
         Ok(()) => {
-            host.log(LogLevel::Notice, &format!("enrolled {user} at a login, proved by a code"));
+            host.log(LogLevel::Notice, &logged::enrolled(&account.name));
             tell(host, backend, "enrolled", &account);
             offer_codes(host, backend, &account, &device);
             // Only the stack decides whether the account is in order.
             Exit::Ignore
         }
         Err(error) => {
-            host.log(LogLevel::Error, &format!("enrolling {user} failed: {error}"));
+            host.log(LogLevel::Error, &logged::failed(&account.name, &error));
             unmark(host, backend, &account);
             host.say(Tone::Error, say::NOT_STORED);
             Exit::Refuse
@@ -163,7 +157,7 @@ fn tell(host: &mut impl Application, backend: &impl Backend, event: &str, accoun
     let told =
         Event { event, user, by: user, service: Some(&items.service), from, at: clock::now(), ..Event::default() };
     if let Err(error) = backend.tell(&told) {
-        host.log(LogLevel::Error, &format!("notify: {error}"));
+        host.log(LogLevel::Error, &log::notify_error(&error));
     }
 }
 
@@ -173,16 +167,14 @@ fn offer_codes(host: &mut impl Application, backend: &impl Backend, account: &Ac
     let kept = backend.make_codes().and_then(|(set, codes)| {
         if is_typed_back(host, &codes) { backend.add_codes(account, device, set).map(Some) } else { Ok(None) }
     });
-    let user = text::clean(&account.name);
-    let (level, logged) = match &kept {
-        Ok(Some(true)) => (LogLevel::Notice, format!("{user} has typed back a backup code: the set counts")),
-        Ok(None) => (LogLevel::Notice, format!("{user} has typed back no backup code: there are none")),
-        Ok(Some(false)) => {
-            (LogLevel::Error, format!("the backup codes of {user} are not stored: the enrollment has changed since"))
-        }
-        Err(error) => (LogLevel::Error, format!("the backup codes of {user} are not stored: {error}")),
+    let user = &account.name;
+    let (level, line) = match &kept {
+        Ok(Some(true)) => (LogLevel::Notice, logged::codes_count(user)),
+        Ok(None) => (LogLevel::Notice, logged::no_codes(user)),
+        Ok(Some(false)) => (LogLevel::Error, logged::codes_not_stored(user, &logged::CHANGED_SINCE)),
+        Err(error) => (LogLevel::Error, logged::codes_not_stored(user, error)),
     };
-    host.log(level, &logged);
+    host.log(level, &line);
     if matches!(kept, Ok(Some(true))) {
         tell(host, backend, "backup_codes", account);
     }
@@ -231,7 +223,7 @@ impl From<ConversationFailed> for NotEnrolled {
 
 fn refuse(host: &mut impl Application, items: &Items, account: &Account, why: &str) -> Exit {
     log_failure(host, items, Some(&account.name));
-    host.log(LogLevel::Notice, &format!("no enrollment: {} must enroll, and {why}", text::clean(&account.name)));
+    host.log(LogLevel::Notice, &logged::must_enroll(&account.name, why));
     Exit::Refuse
 }
 

@@ -11,7 +11,6 @@ use crate::factor::source::{Source, Told};
 use crate::login::messages::{log, user};
 use crate::login::preview::{Login, Preview, Reason, Standing};
 use crate::login::unavailable::Unavailable;
-use crate::text;
 
 use super::application::{Application, ConversationFailed, Exit, Items, LogLevel, Tone, log_failure};
 use super::enrolling;
@@ -35,7 +34,7 @@ pub fn login(host: &mut impl Application, backend: &impl Backend, options: &Argu
     let Ok(name) = host.user() else { return Exit::ConversationFailed };
     let source = Source::new(&told(&items, options), host);
     if let Some(fault) = backend.policy_fault() {
-        host.log(LogLevel::Error, &format!("policy error: {fault}: the strictest policy is in force"));
+        host.log(LogLevel::Error, &log::policy_error(&fault));
     }
     let login = Login {
         name: name.as_deref(),
@@ -49,7 +48,7 @@ pub fn login(host: &mut impl Application, backend: &impl Backend, options: &Argu
     let preview = backend.preview(&login);
     if options.after_publickey && !key_was_seen(&items) {
         log_failure(host, &items, preview.user());
-        host.log(LogLevel::Notice, "no public key came before: refused by after=publickey (see AuthenticationMethods)");
+        host.log(LogLevel::Notice, log::NO_KEY);
         return Exit::Refuse;
     }
     let stashed = host.take_stash();
@@ -135,19 +134,19 @@ impl<H: Application, D: Backend> ModuleCall<'_, H, D> {
     }
 
     fn refuse_forwarding(&mut self) -> Exit {
-        self.host.log(LogLevel::Error, "the password could not be passed on to the next module");
+        self.host.log(LogLevel::Error, log::NOT_PASSED_ON);
         Exit::Refuse
     }
 
     fn conversation_failed(&mut self) -> Exit {
-        self.host.log(LogLevel::Notice, "no answer: the application could not ask for a code, or its user left");
+        self.host.log(LogLevel::Notice, log::NO_ANSWER);
         Exit::ConversationFailed
     }
 
     fn ask(&mut self, standing: &Standing) -> Exit {
         let taken = self.taken(standing);
         if taken.is_none() && self.options.use_first_pass {
-            self.host.log(LogLevel::Error, "use_first_pass: no earlier module asked for a password");
+            self.host.log(LogLevel::Error, log::NO_PASSWORD);
             return Exit::Refuse;
         }
         // Who typed into a prompt of ours can be asked for more.
@@ -232,12 +231,10 @@ impl<H: Application, D: Backend> ModuleCall<'_, H, D> {
                 self.log_store_error(error, user);
             }
             (_, Standing::Unknown) => {
-                self.host.log(LogLevel::Notice, &format!("no enrollment: unknown user from {source}"));
+                self.host.log(LogLevel::Notice, &log::unknown_user(source));
             }
             _ => {
-                let who = user.map_or("a user".into(), text::clean);
-                let text = format!("no enrollment: {who} from {source} is not enrolled, and the policy refuses those");
-                self.host.log(LogLevel::Notice, &text);
+                self.host.log(LogLevel::Notice, &log::refused_unenrolled(user, source));
             }
         }
     }
@@ -245,8 +242,7 @@ impl<H: Application, D: Backend> ModuleCall<'_, H, D> {
     fn hint_at_filler(&mut self, answer: &Answer) {
         let answer = answer.as_bytes();
         if !answer.is_empty() && answer.iter().eq(SSHD_FILLER.iter().cycle().take(answer.len())) {
-            let hint = "sshd replaced the answer: this user may not log in here (root without PermitRootLogin yes?)";
-            self.host.log(LogLevel::Notice, hint);
+            self.host.log(LogLevel::Notice, log::SSHD_REPLACED);
         }
     }
 
@@ -279,8 +275,7 @@ impl<H: Application, D: Backend> ModuleCall<'_, H, D> {
     }
 
     fn log_store_error(&mut self, error: &dyn Display, user: Option<&str>) {
-        let who = user.map(|u| format!(" for {}", text::clean(u))).unwrap_or_default();
-        self.host.log(LogLevel::Error, &format!("store error{who}: {error}"));
+        self.host.log(LogLevel::Error, &log::store_error(user, error));
     }
 
     fn explain(&mut self, verdict: &Verdict) {

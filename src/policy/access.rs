@@ -3,8 +3,6 @@
 //! Root may ask about everybody, and daemons that the policy names may have codes judged. Nobody changes anything here but
 //! their own enrollment, root included: a process that is root and cannot write to the store is shut in on purpose.
 
-use std::fmt;
-
 use crate::factor::change::Deed;
 use crate::policy::Policy;
 use crate::system::account::Account;
@@ -46,20 +44,6 @@ pub struct Subject<'a> {
     pub logs_in: bool,
     /// Does a rule require it to be enrolled?
     pub required: bool,
-}
-
-impl fmt::Display for Denied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotYours => "You are not authorized to modify another user",
-            Self::NotYoursToSee => "You are not authorized to look at another user",
-            Self::PolicyOff => "this host has codes switched off: nobody can enroll",
-            Self::NotSelf => "this host's policy (self_service) leaves that to its administrator",
-            Self::NoLogin => "an account that is root's or has no login shell is enrolled by root",
-            Self::Required => "this host requires two-factor authentication of you: you can replace it (`enroll --replace`), not remove it",
-            Self::ShortKey => "the key is too short: 128 bits (26 characters) at least",
-        })
-    }
 }
 
 /// Judges by the caller's uid.
@@ -107,13 +91,6 @@ mod tests {
 
     const ALICE: u32 = 1000;
     const NOBODY: SelfService = SelfService { enroll: false, replace: false, remove: false, backup_codes: false };
-
-    #[test]
-    fn who_is_refused_reads_why() {
-        assert_eq!(Denied::NotYours.to_string(), "You are not authorized to modify another user");
-        assert_eq!(Denied::NotYoursToSee.to_string(), "You are not authorized to look at another user");
-        assert_eq!(Denied::ShortKey.to_string(), "the key is too short: 128 bits (26 characters) at least");
-    }
 
     /// Whatever the policy says, everybody ends what is remembered of themselves, and of nobody else.
     fn is_harmless(alice: &Account, bob: &Account) {

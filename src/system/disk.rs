@@ -78,11 +78,14 @@ pub enum NotRead {
     Ours,
 }
 
+/// In words, also where a user reads it.
+pub const NOT_REGULAR: &str = "it is not a regular file";
+
 impl std::fmt::Display for NotRead {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Io(errno) => f.write_str(errno.desc()),
-            Self::NotRegular => f.write_str("it is not a regular file"),
+            Self::NotRegular => f.write_str(NOT_REGULAR),
             Self::Link => f.write_str("it is a symbolic link: name the file itself"),
             Self::TooLong => f.write_str("it is too long: no such file has more than 16 MiB"),
             Self::Ours => f.write_str("its links lead out of that disk, into this system's /proc or /sys, or nowhere"),

@@ -8,6 +8,7 @@ mod install;
 mod json;
 mod pages;
 mod recipes;
+mod sentences;
 mod timing;
 mod units;
 mod words;

@@ -21,7 +21,7 @@ const INSTEAD: [(&str, &str); 12] = [
     ("oneself", "you"),
 ];
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     let files = files.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs"));
@@ -29,7 +29,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What somebody may read of a source: its string literals, each with its line, and in the program what --help is made of.
-fn readable(source: &str, help: bool) -> Vec<(usize, String)> {
+pub fn readable(source: &str, help: bool) -> Vec<(usize, String)> {
     let code = source.split("\n#[cfg(test)]\nmod tests").next().expect("a first part");
     let mut read = Vec::new();
     let mut letters = code.char_indices().peekable();

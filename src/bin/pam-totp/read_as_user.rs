@@ -17,6 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag, fstat, lstat};
 use nix::unistd::{Gid, Uid, getegid, geteuid, getgid, getuid, initgroups, setgid, setuid};
 use pam_totp::system::account::Account;
+use pam_totp::system::disk::NOT_REGULAR;
 use zeroize::Zeroizing;
 
 /// No such file is longer; theirs end at 1 KiB.
@@ -34,7 +35,7 @@ pub enum Unread {
     /// There is no such file, or no home that its owner can look into.
     Absent,
     NotRegular,
-    NotHis,
+    NotTheirs,
     /// Others can write it, and who did so knows the key.
     Open,
     TooLong,
@@ -49,7 +50,7 @@ pub enum Unread {
 const TOLD: [Unread; 7] = [
     Unread::Absent,
     Unread::NotRegular,
-    Unread::NotHis,
+    Unread::NotTheirs,
     Unread::Open,
     Unread::TooLong,
     Unread::NotReadable,
@@ -62,8 +63,8 @@ impl Unread {
     pub fn words(self) -> &'static str {
         match self {
             Self::Absent => "there is no such file",
-            Self::NotRegular => "it is not a regular file",
-            Self::NotHis => "it does not belong to the user",
+            Self::NotRegular => NOT_REGULAR,
+            Self::NotTheirs => "it does not belong to the user",
             Self::Open => "others can write it: `chmod 600` it, once its owner knows what it holds",
             Self::TooLong => "it is longer than 64 KiB",
             Self::NotReadable => "the user cannot read it",
@@ -167,7 +168,7 @@ fn read_own(path: &Path, uid: Uid) -> Result<Zeroizing<Vec<u8>>, Unread> {
         return Err(Unread::NotRegular);
     }
     if stat.st_uid != uid.as_raw() {
-        return Err(Unread::NotHis);
+        return Err(Unread::NotTheirs);
     }
     if stat.st_mode & 0o022 != 0 {
         return Err(Unread::Open);

@@ -9,6 +9,7 @@ use nix::unistd::Uid;
 use pam_totp::backend::PolicyFault;
 use pam_totp::factor::attempt::Outcome;
 use pam_totp::factor::change::ChangeError;
+use pam_totp::login::messages::refusal;
 use pam_totp::login::unavailable::{DoorError, Unavailable};
 use pam_totp::manage::ManageError;
 use pam_totp::policy::access::Denied;
@@ -131,6 +132,12 @@ impl Failure {
         Self::new("not_permitted", NOT_PERMITTED, message)
     }
 
+    /// What was named cannot be a file in /etc/pam.d.
+    pub fn no_service(name: &str) -> Self {
+        let text = format!("{} is no PAM service: give the name of a file in /etc/pam.d", pam_totp::text::clean(name));
+        Self::bad_input("bad_name", text.trim_start())
+    }
+
     /// Nobody but root can do it.
     pub fn only_root() -> Self {
         Self::new("not_permitted", NOT_PERMITTED, "only root may do this (try sudo)")
@@ -195,7 +202,7 @@ impl From<Denied> for Failure {
                 ("not_permitted", NOT_PERMITTED)
             }
         };
-        Self::new(code, exit, denied.to_string())
+        Self::new(code, exit, refusal::denied(denied))
     }
 }
 

@@ -1,9 +1,10 @@
 //! What people read who enroll, at a login and with `pam-totp enroll`. Pure.
 
-use super::{clean, counted, moment, user::wrong_code};
+use super::user::wrong_code;
 use crate::factor::backup::BackupShaped;
 use crate::factor::secret::Answer;
 use crate::text::wrap::wrap;
+use crate::text::{clean, counted, moment};
 
 /// Lines of prompts and messages that we break ourselves.
 const WIDTH: usize = 78;

@@ -97,19 +97,21 @@ pub(in crate::store) fn open_checked(
     Err(StoreError::Busy)
 }
 
+const NOT_REGULAR: &str = "is not a regular file";
+
 pub(in crate::store) fn open_unchecked(path: &Path, access: OFlag) -> Result<Option<File>, StoreError> {
     let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     // What lies on another system's disk nobody knows, and some devices do something when they are opened.
     if disk::is_entered()
         && lstat(path).is_ok_and(|stat| ![SFlag::S_IFREG, SFlag::S_IFLNK].contains(&kind(stat.st_mode)))
     {
-        return Err(StoreError::Unsafe(path.into(), "is not a regular file"));
+        return Err(StoreError::Unsafe(path.into(), NOT_REGULAR));
     }
     match open(path, flags, Mode::empty()) {
         Ok(fd) => Ok(Some(File::from(fd))),
         Err(Errno::ENOENT) => Ok(None),
         Err(Errno::ELOOP) => Err(StoreError::Unsafe(path.into(), "is a symbolic link")),
-        Err(Errno::EISDIR | Errno::ENXIO) => Err(StoreError::Unsafe(path.into(), "is not a regular file")),
+        Err(Errno::EISDIR | Errno::ENXIO) => Err(StoreError::Unsafe(path.into(), NOT_REGULAR)),
         Err(errno) => Err(StoreError::Io(path.into(), errno)),
     }
 }
@@ -117,7 +119,7 @@ pub(in crate::store) fn open_unchecked(path: &Path, access: OFlag) -> Result<Opt
 pub(in crate::store) fn check_stat(stat: &Metadata, path: &Path, writers: Writers) -> Result<(), StoreError> {
     let fault = |what| Err(StoreError::Unsafe(path.into(), what));
     if !stat.is_file() {
-        return fault("is not a regular file");
+        return fault(NOT_REGULAR);
     }
     if stat.nlink() != 1 {
         return fault("has another name (its link count is not 1)");

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::backend::LocalOrDoor;
-use pam_totp::factor::change::Change;
+use pam_totp::factor::change::{Change, Deed};
 use pam_totp::text::shown;
 
 use crate::backend::local_or_door;
@@ -28,7 +28,7 @@ pub fn forget(config: Option<&Path>, ForgetArgs { users }: &ForgetArgs) -> Resul
     }
     let own = if users.is_empty() { vec![whom(None, "forget")?.name] } else { Vec::new() };
     let users = if users.is_empty() { &own } else { users };
-    let each = each(users, "addresses_forgotten", "ended the remembered addresses of", |user| {
+    let each = each(users, "addresses_forgotten", Deed::Forget.done(), |user| {
         backend.apply(&account_of(user)?, None, Change::Forget).map(drop)
     });
     Ok(each.report(|modified, failed| json::ForgetReport { modified, failed }))

@@ -129,8 +129,7 @@ fn remove(arguments: &StackRemoveArgs) -> Result<Report, Failure> {
 fn known(service: &str) -> Result<&str, Failure> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-+@".contains(c);
     if service.is_empty() || !service.chars().all(plain) {
-        let text = format!("{} is no PAM service: give the name of a file in /etc/pam.d", clean(service));
-        return Err(Failure::bad_input("bad_name", text.trim_start().to_owned()));
+        return Err(Failure::no_service(service));
     }
     Ok(service)
 }

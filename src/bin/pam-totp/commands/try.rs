@@ -70,8 +70,7 @@ pub fn run(arguments: &TryArgs, json: bool) -> Result<Report, Failure> {
 fn service_name(name: &str) -> Result<String, Failure> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
     if name.is_empty() || name.len() > MAX_SERVICE || name.starts_with('.') || !name.chars().all(plain) {
-        let text = format!("{} is no PAM service: give the name of a file in /etc/pam.d", clean(name));
-        return Err(Failure::bad_input("bad_name", text.trim_start().to_owned()));
+        return Err(Failure::no_service(name));
     }
     // As libpam does.
     Ok(name.to_ascii_lowercase())

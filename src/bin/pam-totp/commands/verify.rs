@@ -103,12 +103,14 @@ fn said(verdict: &Verdict) -> String {
     match &verdict.outcome {
         Outcome::Accepted { via: Via::Device(_) | Via::Untold, .. } => "The code is right.".into(),
         Outcome::Accepted { via: Via::Backup { left }, .. } => {
-            format!("The backup code is right. {}", messages::user::backup_codes_left(*left))
+            right_backup_code(&messages::user::backup_codes_left(*left))
         }
-        Outcome::Accepted { via: Via::Temporary, .. } => {
-            format!("The backup code is right. {}", messages::user::TEMPORARY_CODE)
-        }
+        Outcome::Accepted { via: Via::Temporary, .. } => right_backup_code(messages::user::TEMPORARY_CODE),
         Outcome::Wrong { .. } | Outcome::NotACode | Outcome::Untold => messages::user::wrong_code(verdict.clock_off),
         outcome => messages::user::refused(outcome, verdict.now).unwrap_or_default(),
     }
+}
+
+fn right_backup_code(what_is_left: &str) -> String {
+    format!("The backup code is right. {what_is_left}")
 }
