@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pam_totp::factor::record::{ClassKey, LaneKey, Record};
 use pam_totp::factor::throttle::class_every;
 
-use crate::keys::{BACKUP, Factor, PERIOD, Phone, Typed};
+use crate::keys::{BACKUP, Enrolled, PERIOD, Phone, Typed};
 use crate::mutation::Exception;
 use crate::program::{Call, Guess, LIMITS, Run};
 use crate::world::Seen;
@@ -115,9 +115,9 @@ impl Ghost {
 
     /// A guess is charged. For a code that was used none should be, where it can be known: the clock's own step always
     /// is looked at, and so are backup codes.
-    pub fn pays(&mut self, typed: Typed, factor: Factor, clock: u64) {
+    pub fn pays(&mut self, typed: Typed, enrolled: Enrolled, clock: u64) {
         let is_looked_at = |(of, step): &(u8, u64)| {
-            *of >= BACKUP || *step == clock && factor.phones.all().into_iter().any(|phone| phone as u8 == *of)
+            *of >= BACKUP || *step == clock && enrolled.phones.all().into_iter().any(|phone| phone as u8 == *of)
         };
         let first = typed.codes().into_iter().next();
         self.paid |= first.is_some_and(|code| is_looked_at(&code) && self.accepted.contains(&code));

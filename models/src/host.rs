@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pam_totp::factor::record::slots::{self, FILE, NextSlot, SLOT, StateFile, Writing};
 use pam_totp::factor::record::{BackupState, DeviceState, Record};
 
-use crate::keys::{Factor, Phone};
+use crate::keys::{Enrolled, Phone};
 
 /// A slot without its padding; empty where there is nothing, or nothing that could be read.
 pub type Bytes = Arc<[u8]>;
@@ -42,7 +42,7 @@ pub struct Name<T> {
 pub enum Content {
     Absent,
     /// A whole file; whether its bytes are on the disk already.
-    Whole(Factor, bool),
+    Whole(Enrolled, bool),
     Torn,
 }
 
@@ -251,15 +251,15 @@ impl Host {
     }
 
     /// A user who enrolled long ago, and whose phone has been followed since.
-    pub fn enrolled(&mut self, factor: Factor, ahead: i64) {
+    pub fn enrolled_long_ago(&mut self, enrolled: Enrolled, ahead: i64) {
         let line = |phone: Phone| DeviceState {
             id: phone.device().id.clone(),
             last: Some(self.clock.saturating_add_signed(ahead) - 10),
             drift: Some(ahead as i8),
             at: None,
         };
-        let devices = factor.phones.all().into_iter().map(line).collect();
-        let backup = factor.set_id().map(|id| BackupState { id, used: 0 });
+        let devices = enrolled.phones.all().into_iter().map(line).collect();
+        let backup = enrolled.set_id().map(|id| BackupState { id, used: 0 });
         let record = Record { devices, backup, ..Record::default() };
         let mut file = File::empty();
         let mut place = NextSlot::default();
@@ -271,7 +271,7 @@ impl Host {
         }
         let inode = Some(self.create(&[], file));
         self.state = Name { cached: inode, durable: inode };
-        let whole = Content::Whole(factor, true);
+        let whole = Content::Whole(enrolled, true);
         self.secret = Name { cached: whole, durable: whole };
     }
 
@@ -301,8 +301,8 @@ impl Host {
         unlocked(self) == unlocked(other)
     }
 
-    pub fn factor(&self) -> Option<Factor> {
-        if let Content::Whole(factor, _) = self.secret.cached { Some(factor) } else { None }
+    pub fn enrolled(&self) -> Option<Enrolled> {
+        if let Content::Whole(enrolled, _) = self.secret.cached { Some(enrolled) } else { None }
     }
 
     /// Every host that may come up again: each unsynced slot old, new or torn, each unsynced name old or new, and `/run`
@@ -320,7 +320,7 @@ impl Host {
         }
         secrets.dedup();
         let with = |host: &Self, secret: Content| {
-            let secret = if let Content::Whole(factor, _) = secret { Content::Whole(factor, true) } else { secret };
+            let secret = if let Content::Whole(enrolled, _) = secret { Content::Whole(enrolled, true) } else { secret };
             Self { secret: Name { cached: secret, durable: secret }, ..host.clone() }
         };
         all = all.iter().flat_map(|host| secrets.iter().map(move |secret| with(host, *secret))).collect();

@@ -36,7 +36,7 @@ pub enum Phones {
 
 /// What the secret file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Factor {
+pub struct Enrolled {
     pub phones: Phones,
     /// Which set of backup codes.
     pub set: Option<u8>,
@@ -112,7 +112,7 @@ impl Phones {
     }
 }
 
-impl Factor {
+impl Enrolled {
     pub fn enrollment(self) -> Enrollment {
         let devices = self.phones.all().into_iter().map(|phone| phone.device().clone()).collect();
         let backup_codes = self.set.map(set_of);

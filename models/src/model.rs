@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stateright::{Model, Property};
 
-use crate::keys::{Factor, Phone, Typed};
+use crate::keys::{Enrolled, Phone, Typed};
 use crate::mutation::{Exception, Mutation};
 use crate::program::{Deed, Run, Where};
 use crate::quiet;
@@ -91,7 +91,7 @@ impl fmt::Debug for Action {
 pub struct Scene {
     pub name: &'static str,
     /// What is enrolled at the beginning, and how far ahead the phone's clock may be.
-    pub factor: Option<Factor>,
+    pub enrolled: Option<Enrolled>,
     pub ahead: &'static [i64],
     /// Programs that run at once.
     pub programs: usize,
@@ -111,7 +111,7 @@ pub struct Host {
 impl Host {
     /// The program that a plan comes to now; `None`: it cannot be begun.
     fn begin(&self, plan: Plan, world: &World) -> Option<Run> {
-        let set = world.host.factor().and_then(|factor| factor.set);
+        let set = world.host.enrolled().and_then(|enrolled| enrolled.set);
         let shown = |phone, later: i8| world.shown(phone).saturating_add_signed(later.into());
         let typed = |what| match what {
             What::Shown(phone, later) => Some(Typed::Code(phone, shown(phone, later))),
@@ -152,9 +152,9 @@ impl Model for Host {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        let Scene { factor, ahead, programs, budget, .. } = &self.scene;
+        let Scene { enrolled, ahead, programs, budget, .. } = &self.scene;
         let denied = if let Some(Mutation::Without(exception)) = self.mutation { Some(exception) } else { None };
-        ahead.iter().map(|ahead| World::new(*factor, *ahead, *programs, *budget, denied)).collect()
+        ahead.iter().map(|ahead| World::new(*enrolled, *ahead, *programs, *budget, denied)).collect()
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
@@ -255,7 +255,7 @@ impl Model for Host {
             }
             Action::Restore => {
                 left.restores -= 1;
-                let first = World::new(self.scene.factor, world.ahead, 0, *left, None).host;
+                let first = World::new(self.scene.enrolled, world.ahead, 0, *left, None).host;
                 next.host.put(first.state_file().cloned(), &world.in_use());
                 next.ghost.restored();
             }
@@ -275,7 +275,7 @@ impl Model for Host {
             Property::always("no more guesses than the buckets have", |_, world: &World| world.ghost.is_bounded()),
             Property::always("a used code costs nothing", |_, world: &World| !world.ghost.paid),
             Property::always("the secret is whole", |_, world: &World| world.secret_is_whole()),
-            Property::always("no factor is voided unasked", |_, world: &World| !world.ghost.voided),
+            Property::always("no enrollment is voided unasked", |_, world: &World| !world.ghost.voided),
             Property::always("somebody can go on", |model: &Self, world: &World| {
                 let mut running = world.programs.iter().flatten().peekable();
                 running.peek().is_none() || running.any(|run| !run.waits(&world.host, model.mutation))

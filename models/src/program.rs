@@ -271,8 +271,8 @@ impl Run {
             Call::WriteTemporary if scope.is(Mutation::RenameBeforeSync) => Call::Rename,
             Call::WriteTemporary => Call::SyncTemporary,
             Call::SyncTemporary => {
-                if let Content::Whole(factor, false) = scope.host.secret.cached {
-                    scope.host.secret.cached = Content::Whole(factor, true);
+                if let Content::Whole(enrolled, false) = scope.host.secret.cached {
+                    scope.host.secret.cached = Content::Whole(enrolled, true);
                 }
                 if scope.is(Mutation::SecretInPlace) { Call::SyncSecrets } else { Call::Rename }
             }
@@ -359,8 +359,8 @@ impl Run {
     fn read(&mut self, stage: Stage, scope: &mut Scope<'_>) -> Call {
         self.has_aged = false;
         match (self.deed, stage) {
-            (Deed::Login(typed), _) => match scope.host.factor() {
-                Some(factor) => self.judge(factor, typed, Source::Local, scope),
+            (Deed::Login(typed), _) => match scope.host.enrolled() {
+                Some(enrolled) => self.judge(enrolled, typed, Source::Local, scope),
                 // Torn: whoever finds that is refused.
                 None => self.say(Said::Error),
             },

@@ -40,7 +40,7 @@ pub fn future(model: &Host, world: &World) -> Future {
     if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).copied()) {
         return known;
     }
-    let phones = world.host.factor().map_or_else(Vec::new, |factor| factor.phones.all());
+    let phones = world.host.enrolled().map_or_else(Vec::new, |enrolled| enrolled.phones.all());
     let all = |in_a_row: bool| {
         let with = |phone: &Phone| {
             [false, true].into_iter().all(|unlock| {

@@ -1,14 +1,14 @@
 //! The hosts that are explored. Each has a few programs, a few codes and a budget of what may go wrong; together they have
 //! all of it, and every mutation shows in one.
 
-use crate::keys::{Factor, Phone, Phones};
+use crate::keys::{Enrolled, Phone, Phones};
 use crate::model::{Plan, Scene, What};
 use crate::mutation::{Exception, Mutation};
 use crate::program::Where;
 use crate::world::Budget;
 
-const A: Option<Factor> = Some(Factor { phones: Phones::One(Phone::A), set: None });
-const A_AND_CODES: Option<Factor> = Some(Factor { phones: Phones::One(Phone::A), set: Some(0) });
+const A: Option<Enrolled> = Some(Enrolled { phones: Phones::One(Phone::A), set: None });
+const A_AND_CODES: Option<Enrolled> = Some(Enrolled { phones: Phones::One(Phone::A), set: Some(0) });
 
 const fn login(phone: Phone, later: i8) -> Plan {
     Plan::Login(What::Shown(phone, later))
@@ -35,7 +35,7 @@ pub fn all(long: bool) -> Vec<Scene> {
     vec![
         Scene {
             name: "logins",
-            factor: A,
+            enrolled: A,
             ahead: &[0, 4, -4],
             programs: 2,
             plans: vec![NOW, NEXT, WRONG],
@@ -49,7 +49,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "guesses",
-            factor: A,
+            enrolled: A,
             ahead: &[0],
             programs: 2,
             plans: vec![WRONG, NOW],
@@ -58,7 +58,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "three at once",
-            factor: A,
+            enrolled: A,
             ahead: &[0],
             programs: 3,
             plans: vec![NOW, NEXT, WRONG],
@@ -67,7 +67,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "two in a row",
-            factor: A,
+            enrolled: A,
             ahead: &[0],
             programs: 2,
             plans: vec![WRONG, NOW, ROW, NEXT, Plan::Login(What::Half(Phone::A, 0))],
@@ -82,7 +82,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "files",
-            factor: A,
+            enrolled: A,
             ahead: &[0],
             programs: 2,
             plans: vec![NOW, WRONG],
@@ -91,7 +91,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "another phone",
-            factor: A,
+            enrolled: A,
             ahead: &[0],
             programs: 2,
             plans: vec![
@@ -106,7 +106,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "a second phone",
-            factor: A,
+            enrolled: A,
             ahead: &[0],
             programs: 2,
             plans: vec![
@@ -120,7 +120,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "there and back",
-            factor: A,
+            enrolled: A,
             ahead: &[0],
             programs: 2,
             plans: vec![NOW, set(Phone::B, Where::Instead), set(Phone::A, Where::Instead)],
@@ -129,7 +129,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "first enrollments",
-            factor: None,
+            enrolled: None,
             ahead: &[0],
             programs: 2,
             plans: vec![NOW, login(Phone::B, 0), set(Phone::A, Where::First), set(Phone::B, Where::First)],
@@ -138,7 +138,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "taken off and set again",
-            factor: A,
+            enrolled: A,
             ahead: &[0],
             programs: 2,
             plans: vec![NOW, Plan::Remove, set(Phone::A, Where::First)],
@@ -147,7 +147,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "backup codes",
-            factor: A_AND_CODES,
+            enrolled: A_AND_CODES,
             ahead: &[0],
             programs: 2,
             plans: vec![
@@ -162,7 +162,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "the clock",
-            factor: A,
+            enrolled: A,
             ahead: &[0, 4],
             programs: 2,
             plans: vec![NOW, NEXT, WRONG, Plan::Unlock],
@@ -171,7 +171,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "behind, and set right",
-            factor: A,
+            enrolled: A,
             ahead: &[0, 4],
             programs: 1,
             plans: vec![NOW, NEXT, ROW, Plan::Unlock],
@@ -180,7 +180,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "late",
-            factor: A,
+            enrolled: A,
             ahead: &[0, 4, -4],
             programs: 2,
             plans: vec![NOW, login(Phone::A, -1), login(Phone::A, -2)],
@@ -189,7 +189,7 @@ pub fn all(long: bool) -> Vec<Scene> {
         },
         Scene {
             name: "a read-only disk",
-            factor: A,
+            enrolled: A,
             ahead: &[0],
             programs: 2,
             plans: vec![NOW, WRONG],
@@ -209,7 +209,7 @@ const COUNTED: &str = "no guess is judged that is not counted";
 const BOUNDED: &str = "no more guesses than the buckets have";
 const FOR_NOTHING: &str = "a used code costs nothing";
 const WHOLE: &str = "the secret is whole";
-const UNASKED: &str = "no factor is voided unasked";
+const UNASKED: &str = "no enrollment is voided unasked";
 const LOCKED_OUT: &str = "nobody is locked out";
 const SINGLE: &str = "single codes do where none waits";
 

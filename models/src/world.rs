@@ -8,7 +8,7 @@ use pam_totp::factor::record::slots::{self, StateFile};
 
 use crate::ghost::Ghost;
 use crate::host::{Content, File, Host};
-use crate::keys::{BEGIN, Factor, PERIOD, Phone};
+use crate::keys::{BEGIN, Enrolled, PERIOD, Phone};
 use crate::model::Action;
 use crate::mutation::{Exception, Mutation};
 use crate::program::{Call, Deed, Run, Said, Scope, Stage};
@@ -64,10 +64,16 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(factor: Option<Factor>, ahead: i64, programs: usize, left: Budget, denied: Option<Exception>) -> Self {
+    pub fn new(
+        enrolled: Option<Enrolled>,
+        ahead: i64,
+        programs: usize,
+        left: Budget,
+        denied: Option<Exception>,
+    ) -> Self {
         let mut host = Host::new(BEGIN);
-        if let Some(factor) = factor {
-            host.enrolled(factor, ahead);
+        if let Some(enrolled) = enrolled {
+            host.enrolled_long_ago(enrolled, ahead);
         }
         let (programs, ghost) = (vec![None; programs], Ghost::denying(denied));
         Self { host, programs, ghost, left, ahead, behind: 0 }

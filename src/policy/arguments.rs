@@ -19,7 +19,7 @@ pub struct Arguments {
     pub forward_pass: bool,
     /// `after=publickey`: refuse unless sshd has seen a public key.
     pub after_publickey: bool,
-    /// `explain`: say why; only where a password came before.
+    /// `explain`: say why; only where a password or key came before.
     pub explain: bool,
     /// `prompt=TEXT`: instead of the policy's.
     pub prompt: Option<String>,

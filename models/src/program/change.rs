@@ -11,7 +11,7 @@ use pam_totp::factor::source::Source;
 
 use super::{Call, Deed, Held, LIMITS, Run, Said, Scope, Stage, Where, heal};
 use crate::host::{Content, Host};
-use crate::keys::{Factor, Typed, WINDOW, set_of};
+use crate::keys::{Enrolled, Typed, WINDOW, set_of};
 use crate::mutation::Mutation;
 
 /// What is still to be written of a plan.
@@ -93,7 +93,7 @@ impl Run {
     /// `carry_out`, up to the first call that writes.
     pub(super) fn change(&mut self, stage: Stage, scope: &mut Scope<'_>) -> Call {
         let deed = self.deed;
-        let old = scope.host.factor();
+        let old = scope.host.enrolled();
         let mut record = self.record(scope.host, scope.mutation).unwrap_or_default();
         if let (Deed::Renew { .. } | Deed::Unlock, Some(old)) = (deed, old) {
             heal(&old.enrollment(), &mut record, scope);
@@ -104,7 +104,7 @@ impl Run {
             }
         }
         let seen = Seen { record: Some(record), born: None, made: None, there: None, now: scope.host.now() };
-        let enrollment = old.map(Factor::enrollment).filter(|_| !scope.is(Mutation::NoSecondLook));
+        let enrollment = old.map(Enrolled::enrollment).filter(|_| !scope.is(Mutation::NoSecondLook));
         let planned = match stage {
             Stage::Locked => match deed.check(enrollment.as_ref(), &seen) {
                 Err(error) => Err(error),
@@ -149,7 +149,7 @@ impl Run {
 
     fn begin(&mut self, plan: Plan, scope: &mut Scope<'_>) -> Call {
         let keys = match &plan.keys {
-            Keys::Replace(new) => Some(Content::Whole(Factor::of(new), false)),
+            Keys::Replace(new) => Some(Content::Whole(Enrolled::of(new), false)),
             Keys::Remove => Some(Content::Absent),
             _ => None,
         };
@@ -182,7 +182,7 @@ impl Run {
     /// What is written as the secret.
     pub(super) fn new_keys(&self, is_synced: bool) -> Content {
         match self.rest.as_ref().and_then(|rest| rest.keys) {
-            Some(Content::Whole(factor, _)) => Content::Whole(factor, is_synced),
+            Some(Content::Whole(enrolled, _)) => Content::Whole(enrolled, is_synced),
             other => unreachable!("{other:?} is no secret to write"),
         }
     }

@@ -6,7 +6,7 @@ use pam_totp::factor::source::Source;
 
 use super::{Call, Guess, Held, LIMITS, Run, Said, Scope, Stage, heal};
 use crate::host::Host;
-use crate::keys::{Factor, Typed, WINDOW};
+use crate::keys::{Enrolled, Typed, WINDOW};
 use crate::mutation::Mutation;
 
 /// What an answer comes to, and what is written for it.
@@ -39,8 +39,8 @@ impl Verdict {
 
 impl Run {
     /// `verify::judge`, up to the first call that writes.
-    pub(super) fn judge(&mut self, factor: Factor, typed: Typed, source: Source, scope: &mut Scope<'_>) -> Call {
-        let (enrollment, answer) = (factor.enrollment(), typed.answer());
+    pub(super) fn judge(&mut self, enrolled: Enrolled, typed: Typed, source: Source, scope: &mut Scope<'_>) -> Call {
+        let (enrollment, answer) = (enrolled.enrollment(), typed.answer());
         let mut record = self.record(scope.host, scope.mutation).unwrap_or_default();
         let healed = heal(&enrollment, &mut record, scope);
         let attempt = Attempt {
@@ -66,7 +66,7 @@ impl Run {
         let healed = healed && verdict.charge.is_none();
         match (verdict.charge, verdict.write.or(healed.then_some(record))) {
             (Some(charge), outcome) => {
-                scope.ghost.pays(typed, factor, scope.host.clock);
+                scope.ghost.pays(typed, enrolled, scope.host.clock);
                 let call = self.commit(charge, after, scope);
                 self.outcome = outcome.map(Held::new);
                 let is_row = matches!(typed, Typed::Row(..) | Typed::Half(..));
