@@ -140,7 +140,7 @@ fn what_is_not_said_clearly_changes_nothing() {
 }
 
 #[test]
-fn where_somebody_can_be_asked_he_is_asked_which() {
+fn where_somebody_can_be_asked_they_are_asked_which() {
     throw_away(|system| {
         application::build(system);
         system.enrolled("alice");

@@ -41,7 +41,7 @@ fn hook(system: &System) {
 }
 
 #[test]
-fn who_has_no_factor_and_who_must_have_one() {
+fn who_is_not_enrolled_and_who_must_be() {
     throw_away(|system| {
         system.enrolled("alice");
         system.user("bob");
@@ -85,7 +85,7 @@ fn who_has_no_factor_and_who_must_have_one() {
 }
 
 #[test]
-fn factors_without_an_owner_are_found_and_taken_off() {
+fn enrollments_without_an_owner_are_found_and_removed() {
     throw_away(|system| {
         for name in ["alice", "bob", "carol"] {
             system.enrolled(name);
@@ -113,7 +113,7 @@ fn factors_without_an_owner_are_found_and_taken_off() {
 
 /// What `rename` had in its hands when it ended is the only copy of the key.
 #[test]
-fn a_factor_on_its_way_to_another_account_is_no_orphan() {
+fn an_enrollment_on_its_way_to_another_account_is_no_orphan() {
     throw_away(|system| {
         hook(system);
         system.enrolled("alice");
@@ -137,7 +137,7 @@ fn a_factor_on_its_way_to_another_account_is_no_orphan() {
 
 /// A directory may list another alice: the first one is who logs in here.
 #[test]
-fn of_two_accounts_with_one_name_the_first_has_the_factor() {
+fn of_two_accounts_with_one_name_the_first_is_enrolled() {
     throw_away(|system| {
         system.enrolled("alice");
         let passwd = fs::read_to_string("/etc/passwd").expect("the accounts");
@@ -149,7 +149,7 @@ fn of_two_accounts_with_one_name_the_first_has_the_factor() {
 }
 
 #[test]
-fn who_takes_the_factor_off_everybody_keeps_his_own() {
+fn who_removes_everybody_keeps_their_own_enrollment() {
     throw_away(|system| {
         for name in ["alice", "bob", "carol"] {
             system.enrolled(name);
@@ -184,7 +184,7 @@ fn who_takes_the_factor_off_everybody_keeps_his_own() {
 }
 
 #[test]
-fn with_its_account_a_factor_goes() {
+fn with_its_account_an_enrollment_goes() {
     throw_away(|system| {
         hook(system);
         for name in ["alice", "bob", "carol"] {

@@ -194,7 +194,7 @@ fn what_cannot_be_moved_is_said_with_its_name() {
 }
 
 #[test]
-fn a_factor_comes_off_when_the_account_is_gone() {
+fn an_enrollment_can_be_removed_when_the_account_is_gone() {
     throw_away(|system| {
         system.enrolled("bob");
         system.runs(Command::new("userdel").args(["--remove", "bob"]));
@@ -205,7 +205,7 @@ fn a_factor_comes_off_when_the_account_is_gone() {
 }
 
 #[test]
-fn an_account_made_anew_does_not_inherit_a_factor_and_rename_mends_it() {
+fn an_account_made_again_does_not_inherit_an_enrollment_and_rename_fixes_it() {
     throw_away(|system| {
         let bob = system.enrolled("bob");
         system.runs(Command::new("usermod").args(["--uid", "4242", "bob"]));

@@ -65,7 +65,7 @@ fn a_name_that_is_no_users_is_asked_and_refused_like_any() {
 }
 
 #[test]
-fn a_name_that_no_account_was_looked_up_for_is_no_user_without_a_factor() {
+fn a_name_that_no_account_was_looked_up_for_is_no_user_who_is_not_enrolled() {
     throw_away(|system| {
         application::build(system);
         system.stack(SERVICE, "auth requisite pam_totp.so\nauth required pam_permit.so\n");
@@ -82,7 +82,7 @@ fn a_name_that_no_account_was_looked_up_for_is_no_user_without_a_factor() {
 }
 
 #[test]
-fn a_user_with_an_odd_name_has_a_file_of_his_own() {
+fn a_user_with_an_odd_name_has_a_file_of_their_own() {
     throw_away(|system| {
         application::build(system);
         let longest = "a".repeat(240);

@@ -207,7 +207,7 @@ fn plain(text: &str) -> String {
 }
 
 #[test]
-fn whoever_has_no_factor_enrolls_in_the_page() {
+fn users_who_are_not_enrolled_enroll_in_the_page() {
     throw_away_with(browser::files, |system| {
         system.stack("cockpit", STACK);
         system.without_delays();

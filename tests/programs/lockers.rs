@@ -121,7 +121,7 @@ fn it_asks_for_the_password_too_and_takes_both_in_one_field() {
 }
 
 #[test]
-fn a_locker_enrolls_nobody_as_it_could_not_store_what_he_proves() {
+fn a_locker_enrolls_nobody_as_it_could_not_store_what_they_prove() {
     throw_away(|system| {
         let _door = Door::open(T);
         application::build(system);

@@ -105,7 +105,7 @@ fn a_key_may_spare_the_code() {
 /// Whoever starts sudo or su says how many files it may open, and the C library hides a service that it could not ask
 /// behind a later one that knows nobody.
 #[test]
-fn whatever_look_up_fails_nobody_is_spared_his_factor() {
+fn whatever_look_up_fails_nobody_is_spared_the_code() {
     throw_away(|system| {
         application::build(system);
         system.stack(SERVICE, "auth required pam_totp.so\nauth required pam_permit.so\n");

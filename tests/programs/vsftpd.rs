@@ -98,7 +98,7 @@ fn common_auth_may_check_the_password() {
 }
 
 #[test]
-fn whoever_needs_no_factor_types_the_password_alone() {
+fn users_who_need_no_code_type_the_password_alone() {
     throw_away(|system| {
         system.stack("vsftpd", ONE_FIELD);
         let bob = system.user("bob");

@@ -198,7 +198,7 @@ const REQUIRED: &[Required] = &[
 
 /// Who cannot remove their last device: whom a rule can require, wherever they come from, and in doubt.
 #[test]
-fn one_table_of_those_who_must_have_a_factor() {
+fn one_table_of_those_who_must_be_enrolled() {
     for (parts, groups, must) in REQUIRED {
         let rules = Policy::parse(parts.concat().as_bytes()).expect("a policy").rules;
         let groups = groups.map(|groups| groups.iter().map(|group| (*group).to_owned()).collect());

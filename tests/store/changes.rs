@@ -200,21 +200,21 @@ fn failing(system: &System, change: &Change, call: &Call, turn: usize) -> bool {
 }
 
 #[test]
-fn a_change_killed_at_any_call_leaves_the_old_factor_or_the_new_one_where_a_key_comes() {
+fn a_change_killed_at_any_call_leaves_the_old_enrollment_or_the_new_one_where_a_key_comes() {
     each_change(coming, 1, killed);
 }
 
 #[test]
-fn a_change_killed_at_any_call_leaves_the_old_factor_or_the_new_one_where_one_goes() {
+fn a_change_killed_at_any_call_leaves_the_old_enrollment_or_the_new_one_where_one_goes() {
     each_change(going, 1, killed);
 }
 
 #[test]
-fn a_change_of_which_any_call_fails_leaves_the_old_factor_or_the_new_one_where_a_key_comes() {
+fn a_change_of_which_any_call_fails_leaves_the_old_enrollment_or_the_new_one_where_a_key_comes() {
     each_change(coming, effort(1, ERRORS.len()), failing);
 }
 
 #[test]
-fn a_change_of_which_any_call_fails_leaves_the_old_factor_or_the_new_one_where_one_goes() {
+fn a_change_of_which_any_call_fails_leaves_the_old_enrollment_or_the_new_one_where_one_goes() {
     each_change(going, effort(1, ERRORS.len()), failing);
 }

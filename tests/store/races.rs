@@ -124,7 +124,7 @@ const MEANWHILE: [(&str, &[&[&str]]); 5] = [
 ];
 
 #[test]
-fn whatever_is_done_to_a_user_meanwhile_each_code_of_his_counts_once() {
+fn whatever_is_done_to_a_user_meanwhile_each_code_of_theirs_counts_once() {
     throw_away(|system| {
         application::build(system);
         system.policy("[throttle]\nfree = 20\nevery = 600\n");
@@ -273,7 +273,7 @@ fn of_many_first_enrollments_at_once_one_is_made_and_the_others_hear_of_it() {
 }
 
 #[test]
-fn a_factor_that_is_replaced_and_removed_at_once_is_whole_or_gone() {
+fn an_enrollment_that_is_replaced_and_removed_at_once_is_whole_or_gone() {
     throw_away(|system| {
         application::build(system);
         system.policy("unenrolled = \"deny\"\n");

@@ -74,7 +74,7 @@ pub fn flooded(user: &str, now: u64) {
 }
 
 fn buckets(user: &str, record: &Record, from: Source, now: u64) -> Buckets {
-    let enrollment = store().enrollment(user.into()).expect("a whole secret").expect("a factor");
+    let enrollment = store().enrollment(user.into()).expect("a whole secret").expect("an enrollment");
     let lane = lane_of(record, from, enrollment.devices.first().map(|device| &device.secret));
     Buckets::new(lane, &Limits::default(), weight(&enrollment, record, now, 1), now)
 }

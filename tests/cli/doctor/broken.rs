@@ -191,7 +191,7 @@ fn sshd_and_sudo() -> Vec<Row<'static>> {
 }
 
 #[test]
-fn what_is_broken_is_found_and_what_is_pasted_mends_it() {
+fn what_is_broken_is_found_and_what_is_pasted_fixes_it() {
     throw_away(|system| {
         in_order(system);
         save(system);

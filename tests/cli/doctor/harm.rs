@@ -120,7 +120,7 @@ fn a_record_is_no_key_whatever_its_name_is() {
 }
 
 #[test]
-fn a_stack_that_no_known_change_mends_is_left_to_its_writer() {
+fn a_stack_that_no_known_change_fixes_is_left_to_its_writer() {
     let common = "sed -i '/pam_totp/d' /etc/pam.d/*\n\
                   echo 'auth requisite pam_totp.so explain' >>/etc/pam.d/common-auth\n\
                   echo 'account required pam_totp.so' >>/etc/pam.d/common-account\n";
@@ -265,7 +265,7 @@ fn an_absent_policy_is_made_one_that_allows_no_more() {
 
 /// Whose it is, or on its way to whom, a person knows.
 #[test]
-fn a_factor_that_names_another_user_is_not_moved_unread() {
+fn an_enrollment_that_names_another_user_is_not_moved_unread() {
     throw_away(|system| {
         in_order(system);
         system.user("bob");
@@ -280,7 +280,7 @@ fn a_factor_that_names_another_user_is_not_moved_unread() {
 }
 
 #[test]
-fn whoever_a_directory_does_not_know_today_keeps_his_factor() {
+fn users_whom_a_directory_does_not_know_today_stay_enrolled() {
     throw_away(|system| {
         in_order(system);
         shell(system, "sed -i /^alice:/d /etc/passwd");

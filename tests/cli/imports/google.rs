@@ -303,7 +303,7 @@ fn a_key_that_was_a_clocks_goes_by_its_counter() {
 
 /// Somebody took a token for a clock, and no counter ever reaches the steps of one.
 #[test]
-fn the_steps_of_a_clock_are_no_counter_once_the_slip_is_mended() {
+fn the_steps_of_a_clock_are_no_counter_once_the_slip_is_fixed() {
     throw_away(|system| {
         application::build(system);
         let alice = system.user("alice");

@@ -13,7 +13,7 @@ const PROGRAM: &str = "/usr/local/bin/pam-totp";
 const RULES: &str = "/etc/sudoers.d/pam_totp-resellers";
 
 #[test]
-fn a_reseller_looks_after_his_own_users_and_nobody_else() {
+fn a_reseller_looks_after_their_own_users_and_nobody_else() {
     throw_away(|system| {
         fs::copy("/usr/bin/pam-totp", PROGRAM).expect("where the documents have it");
         system.runs(Command::new("groupadd").arg("acme"));
@@ -93,7 +93,7 @@ fn a_reseller_looks_after_his_own_users_and_nobody_else() {
 
 /// The document says why there is no wildcard in its lines: because this is so.
 #[test]
-fn a_wildcard_would_let_him_do_more() {
+fn a_wildcard_would_let_them_do_more() {
     throw_away(|system| {
         let ada = system.user("ada");
         system.enrolled("bob");

@@ -139,7 +139,7 @@ fn a_service_without_a_stack_is_judged_by_the_policy_alone() {
 }
 
 #[test]
-fn a_stranger_with_the_password_closes_his_own_place_alone() {
+fn a_stranger_with_the_password_closes_their_own_place_alone() {
     throw_away(|system| {
         let alice = system.enrolled("alice");
         install(system);

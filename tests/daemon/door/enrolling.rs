@@ -70,7 +70,7 @@ fn a_first_enrollment_needs_the_right_a_shell_and_a_long_key() {
 }
 
 #[test]
-fn who_must_have_a_factor_keeps_it() {
+fn who_must_be_enrolled_stays_so() {
     throw_away(|system| {
         let door = Door::open(T);
         let (alice, bob) = (system.enrolled("alice"), system.enrolled("bob"));

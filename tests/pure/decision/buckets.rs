@@ -187,7 +187,7 @@ fn a_clock_that_went_back_a_year_shuts_for_four_hours_from_there() {
 
 /// It is corrected with whatever is written, too.
 #[test]
-fn what_a_clock_that_went_back_left_is_mended_by_every_kind_of_answer() {
+fn what_a_clock_that_went_back_left_is_fixed_by_every_kind_of_answer() {
     let mut user = User::with_phone();
     let used = user.code(NOW, 0);
     assert!(accepted(&user.types(&used, NOW)));
@@ -202,7 +202,7 @@ fn what_a_clock_that_went_back_left_is_mended_by_every_kind_of_answer() {
 }
 
 #[test]
-fn by_a_clock_of_1970_nothing_is_mended_and_nothing_gained() {
+fn by_a_clock_of_1970_nothing_is_fixed_and_nothing_gained() {
     let mut user = User::with_phone();
     user.fails(15, NOW);
     for now in [0, 60, clock::BUILT - 1] {

@@ -66,7 +66,7 @@ fn debug_says_why_no_code_is_due() {
 }
 
 #[test]
-fn who_may_have_passed_without_his_factor_is_always_logged() {
+fn who_may_have_passed_without_a_code_is_always_logged() {
     let exempt = (Reason::Exempt, "the policy exempts this login");
     let unenrolled = (Reason::NotEnrolled, "not enrolled, and those who are not may log in without a code");
     for (reason, text) in [exempt, unenrolled, (Reason::Remembered, "a code was given from this address not long ago")]
@@ -244,7 +244,7 @@ fn forward_pass_splits_nothing_where_no_code_is_due() {
 }
 
 #[test]
-fn forward_pass_asks_those_without_a_factor_alike() {
+fn forward_pass_asks_those_who_are_not_enrolled_alike() {
     let faulty = Standing::Faulty(StoreError::Busy.into());
     for standing in [Standing::Unknown, Standing::Unenrolled(alice()), faulty] {
         let mut line = line(&[c"forward_pass"]).with(|line| line.clerk.preview = Preview::Ask(standing));

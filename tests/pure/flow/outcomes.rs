@@ -158,7 +158,7 @@ fn without_verdict() -> Vec<WithoutVerdict> {
 }
 
 #[test]
-fn without_a_factor_or_a_store_all_are_asked_and_refused_alike() {
+fn without_an_enrollment_or_a_store_all_are_asked_and_refused_alike() {
     for (standing, verdict, failure, reason) in without_verdict() {
         for arguments in [&[][..], &[c"explain"]] {
             let mut line = line(arguments).with(|line| {

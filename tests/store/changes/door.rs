@@ -112,12 +112,12 @@ fn each_wish(turns: usize, disturb: fn(&Call, usize) -> Command, check: fn(&Call
 }
 
 #[test]
-fn a_change_killed_at_any_call_of_the_door_leaves_the_old_factor_or_the_new_one() {
+fn a_change_killed_at_any_call_of_the_door_leaves_the_old_enrollment_or_the_new_one() {
     each_wish(1, |call, _| strace::killing(call, T), strace::was_killed);
 }
 
 #[test]
-fn a_change_of_which_any_call_of_the_door_fails_leaves_the_old_factor_or_the_new_one() {
+fn a_change_of_which_any_call_of_the_door_fails_leaves_the_old_enrollment_or_the_new_one() {
     let disturb = |call: &Call, turn: usize| strace::failing(call, ERRORS[turn % ERRORS.len()], T);
     each_wish(effort(1, 3), disturb, strace::has_failed);
 }

@@ -220,12 +220,12 @@ fn an_unlock(disturb: Disturb) {
 }
 
 #[test]
-fn a_change_killed_while_it_moves_a_factor_leaves_one_holder_of_the_key() {
+fn a_change_killed_while_it_moves_an_enrollment_leaves_one_holder_of_the_key() {
     a_move(KILLED, false);
 }
 
 #[test]
-fn a_change_of_which_a_call_fails_while_it_moves_a_factor_leaves_one_holder_of_the_key() {
+fn a_change_of_which_a_call_fails_while_it_moves_an_enrollment_leaves_one_holder_of_the_key() {
     a_move(failing_in_turn(), true);
 }
 

@@ -158,7 +158,7 @@ fn what_a_later_version_wrote_is_never_touched() {
 }
 
 #[test]
-fn a_factor_of_another_account_is_refused() {
+fn an_enrollment_of_another_account_is_refused() {
     for (from, to, reason) in [
         ("user = \"daemon\"", "user = \"root\"", "names another user"),
         ("uid = 1\n", "uid = 2\n", "was enrolled by another uid"),
@@ -186,7 +186,7 @@ fn no_reason_shows_what_is_in_a_file() {
 }
 
 #[test]
-fn replacing_mends_any_file_and_follows_no_link() {
+fn replacing_fixes_any_file_and_follows_no_link() {
     for (what, plant, _) in UNUSABLE {
         let place = Place::enrolled();
         plant(&place.secret());
