@@ -6,14 +6,17 @@
 // A program of its own may print.
 #![allow(clippy::disallowed_macros)]
 
-mod ghost;
 mod host;
 mod keys;
 mod model;
 mod mutation;
+mod observer;
 mod program;
 mod quiet;
+mod run;
 mod scenes;
+mod scope;
+mod verdict;
 mod world;
 
 use std::collections::BTreeSet;
@@ -25,7 +28,8 @@ use stateright::{Checker, HasDiscoveries, Model, Path};
 
 use model::{Action, Host, Scene};
 use mutation::Mutation;
-use world::{Seen, World};
+use observer::Seen;
+use world::World;
 
 const THREADS: usize = 2;
 
@@ -100,6 +104,6 @@ fn catch(scene: Scene, mutation: Mutation, promise: &'static str) -> bool {
 }
 
 fn told(path: Path<World, Action>) -> String {
-    let steps = path.into_vec().into_iter().filter_map(|(world, action)| Some(world.tells(&action?)));
+    let steps = path.into_vec().into_iter().filter_map(|(world, action)| Some(action?.told(&world)));
     steps.collect::<Vec<String>>().join("; ")
 }

@@ -7,9 +7,10 @@ use stateright::{Model, Property};
 
 use crate::keys::{Enrolled, Phone, Typed};
 use crate::mutation::{Exception, Mutation};
-use crate::program::{Deed, Run, Where};
+use crate::observer::Seen;
 use crate::quiet;
-use crate::world::{Budget, Seen, World};
+use crate::run::{Deed, Run, Where};
+use crate::world::{Budget, World};
 
 /// Steps by which the clock is set back, and the phones with it: it was ahead.
 pub const BACK: u64 = 3;
@@ -82,6 +83,19 @@ impl fmt::Debug for Action {
             Self::Copy => f.write_str("the state file is replaced by its copy"),
             Self::Restore => f.write_str("the first state file is restored"),
             Self::Flip => f.write_str("the disk turns read-only, or back"),
+        }
+    }
+}
+
+impl Action {
+    /// In words, with the call that comes next.
+    pub fn told(&self, world: &World) -> String {
+        match self {
+            Self::Step(me) => {
+                let call = world.programs.get(*me).and_then(Option::as_ref).map(|run| run.call);
+                call.map_or_else(String::new, |call| format!("{me} {call:?}"))
+            }
+            other => format!("{other:?}"),
         }
     }
 }
@@ -281,10 +295,10 @@ impl Model for Host {
                 running.peek().is_none() || running.any(|run| !run.waits(&world.host, model.mutation))
             }),
             Property::always("nobody is locked out", |model: &Self, world: &World| {
-                quiet::future(model, world).in_a_row
+                quiet::future(model.mutation, world).in_a_row
             }),
             Property::always("single codes do where none waits", |model: &Self, world: &World| {
-                quiet::future(model, world).one_by_one
+                quiet::future(model.mutation, world).one_by_one
             }),
         ]
     }

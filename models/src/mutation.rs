@@ -7,7 +7,8 @@ use pam_totp::factor::record::slots::{SLOT, Writing};
 use pam_totp::factor::throttle::Limits;
 
 use crate::keys::{PERIOD, Phone, Typed, WINDOW};
-use crate::program::{Said, Verdict};
+use crate::run::Said;
+use crate::verdict::Verdict;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutation {

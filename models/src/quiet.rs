@@ -8,10 +8,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::host::Content;
 use crate::keys::{MAX_DRIFT, Phone, Typed, WINDOW};
-use crate::model::Host;
 use crate::mutation::{Exception, Mutation};
-use crate::program::{Deed, LIMITS, Run, Said, steps};
-use crate::world::{Seen, World};
+use crate::observer::Seen;
+use crate::run::{Deed, LIMITS, Run, Said, steps};
+use crate::world::World;
 
 /// Whether an owner gets in, within the time that was stated: of themselves, and with an administrator's `unlock`.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ const FINE: Future = Future { in_a_row: true, one_by_one: true };
 
 /// A state in which programs run need not be asked: they come to an end, and their ends are states too. While the host's
 /// clock is behind, nobody is promised anything.
-pub fn future(model: &Host, world: &World) -> Future {
+pub fn future(mutation: Option<Mutation>, world: &World) -> Future {
     if !world.is_idle() || world.host.secret.cached == Content::Absent || world.behind > 0 {
         return FINE;
     }
@@ -36,7 +36,7 @@ pub fn future(model: &Host, world: &World) -> Future {
     let mut hasher = DefaultHasher::new();
     let ghost = &world.ghost;
     (&world.host, world.ahead, ghost.lost, ghost.back, ghost.fast_and_late).hash(&mut hasher);
-    let key = (hasher.finish(), model.mutation);
+    let key = (hasher.finish(), mutation);
     if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).copied()) {
         return known;
     }
@@ -45,12 +45,12 @@ pub fn future(model: &Host, world: &World) -> Future {
         let with = |phone: &Phone| {
             [false, true].into_iter().all(|unlock| {
                 let bound = if unlock { stated_after_unlock(world, *phone) } else { stated(world, *phone) };
-                plays(world, *phone, bound, model.mutation, unlock, in_a_row)
+                plays(world, *phone, bound, mutation, unlock, in_a_row)
             })
         };
         !phones.is_empty() && phones.iter().all(with)
     };
-    let excepted = world.ghost.fast_and_late && model.mutation != Some(Mutation::Without(Exception::FastAndLate));
+    let excepted = world.ghost.fast_and_late && mutation != Some(Mutation::Without(Exception::FastAndLate));
     let known = Future { in_a_row: all(true), one_by_one: excepted || all(false) };
     KNOWN.with_borrow_mut(|all| all.insert(key, known));
     known

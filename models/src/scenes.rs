@@ -4,7 +4,7 @@
 use crate::keys::{Enrolled, Phone, Phones};
 use crate::model::{Plan, Scene, What};
 use crate::mutation::{Exception, Mutation};
-use crate::program::Where;
+use crate::run::Where;
 use crate::world::Budget;
 
 const A: Option<Enrolled> = Some(Enrolled { phones: Phones::One(Phone::A), set: None });

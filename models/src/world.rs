@@ -1,31 +1,14 @@
 //! One state of the model: the host, the programs that run on it, what may still happen, and what an observer knows who
 //! sees every answer and forgets nothing.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-
 use pam_totp::factor::record::slots::{self, StateFile};
 
-use crate::ghost::Ghost;
 use crate::host::{Content, File, Host};
 use crate::keys::{BEGIN, Enrolled, PERIOD, Phone};
-use crate::model::Action;
 use crate::mutation::{Exception, Mutation};
-use crate::program::{Call, Deed, Run, Said, Scope, Stage};
-
-/// What happened at least once: a model in which nothing happens holds every promise.
-#[derive(Debug, Default)]
-pub struct Seen(Mutex<BTreeSet<&'static str>>);
-
-impl Seen {
-    pub fn mark(&self, what: &'static str) {
-        self.0.lock().expect("nobody panics with it").insert(what);
-    }
-
-    pub fn all(&self) -> BTreeSet<&'static str> {
-        self.0.lock().expect("nobody panics with it").clone()
-    }
-}
+use crate::observer::{Ghost, Seen};
+use crate::run::{Call, Deed, Run, Said, Stage};
+use crate::scope::Scope;
 
 /// How often what may still happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -244,17 +227,6 @@ impl World {
         });
         let killed = Self { programs: vec![None; self.programs.len()], ..self.clone() };
         all.filter(|world| !world.host.is_like(&killed.host)).collect()
-    }
-
-    /// An action in words.
-    pub fn tells(&self, action: &Action) -> String {
-        match action {
-            Action::Step(me) => {
-                let call = self.programs.get(*me).and_then(Option::as_ref).map(|run| run.call);
-                call.map_or_else(String::new, |call| format!("{me} {call:?}"))
-            }
-            other => format!("{other:?}"),
-        }
     }
 
     /// The secret is whole, as it was or as it shall be.

@@ -9,18 +9,11 @@ use pam_totp::factor::record::{DeviceState, Record};
 use pam_totp::factor::secret::Answer;
 use pam_totp::factor::source::Source;
 
-use super::{Call, Deed, Held, LIMITS, Run, Said, Scope, Stage, Where, heal};
 use crate::host::{Content, Host};
 use crate::keys::{Enrolled, Typed, WINDOW, set_of};
 use crate::mutation::Mutation;
-
-/// What is still to be written of a plan.
-#[derive(Clone, Debug, PartialEq, Hash)]
-pub struct Rest {
-    /// The keys, before the record that serves both where a mistake has it so.
-    keys: Option<Content>,
-    after: Option<Held>,
-}
+use crate::run::{Call, Deed, Held, LIMITS, Rest, Run, Said, Stage, Where};
+use crate::scope::{Scope, heal};
 
 /// Instead of random ones: the set of this number.
 struct Numbered(u8);

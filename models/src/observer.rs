@@ -1,14 +1,28 @@
 //! The observer, who sees every answer and forgets nothing: which codes were accepted, and which guesses were judged.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use pam_totp::factor::record::{ClassKey, LaneKey, Record};
 use pam_totp::factor::throttle::class_every;
 
 use crate::keys::{BACKUP, Enrolled, PERIOD, Phone, Typed};
 use crate::mutation::Exception;
-use crate::program::{Call, Guess, LIMITS, Run};
-use crate::world::Seen;
+use crate::run::{Call, Guess, LIMITS, Run};
+
+/// What happened at least once: a model in which nothing happens holds every promise.
+#[derive(Debug, Default)]
+pub struct Seen(Mutex<BTreeSet<&'static str>>);
+
+impl Seen {
+    pub fn mark(&self, what: &'static str) {
+        self.0.lock().expect("nobody panics with it").insert(what);
+    }
+
+    pub fn all(&self) -> BTreeSet<&'static str> {
+        self.0.lock().expect("nobody panics with it").clone()
+    }
+}
 
 /// The lanes of the two kinds of callers that there are here, both of one class.
 const LANES: [LaneKey; 2] = [LaneKey::Local, LaneKey::Door];
