@@ -7,6 +7,7 @@ pub mod devices;
 pub mod enrollment;
 pub mod healing;
 pub mod judgment;
+pub mod new_codes;
 pub mod otp;
 pub mod plan;
 pub mod prove;

@@ -3,22 +3,20 @@
 //! First the record that serves the old keys and the new ones, then the keys, then the record that the new ones alone need.
 //! A crash anywhere leaves the old keys or the new ones, and a record that fits both. A store carries it out.
 
-use zeroize::Zeroizing;
-
 use crate::factor::attempt;
-use crate::factor::backup::{BackupCodes, TEMPORARY_BITS, random_bytes};
+use crate::factor::backup::{BackupCodes, TEMPORARY_BITS};
 use crate::factor::change::{Change, ChangeError, Place};
 use crate::factor::devices::{named_mut, placed, without};
 use crate::factor::enrollment::{Device, Enrollment, Kind};
 use crate::factor::healing::{self, BroughtBack};
 use crate::factor::judgment::Seen;
+use crate::factor::new_codes::NewCodes;
 use crate::factor::prove::prove;
 use crate::factor::record::{BackupState, Came, CameBy, DeviceState, LaneKey, Record};
 use crate::factor::resync::{self, Shown};
 use crate::factor::secret::Answer;
 use crate::factor::throttle::{self, Buckets, Limits};
 use crate::system::clock::is_wrong;
-use crate::system::random::NoRandom;
 
 /// What is written, from top to bottom; `None`: nothing there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,14 +61,6 @@ pub struct Terms<'a> {
     pub window: u64,
     /// The policy's `[throttle]`.
     pub limits: Limits,
-}
-
-/// Where new backup codes come from.
-pub trait NewCodes {
-    /// A set of so many.
-    fn set(&mut self, count: u8, now: u64) -> Result<BackupCodes, ChangeError>;
-    /// That set, with so many temporary codes.
-    fn temporary(&mut self, set: BackupCodes, count: u8, until: u64) -> Result<BackupCodes, ChangeError>;
 }
 
 /// A change on its way through a store: it is asked in this order, under the lock, and again from the beginning where
@@ -132,40 +122,6 @@ impl<F: FnMut(Option<&Enrollment>, &Seen) -> Result<Plan, ChangeError>> Planning
 
     fn plan(&mut self, enrollment: Option<&Enrollment>, seen: &Seen) -> Result<Plan, ChangeError> {
         self.1(enrollment, seen)
-    }
-}
-
-/// So many random bytes.
-pub type Draw = fn(usize) -> Result<Zeroizing<Vec<u8>>, NoRandom>;
-
-/// Backup codes of random bytes, drawn once the change is allowed: to make a set costs many times what a request costs, and
-/// everybody may send requests.
-pub struct Drawn {
-    draw: Draw,
-    /// The codes, in the one moment in which they can be shown.
-    pub shown: Vec<Zeroizing<String>>,
-}
-
-impl Drawn {
-    /// With this source of chance.
-    pub fn by(draw: Draw) -> Self {
-        Self { draw, shown: Vec::new() }
-    }
-}
-
-impl NewCodes for Drawn {
-    fn set(&mut self, count: u8, now: u64) -> Result<BackupCodes, ChangeError> {
-        let bytes = (self.draw)(random_bytes(count))?;
-        let (set, shown) = BackupCodes::make(&bytes, count, now).ok_or(ChangeError::NoRandom)?;
-        self.shown = shown;
-        Ok(set)
-    }
-
-    fn temporary(&mut self, set: BackupCodes, count: u8, until: u64) -> Result<BackupCodes, ChangeError> {
-        let bytes = (self.draw)(random_bytes(count))?;
-        let (set, shown) = set.with_temporary(&bytes, count, until).ok_or(ChangeError::NoRandom)?;
-        self.shown = shown;
-        Ok(set)
     }
 }
 
