@@ -104,7 +104,7 @@ fn guarded(pamh: &mut PamHandle, entry: impl FnOnce(&mut PamHandle) -> Exit) -> 
 }
 
 /// How far below its caller a login leaves something worth wiping.
-const STACK: usize = 16 * 1024;
+const STACK: usize = 32 * 1024;
 
 /// Hashing, parsing and moving values leave copies of keys and codes in frames that are gone. Called from where those
 /// frames began, this one lies over them.
