@@ -19,8 +19,8 @@
 //! paths    where an installation keeps things
 //! ```
 //!
-//! A login: `pam -> backend.preview -> prompt -> backend.verify -> login::verify -> factor::attempt -> store`.
-//! A change: `bin/pam-totp -> backend -> manage -> store`.
+//! A login: `pam -> backend.preview -> prompt -> backend.verify -> login::verify -> store`, which asks `factor::judgment`.
+//! A change: `bin/pam-totp -> backend -> manage -> store`, which asks `factor::plan`.
 //! Either, where root's files are out of reach: `backend -> door::client | daemon -> policy::access -> login or manage`.
 //!
 //! Pure rooms take bytes and the time and do no I/O. `pam` opens no file, `store` knows no PAM.
