@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Failed, is_false};
+use super::error::{Failed, is_false};
 use serde::Serialize;
 use serde_json::{Map, Value};
 

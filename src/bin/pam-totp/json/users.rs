@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{ErrorReport, Failed};
+use super::error::{ErrorReport, Failed};
 use serde::Serialize;
 
 /// `generate`.
