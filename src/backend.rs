@@ -28,7 +28,7 @@ use crate::system::account::{self, Account};
 use crate::system::clock;
 use crate::system::disk;
 
-/// What a login needs of whoever keeps its users.
+/// What a login needs to know and to have done.
 pub trait Backend {
     /// The policy in force.
     fn policy(&self) -> &Policy;

@@ -117,7 +117,7 @@ impl Clerk<'_> {
         from: Source,
         service: Option<&str>,
     ) -> Result<Reply, ManageError> {
-        // Whoever is not root could name an address that does not wait, and have it remembered.
+        // A caller who is not root could name an address that does not wait, and have it remembered.
         let (source, service) = if self.caller.uid == 0 { (from, service) } else { (Source::Door, None) };
         let verdict = self.verdict(account, code, source, service, &source)?;
         Ok(Reply::Verdict(verdict.map(|verdict| (verdict.outcome, verdict.now))))

@@ -55,7 +55,7 @@ pub enum Mutation {
     /// Charge and outcome have one number, and where the disk turns read-only between the two the outcome goes to `/run`:
     /// nobody can tell which is the later one.
     OneSequence,
-    /// Used codes are not told first: whoever types one pays for a wrong one.
+    /// Used codes are not told first: a user who types one pays for a wrong one.
     UsedCharged,
     /// A success fills the buckets.
     SuccessRefills,

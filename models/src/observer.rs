@@ -91,7 +91,7 @@ pub struct Ghost {
     pub voided: bool,
     /// Somebody paid for a used code.
     pub paid: bool,
-    /// Wrong codes that were judged: whoever can stop a program may know of them.
+    /// Wrong codes that were judged: a caller who can stop a program may know of them.
     judged: Owed,
     /// Those of them that somebody was told of, which the power must not take away.
     told: Owed,

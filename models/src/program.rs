@@ -132,7 +132,7 @@ impl Run {
         }
     }
 
-    /// Takes the lock; whoever finds another file under the name opens anew.
+    /// Takes the lock; a program that finds another file under the name opens anew.
     fn lock(&mut self, scope: &mut Scope<'_>) -> Call {
         if scope.host.state.cached != self.disk && !scope.is(Mutation::NoInodeCheck) {
             scope.seen.mark("a state file was replaced while a login waited for it");
@@ -181,7 +181,7 @@ impl Run {
         match (self.deed, stage) {
             (Deed::Login(typed), _) => match scope.host.enrolled() {
                 Some(enrolled) => self.judge(enrolled, typed, Source::Local, scope),
-                // Torn: whoever finds that is refused.
+                // Torn: a login that finds that is refused.
                 None => self.say(Said::Error),
             },
             (_, stage) => self.change(stage, scope),

@@ -106,7 +106,7 @@ pub enum Deed<'a> {
 }
 
 impl Change {
-    /// What the policy is asked. Whoever allows a change asks for this one's, so that what is allowed and what is done cannot
+    /// What the policy is asked. The deed comes from the change itself, so that what is allowed and what is done cannot
     /// differ.
     pub fn deed(&self) -> Deed<'_> {
         match self {

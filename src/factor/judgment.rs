@@ -25,7 +25,7 @@ pub struct Seen {
     pub made: Option<u64>,
     /// The record under the name that the keys go to, for a change that moves them.
     pub there: Option<Record>,
-    /// Seconds since 1970, told once nobody else could come between: whoever waited for that must not be judged by the
+    /// Seconds since 1970, told once nobody else could come between: a login that waited must not be judged by the
     /// time at which they came.
     pub now: u64,
 }

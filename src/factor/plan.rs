@@ -136,6 +136,7 @@ pub fn check(
     match change {
         // The new key first: a slip there must not use up the old one's code.
         Change::Set { device, proof, place, .. } => {
+            // Looked at again under the lock: two programs may enroll at once.
             may_set(terms.is_owner, place, old.is_some())?;
             let nothing = Record::default();
             let line = prove(device, proof, seen.record.as_ref().unwrap_or(&nothing), seen.now, terms.window)?;
@@ -236,8 +237,6 @@ fn new_devices(
     device: &Device,
     place: &Place,
 ) -> Result<Vec<Device>, ChangeError> {
-    // Looked at again under the lock: two programs may enroll at once.
-    may_set(terms.is_owner, place, old.is_some())?;
     let devices = old.map_or_else(Vec::new, |old| old.devices.clone());
     // By the same key the code of the change and that of the proof are one device's: one of them would come back.
     if terms.is_owner && devices.iter().any(|old| old.id == device.id) {

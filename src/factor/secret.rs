@@ -201,7 +201,7 @@ impl Answer {
         Some(Self::new(&Zeroizing::new(each.join(&b'-'))))
     }
 
-    /// What was typed so far, and more. Whoever types another kind of answer, a backup code or all codes at once, means
+    /// What was typed so far, and more. A user who types another kind of answer, a backup code or all codes at once, means
     /// that; and of a code that came twice, one is enough.
     pub fn continued(&self, more: Self, digits: usize) -> Self {
         match (self.without_repeats(digits), more.as_code(digits)) {

@@ -71,7 +71,7 @@ impl Told<'_> {
         self.rhost.is_empty() || own("localhost") || process.hostname().is_some_and(|name| own(&name))
     }
 
-    /// Whoever started a set-uid program, or sits at a terminal, is on this host. PAM_RUSER says nothing: mail servers
+    /// A caller of a set-uid program, or at a terminal, is on this host. PAM_RUSER says nothing: mail servers
     /// put the name there that a stranger typed.
     fn is_here(&self, process: &impl Process) -> bool {
         let (real, effective) = process.ids();
@@ -163,7 +163,7 @@ pub enum Network {
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
-            // One network, or whoever is on this host has as many of them as they like (ssh -b 127.5.0.1).
+            // One network, or a user of this host has as many of them as they like (ssh -b 127.5.0.1).
             loopback if loopback.is_loopback() => Self::v4(Ipv4Addr::LOCALHOST),
             IpAddr::V4(v4) => Self::v4(v4),
             IpAddr::V6(v6) => {

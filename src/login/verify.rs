@@ -64,8 +64,8 @@ pub fn decoy(policy: &Policy, answer: &Answer) {
     attempt.clock_off();
 }
 
-/// Stretching takes milliseconds, so it comes before the lock. What has the shape of a backup code costs them whoever
-/// typed it, and whatever they have.
+/// Stretching takes milliseconds, so it comes before the lock. What has the shape of a backup code costs them for
+/// every user, whatever they have.
 pub fn stretch(store: &dyn Store, account: &Account, answer: &Answer) -> Result<Option<Stretched>, StoreError> {
     let Some(shaped) = BackupShaped::recognize(answer.as_bytes()) else { return Ok(None) };
     let set = store.enrollment(account.into())?.and_then(|e| e.backup_codes).filter(|set| set.has(shaped.form()));

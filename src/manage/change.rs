@@ -4,8 +4,7 @@ use zeroize::Zeroizing;
 
 use super::error::ManageError;
 use crate::factor::backup::{self, BackupCodes};
-use crate::factor::change::Place;
-use crate::factor::change::{Change, ChangeError};
+use crate::factor::change::{Change, ChangeError, Place};
 use crate::factor::enrollment::{Device, Enrollment};
 use crate::factor::judgment::{Judging, Seen};
 use crate::factor::new_codes::Drawn;

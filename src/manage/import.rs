@@ -56,7 +56,7 @@ pub fn import(
             Some(enrollment) if has_just(enrollment, found) => catch_up(policy, enrollment, found, seen),
             Some(_) if !replace => return Err(ChangeError::AlreadyEnrolled),
             _ => {
-                // Whoever they are enrolled as: used codes stay used.
+                // Also of another uid: used codes stay used.
                 let old = store.enrollment(account.name.as_str().into()).ok().flatten();
                 enroll(policy, enrollment(account, found, seen.now)?, old.as_ref(), found, seen)
             }

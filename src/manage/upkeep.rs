@@ -56,17 +56,9 @@ pub fn mark_proving(store: &dyn Store, name: &str, service: &str) -> Result<(), 
         record.proving = Some(Proving::at(service, seen.now, record.proving.as_ref()));
         Ok(Plan { before: Some(record), ..Plan::default() })
     });
-    match done(store.carry_out(name.into(), None, &mut mark)) {
-        // Whatever they have got by now, no mark is needed.
-        Err(error) => {
-            if store.is_enrolled(name)? {
-                Ok(())
-            } else {
-                Err(error)
-            }
-        }
-        Ok(()) => Ok(()),
-    }
+    let marked = done(store.carry_out(name.into(), None, &mut mark));
+    // Whatever they have got by now, no mark is needed.
+    if marked.is_err() && store.is_enrolled(name)? { Ok(()) } else { marked }
 }
 
 /// Takes the mark away; whether there was one. Makes no record where there is none.

@@ -158,7 +158,7 @@ pub fn user(pamh: &mut PamHandle) -> Result<Option<String>, LibpamRefused> {
     }
     // SAFETY: libpam gave a NUL-terminated string that lives until the item is set anew; it is copied here.
     let name = unsafe { CStr::from_ptr(name) }.to_bytes();
-    // Whoever dials in chooses its length.
+    // A stranger who dials in chooses its length.
     Ok(std::str::from_utf8(name).ok().filter(|name| name.len() <= MAX_NAME).map(str::to_owned))
 }
 

@@ -468,7 +468,7 @@ mod tests {
         let said = |text: &[u8]| Policy::parse(text).unwrap_err().to_string();
         assert_eq!(said(b"\nwindow = 4\n"), "line 2, column 10: window must be 0 to 3");
         assert_eq!(said(b"\xff"), "not UTF-8");
-        // Whoever reads it, in a log or on a terminal, reads nothing but this line.
+        // In a log or on a terminal it shows as nothing but this line.
         let told = said(b"\"\\u001b[2J\\u202e\\nroot\" = 1\n");
         assert!(told.starts_with("line 1, column 1: unknown field `?[2J? root`, expected"), "{told}");
     }

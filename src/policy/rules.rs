@@ -173,7 +173,7 @@ impl Facts<'_> {
         words.into_iter().any(|word| word == method || word.split('/').next() == Some(method))
     }
 
-    /// `None`: a name, or addresses that contradict each other, may be anywhere; whoever owns an address also
+    /// `None`: a name, or addresses that contradict each other, may be anywhere; who owns an address also
     /// chooses its name, so a name must not lead around a `[[require]]`.
     fn comes_from(&self, network: &Cidr) -> Option<bool> {
         match self.source {

@@ -49,7 +49,7 @@ fn replace(path: &Path, temporary: &Path, mut new: &File, bytes: &[u8]) -> Resul
         return Err(StoreError::Unsafe(path.into(), "would be longer than 64 KiB"));
     }
     let fault = |e: std::io::Error| io_error(path, &e);
-    // Whoever may read the old one may read the new one.
+    // Who may read the old one may read the new one.
     let mode = match lstat(path) {
         Ok(old) => {
             fchown(new, Some(old.st_uid), Some(old.st_gid)).map_err(fault)?;

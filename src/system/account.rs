@@ -81,7 +81,7 @@ fn group_ids(account: &Account) -> Result<Vec<u32>, LookupFailed> {
     let name = CString::new(account.name.as_str()).map_err(|_| LookupFailed)?;
     Errno::clear();
     let ids = getgrouplist(&name, Gid::from_raw(account.gid)).map_err(|_| LookupFailed)?;
-    // The list holds what could be had. Whoever starts sudo or su decides how many descriptors there are.
+    // The list holds what could be had. The caller of sudo or su decides how many descriptors there are.
     if matches!(Errno::last(), Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) {
         return Err(LookupFailed);
     }

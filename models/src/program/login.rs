@@ -56,7 +56,7 @@ impl Run {
         }
     }
 
-    /// From here on whoever can stop the program may know what it knows.
+    /// From here on a caller who can stop the program may know what it knows.
     fn is_judged(&mut self, scope: &mut Scope<'_>) {
         let has_aged = self.has_aged;
         if let Some(guess) = &mut self.guess {

@@ -163,7 +163,7 @@ impl Locked<'_> {
             None => self.sync_again(&charge).map(|()| charge.then),
         };
         let settled = settled.map_err(|error| match error {
-            // Else whoever were asked now would take the code for a used one.
+            // Else pam-totpd, asked now, would take the code for a used one.
             error if error.is_out_of_reach() => StoreError::Io(self.path.clone(), Errno::EIO),
             error => error,
         });
@@ -266,7 +266,7 @@ fn is_fresh(stat: &Metadata) -> bool {
     u64::try_from(stat.mtime()).is_ok_and(|written| clock::now().saturating_sub(written) < WRITTEN_BACK)
 }
 
-/// Whoever starts sudo or su sets its limits. A record that is cut off at a place of their choice may be whole for a
+/// The caller of sudo or su sets its limits. A record that is cut off at a place of their choice may be whole for a
 /// right code and broken for a wrong one, which then nobody counts: so none is begun that could not be written whole.
 fn check_limit(path: &Path) -> Result<(), StoreError> {
     let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE).map_err(|e| StoreError::Io(path.into(), e))?;

@@ -36,7 +36,7 @@ pub(in crate::store) enum Writers {
     OwnerAlone,
 }
 
-/// Root, or whoever this process is: euid 0 trusts root's files alone.
+/// Root, or the effective user of this process: euid 0 trusts root's files alone.
 fn trusted(owner: u32) -> bool {
     owner == 0 || owner == Uid::effective().as_raw()
 }

@@ -111,12 +111,12 @@ impl Locked<'_> {
     /// What is known of the user, now that nobody else can change it.
     fn seen(&mut self) -> Result<Seen, StoreError> {
         let record = self.record()?;
-        // Only under the lock: whoever waited for it must not be judged by the time at which they came.
+        // Only under the lock: a login that waited for it must not be judged by the time at which they came.
         Ok(Seen { record, born: self.born(), made: self.made(), there: None, now: clock::now() })
     }
 
-    /// The charge, the judgement and the outcome. From the charge on no failure tells right from wrong: whoever makes calls
-    /// fail (a full disk, a limit) would hear of guesses that were right.
+    /// The charge, the judgement and the outcome. From the charge on no failure tells right from wrong: a caller who makes
+    /// calls fail (a full disk, a limit) would hear of guesses that were right.
     fn judged(&mut self, enrollment: &Enrollment, seen: &Seen, judging: &dyn Judging) -> Result<Verdict, StoreError> {
         let due = match judging.charge(enrollment, seen) {
             FirstStep::Told(verdict, write) => {

@@ -1,4 +1,4 @@
-//! What is known of accounts and groups, whoever was asked.
+//! What is known of accounts and groups, from NSS or from files.
 
 use std::path::PathBuf;
 
