@@ -1,26 +1,30 @@
-//! The user's file: what they enrolled. Text to a checked [`Enrollment`] and back. Pure.
+//! The user's file: what they enrolled. Text to a checked [`Enrollment`] and back; the two readers of the text are below it.
+//! Pure.
+
+mod as_printed;
+mod as_toml;
+mod file;
 
 use std::fmt::{self, Write};
 
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::value::{Datetime, Offset};
 use zeroize::Zeroizing;
 
+pub use crate::factor::enrollment::file::Broken;
+
 use crate::date::Utc;
 use crate::factor::backup::{
     BackupCodeForm, BackupCodes, MAX_CODES, MAX_ITERATIONS, MAX_TEMPORARY, SCRATCH, Temporary,
 };
+use crate::factor::enrollment::file::{BackupTable, DeviceTable, EnrollmentFile, VERSIONS};
 use crate::factor::otp::{self, Algorithm, Digits};
 use crate::factor::secret::Secret;
-use crate::text::{deceives, position};
+use crate::text::deceives;
 
 /// More devices than this do not fit the state record while they are being replaced.
 pub const MAX_DEVICES: usize = 5;
-/// The versions that we read. Written is the lowest one that can hold the content: 2 has a device's skew, and backup codes
-/// of eight digits; 3 backup codes for a time, and counters that 32 bits do not hold.
-const VERSIONS: std::ops::RangeInclusive<i64> = 1..=3;
 /// RFC 6238 section 6: steps that two consecutive codes may move a device's clock away from ours.
 pub const MAX_SKEW: i8 = 20;
 /// The largest counter that a device can start at: as large as a number of TOML.
@@ -117,93 +121,8 @@ pub struct Enrollment {
     pub backup_codes: Option<BackupCodes>,
 }
 
-/// A file that is no enrollment. Never holds text of the file, which may be a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// Line and column, both from 1, where the parser knows them.
-    pub at: Option<(usize, usize)>,
-    /// What is wrong.
-    pub what: &'static str,
-}
-
-impl Broken {
-    /// Not damaged at all: of a later version, which may have keys and types that this one does not know.
-    pub const NEWER: Self = Self { at: None, what: "written by a newer pam_totp" };
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.at {
-            Some((line, column)) => write!(f, "{} at line {line}, column {column}", self.what),
-            None => f.write_str(self.what),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EnrollmentFile {
-    version: i64,
-    user: String,
-    uid: u32,
-    device: Vec<DeviceTable>,
-    backup_codes: Option<BackupTable>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DeviceTable {
-    id: String,
-    name: String,
-    r#type: String,
-    /// Where it stands; what stands there is [`masked`].
-    secret: Spanned<String>,
-    algorithm: String,
-    digits: u8,
-    period: Option<u32>,
-    counter: Option<u64>,
-    skew: Option<i8>,
-    created: Datetime,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BackupTable {
-    id: String,
-    digits: Option<usize>,
-    salt: String,
-    iterations: u32,
-    hashes: Vec<String>,
-    created: Datetime,
-    temporary: Option<Vec<String>>,
-    temporary_until: Option<Datetime>,
-}
-
-/// What every version has.
-#[derive(Deserialize)]
-struct AnyVersion {
-    version: i64,
-}
-
-/// The text as the parser gets it: its errors keep a copy of all, which nobody wipes, so it sees no key. Every place
-/// stays where it is.
-fn masked(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        match line.split_once('=') {
-            Some((key, value)) if key.trim() == "secret" => {
-                out.push_str(key);
-                out.push('=');
-                out.extend(value.chars().map(|letter| if letter.is_ascii_alphanumeric() { 'A' } else { letter }));
-            }
-            _ => out.push_str(line),
-        }
-    }
-    out
-}
-
-/// The key that stands, in quotes, where the parser saw its mask.
-fn unmasked<'a>(text: &'a str, secret: &Spanned<String>) -> &'a str {
+/// The key that stands, in quotes, where the reader found it.
+fn key<'a>(text: &'a str, secret: &Spanned<String>) -> &'a str {
     text.get(secret.span()).unwrap_or_default().trim_matches(['"', '\''])
 }
 
@@ -211,11 +130,21 @@ impl Enrollment {
     /// Reads a secret file.
     pub fn parse(bytes: &[u8]) -> Result<Self, Broken> {
         let text = std::str::from_utf8(bytes).map_err(|_| broken("not UTF-8"))?;
-        let masked = masked(text);
-        let file: EnrollmentFile = toml::from_str(&masked).map_err(|e| match toml::from_str(&masked) {
-            Ok(AnyVersion { version }) if version > *VERSIONS.end() => Broken::NEWER,
-            _ => Broken { at: position(text, &e), what: "not an enrollment" },
-        })?;
+        Self::parse_printed(text).map_or_else(|| Self::parse_toml(text), Ok)
+    }
+
+    /// Reads a file that is spelled as [`Self::print`] spells it and has no fault: a fraction of the work. `None` of any
+    /// other one; never anything that [`Self::parse_toml`] reads otherwise.
+    pub fn parse_printed(text: &str) -> Option<Self> {
+        Self::checked(as_printed::read(text)?, text).ok()
+    }
+
+    /// Reads a file in any spelling, and says where a fault is.
+    pub fn parse_toml(text: &str) -> Result<Self, Broken> {
+        Self::checked(as_toml::read(text)?, text)
+    }
+
+    fn checked(file: EnrollmentFile, text: &str) -> Result<Self, Broken> {
         match file.version {
             later if later > *VERSIONS.end() => return Err(Broken::NEWER),
             version if !VERSIONS.contains(&version) => return Err(broken("there is no such version")),
@@ -329,7 +258,7 @@ fn device(table: DeviceTable, text: &str) -> Result<Device, Broken> {
         id: identifier(table.id)?,
         name: name(table.name)?,
         kind,
-        secret: Secret::from_canonical(unmasked(text, &table.secret)).map_err(|_| broken("a secret is not base32"))?,
+        secret: Secret::from_canonical(key(text, &table.secret)).map_err(|_| broken("a secret is not base32"))?,
         algorithm: Algorithm::from_name(&table.algorithm).ok_or(broken("an algorithm is unknown"))?,
         digits: Digits::new(table.digits).ok_or(broken("digits must be 6 to 8"))?,
         skew,

@@ -1,5 +1,7 @@
 //! The user's file: what is written is read, what is wrong is refused with its reason, and no reason holds a key.
 
+mod readers;
+
 use proptest::array::uniform32;
 use proptest::collection::vec;
 use proptest::option;
