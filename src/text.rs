@@ -69,7 +69,12 @@ pub fn valid_label(text: &str) -> bool {
 
 /// The parser's own message quotes the offending line, which may hold a key: the place alone is kept.
 pub(crate) fn position(text: &str, error: &toml::de::Error) -> Option<(usize, usize)> {
-    let before = text.get(..error.span()?.start)?;
+    place(text, error.span()?.start)
+}
+
+/// Line and column, both from 1.
+pub(crate) fn place(text: &str, byte: usize) -> Option<(usize, usize)> {
+    let before = text.get(..byte)?;
     let line = before.matches('\n').count().saturating_add(1);
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1);
     Some((line, column))

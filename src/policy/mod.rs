@@ -14,9 +14,7 @@ use crate::date::Utc;
 use crate::factor::throttle::Limits;
 use crate::paths;
 use crate::policy::rules::{Rule, Rules, Unenrolled};
-use crate::text::plain;
-use crate::text::position;
-use crate::text::valid_label;
+use crate::text::{place, plain, position, valid_label};
 
 /// What sshd's clients and scripts match.
 pub const PROMPT: &str = "Verification code: ";
@@ -224,10 +222,10 @@ impl Policy {
             without_effect,
             enroll_by: check.end_of_day(file.enroll_by)?,
             self_service: file.self_service.as_deref().map(rights),
-            rules: Rules { require: check.rules(file.require)?, exempt: check.rules(file.exempt)? },
+            rules: Rules { require: check.rules(&file.require)?, exempt: check.rules(&file.exempt)? },
             remember: file.remember.map(|table| check.remember(table)).transpose()?,
             notify: check.program(file.notify)?,
-            judges: file.door.judges.map(|list| check.words(list)).transpose()?.unwrap_or_default(),
+            judges: file.door.judges.map(|list| check.words(&list)).transpose()?.unwrap_or_default(),
         })
     }
 
@@ -281,37 +279,39 @@ impl Checker<'_> {
         Ok(Limits { free, every })
     }
 
-    fn rules(&self, tables: Vec<toml::Spanned<RuleTable>>) -> Result<Vec<Rule>, BadPolicy> {
-        tables.into_iter().map(|table| self.rule(table)).collect()
+    fn rules(&self, tables: &[toml::Spanned<RuleTable>]) -> Result<Vec<Rule>, BadPolicy> {
+        tables.iter().map(|table| self.rule(table)).collect()
     }
 
-    fn rule(&self, table: toml::Spanned<RuleTable>) -> Result<Rule, BadPolicy> {
-        let nothing = self.fault(&table, "a rule without a key would hold for nobody or everybody".into());
-        let RuleTable { users, groups, services, networks, ssh_auth } = table.into_inner();
-        let words = |list: Option<SpannedList>| list.map(|list| self.words(list)).transpose();
+    fn rule(&self, table: &toml::Spanned<RuleTable>) -> Result<Rule, BadPolicy> {
+        let RuleTable { users, groups, services, networks, ssh_auth } = table.get_ref();
+        let words = |list: &Option<SpannedList>| list.as_ref().map(|list| self.words(list)).transpose();
         let rule = Rule {
             users: words(users)?,
             groups: words(groups)?,
             services: words(services)?,
-            networks: networks.map(|list| self.list(list, |network| network.parse())).transpose()?,
+            networks: networks.as_ref().map(|list| self.list(list, |network| network.parse())).transpose()?,
             ssh_auth: words(ssh_auth)?,
         };
-        if rule == Rule::default() { Err(nothing) } else { Ok(rule) }
+        if rule == Rule::default() {
+            return Err(self.fault(table, "a rule without a key would hold for nobody or everybody".into()));
+        }
+        Ok(rule)
     }
 
     fn remember(&self, table: RememberTable) -> Result<Remember, BadPolicy> {
         let hours = self.within(Some(table.hours), 1, 720, "hours", 0)?;
-        Ok(Remember { hours, services: self.words(table.services)? })
+        Ok(Remember { hours, services: self.words(&table.services)? })
     }
 
-    fn words(&self, list: SpannedList) -> Result<Vec<String>, BadPolicy> {
+    fn words(&self, list: &SpannedList) -> Result<Vec<String>, BadPolicy> {
         let is_word = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
         self.list(list, |text| Some(text.to_owned()).filter(|text| is_word(text)).ok_or("is no name"))
     }
 
-    fn list<T>(&self, list: SpannedList, read: impl Fn(&str) -> Result<T, &'static str>) -> Result<Vec<T>, BadPolicy> {
+    fn list<T>(&self, list: &SpannedList, read: impl Fn(&str) -> Result<T, &'static str>) -> Result<Vec<T>, BadPolicy> {
         if list.get_ref().is_empty() {
-            return Err(self.fault(&list, "an empty list holds for nobody: take the key away".into()));
+            return Err(self.fault(list, "an empty list holds for nobody: take the key away".into()));
         }
         let one = |item: &toml::Spanned<String>| {
             read(item.get_ref()).map_err(|what| self.fault(item, format!("this {what}")))
@@ -390,11 +390,9 @@ impl Checker<'_> {
         Ok(Some(value.into_inner()))
     }
 
+    /// Only of what is refused: finding a line reads all of the text before it.
     fn fault<T>(&self, value: &toml::Spanned<T>, what: String) -> BadPolicy {
-        let before = self.text.get(..value.span().start).unwrap_or_default();
-        let line = before.matches('\n').count().saturating_add(1);
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1);
-        BadPolicy { at: Some((line, column)), what }
+        BadPolicy { at: place(self.text, value.span().start), what }
     }
 }
 

@@ -52,6 +52,19 @@ fn instructions_of_a_right_code() {
     });
 }
 
+/// The longest policy that is read, of rules for others: what is done for each must not grow with what stands before it.
+#[test]
+fn instructions_of_a_right_code_under_a_long_policy() {
+    throw_away(|system| {
+        prepare(system);
+        let rules: String = (10_000..11_800).map(|n| format!("[[require]]\nusers = [\"user-{n}\"]\n\n")).collect();
+        assert!((60_000..65_536).contains(&rules.len()), "{}", rules.len());
+        let floor = instructions(system, FLOOR);
+        system.file("/etc/security/pam_totp.toml", &rules);
+        holds("instructions_of_a_long_policy", instructions(system, application::STACK) - floor);
+    });
+}
+
 /// At `time`, of a user whose record was last written at `written`.
 fn system_calls(system: &System, stack: &str, time: u64, written: u64) -> Vec<Call> {
     system.stack(SERVICE, stack);
