@@ -4,6 +4,8 @@
 # make check       installs what is missing, formats, lints, explores the model, builds, runs every test (as root: they
 #                  start real sshds)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
+# make bench       installs what is missing, then measures a login beside google-authenticator and pam_oath, and writes
+#                  benches/RESULTS.md (ten minutes at most; with BENCH_QUICK=1 one, and target/bench/RESULTS.md)
 # make torture     tries to break every promise for long, and ends with a table of what held (an hour at most)
 # make mutants     breaks the pure files in every way there is, to see that a test notices (hours)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
@@ -25,6 +27,7 @@ DAEMON = target/release/pam-totpd
 SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 
 DEMO_NEEDS = gcc iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
+BENCH_NEEDS = gcc iproute2 libpam0g-dev libpam-google-authenticator libpam-oath python3 python3-matplotlib strace util-linux valgrind
 CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils e2fsprogs fish libfaketime libpam-modules man-db oathtool python3-pil strace sudo systemd tmux \
     valgrind zbar-tools zsh
 # Where people come from.
@@ -39,7 +42,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # No noise between what a check or a demo says.
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all quick check demo torture install uninstall ready-as-root
+.PHONY: all quick check demo bench torture install uninstall ready-as-root
 all: $(MODULE) $(PROGRAM) $(DAEMON)
 
 # Before anything else, so that nobody waits for packages to hear that Rust is missing.
@@ -111,6 +114,11 @@ demo: ready-as-root
 	@scripts/need $(DEMO_NEEDS)
 	@$(MAKE) all
 	@demo/run
+
+bench: ready-as-root
+	@scripts/need $(BENCH_NEEDS)
+	@$(MAKE) all
+	@benches/run $(if $(BENCH_QUICK),--quick)
 
 # What `make check` tries in seconds, tests/pure/corpora.rs, here for minutes: every target, two at once. A target is a file
 # there, a line in fuzz/Cargo.toml and one in tests/pure/invariants/mod.rs.

@@ -202,7 +202,7 @@ fn make_says_at_once_what_is_missing_and_what_to_do() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "", "nothing else was done");
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    for target in ["all", "check", "demo"] {
+    for target in ["all", "check", "demo", "bench"] {
         let said = says(target);
         assert!(said.contains("cargo is missing: Rust 1.85 or newer is needed"), "{target}: {said}");
         assert!(said.contains("rustup"), "{target}: {said}");
@@ -220,7 +220,7 @@ fn make_says_at_once_what_is_missing_and_what_to_do() {
 }
 
 #[test]
-fn make_check_and_make_demo_say_at_once_that_they_need_root() {
+fn make_check_demo_and_bench_say_at_once_that_they_need_root() {
     // Where this checkout lies, another user may have no way in.
     let copy = tempfile::tempdir().expect("a folder");
     fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).expect("sets a mode");
@@ -230,7 +230,7 @@ fn make_check_and_make_demo_say_at_once_that_they_need_root() {
         fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(file), to).expect("copies");
     }
     fs::create_dir(copy.path().join("src")).expect("a folder");
-    for target in ["check", "demo"] {
+    for target in ["check", "demo", "bench"] {
         let mut command = make(target);
         command.uid(65534).current_dir(copy.path());
         let output = command.output().expect("make starts");

@@ -8,7 +8,8 @@ use std::process::Command;
 
 /// Everything that people read, the pages of docs/ among it.
 fn documents() -> Vec<String> {
-    let others = ["README.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "models/README.md"];
+    let others =
+        ["README.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "models/README.md", "benches/RESULTS.md"];
     others.map(String::from).into_iter().chain(pages()).collect()
 }
 

@@ -23,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SETTINGS 8
@@ -285,6 +286,8 @@ int main(int argc, char **argv)
     }
     if (argc - optind < 2)
         return 99;
+    /* Every login program has written to the log before: it knows its time zone. */
+    tzset();
     setvbuf(stdout, NULL, _IOLBF, 0);
     service = argv[optind++];
     if (left >= 0) {
