@@ -14,7 +14,7 @@ use subtle::Choice;
 use crate::factor::backup::{self, BackupCodeForm, BackupCodes, Stretched};
 use crate::factor::enrollment::{Device, Enrollment, Kind};
 use crate::factor::healing::{counts_from, reach};
-use crate::factor::otp::{hotp, step};
+use crate::factor::otp::{Codes, step};
 use crate::factor::record::{BackupState, DeviceState, MAX_DRIFT, Record, Since};
 use crate::factor::remember;
 use crate::factor::secret::{Answer, CodesInARow};
@@ -169,12 +169,8 @@ pub fn charge(attempt: &Attempt<'_>, record: &Record) -> GuessCharge {
     let mut clean = record.clone();
     let key = attempt.enrollment.devices.first().map(|device| &device.secret);
     let lane = throttle::lane_of(&clean, attempt.source, key);
-    let buckets = Buckets::new(
-        lane,
-        &attempt.limits,
-        weight(attempt.enrollment, &clean, attempt.now, attempt.window),
-        attempt.now,
-    );
+    let weight = weight(attempt.enrollment, &clean, attempt.now, attempt.window);
+    let buckets = Buckets::new(lane, &attempt.limits, weight, attempt.now);
     // By a clock that is certainly wrong no number is lowered, for it would stay so under the right one.
     let moved = !attempt.clock_is_wrong() && buckets.pull_in(&mut clean);
     let letters = attempt.stretched.is_some_and(|stretched| stretched.form() == BackupCodeForm::Letters);
@@ -474,10 +470,11 @@ fn search(
     counts: impl Fn(u64) -> bool,
 ) -> Option<u64> {
     let mut found = None;
+    let shown = Codes::new(device.secret.as_bytes(), device.algorithm, device.digits);
     // At each place of the row: did the codes up to there match, ending at the counter before this one?
     let mut before = vec![Choice::from(0); codes.len()];
     for counter in counters {
-        let code = hotp(device.secret.as_bytes(), counter, device.algorithm, device.digits);
+        let code = shown.at(counter);
         let allowed = Choice::from(u8::from(counts(counter)));
         let mut whole = Choice::from(1);
         for (typed, before) in codes.iter().zip(&mut before) {

@@ -60,6 +60,17 @@ pub struct Code {
 }
 
 impl Code {
+    /// The last digits of a number: it modulo 10^digits.
+    fn of(number: u32, digits: Digits) -> Self {
+        let (mut code, mut rest) = (Self { text: [b'0'; 8], len: digits.0 }, number);
+        for place in code.text.iter_mut().take(digits.get()).rev() {
+            let digit = u8::try_from(rest % 10).unwrap_or_default();
+            *place = b'0'.saturating_add(digit);
+            rest /= 10;
+        }
+        code
+    }
+
     /// The digits.
     pub fn as_bytes(&self) -> &[u8] {
         self.text.get(..usize::from(self.len)).unwrap_or_default()
@@ -73,26 +84,49 @@ impl Code {
 
 /// HOTP(K, C), RFC 4226 section 5.3.
 pub fn hotp(key: &[u8], counter: u64, algorithm: Algorithm, digits: Digits) -> Code {
-    let message = counter.to_be_bytes();
-    let mut rest = match algorithm {
-        Algorithm::Sha1 => truncate::<Hmac<Sha1>>(key, &message),
-        Algorithm::Sha256 => truncate::<Hmac<Sha256>>(key, &message),
-        Algorithm::Sha512 => truncate::<Hmac<Sha512>>(key, &message),
-    };
-    // The last digits of the number are the number modulo 10^digits.
-    let mut code = Code { text: [b'0'; 8], len: digits.0 };
-    for place in code.text.iter_mut().take(digits.get()).rev() {
-        let digit = u8::try_from(rest % 10).unwrap_or_default();
-        *place = b'0'.saturating_add(digit);
-        rest /= 10;
+    Codes::new(key, algorithm, digits).at(counter)
+}
+
+/// The codes of one key: half of the work is to hash it, and that is done once for all of them. What it leaves is as secret
+/// as the key, and wipes itself as well, each copy of it.
+pub struct Codes {
+    keyed: Option<Keyed>,
+    digits: Digits,
+}
+
+enum Keyed {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+    Sha512(Hmac<Sha512>),
+}
+
+impl Codes {
+    /// HMAC takes a key of any length: there always are some.
+    pub fn new(key: &[u8], algorithm: Algorithm, digits: Digits) -> Self {
+        let keyed = match algorithm {
+            Algorithm::Sha1 => Hmac::new_from_slice(key).map(Keyed::Sha1),
+            Algorithm::Sha256 => Hmac::new_from_slice(key).map(Keyed::Sha256),
+            Algorithm::Sha512 => Hmac::new_from_slice(key).map(Keyed::Sha512),
+        };
+        Self { keyed: keyed.ok(), digits }
     }
-    code
+
+    /// The code of a counter.
+    pub fn at(&self, counter: u64) -> Code {
+        let message = counter.to_be_bytes();
+        let number = match &self.keyed {
+            Some(Keyed::Sha1(keyed)) => truncate(keyed.clone(), &message),
+            Some(Keyed::Sha256(keyed)) => truncate(keyed.clone(), &message),
+            Some(Keyed::Sha512(keyed)) => truncate(keyed.clone(), &message),
+            // Of no length: nothing that is typed matches it.
+            None => return Code { text: [0; 8], len: 0 },
+        };
+        Code::of(number, self.digits)
+    }
 }
 
 /// Dynamic truncation, RFC 4226 section 5.3.
-fn truncate<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> u32 {
-    // HMAC takes a key of any length; the error of `new_from_slice` does not occur.
-    let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else { return 0 };
+fn truncate(mut mac: impl Mac, message: &[u8]) -> u32 {
     mac.update(message);
     let mut tag = mac.finalize().into_bytes();
     let offset = usize::from(tag.last().copied().unwrap_or_default() & 0x0f);

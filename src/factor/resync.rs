@@ -4,7 +4,7 @@
 
 use crate::factor::attempt::steps_ahead;
 use crate::factor::enrollment::{Device, Kind, MAX_SKEW};
-use crate::factor::otp::{self, hotp};
+use crate::factor::otp::{self, Codes};
 use crate::factor::record::{Barred, DeviceState, MAX_DRIFT, Record};
 use crate::factor::secret::Answer;
 
@@ -77,10 +77,10 @@ fn on_the_clock(device: &Device, line: &DeviceState, later: u64, clock: u64) -> 
 fn search(device: &Device, from: u64, to: u64, first: &Answer, second: &Answer) -> Option<u64> {
     let digits = device.digits.get();
     let (first, second) = (first.as_code(digits)?, second.as_code(digits)?);
-    let code = |counter| hotp(device.secret.as_bytes(), counter, device.algorithm, device.digits);
-    let (mut found, mut before) = (None, code(from));
+    let shown = Codes::new(device.secret.as_bytes(), device.algorithm, device.digits);
+    let (mut found, mut before) = (None, shown.at(from));
     for counter in from.saturating_add(1)..=to {
-        let this = code(counter);
+        let this = shown.at(counter);
         if bool::from(before.matches(&first) & this.matches(&second)) {
             found = Some(counter);
         }

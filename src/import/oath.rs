@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{ForeignUser, Host, ImportedUser, NO_COUNTER, NO_TEXT, Remark, TOO_LONG, Token, Unusable, bounded, words};
 use crate::date::Utc;
 use crate::factor::enrollment::{Kind, MAX_DEVICES};
-use crate::factor::otp::{Algorithm, Digits, hotp, step};
+use crate::factor::otp::{Algorithm, Codes, Digits, step};
 use crate::factor::secret::{MAX_BYTES, Secret};
 
 /// The times in there are local, and nobody knows whose: no zone is further from UTC.
@@ -181,8 +181,8 @@ impl Line<'_> {
         let from = step(time.saturating_sub(ZONES), period);
         let latest = step(host.now, period).saturating_add(AHEAD);
         let to = step(time.saturating_add(ZONES), period).saturating_add(AHEAD).min(latest);
-        let fits =
-            |at: &u64| bool::from(hotp(secret.as_bytes(), *at, Algorithm::Sha1, self.digits).matches(code.as_bytes()));
+        let shown = Codes::new(secret.as_bytes(), Algorithm::Sha1, self.digits);
+        let fits = |at: &u64| bool::from(shown.at(*at).matches(code.as_bytes()));
         (from..=to).rev().find(fits)
     }
 }

@@ -1,6 +1,6 @@
 //! The vectors of the standards, and the one spelling of keys that is understood.
 
-use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};
+use pam_totp::factor::otp::{Algorithm, Codes, Digits, hotp, step};
 use pam_totp::factor::secret::{Answer, KeyError, MIN_BYTES, Secret};
 
 const KEY: &[u8] = b"1234567890123456789012345678901234567890123456789012345678901234";
@@ -28,6 +28,16 @@ fn rfc4226_appendix_d() {
         assert_eq!(code(6), six, "counter {counter}");
         assert_eq!(code(7), format!("{:07}", truncated % 10_000_000), "counter {counter}");
         assert_eq!(code(8), format!("{:08}", truncated % 100_000_000), "counter {counter}");
+    }
+}
+
+/// A key is hashed once, and no code that was made of it changes another one.
+#[test]
+fn all_codes_of_one_key() {
+    let table: Vec<_> = rows(include_str!("../data/rfc4226.txt")).map(columns::<4>).collect();
+    let shown = Codes::new(&KEY[..20], Algorithm::Sha1, Digits::SIX);
+    for [counter, _, _, six] in table.iter().chain(table.iter().rev()) {
+        assert_eq!(shown.at(counter.parse().unwrap()).as_bytes(), six.as_bytes(), "counter {counter}");
     }
 }
 
