@@ -9,9 +9,11 @@ use crate::factor::record::{
 };
 use crate::factor::source::{self, Network};
 
-/// Numbers as we write them and no other spelling: no sign, no leading zero.
-pub(super) fn number<T: FromStr + ToString>(text: &str) -> Option<T> {
-    text.parse::<T>().ok().filter(|n| n.to_string() == text)
+/// Whole numbers as we write them and no other spelling: no plus, no leading zero.
+pub(super) fn number<T: FromStr>(text: &str) -> Option<T> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_ours = text == "0" || digits.starts_with(|first| matches!(first, '1'..='9'));
+    text.parse().ok().filter(|_| is_ours)
 }
 
 /// The words of a line: exactly `N`.
@@ -40,7 +42,7 @@ impl<T: fmt::Display> fmt::Display for OrMark<T> {
     }
 }
 
-fn or_mark<T: FromStr + ToString>(text: &str, mark: &str) -> Option<Option<T>> {
+fn or_mark<T: FromStr>(text: &str, mark: &str) -> Option<Option<T>> {
     if text == mark { Some(None) } else { number(text).map(Some) }
 }
 
@@ -218,11 +220,17 @@ impl CameBy {
 
 impl fmt::Display for ClassKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(self.word())
+    }
+}
+
+impl ClassKey {
+    fn word(self) -> &'static str {
+        match self {
             Self::Here => "here",
             Self::Known => "known",
             Self::Other => "other",
-        })
+        }
     }
 }
 
@@ -230,7 +238,7 @@ impl FromStr for ClassKey {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Here, Self::Known, Self::Other].into_iter().find(|key| key.to_string() == text).ok_or(())
+        [Self::Here, Self::Known, Self::Other].into_iter().find(|key| key.word() == text).ok_or(())
     }
 }
 
@@ -253,12 +261,14 @@ impl FromStr for LaneKey {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        match text.split_once('/') {
-            Some(("4", hex)) => bytes(hex).map(|b| Self::Net(Network::V4(b))),
-            Some(("6", hex)) => bytes(hex).map(|b| Self::Net(Network::V6(b))),
-            Some(("other", range)) => number(range).filter(|range| *range < RANGES).map(Self::Other),
-            Some(_) => None,
-            None => [Self::Local, Self::Door, Self::Judges].into_iter().find(|key| key.to_string() == text),
+        match text.split_once('/').unwrap_or((text, "")) {
+            ("4", hex) => bytes(hex).map(|b| Self::Net(Network::V4(b))),
+            ("6", hex) => bytes(hex).map(|b| Self::Net(Network::V6(b))),
+            ("other", range) => number(range).filter(|range| *range < RANGES).map(Self::Other),
+            _ if text == "local" => Some(Self::Local),
+            _ if text == "door" => Some(Self::Door),
+            _ if text == "judges" => Some(Self::Judges),
+            _ => None,
         }
         .ok_or(())
     }

@@ -1,5 +1,6 @@
 //! A state file: two slots of 4096 bytes, of which the newest valid one counts. Newer versions are recognized. Pure.
 
+use std::cmp::Ordering;
 use std::fmt::Write;
 
 use crate::factor::record::lines::number;
@@ -102,29 +103,26 @@ impl NextSlot {
 
 /// Reads a state file, or what is left of it.
 pub fn read(file: &[u8]) -> StateFile {
-    choose(file, |one, other| one < other)
+    choose(file, |one, other| other.cmp(&one))
 }
 
 /// The older record of a state file, where there are two.
 pub fn read_older(file: &[u8]) -> StateFile {
-    choose(file, |one, other| one > other)
+    choose(file, |one, other| one.cmp(&other))
 }
 
-fn choose(file: &[u8], gives_way: impl Fn(u64, u64) -> bool) -> StateFile {
-    let mut chosen: Option<(u64, StateFile)> = None;
+/// The first valid slot, in an order of their sequence numbers. The other one's record is not read: nobody needs it.
+fn choose(file: &[u8], order: impl Fn(u64, u64) -> Ordering) -> StateFile {
+    let mut whole = Vec::with_capacity(2);
     for (index, bytes) in (0_u8..2).zip(file.chunks(SLOT)) {
-        let (sequence, found) = match parse_slot(bytes) {
+        match Head::of(bytes) {
             Some(Head::Newer) => return StateFile::Newer,
-            Some(Head::Valid(sequence, record)) => (sequence, StateFile::Valid(Slot { sequence, index, record })),
-            // It counts as much as one that can be used, or the other one would bring used codes back.
-            Some(Head::More(sequence)) => (sequence, StateFile::Newer),
-            None => continue,
-        };
-        if chosen.as_ref().is_none_or(|(chosen, _)| gives_way(*chosen, sequence)) {
-            chosen = Some((sequence, found));
+            Some(Head::Whole(slot)) => whole.push((index, slot)),
+            None => {}
         }
     }
-    chosen.map_or(StateFile::Nothing, |(_, found)| found)
+    whole.sort_by(|(_, one), (_, other)| order(one.sequence, other.sequence));
+    whole.into_iter().find_map(|(index, slot)| slot.parse(index)).unwrap_or(StateFile::Nothing)
 }
 
 /// Writes a slot.
@@ -140,40 +138,53 @@ pub fn print(sequence: u64, record: &Record) -> Result<Vec<u8>, TooLarge> {
     })
 }
 
-#[expect(clippy::large_enum_variant, reason = "a box would take what lay on the stack, keys too, into the heap")]
-enum Head {
+/// What the first line of a slot says.
+enum Head<'a> {
     Newer,
-    Valid(u64, Record),
-    /// Whole, and with more of a later version than can be carried along.
-    More(u64),
+    Whole(Whole<'a>),
 }
 
-fn parse_slot(bytes: &[u8]) -> Option<Head> {
-    let end = bytes.iter().position(|b| *b == b'\n')?;
-    let (head, rest) = bytes.split_at_checked(end)?;
-    let mut words = std::str::from_utf8(head).ok()?.split(' ');
-    if words.next()? != "pam_totp" {
-        return None;
-    }
-    let version: u32 = number(words.next()?)?;
-    if version > VERSION {
-        return Some(Head::Newer);
-    }
-    let sequence: u64 = number(words.next()?)?;
-    let length: usize = number(words.next()?)?;
-    let crc = u32::from_str_radix(words.next()?, 16).ok()?;
-    let body = std::str::from_utf8(rest.get(1..)?.get(..length)?).ok()?;
-    if words.next().is_some() || crc != checksum(sequence, body) {
-        return None;
-    }
-    match version {
-        // Nobody adds to it any more: what it did not say then is damage.
-        1 => version1::parse(body).map(|record| Head::Valid(sequence, record)),
-        VERSION => {
-            let lines: Vec<&str> = body.split_terminator('\n').collect();
-            Some(Record::of_lines(&lines).map_or(Head::More(sequence), |record| Head::Valid(sequence, record)))
+/// A slot as it was written.
+struct Whole<'a> {
+    version: u32,
+    sequence: u64,
+    body: &'a str,
+}
+
+impl<'a> Head<'a> {
+    fn of(bytes: &'a [u8]) -> Option<Self> {
+        let end = bytes.iter().position(|b| *b == b'\n')?;
+        let (head, rest) = bytes.split_at_checked(end)?;
+        let mut words = std::str::from_utf8(head).ok()?.split(' ');
+        if words.next()? != "pam_totp" {
+            return None;
         }
-        _ => None,
+        let version: u32 = number(words.next()?)?;
+        if version > VERSION {
+            return Some(Self::Newer);
+        }
+        let sequence: u64 = number(words.next()?)?;
+        let length: usize = number(words.next()?)?;
+        let crc = u32::from_str_radix(words.next()?, 16).ok()?;
+        let body = std::str::from_utf8(rest.get(1..)?.get(..length)?).ok()?;
+        let is_whole = words.next().is_none() && crc == checksum(sequence, body);
+        is_whole.then_some(Self::Whole(Whole { version, sequence, body }))
+    }
+}
+
+impl Whole<'_> {
+    fn parse(&self, index: u8) -> Option<StateFile> {
+        let valid = |record| StateFile::Valid(Slot { sequence: self.sequence, index, record });
+        match self.version {
+            // Nobody adds to it any more: what it did not say then is damage.
+            1 => version1::parse(self.body).map(valid),
+            VERSION => {
+                let lines: Vec<&str> = self.body.split_terminator('\n').collect();
+                // With more than can be carried along it counts as much, or the other slot would bring used codes back.
+                Some(Record::of_lines(&lines).map_or(StateFile::Newer, valid))
+            }
+            _ => None,
+        }
     }
 }
 

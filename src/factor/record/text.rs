@@ -2,6 +2,7 @@
 //! of a known line, and known lines that say what is not known here. What must not be neglected needs a new version in the
 //! head. Pure.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use crate::factor::record::lines::number;
@@ -17,12 +18,12 @@ pub(super) const LONGEST: usize = 4096;
 /// What `make` makes of a record's text, where it fits. What does not fit is dropped in this order: trusts, marks, idle
 /// networks; never a device. A record beyond its bounds is never written: it could not be read again as it is.
 pub(super) fn fitted<T>(record: &Record, make: impl Fn(&str) -> Option<T>) -> Result<T, TooLarge> {
-    let mut record = record.clone();
+    let mut record = Cow::Borrowed(record);
     loop {
         if let Some(made) = make(&record.body()).filter(|_| record.is_sound()) {
             return Ok(made);
         }
-        record.drop_one()?;
+        record.to_mut().drop_one()?;
     }
 }
 
@@ -198,14 +199,18 @@ impl LineForm {
 
     /// The words that this version knows, and those behind them.
     fn split<'a>(&self, line: &'a str) -> (&'a str, Option<&'a str>) {
-        match line.match_indices(' ').nth(self.words.saturating_sub(1)) {
-            Some((end, _)) => (line.get(..end).unwrap_or(line), line.get(end.saturating_add(1)..)),
-            None => (line, None),
-        }
+        let known = first_words(line, self.words);
+        (known, line.get(known.len().saturating_add(1)..))
     }
 
     fn name<'a>(&self, line: &'a str) -> &'a str {
-        let end = line.match_indices(' ').nth(self.name.saturating_sub(1)).map(|(end, _)| end);
-        end.and_then(|end| line.get(..end)).unwrap_or(line)
+        first_words(line, self.name)
     }
+}
+
+/// So many words of a line, or all that it has.
+fn first_words(line: &str, count: usize) -> &str {
+    let mut blanks = line.bytes().enumerate().filter(|(_, byte)| *byte == b' ');
+    let end = blanks.nth(count.saturating_sub(1)).map(|(end, _)| end);
+    end.and_then(|end| line.get(..end)).unwrap_or(line)
 }

@@ -1,6 +1,7 @@
 //! The lines of a slot: what is printed is read, and nothing else.
 
 use super::*;
+use crate::pure::invariants::record::one_spelling;
 
 proptest! {
     #[test]
@@ -9,6 +10,29 @@ proptest! {
         let start = usize::from(index) * SLOT;
         file[start..start + SLOT].copy_from_slice(&printed(sequence, &record));
         prop_assert_eq!(read(&file), StateFile::Valid(Slot { sequence, index, record }));
+    }
+
+    /// The numbers at the bounds, and whatever looks like one.
+    #[test]
+    fn a_number_has_one_spelling(
+        before in "[-+0 ]{0,2}",
+        number in prop_oneof![
+            "[0-9]{0,21}",
+            any::<u64>().prop_map(|n| n.to_string()),
+            (u64::MAX - 3..).prop_map(|n| n.to_string()),
+            (u64::from(u32::MAX) - 3..=u64::from(u32::MAX) + 3).prop_map(|n| n.to_string()),
+            (-9_i64..=9).prop_map(|n| n.to_string()),
+        ],
+        behind in "[0-9-+_ ?٣]{0,1}",
+    ) {
+        one_spelling(format!("{before}{number}{behind}").replace(' ', "").as_str());
+    }
+
+    #[test]
+    fn a_lane_and_a_class_have_one_spelling(
+        word in "(local|door|judges|here|known|other|other/|4/|6/)(/|[0-9]{1,3}|[0-9a-fA-F]{6}|[0-9a-f]{16}|)",
+    ) {
+        one_spelling(&word);
     }
 
     #[test]

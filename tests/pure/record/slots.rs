@@ -125,6 +125,38 @@ fn of_two_files_the_higher_sequence_counts_and_only_the_own_slots_are_written() 
     assert_eq!(newest(found(9, 1, 2), StateFile::Newer), None);
 }
 
+proptest! {
+    /// Whatever the two slots are: what each is alone decides which of them counts, and what it says.
+    #[test]
+    fn of_two_slots_that_one_counts_that_would_alone(
+        slots in proptest::array::uniform2((0..3_u64, prop_oneof!["0", "1", "2", "3"], 0..6_usize, any::<bool>())),
+    ) {
+        let bodies = ["lane local 1 2 3\n", "lane local 1 2 3 4\n", "row 7\n", "", "word\n", "barred d1 9 5\n"];
+        let slots = slots.map(|(sequence, version, body, is_whole)| {
+            let mut bytes = slot(&version, sequence, bodies[body]);
+            let sum = bytes.iter().position(|byte| *byte == b'\n').expect("a head") - 1;
+            bytes[sum] ^= u8::from(!is_whole);
+            (sequence, bytes)
+        });
+        let empty = || vec![b'\n'; SLOT];
+        let alone = [[slots[0].1.clone(), empty()], [empty(), slots[1].1.clone()]].map(|both| read(&both.concat()));
+        let both = [slots[0].1.clone(), slots[1].1.clone()].concat();
+        let is_later = |bytes: &[u8]| bytes.starts_with(b"pam_totp 3");
+        let among = |first: bool| {
+            if slots.iter().any(|(_, bytes)| is_later(bytes)) {
+                return StateFile::Newer;
+            }
+            let place = match &alone {
+                [StateFile::Nothing, _] => 1,
+                [_, StateFile::Nothing] => 0,
+                _ => usize::from(if first { slots[1].0 > slots[0].0 } else { slots[1].0 < slots[0].0 }),
+            };
+            alone[place].clone()
+        };
+        prop_assert_eq!((read(&both), read_older(&both)), (among(true), among(false)));
+    }
+}
+
 /// No login leaves two of one number. Whatever did: the first counts, and always the same one.
 #[test]
 fn of_two_slots_of_one_number_the_first_counts() {
