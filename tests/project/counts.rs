@@ -1,7 +1,8 @@
-//! What a right code costs, above the same application with pam_permit.so: counted, so that no busy machine matters.
+//! What a code costs, right or wrong, above the same application with pam_permit.so: counted, so that no busy machine
+//! matters.
 
-use crate::support::application::{self, SERVICE, SUCCESS, Said, application};
-use crate::support::codes::{code_at, now};
+use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application};
+use crate::support::codes::{code_at, now, wrong_code};
 use crate::support::strace::{Call, recorded, strace_alone};
 use crate::support::system::{KEY, System, throw_away};
 use std::process::Command;
@@ -12,15 +13,12 @@ const FLOOR: &str = "auth required pam_permit.so\n";
 const T: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;
 
-fn ceiling(name: &str) -> u64 {
+fn holds(name: &str, counted: f64) {
     let ceilings: toml::Table = CEILINGS.parse().expect("a table");
-    let ceiling = ceilings[name].as_integer().expect("a number");
-    u64::try_from(ceiling).expect("a count")
-}
-
-fn holds(name: &str, counted: u64) {
+    let ceiling = &ceilings[name];
+    let ceiling = ceiling.as_float().or(ceiling.as_integer().map(|whole| whole as f64)).expect("a number");
     println!("{name}: {counted}");
-    assert!(counted <= ceiling(name), "{name}: {counted}, at most {}", ceiling(name));
+    assert!(counted <= ceiling, "{name}: {counted}, at most {ceiling}");
 }
 
 /// The same accounts and look-ups on every machine: reading a long /etc/passwd is not what is counted.
@@ -31,24 +29,32 @@ fn prepare(system: &System) {
     system.reads(Command::new("pam-totp").args(["set", "--no-code", "alice"]), &format!("{KEY}\n"));
 }
 
-fn instructions(system: &System, stack: &str) -> u64 {
+fn instructions(system: &System, stack: &str, answer: &str, code: i32) -> f64 {
     system.stack(SERVICE, stack);
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
     valgrind.arg(application().get_program()).args([SERVICE, "alice"]);
-    let output = system.reads(&mut valgrind, &format!("{}\n", code_at(KEY, now())));
+    let output = system.reads(&mut valgrind, &format!("{answer}\n"));
     let said = Said::read(&output);
-    assert_eq!(said.codes, [SUCCESS], "{output:?}");
+    assert_eq!(said.codes, [code], "{output:?}");
     let counted = said.errors.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind's sum");
     counted.1.parse().expect("a number")
 }
 
+fn right_code(system: &System) -> f64 {
+    instructions(system, application::STACK, &code_at(KEY, now()), SUCCESS)
+}
+
 #[test]
-fn instructions_of_a_right_code() {
+fn instructions_of_a_right_code_and_of_a_wrong_one() {
     throw_away(|system| {
         prepare(system);
-        let floor = instructions(system, FLOOR);
-        holds("instructions", instructions(system, application::STACK) - floor);
+        let floor = instructions(system, FLOOR, "", SUCCESS);
+        let right = right_code(system) - floor;
+        let wrong = instructions(system, application::STACK, &wrong_code(KEY), AUTH_ERR) - floor;
+        println!("a wrong code: {wrong}");
+        holds("instructions", right);
+        holds("wrong_to_right", wrong / right);
     });
 }
 
@@ -59,9 +65,9 @@ fn instructions_of_a_right_code_under_a_long_policy() {
         prepare(system);
         let rules: String = (10_000..11_800).map(|n| format!("[[require]]\nusers = [\"user-{n}\"]\n\n")).collect();
         assert!((60_000..65_536).contains(&rules.len()), "{}", rules.len());
-        let floor = instructions(system, FLOOR);
+        let floor = instructions(system, FLOOR, "", SUCCESS);
         system.file("/etc/security/pam_totp.toml", &rules);
-        holds("instructions_of_a_long_policy", instructions(system, application::STACK) - floor);
+        holds("instructions_of_a_long_policy", right_code(system) - floor);
     });
 }
 
@@ -83,10 +89,9 @@ fn system_calls_of_a_right_code() {
         let floor = system_calls(system, FLOOR, T, T - DAY).len();
         let calls = system_calls(system, application::STACK, T, T - DAY);
         let count = |name: &str| calls.iter().filter(|call| call.name.starts_with(name)).count();
-        let to_u64 = |count: usize| u64::try_from(count).expect("a count");
         // For a failure to show.
         calls.iter().skip_while(|call| !call.line.contains("pam_totp")).for_each(|call| println!("{}", call.line));
-        holds("system_calls", to_u64(calls.len() - floor));
+        holds("system_calls", (calls.len() - floor) as f64);
         // The guess, and over it the outcome; one wait for the disk.
         assert_eq!((count("fdatasync"), count("fsync"), count("rename"), count("pwrite")), (1, 0, 0, 2));
     });
