@@ -85,7 +85,7 @@ pub fn check(door: &DoorFacts) -> Vec<Finding> {
     }
     findings.extend(no_judge(door));
     if let (Some(Err(error)), true) = (&door.answer, door.root.is_some()) {
-        let fix = ["systemctl restart pam-totpd.socket pam-totpd-root.socket"];
+        let fix = ["systemctl daemon-reload", "systemctl restart pam-totpd.socket pam-totpd-root.socket"];
         findings.push(Finding::fault(ABOUT, "door_silent", error.to_string()).fixed_by(fix));
     }
     if findings.is_empty() {

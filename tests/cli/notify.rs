@@ -131,7 +131,7 @@ fn a_program_that_cannot_be_run_is_warned_of_before_it_is_missed() {
 fn what_users_and_logins_change_waits_until_it_is_told() {
     throw_away(|system| {
         told_by_mail(system, "unenrolled = \"enroll\"\n");
-        let _door = Door::with(0, |_| Command::new("/usr/sbin/pam-totpd"));
+        let _door = Door::with(|| Command::new("/usr/sbin/pam-totpd"));
         let alice = system.user("alice");
         system.user("carol");
         system.stack(

@@ -242,7 +242,7 @@ fn neither_the_door_nor_the_records_of_this_system_take_part() {
         enrolls(system, "zoe");
         // As people prepare a disk for chroot.
         system.runs(Command::new("mount").args(["--bind", "/run", "/mnt/run"]));
-        let _door = Door::with(0, |_| {
+        let _door = Door::with(|| {
             let mut asked = Command::new("/usr/bin/touch");
             asked.arg("/tmp/asked");
             asked

@@ -206,14 +206,14 @@ fn on_either_side_of_the_door_it_refuses_the_caller() {
         one_line(system, "plain:auth", "src/door/client.rs", 0);
         door.close();
 
-        let daemon = |_| {
+        let daemon = || {
             let mut daemon = Command::new("/mnt/panicking-totpd");
             daemon
                 .env("RUST_BACKTRACE", "full")
                 .stderr(fs::File::options().append(true).create(true).open("/tmp/stderr").expect("a file"));
             daemon
         };
-        let _door = Door::with(now(), daemon);
+        let _door = Door::with(daemon);
         // With the request read, and under the lock.
         for (layer, file) in [("server", "src/daemon.rs"), ("store", "src/store/files/locked.rs")] {
             let mut login = as_bob(&bob);

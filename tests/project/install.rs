@@ -78,9 +78,9 @@ fn puts_each_thing_where_it_belongs() {
         ("/usr/bin/pam-totp", 0o755),
         ("/usr/sbin/pam-totpd", 0o755),
         ("/usr/lib/systemd/system/pam-totpd.socket", 0o644),
-        ("/usr/lib/systemd/system/pam-totpd@.service", 0o644),
+        ("/usr/lib/systemd/system/pam-totpd.service", 0o644),
         ("/usr/lib/systemd/system/pam-totpd-root.socket", 0o644),
-        ("/usr/lib/systemd/system/pam-totpd-root@.service", 0o644),
+        ("/usr/lib/systemd/system/pam-totpd-root.service", 0o644),
         (POLICY, 0o644),
         ("/usr/lib/systemd/system/pam-totp-notify.path", 0o644),
         ("/usr/lib/systemd/system/pam-totp-notify.service", 0o644),
@@ -145,7 +145,13 @@ fn a_second_install_leaves_policy_and_keys_alone() {
     host.makes("install");
     host.write(POLICY, "window = 2\n");
     host.write("/var/lib/pam_totp/secrets/alice.toml", "alice's");
+    // Those that an earlier version had.
+    let services =
+        ["pam-totpd@.service", "pam-totpd-root@.service"].map(|name| format!("/usr/lib/systemd/system/{name}"));
+    services.iter().for_each(|path| host.write(path, "[Service]\n"));
     let said = host.makes("install");
+    assert!(said.contains("systemctl daemon-reload && systemctl restart pam-totpd.socket"), "{said}");
+    assert!(services.iter().all(|path| !host.path(path).exists()));
     assert!(said.contains("left as it is"), "{said}");
     assert_eq!(fs::read_to_string(host.path(POLICY)).expect("the policy"), "window = 2\n");
     assert!(host.path("/var/lib/pam_totp/secrets/alice.toml").exists());

@@ -1,60 +1,54 @@
-//! The supervisor of pam-totpd, in systemd's place: each connection gets a process of its own.
+//! The supervisor of pam-totpd, in systemd's place: it holds the sockets, and starts it when somebody is there.
 
 use super::application::clock;
 use super::system::{System, User};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 pub const VERIFY: &str = "/run/pam_totp/verify.sock";
 pub const ROOT: &str = "/run/pam_totp/root.sock";
-const DAEMON: &str = "/usr/sbin/pam-totpd";
+pub const DAEMON: &str = "/usr/sbin/pam-totpd";
+
+/// The clock of pam-totpd, where it can be set while it runs.
+const CLOCK: &str = "/run/door.clock";
 
 /// Both sockets, served until the test ends.
-pub struct Door {
-    time: Arc<AtomicU64>,
-    faults: Arc<AtomicUsize>,
-}
+pub struct Door(());
 
 impl Door {
     /// With the clock of pam-totpd stopped at `time`: callers have no say in it.
     pub fn open(time: u64) -> Self {
-        Self::with(time, |time| {
+        set_clock(&time.to_string());
+        Self::with(|| {
             let mut daemon = Command::new(DAEMON);
-            daemon.envs(clock(time));
+            daemon.envs(clock(0)).env_remove("FAKETIME").env("FAKETIME_TIMESTAMP_FILE", CLOCK);
             daemon
         })
     }
 
     /// Served by another command.
-    pub fn with(time: u64, daemon: impl Fn(u64) -> Command + Clone + Send + 'static) -> Self {
-        let door = Self { time: Arc::new(AtomicU64::new(time)), faults: Arc::default() };
+    pub fn with(daemon: impl Fn() -> Command + Clone + Send + 'static) -> Self {
         for (path, mode) in [(VERIFY, 0o666), (ROOT, 0o600)] {
-            let listener = UnixListener::bind(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets a mode");
-            let (time, faults, daemon) = (door.time.clone(), door.faults.clone(), daemon.clone());
+            let listener = listen(path, mode);
+            let daemon = daemon.clone();
             thread::spawn(move || {
-                for connection in listener.incoming() {
-                    let daemon = daemon(time.load(Ordering::SeqCst));
-                    serve(connection.expect("a connection"), daemon, faults.clone());
+                loop {
+                    let mut socket = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+                    poll(&mut socket, PollTimeout::NONE).expect("somebody comes");
+                    resident(&listener, daemon()).status().expect("pam-totpd starts");
                 }
             });
         }
-        door
+        Self(())
     }
 
     pub fn at(&self, time: u64) {
-        self.time.store(time, Ordering::SeqCst);
-    }
-
-    /// How many of them have not ended well so far: a panic hangs up like a caller that said too little.
-    pub fn faults(&self) -> usize {
-        self.faults.load(Ordering::SeqCst)
+        set_clock(&time.to_string());
     }
 
     /// Nobody answers any more.
@@ -65,13 +59,22 @@ impl Door {
     }
 }
 
-fn serve(connection: UnixStream, mut daemon: Command, faults: Arc<AtomicUsize>) {
-    let mut child = daemon.stdin(OwnedFd::from(connection)).spawn().expect("pam-totpd starts");
-    thread::spawn(move || {
-        if !child.wait().is_ok_and(|status| status.success()) {
-            faults.fetch_add(1, Ordering::SeqCst);
-        }
-    });
+/// A socket of the door, that nobody serves yet.
+pub fn listen(path: &str, mode: u32) -> UnixListener {
+    let listener = UnixListener::bind(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets a mode");
+    listener
+}
+
+/// What serves it, when it is started.
+pub fn resident(listener: &UnixListener, mut daemon: Command) -> Command {
+    daemon.stdin(OwnedFd::from(listener.try_clone().expect("a descriptor")));
+    daemon
+}
+
+fn set_clock(text: &str) {
+    let new = format!("{CLOCK}.new");
+    fs::write(&new, text).and_then(|()| fs::rename(&new, CLOCK)).expect("sets the clock");
 }
 
 /// Says what nobody's client says, and prints what comes back until the other side hangs up.

@@ -1,48 +1,89 @@
-//! pam-totpd: root's side of the door. Serves the one connection on its standard input, and ends.
+//! pam-totpd: root's side of the door. With a listening socket as its standard input it stays, and starts itself again for
+//! each connection. With a connection it serves that one request, and ends.
 //!
-//! systemd starts it so (`Accept=yes`), and so can any supervisor.
+//! systemd starts it with a socket (`Accept=no`). Any supervisor can do the one or the other.
 #![deny(unsafe_code)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a program of its own, not inside a host")]
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
 
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::SigSet;
 use nix::sys::socket::{SockType, UnixAddr, getsockname, getsockopt, sockopt};
 use pam_totp::backend::Local;
 use pam_totp::daemon;
-use syslog::{Facility, Formatter3164};
+use syslog::{Facility, Formatter3164, LoggerBackend};
 
+mod resident;
+
+const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
+
+/// What standard input is.
+enum Handed {
+    /// One request.
+    Connection(UnixStream),
+    /// Those of everybody.
+    Listener(UnixListener),
+}
 
 fn main() -> ExitCode {
     // Keys pass through this process: none goes into a core file or to a debugger.
     let _ = nix::sys::prctl::set_dumpable(false);
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    // As /proc/self/exe it would be "exe" to ps.
+    let _ = nix::sys::prctl::set_name(c"pam-totpd");
     let has_arguments = std::env::args_os().nth(1).is_some();
-    let (false, Ok(mut stream)) = (has_arguments, connection()) else { return usage() };
-    // A caller who says nothing, or hangs up, has nobody to complain to.
-    let _ = daemon::serve(&Local::open(None), &mut stream, &mut |line| log(line));
-    ExitCode::SUCCESS
+    let (false, Ok(handed)) = (has_arguments, handed()) else { return usage() };
+    match handed {
+        Handed::Connection(mut stream) => {
+            // The resident one has blocked what it listens for.
+            let _ = SigSet::empty().thread_set_mask();
+            // A caller who says nothing, or hangs up, has nobody to complain to.
+            let _ = daemon::serve(&Local::open(None), &mut stream, &mut |line| log(line, Patience::Waits));
+            ExitCode::SUCCESS
+        }
+        Handed::Listener(listener) => match resident::serve(&listener, &|line| log(line, Patience::None)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "pam-totpd: {error}");
+                ExitCode::from(FAILURE)
+            }
+        },
+    }
 }
 
-/// Standard input, if it is one end of a Unix connection.
-fn connection() -> io::Result<UnixStream> {
+/// Standard input, if it is a Unix stream socket.
+fn handed() -> io::Result<Handed> {
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
     let is_stream = getsockopt(&stdin, sockopt::SockType)? == SockType::Stream;
     let is_unix = getsockname::<UnixAddr>(stdin.as_raw_fd()).is_ok();
-    if is_stream && is_unix { Ok(UnixStream::from(stdin)) } else { Err(io::ErrorKind::InvalidInput.into()) }
+    match getsockopt(&stdin, sockopt::AcceptConn)? {
+        _ if !is_stream || !is_unix => Err(io::ErrorKind::InvalidInput.into()),
+        true => Ok(Handed::Listener(stdin.into())),
+        false => Ok(Handed::Connection(stdin.into())),
+    }
 }
 
 fn usage() -> ExitCode {
-    let how = "pam-totpd takes no arguments and serves the connection on its standard input: see pam-totpd(8)";
+    let how = "pam-totpd takes no arguments and serves the socket on its standard input: see pam-totpd(8)";
     let _ = writeln!(io::stderr(), "{how}");
     ExitCode::from(USAGE)
 }
 
-fn log(text: &str) {
+/// Whether a line waits for a log that takes no more.
+#[derive(PartialEq, Eq)]
+enum Patience {
+    /// What came of a request is not lost.
+    Waits,
+    /// Everybody would wait.
+    None,
+}
+
+fn log(text: &str, patience: Patience) {
     let formatter = Formatter3164 {
         facility: Facility::LOG_AUTHPRIV,
         hostname: None,
@@ -50,5 +91,9 @@ fn log(text: &str) {
         pid: std::process::id(),
     };
     // As at a login, a log that is not there changes no verdict.
-    let _ = syslog::unix(formatter).and_then(|mut logger| logger.notice(text));
+    let Ok(mut logger) = syslog::unix(formatter) else { return };
+    if let (LoggerBackend::Unix(socket), Patience::None) = (&logger.backend, patience) {
+        let _ = socket.set_nonblocking(true);
+    }
+    let _ = logger.notice(text);
 }

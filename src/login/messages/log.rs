@@ -1,6 +1,7 @@
 //! What the log reads. Pure.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::judgment::Verdict;
@@ -200,6 +201,21 @@ pub fn refused_unenrolled(user: Option<&str>, source: Source) -> String {
 /// What came of a request at the door, and who made it.
 pub fn asked_by(text: &str, uid: u32, pid: i32) -> String {
     format!("{text} (asked by uid {uid}, pid {pid})")
+}
+
+/// A request at the door that got no answer: its process crashed.
+pub fn request_failed(how: &dyn Display) -> String {
+    format!("a request got no answer: its process ended with {how}")
+}
+
+/// A request at the door that took too long.
+pub fn request_too_long(bound: Duration) -> String {
+    format!("a request got no answer: its process was ended after {} seconds", bound.as_secs())
+}
+
+/// A connection at the door that no process could be started for.
+pub fn not_received(why: &dyn Display) -> String {
+    format!("a request got no answer: {why}")
 }
 
 /// A request at the door that was refused.
