@@ -21,7 +21,8 @@ mod world;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Instant;
 
 use stateright::{Checker, HasDiscoveries, Model, Path};
@@ -53,10 +54,7 @@ fn main() -> ExitCode {
     }
     let exceptions = scenes::EXCEPTIONS.iter().map(|(e, scene, promise)| (Mutation::Without(*e), *scene, *promise));
     let mistakes = scenes::MUTATIONS.iter().copied().chain(exceptions);
-    for (mutation, scene, promise) in mistakes.filter(|(_, scene, _)| wanted(scene)) {
-        let scene = scenes::all(false).into_iter().find(|known| known.name == scene).expect("a scene of that name");
-        holds &= catch(scene, mutation, promise);
-    }
+    holds &= catch_all(mistakes.filter(|(_, scene, _)| wanted(scene)));
     println!("{}", if holds { "All held, and every mutation was caught." } else { "NOT ALL HELD." });
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -86,6 +84,24 @@ fn explore(scene: Scene) -> bool {
         println!("  NEVER SEEN: {what}");
     }
     exhausted && missed.is_empty()
+}
+
+/// Every mistake, as many at once as there are threads.
+fn catch_all(mistakes: impl Iterator<Item = (Mutation, &'static str, &'static str)> + Send) -> bool {
+    let mistakes = Mutex::new(mistakes);
+    let next = || mistakes.lock().expect("nobody panicked").next();
+    let catch_some = || {
+        let mut holds = true;
+        while let Some((mutation, scene, promise)) = next() {
+            let scene = scenes::all(false).into_iter().find(|known| known.name == scene).expect("a scene of that name");
+            holds &= catch(scene, mutation, promise);
+        }
+        holds
+    };
+    thread::scope(|scope| {
+        let threads = [(); THREADS].map(|()| scope.spawn(catch_some));
+        threads.into_iter().fold(true, |holds, thread| holds & thread.join().expect("nobody panicked"))
+    })
 }
 
 /// A model with a mistake in it, to where it breaks its promise. One thread, so that it is one of the shortest ways there.
