@@ -92,16 +92,24 @@ check: ready-as-root
 	@cargo clippy --version >/dev/null 2>&1 || $(call component,clippy,rust-clippy)
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked --debug cargo-deny@$(CARGO_DENY)
 	cargo fmt --check
+	cargo fmt --check $(MODEL)
+	@$(MAKE) --jobs=2 tests-built all explored
+	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast
+
+# Two of these at once: the last crate that a build checks, optimizes or links keeps one core busy alone. Each has a folder of
+# its own, so that none waits for the other's lock.
+.PHONY: tests-built explored
+tests-built:
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --lib --no-default-features --features module -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
+	cargo clippy --locked $(MODEL) --target-dir target -- -D warnings
 	cargo fetch --locked
 	cargo deny --offline check bans licenses sources
-	cargo fmt --check $(MODEL)
-	cargo clippy --locked $(MODEL) --target-dir target -- -D warnings
+	cargo test --quiet --locked --no-run
+
+explored:
 	cargo run --quiet --locked --release $(MODEL) -- short
-	@$(MAKE) --jobs=2 all
-	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast
 
 # In the profile of mutation testing: what does not change is optimized, what does is built at once.
 quick:
