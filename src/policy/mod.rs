@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod arguments;
+mod comments;
 pub mod rules;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use toml::value::Datetime;
 use crate::date::Utc;
 use crate::factor::throttle::Limits;
 use crate::paths;
+use crate::policy::comments::without_comments;
 use crate::policy::rules::{Rule, Rules, Unenrolled};
 use crate::text::{place, plain, position, valid_label};
 
@@ -202,6 +204,12 @@ impl Policy {
     /// Reads a policy file.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadPolicy> {
         let text = std::str::from_utf8(bytes).map_err(|_| BadPolicy { at: None, what: "not UTF-8".into() })?;
+        // A fault is told of the whole text: there it has its line.
+        let brief = without_comments(text).and_then(|brief| Self::read(&brief).ok());
+        brief.map_or_else(|| Self::read(text), Ok)
+    }
+
+    fn read(text: &str) -> Result<Self, BadPolicy> {
         let file: PolicyFile = toml::from_str(text).map_err(|error| BadPolicy {
             at: position(text, &error),
             what: plain(&error.message().split_whitespace().collect::<Vec<_>>().join(" ")),

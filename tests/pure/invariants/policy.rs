@@ -1,5 +1,5 @@
 //! The administrator's file: what is read is within its bounds, what is not read says where and why in one line, and
-//! the strictest policy stands in for it.
+//! the strictest policy stands in for it. Comments say nothing.
 
 use std::path::Path;
 
@@ -15,6 +15,11 @@ pub fn hold(bytes: &[u8]) {
     let (unenrolled, self_service) = (Some(Unenrolled::Deny), Some(none));
     assert_eq!(strictest, Policy { store: store.clone(), unenrolled, self_service, ..Policy::default() });
     is_plain(&store);
+
+    // Behind a comment with three quotes all is read as TOML; without one, comments are left out first.
+    let marked = b"\xef\xbb\xbf";
+    let whole = [b"# '''\n", bytes.strip_prefix(marked).unwrap_or(bytes)].concat();
+    assert_eq!(Policy::parse(&whole).ok(), Policy::parse(bytes).ok());
 
     match Policy::parse(bytes) {
         Ok(policy) => {
