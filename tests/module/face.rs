@@ -12,12 +12,13 @@ fn exports_the_six_entry_points_and_nothing_else() {
 }
 
 #[test]
-fn needs_libpam_libc_and_what_comes_with_them() {
+fn needs_libpam_and_libc_alone() {
     let dynamic = of_the_module("readelf", &["-dW"]);
     let mut needed: BTreeSet<&str> = tagged(&dynamic, "(NEEDED)").collect();
     assert!(needed.remove("libpam.so.0"), "{dynamic}");
     assert!(needed.remove("libc.so.6"), "{dynamic}");
-    needed.retain(|library| *library != "libgcc_s.so.1" && !library.starts_with("ld-linux"));
+    // What loads them all is there in any case.
+    needed.retain(|library| !library.starts_with("ld-linux"));
     assert!(needed.is_empty(), "{needed:?}");
 }
 

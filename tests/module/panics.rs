@@ -131,6 +131,28 @@ fn the_next_login_in_the_same_process_finds_no_lock_and_no_descriptor_left() {
     });
 }
 
+/// As every program in C++ has it, and every one that has ended a thread.
+#[test]
+fn beside_an_unwinder_of_the_hosts_own_they_are_caught_in_threads() {
+    panicking(|system| {
+        system.enrolled("alice");
+        for (layer, _) in LAYERS {
+            force(system, layer);
+        }
+        let code = fresh_code(KEY);
+        let login = format!("plain alice {code}\n");
+        // All in one batch, at once: no two meet the same panic. Then one that meets none.
+        let script = format!("{}\n{login}\n", login.repeat(LAYERS.len()));
+        let output = rounds(system, Command::new("env").arg("LD_PRELOAD=libgcc_s.so.1"), &script);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let codes: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("= alice ")).collect();
+        assert_eq!(codes, [&["7"; LAYERS.len()][..], &["0"]].concat(), "{said}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert_eq!(system.log.count("internal error"), LAYERS.len());
+        assert!(LAYERS.iter().all(|(layer, _)| was_forced(layer)));
+    });
+}
+
 #[test]
 fn no_memory_is_lost_by_it() {
     panicking(|system| {
