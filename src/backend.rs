@@ -23,7 +23,7 @@ use crate::policy::access::{self, Caller, Subject};
 use crate::policy::rules::Ruling;
 use crate::policy::rules::Unenrolled;
 use crate::policy::{BadPolicy, Policy};
-use crate::store::{self, FileStore, Store, StoreError, spool};
+use crate::store::{self, FileStore, Store, StoreError, Walk, spool};
 use crate::system::account::{self, Account};
 use crate::system::clock;
 use crate::system::disk;
@@ -109,9 +109,10 @@ impl Local {
     /// Reads the policy and opens the store. A broken policy is replaced by the strictest one, so that enrolled
     /// administrators still get in to fix it.
     pub fn open(config: Option<&Path>) -> Self {
-        let (policy, fault) = read_policy(config);
+        let mut walk = Walk::default();
+        let (policy, fault) = read_policy(&mut walk, config);
         // Switched off, a broken store locks nobody out.
-        let store = FileStore::open(&policy.store);
+        let store = FileStore::open_on(&mut walk, &policy.store);
         Self { policy, fault, store }
     }
 
@@ -134,10 +135,10 @@ impl Local {
     }
 }
 
-fn read_policy(config: Option<&Path>) -> (Policy, Option<PolicyFault>) {
+fn read_policy(walk: &mut Walk, config: Option<&Path>) -> (Policy, Option<PolicyFault>) {
     let path = config.unwrap_or(Path::new(POLICY));
     let strictest = |text: &[u8], fault| (Policy::strictest(text), Some(fault));
-    match store::read_policy(path) {
+    match store::read_policy_on(walk, path) {
         Ok(Some(bytes)) => match Policy::parse(&bytes) {
             Ok(policy) => (policy, None),
             Err(bad) => strictest(&bytes, PolicyFault::Text(path.into(), bad)),
@@ -248,7 +249,8 @@ impl LocalOrDoor {
         let has_door = config.is_none() && local.policy.has_default_store() && !disk::is_entered();
         // Where this process alone sees the disk read-only, one who can write goes before `/run`.
         let store = local.store.map(|store| store.continuing(!has_door));
-        let judges = has_door && judge(&local.policy, Uid::effective().as_raw()).is_some();
+        let has_judges = has_door && !local.policy.judges.is_empty();
+        let judges = has_judges && judge(&local.policy, Uid::effective().as_raw()).is_some();
         Self { local: Local { store, ..local }, has_door, judges }
     }
 

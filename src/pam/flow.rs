@@ -43,7 +43,7 @@ pub fn login(host: &mut impl Application, backend: &impl Backend, options: &Argu
         ssh_auth: items.ssh_auth_info.as_deref().unwrap_or_default(),
         nullok: options.nullok,
         // Who types both in one field does not see whether a code is due: what looks like one is split off.
-        remembers: host.ids().1 == 0 && !options.forward_pass,
+        remembers: backend.policy().remember.is_some() && !options.forward_pass && host.ids().1 == 0,
     };
     let preview = backend.preview(&login);
     if options.after_publickey && !key_was_seen(&items) {

@@ -1,12 +1,13 @@
 //! The real host: a PAM handle behind the trait that a login sees.
 
+use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::stat::{FileStat, SFlag, fstat, stat};
+use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::Uid;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
 use pam::items::{AuthTok, RHost, RUser, Service, Tty};
@@ -55,12 +56,13 @@ fn terminal(tty: &str) -> Option<libc::dev_t> {
     if !named || name.split('/').any(|part| part == "..") {
         return None;
     }
-    device_of(stat(Path::new("/dev").join(name).as_path()))
+    let device = fs::metadata(Path::new("/dev").join(name)).ok()?;
+    device.file_type().is_char_device().then(|| device.rdev())
 }
 
-/// Of a character device.
-fn device_of(stat: nix::Result<FileStat>) -> Option<libc::dev_t> {
-    let stat = stat.ok()?;
+/// What standard output is, where that is a device.
+fn device_of_output() -> Option<libc::dev_t> {
+    let stat = fstat(io::stdout()).ok()?;
     (SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR).then_some(stat.st_rdev)
 }
 
@@ -82,7 +84,7 @@ impl Process for PamApplication<'_> {
 
     fn is_terminal(&self, path: &str) -> bool {
         // Looked at, never opened: that could hang, or hand the host a controlling terminal.
-        let device = std::fs::metadata(path).ok().filter(|file| file.file_type().is_char_device());
+        let device = fs::metadata(path).ok().filter(|file| file.file_type().is_char_device());
         device.is_some_and(|device| libc::major(device.rdev()) != MEMORY)
     }
 }
@@ -132,7 +134,7 @@ impl Application for PamApplication<'_> {
 
     /// Programs write what is no prompt to standard output, or to a log: to a terminal only where that is one.
     fn show(&mut self, tty: &str, text: &str) -> bool {
-        let there = terminal(tty).is_some_and(|device| device_of(fstat(io::stdout())) == Some(device));
+        let there = terminal(tty).is_some_and(|device| device_of_output() == Some(device));
         there && !self.silent && self.send(PAM_TEXT_INFO, text).is_ok()
     }
 

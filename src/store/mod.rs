@@ -12,7 +12,8 @@ pub mod verbs;
 
 pub use error::StoreError;
 pub use files::folders::FileStore;
+pub use files::opening::Walk;
 #[cfg(feature = "cli")]
 pub use memory::MemoryStore;
-pub use policy::{edit_policy, read_policy};
+pub use policy::{edit_policy, read_policy, read_policy_on};
 pub use verbs::{NotDone, Store, Transacted, Whose};

@@ -12,13 +12,16 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::files::locked::LOCK_BOUND;
-use super::files::opening::{
-    MAX_FILE, Writers, check_directories, io_error, lock_file, read_checked, sync_directory, unlink,
-};
+use super::files::opening::{MAX_FILE, Walk, Writers, io_error, lock_file, read_checked, sync_directory, unlink};
 
 /// A policy file's bytes; `None` where there is none.
 pub fn read_policy(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-    check_parent(path)?;
+    read_policy_on(&mut Walk::default(), path)
+}
+
+/// The same, where the walk goes on to the store.
+pub fn read_policy_on(walk: &mut Walk, path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    check_parent(walk, path)?;
     read_checked(path, Writers::Trusted)
 }
 
@@ -28,7 +31,7 @@ pub fn edit_policy<E: From<StoreError>>(
     path: &Path,
     edit: impl FnOnce(Option<&[u8]>) -> Result<Option<Vec<u8>>, E>,
 ) -> Result<(), E> {
-    check_parent(path)?;
+    check_parent(&mut Walk::default(), path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.new"));
     // The new file is the lock: who waited for it finds that it has become the policy, and makes another.
@@ -64,6 +67,6 @@ fn replace(path: &Path, temporary: &Path, mut new: &File, bytes: &[u8]) -> Resul
     path.parent().map_or(Ok(()), sync_directory)
 }
 
-fn check_parent(path: &Path) -> Result<(), StoreError> {
-    path.parent().map_or(Ok(()), |parent| check_directories(parent, Writers::Trusted))
+fn check_parent(walk: &mut Walk, path: &Path) -> Result<(), StoreError> {
+    path.parent().map_or(Ok(()), |parent| walk.check_directories(parent, Writers::Trusted))
 }

@@ -1,9 +1,10 @@
 //! Typing errors of administrators: nobody gets in by one, and the enrolled are not locked out by the policy's.
 
-use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, login_at};
+use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, application, at, login_at, only_code};
 use crate::support::codes::code_at;
 use crate::support::system::{KEY, throw_away};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::{fs, os};
 
 /// The beginning of a step.
@@ -72,6 +73,37 @@ fn a_policy_that_others_may_write_is_none() {
         os::unix::fs::symlink("other.toml", POLICY).expect("a link");
         assert_eq!((login(T + 30, ""), login(T + 30, &code_at(KEY, T + 30))), (AUTH_ERR, SUCCESS));
         system.log.line("policy error: /etc/security/pam_totp.toml is a symbolic link");
+    });
+}
+
+/// It is above the policy and above the store: one look serves both, and refuses both.
+#[test]
+fn a_root_directory_that_others_may_write_lets_nobody_in() {
+    throw_away(|system| {
+        application::build(system);
+        system.enrolled("alice");
+        // The throw-away system's own is this machine's.
+        let root = "/tmp/root";
+        system.runs(Command::new("mkdir").arg(root));
+        for folder in ["bin", "dev", "etc", "lib", "lib64", "proc", "run", "usr", "var"] {
+            let (from, to) = (format!("/{folder}"), format!("{root}/{folder}"));
+            system.runs(Command::new("mkdir").arg(&to));
+            if fs::exists(&from).expect("looks") {
+                system.runs(Command::new("mount").args(["--rbind", &from, &to]));
+            }
+        }
+        let login = |time| {
+            let mut inside = Command::new("chroot");
+            inside.arg(root).arg(application().get_program()).args([SERVICE, "alice"]);
+            only_code(system, at(time, &mut inside), &code_at(KEY, time))
+        };
+        assert_eq!(login(T), SUCCESS);
+        fs::set_permissions(root, fs::Permissions::from_mode(0o777)).expect("opens it to others");
+        assert_eq!(login(T + 30), AUTH_ERR);
+        system.log.line("policy error: / can be written by others");
+        system.log.line("store error: / can be written by others");
+        fs::set_permissions(root, fs::Permissions::from_mode(0o755)).expect("closes it");
+        assert_eq!(login(T + 60), SUCCESS);
     });
 }
 

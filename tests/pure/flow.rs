@@ -15,6 +15,7 @@ use pam_totp::manage::ManageError;
 use pam_totp::pam::application::{ConversationFailed, Exit, LogLevel, Tone};
 use pam_totp::pam::flow::login;
 use pam_totp::policy::arguments::Arguments;
+use pam_totp::policy::{Policy, Remember};
 use pam_totp::store::StoreError;
 use pam_totp::system::account::Account;
 
@@ -61,8 +62,10 @@ struct Line {
     clerk: Clerk,
 }
 
+/// By a policy that remembers addresses.
 fn line(arguments: &[&CStr]) -> Line {
-    Line { options: Arguments::parse(arguments).unwrap(), script: script(), clerk: clerk() }
+    let policy = Policy { remember: Some(Remember { hours: 1, services: vec!["sshd".into()] }), ..Policy::default() };
+    Line { options: Arguments::parse(arguments).unwrap(), script: script(), clerk: Clerk { policy, ..clerk() } }
 }
 
 impl Line {

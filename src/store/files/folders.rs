@@ -8,7 +8,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::lstat;
 
 use super::name::{file_name, user_name};
-use super::opening::{Writers, check_directories, check_directory, io_error, lock_shared, open_checked, read_checked};
+use super::opening::{Walk, Writers, check_directory, io_error, lock_shared, open_checked, read_checked};
 use super::slots::{read_file, read_slots};
 use crate::factor::enrollment::{Broken, Enrollment};
 use crate::factor::record::Record;
@@ -34,7 +34,12 @@ pub struct FileStore {
 impl FileStore {
     /// Checks the directories from `/` down; makes none.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        check_directories(root, Writers::Trusted)?;
+        Self::open_on(&mut Walk::default(), root)
+    }
+
+    /// The same, where the walk has begun for the policy.
+    pub fn open_on(walk: &mut Walk, root: &Path) -> Result<Self, StoreError> {
+        walk.check_directories(root, Writers::Trusted)?;
         let (secrets, state) = (root.join("secrets"), root.join("state"));
         check_directory(&secrets, Writers::OwnerAlone)?;
         check_directory(&state, Writers::OwnerAlone)?;

@@ -41,11 +41,33 @@ fn trusted(owner: u32) -> bool {
     owner == 0 || owner == Uid::effective().as_raw()
 }
 
+/// What one opening has looked at on its way from `/`: policy and store have the first step in common. Never kept for the
+/// next opening.
+#[derive(Debug, Default)]
+pub struct Walk {
+    root_is_checked: bool,
+}
+
+impl Walk {
+    pub(in crate::store) fn check_directories(&mut self, path: &Path, last: Writers) -> Result<(), StoreError> {
+        let mut above: Vec<&Path> = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()).collect();
+        above.reverse();
+        above.into_iter().try_for_each(|p| self.check_above(p))?;
+        check_directory(path, last)
+    }
+
+    fn check_above(&mut self, path: &Path) -> Result<(), StoreError> {
+        let is_root = path.parent().is_none();
+        if !(is_root && self.root_is_checked) {
+            check_directory(path, Writers::Trusted)?;
+        }
+        self.root_is_checked |= is_root;
+        Ok(())
+    }
+}
+
 pub(in crate::store) fn check_directories(path: &Path, last: Writers) -> Result<(), StoreError> {
-    let mut above: Vec<&Path> = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()).collect();
-    above.reverse();
-    above.into_iter().try_for_each(|p| check_directory(p, Writers::Trusted))?;
-    check_directory(path, last)
+    Walk::default().check_directories(path, last)
 }
 
 pub(in crate::store) fn check_directory(path: &Path, writers: Writers) -> Result<(), StoreError> {

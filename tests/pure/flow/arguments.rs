@@ -325,6 +325,10 @@ fn only_a_root_host_that_asks_for_a_code_alone_remembers_an_address() {
         assert_eq!(line.runs(&steps), Exit::Ignore);
         assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), false, remembers)], "{ids:?}");
     }
+    // Nor where no policy says so.
+    let mut line = line(&[]).with(no_code_is_due(Reason::SwitchedOff)).with(|line| line.clerk.policy.remember = None);
+    assert_eq!(line.runs(&[]), Exit::Ignore);
+    assert_eq!(*line.clerk.previewed.borrow(), [(Some("alice".to_owned()), false, false)]);
 }
 
 #[test]
