@@ -2,6 +2,7 @@
 //! matters.
 
 use crate::support::application::{self, AUTH_ERR, SERVICE, SUCCESS, Said, application};
+use crate::support::artifacts;
 use crate::support::codes::{code_at, now, wrong_code};
 use crate::support::strace::{Call, recorded, strace_alone};
 use crate::support::system::{KEY, System, throw_away};
@@ -78,6 +79,39 @@ fn instructions_of_a_right_code_under_a_policy() {
     });
 }
 
+/// Each is looked up by the loader, at every login: nearly a thousand instructions.
+#[test]
+fn names_that_the_module_has_looked_up() {
+    let arguments = ["-D", "--undefined-only", "--format=just-symbols"];
+    let output = Command::new("nm").args(arguments).arg(artifacts::module()).output().expect("nm starts");
+    let names = String::from_utf8(output.stdout).expect("names are ASCII");
+    println!("{names}");
+    holds("names", names.lines().count() as f64);
+}
+
+/// Pages that the kernel brings in between the beginning of a login and its end, with all addresses where they always are.
+fn page_faults(system: &System, stack: &str) -> f64 {
+    system.stack(SERVICE, stack);
+    let mut fixed = Command::new("setarch");
+    fixed.arg("--addr-no-randomize").arg(application().get_program()).args(["-f", SERVICE, "alice"]);
+    let output = system.reads(&mut fixed, &format!("{}\n", code_at(KEY, now())));
+    let said = Said::read(&output);
+    assert_eq!(said.codes, [SUCCESS], "{output:?}");
+    let counted = said.messages.iter().find_map(|line| line.strip_prefix("faults ")).expect("a count");
+    counted.parse().expect("a number")
+}
+
+#[test]
+fn page_faults_of_a_right_code() {
+    throw_away(|system| {
+        prepare(system);
+        // What is read for the first time counts otherwise.
+        page_faults(system, FLOOR);
+        let floor = page_faults(system, FLOOR);
+        holds("page_faults", page_faults(system, application::STACK) - floor);
+    });
+}
+
 /// At `time`, of a user whose record was last written at `written`.
 fn system_calls(system: &System, stack: &str, time: u64, written: u64) -> Vec<Call> {
     system.stack(SERVICE, stack);
@@ -101,6 +135,10 @@ fn system_calls_of_a_right_code() {
         holds("system_calls", (calls.len() - floor) as f64);
         // The guess, and over it the outcome; one wait for the disk.
         assert_eq!((count("fdatasync"), count("fsync"), count("rename"), count("pwrite")), (1, 0, 0, 2));
+        // Whose program it is only `[remember]` and those who are not here ask; `/` is looked at once for all.
+        let looks_at_root = |line: &str| line.contains("(AT_FDCWD, \"/\", ") && line.contains("AT_SYMLINK_NOFOLLOW");
+        let looks = calls.iter().filter(|call| looks_at_root(&call.line)).count();
+        assert_eq!((count("getuid"), looks), (1, 1));
     });
 }
 

@@ -2,14 +2,14 @@
  * An application like sshd or sudo, as plain as can be: it asks what libpam asks and says what libpam says.
  *
  *     application -a BYTES SERVICE USER                                      two logins, the second with so much memory left
- *     application [-d FOLDER] [-m MISBEHAVIOR] [-i ITEM=VALUE]... [-e NAME=VALUE]... [-r ROUNDS | -t ROUNDS] SERVICE USER
+ *     application [-d FOLDER] [-m MISBEHAVIOR] [-i ITEM=VALUE]... [-e NAME=VALUE]... [-f | -r ROUNDS | -t ROUNDS] SERVICE USER
  *                                                                            answers: a line of stdin each
  *     application -p PROCESSES SERVICE USER...                               all answer at once with the first line
  *
  * Each message is a line "STYLE TEXT", a delay after a refusal the line "delay", each result a line "= PAM-CODE". -m answers a prompt as no application
  * should: "none" gives no array, "null" an array without a string, "fail" says that it cannot ask, "more" gives two
  * answers too many, "long" a megabyte behind the answer; "replace" sets every item anew before it answers, which frees the old ones.
- * -i sets "user", "rhost", "ruser" or "tty", which is "tty1" otherwise, as on a console; -e a variable of the PAM environment. -r makes
+ * -f says behind it how many pages the login had the kernel bring. -i sets "user", "rhost", "ruser" or "tty", which is "tty1" otherwise, as on a console; -e a variable of the PAM environment. -r makes
  * that many logins, -t each in a thread of its own that ends; then the count of open descriptors, before and after.
  */
 #define _GNU_SOURCE
@@ -33,7 +33,7 @@ static const char *folder, *service, *misbehavior = "";
 static char *items[SETTINGS], *variables[SETTINGS];
 static pam_handle_t *pam;
 static long left = -1;
-static int is_starved;
+static int is_starved, counts_faults;
 /* Only in a child that answers together with others: says that it is at the prompt, waits for the common start. */
 static int ready = -1, start = -1;
 static char *common_answer;
@@ -179,6 +179,13 @@ static void feed(void)
     setrlimit(RLIMIT_AS, &limit);
 }
 
+static long faults(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
 static int login(const char *user)
 {
     struct pam_conv conversation = {converse, NULL};
@@ -271,11 +278,12 @@ static void at_once(int processes, char **users, int count)
 int main(int argc, char **argv)
 {
     int processes = 0, rounds = 0, threads = 0;
-    for (int option; (option = getopt(argc, argv, "a:d:e:i:m:p:r:t:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "a:d:e:fi:m:p:r:t:")) != -1;) {
         switch (option) {
         case 'a': left = atol(optarg); break;
         case 'd': folder = optarg; break;
         case 'e': keep(variables, optarg); break;
+        case 'f': counts_faults = 1; break;
         case 'i': keep(items, optarg); break;
         case 'm': misbehavior = optarg; break;
         case 'p': processes = atoi(optarg); break;
@@ -298,7 +306,11 @@ int main(int argc, char **argv)
         at_once(processes, argv + optind, argc - optind);
     else if (rounds)
         in_rounds(rounds, argv[optind], threads);
-    else
+    else {
+        long before = faults();
         printf("= %d\n", login(argv[optind]));
+        if (counts_faults)
+            printf("faults %ld\n", faults() - before);
+    }
     return 0;
 }
