@@ -81,6 +81,14 @@ pub enum DoorError {
 }
 
 impl DoorError {
+    /// Has nobody answered, so that this process may judge, if it can? Where the connection ended, somebody may have judged
+    /// and died of it. The record on the disk is the truth all the same: they counted the guess before they judged it, and here
+    /// it costs one more; a code that they accepted is a used one. Nothing else leads to a second judgement: of one who is late
+    /// the guess may be in flight; what is garbled, or not root's, is no word of pam-totpd; and a refusal is an answer.
+    pub fn is_silence(self) -> bool {
+        matches!(self, Self::Closed | Self::HungUp)
+    }
+
     /// In words, with what to do.
     pub fn what(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The libpam calls that pam-bindings lacks: the only unsafe code of the module.
+//! The libpam calls that pam-bindings lacks, and one of the C library: the only unsafe code of the module.
 #![allow(unsafe_code, reason = "the one file for it")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
@@ -46,6 +46,15 @@ impl Drop for Stash {
 /// libpam refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LibpamRefused;
+
+/// Has somebody with fewer rights started this program (su, sudo, polkit's helper)? By what it was at its start, and not by
+/// its ids now: who called it keeps a hand on its terminal, its limits and its cgroup also where it has made all of its ids
+/// root's since. The kernel left that in the program's memory: it costs no system call.
+pub fn is_set_uid() -> bool {
+    // SAFETY: reads a number that the kernel told at the start; nothing is pointed to.
+    let [real, effective] = [libc::AT_UID, libc::AT_EUID].map(|entry| unsafe { libc::getauxval(entry) });
+    real != effective
+}
 
 /// Logs through libpam: authpriv, with the host's own tag, pid and service.
 pub fn syslog(pamh: &PamHandle, priority: c_int, text: &str) {

@@ -45,7 +45,7 @@ fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> Ex
     // login and sudo try again with the same handle: what was proved beside a wrong password is not stored with a right one.
     drop(ffi::take_pending(pamh));
     let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
-    let backend = LocalOrDoor::open(options.config.as_deref());
+    let backend = LocalOrDoor::open(options.config.as_deref()).in_set_uid_program(ffi::is_set_uid());
     let mut host = PamApplication::new(pamh, flags & PAM_SILENT != 0);
     let exit = flow::login(&mut host, &backend, &options);
     // A line that splits has looked at what the user has, and mostly a refusal of the next module follows.
@@ -60,7 +60,7 @@ fn store_enrollment(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -
     let Some(options) = options(pamh, arguments) else { return Exit::Refuse };
     // Nearly every login: nothing was proved, and nothing is opened.
     let Some(pending) = ffi::take_pending(pamh) else { return Exit::Ignore };
-    let backend = LocalOrDoor::open(options.config.as_deref());
+    let backend = LocalOrDoor::open(options.config.as_deref()).in_set_uid_program(ffi::is_set_uid());
     enrolling::store(&mut PamApplication::new(pamh, flags & PAM_SILENT != 0), &backend, pending)
 }
 

@@ -96,7 +96,7 @@ pub fn audit(root: &Path) -> Vec<Flaw> {
         folder(&mut flaws, run.parent().map_or(Ok(()), |run| check_directories(run, Writers::Trusted)), &run);
         states.push((run.clone(), check_directory(&run, Writers::OwnerAlone)));
     }
-    let store = FileStore { secrets: secrets.clone(), state, run: None, continues: false };
+    let store = FileStore { secrets: secrets.clone(), state, run: None, continues: false, locks_to_look: true };
     if folder(&mut flaws, check_directory(&secrets, Writers::OwnerAlone), &secrets) {
         each(&mut flaws, &secrets, |path, file| secret(&store, path, file));
     }

@@ -11,4 +11,6 @@ mod mistakes;
 mod names;
 mod panics;
 mod secrets;
+mod set_uid;
+mod stopped;
 mod uncounted;

@@ -1,5 +1,6 @@
 //! The folders of a store, opened and checked, and what is looked at in them without a lock.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ pub struct FileStore {
     pub(in crate::store) run: Option<PathBuf>,
     /// Whether the record may continue there while the disk is read-only.
     pub(in crate::store) continues: bool,
+    /// Whether somebody who only looks takes the lock for it.
+    pub(in crate::store) locks_to_look: bool,
 }
 
 impl FileStore {
@@ -45,13 +48,20 @@ impl FileStore {
         check_directory(&state, Writers::OwnerAlone)?;
         // Under another system's root `/run` is empty, or this host's own, bound there for a chroot.
         let run = (root == Path::new(STORE) && !disk::is_entered()).then(|| PathBuf::from(RUN));
-        Ok(Self { secrets, state, run, continues: true })
+        Ok(Self { secrets, state, run, continues: true, locks_to_look: true })
     }
 
     /// Whether the record may continue under `/run` while the disk is read-only. Where it may not, that is an error, and the
     /// caller can ask somebody first who sees the disk writable.
     pub fn continuing(self, continues: bool) -> Self {
         Self { continues, ..self }
+    }
+
+    /// Whether a look at a record takes no lock, not even a shared one: a process that was stopped would hold it. What is
+    /// seen may be a guess in flight, counted as wrong. That is nothing to show, but it remembers no address that it should
+    /// not: a wrong code ends what is remembered, and only a right one's outcome adds to it.
+    pub fn looking_unlocked(self, unlocked: bool) -> Self {
+        Self { locks_to_look: !unlocked, ..self }
     }
 
     /// Is the user enrolled? ENOENT in a checked directory is the only "no"; what is there is looked at under the lock.
@@ -91,18 +101,14 @@ impl FileStore {
         }
     }
 
-    /// The newest record, for looking at it; makes nothing, and waits for nobody. While a login holds the lock the newest
-    /// slot may be a guess that is not judged yet: then it is the older one.
+    /// The newest record, for looking at it; makes nothing, and waits for nobody.
     pub(super) fn peek(&self, name: &str) -> Result<Option<Record>, StoreError> {
         let Ok(file) = file_name(name) else { return Ok(None) };
         let mut newest: Option<slots::Slot> = None;
         for directory in [Some(&self.state), self.run.as_ref()].into_iter().flatten() {
             let path = directory.join(&file);
             let Some((opened, _)) = open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? else { continue };
-            let found = match lock_shared(opened, Instant::now().checked_add(LOOK_BOUND)) {
-                Ok(locked) => read_slots(&locked, &path)?,
-                Err(unlocked) => slots::read_older(&read_file(&unlocked, &path)?),
-            };
+            let found = if self.locks_to_look { look_locked(opened, &path)? } else { read_slots(&opened, &path)? };
             match found {
                 StateFile::Newer => return Err(StoreError::Newer(path)),
                 StateFile::Nothing => {}
@@ -126,5 +132,13 @@ impl FileStore {
 
     pub(super) fn secret_path(&self, file: &str) -> PathBuf {
         self.secrets.join(format!("{file}.toml"))
+    }
+}
+
+/// While a login holds the lock the newest slot may be a guess that is not judged yet: then it is the older one.
+fn look_locked(opened: File, path: &Path) -> Result<StateFile, StoreError> {
+    match lock_shared(opened, Instant::now().checked_add(LOOK_BOUND)) {
+        Ok(locked) => read_slots(&locked, path),
+        Err(unlocked) => Ok(slots::read_older(&read_file(&unlocked, path)?)),
     }
 }

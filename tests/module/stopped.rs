@@ -1,0 +1,97 @@
+//! Callers of su, sudo and the like can stop it wherever it stands, and leave it so: nobody is shut out by that.
+
+use crate::support::application::{self, SERVICE, SUCCESS, application, at, only_code};
+use crate::support::codes::code_at;
+use crate::support::door::Door;
+use crate::support::effort::effort;
+use crate::support::host::Once;
+use crate::support::system::{KEY, System, User, throw_away};
+use crate::support::tracer::{Call, Event, Traced};
+use nix::libc;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+const STACK: &str = "auth required pam_totp.so nodelay\naccount required pam_permit.so\n";
+const POLICY: &str = "/etc/security/pam_totp.toml";
+/// Where the owner comes from.
+const ADDRESS: &str = "rhost=192.0.2.4";
+const DAY: u64 = 86_400;
+/// The beginning of a step.
+const T: u64 = 1_800_000_000;
+
+/// A program that its caller has started, stopped when it begins its `nth` system call from reading the policy on; `None` if
+/// it ends before. The answer was typed ahead.
+fn stopped(caller: &User, program: &[&str], answer: &str, nth: usize) -> Option<Traced> {
+    let mut command = caller.command("sh");
+    let mut once = Once::with(command.args(["-c", "read -r _ && exec \"$@\"", "sh"]).args(program));
+    let mut traced = Traced::seize(once.id());
+    once.types("go");
+    once.types(answer);
+    let mut calls = None;
+    loop {
+        match traced.next(true) {
+            Event::Begins(_) if calls == Some(nth) => return Some(traced),
+            Event::Begins(call) => {
+                calls = calls.map(|calls| calls + 1).or_else(|| opens_policy(&traced, &call).then_some(0));
+            }
+            Event::Gone => {
+                assert!(calls.is_some(), "{program:?}: it never read the policy");
+                return None;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn opens_policy(traced: &Traced, call: &Call) -> bool {
+    call.number == libc::SYS_openat && traced.read(call.arguments[1], POLICY.len()) == POLICY.as_bytes()
+}
+
+/// At every `each`th call of the program alice, whose codes it asks for, logs in elsewhere.
+fn nobody_is_shut_out_by(system: &System, door: &Door, caller: &User, program: &[&str], each: usize) {
+    let mut stops = 0;
+    for nth in (0..).step_by(each) {
+        // No count of wrong codes is ever full.
+        let time = T + DAY * nth as u64;
+        door.at(time);
+        let Some(traced) = stopped(caller, program, &code_at(KEY, time + 6_000), nth) else { break };
+        let mut login = application();
+        login.args(["-i", ADDRESS, "-i", "tty=ssh", SERVICE, "alice"]);
+        assert_eq!(only_code(system, at(time, &mut login), &code_at(KEY, time)), SUCCESS, "{program:?}: call {nth}");
+        traced.kill();
+        stops += 1;
+    }
+    println!("{program:?}: stopped {stops} times");
+    assert!(stops > 20, "{program:?}: {stops}");
+}
+
+#[test]
+fn whoever_stops_su_shuts_nobody_out() {
+    throw_away(|system| {
+        application::build(system);
+        system.stack("su", STACK);
+        system.without_delay_of_su();
+        let bob = system.user("bob");
+        system.enrolled("alice");
+        let door = Door::open(T);
+        nobody_is_shut_out_by(system, &door, &bob, &["su", "alice", "-c", "true"], effort(4, 1));
+    });
+}
+
+/// As cockpit-session is: it names an address, so that what is remembered is looked at.
+#[test]
+fn whoever_stops_a_set_uid_program_that_looks_at_what_is_remembered_shuts_nobody_out() {
+    const PROGRAM: &str = "/usr/local/bin/set-uid";
+    throw_away(|system| {
+        application::build(system);
+        fs::copy(application().get_program(), PROGRAM).expect("copies");
+        fs::set_permissions(PROGRAM, fs::Permissions::from_mode(0o4755)).expect("sets a mode");
+        system.policy("[remember]\nhours = 12\nservices = [\"watched\"]\n");
+        system.stack("watched", STACK);
+        let bob = system.user("bob");
+        system.enrolled("alice");
+        let door = Door::open(T);
+        let program = [PROGRAM, "-i", ADDRESS, "watched", "alice"];
+        nobody_is_shut_out_by(system, &door, &bob, &program, effort(2, 1));
+    });
+}
