@@ -31,6 +31,8 @@ pub struct DoorFacts {
     pub answer: Option<Result<(), DoorError>>,
     /// Stacks of programs that run without root.
     pub needed_by: Vec<String>,
+    /// Stacks of programs that are root by their set-uid bit: their callers can stop them.
+    pub set_uid: Vec<String>,
     /// The store's disk is read-only.
     pub read_only: bool,
     /// Stacks of daemons with an account of their own.
@@ -75,13 +77,16 @@ pub fn check(door: &DoorFacts) -> Vec<Finding> {
             Some(who) => {
                 Finding::warning(ABOUT, "no_door", format!("closed, but {who}: everybody is refused")).fixed_by(ENABLE)
             }
-            None => Finding::note(
-                ABOUT,
-                "door_closed",
-                "closed: programs without root refuse everybody, and users cannot change anything themselves",
-            )
-            .fixed_by(ENABLE),
+            None => {
+                let without = "programs without root refuse everybody, and users cannot change anything themselves";
+                let what = [Some(without.to_owned()), shuts_out(door)].into_iter().flatten().collect::<Vec<_>>();
+                Finding::note(ABOUT, "door_closed", format!("closed: {}", what.join("; "))).fixed_by(ENABLE)
+            }
         });
+    } else if let (None, Some(what)) = (door.root, shuts_out(door)) {
+        let what = format!("{} is not there: {what}", paths::ROOT_SOCKET);
+        let fix = ["systemctl enable --now pam-totpd-root.socket"];
+        findings.push(Finding::warning(ABOUT, "no_root_door", what).fixed_by(fix));
     }
     findings.extend(no_judge(door));
     if let (Some(Err(error)), true) = (&door.answer, door.root.is_some()) {
@@ -92,6 +97,14 @@ pub fn check(door: &DoorFacts) -> Vec<Finding> {
         findings.push(Finding::fine(ABOUT, "answers"));
     }
     findings
+}
+
+/// What callers of set-uid programs can do where root has no door.
+fn shuts_out(door: &DoorFacts) -> Option<String> {
+    let programs = door.set_uid.join(", ");
+    (!programs.is_empty()).then(|| {
+        format!("callers of {programs} can stop it while it judges a code, and shut out the user whose code it is")
+    })
 }
 
 /// Daemons whose codes nobody judges.

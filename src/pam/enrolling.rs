@@ -121,7 +121,9 @@ fn no_credential(options: &Arguments) -> Exit {
     if options.after_publickey { Exit::Success } else { Exit::Ignore }
 }
 
-/// The `account` half: stores what was proved, and shows the backup codes in the one moment in which that can be.
+/// The `account` half: stores what was proved, and shows the backup codes in the one moment in which that can be. A set-uid
+/// program does it itself, so its caller could stop it with the lock: who gets here has the password of that account, and
+/// nothing was enrolled there.
 pub fn store(host: &mut impl Application, backend: &impl Backend, pending: Pending) -> Exit {
     // The application may have changed PAM_USER since: a key is nobody's but its prover's.
     let same = matches!(host.user(), Ok(Some(name)) if backend.names(&name, &pending.account));

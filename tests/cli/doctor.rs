@@ -260,6 +260,8 @@ fn the_door_is_knocked_at() {
         // People know it by its program's name.
         let said = program(system, &["doctor"], "").1;
         assert!(said.contains("\npam-totpd\n  note     closed: "), "{said}");
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert!(words.join(" ").contains("; callers of sudo can stop it while it judges a code"), "{said}");
         system.file("/etc/pam.d/swaylock", "auth requisite pam_unix.so\nauth requisite pam_totp.so\n");
         assert!(codes(&findings(system)).contains(&"no_door"), "a locker runs without root");
 
@@ -272,6 +274,9 @@ fn the_door_is_knocked_at() {
         let wrong = found.iter().find(|finding| finding["code"] == "socket_mode").expect("a finding");
         paste(system, wrong);
         assert!(!codes(&findings(system)).contains(&"socket_mode"));
+        fs::rename("/run/pam_totp/root.sock", "/run/elsewhere").expect("closes it for root");
+        assert!(codes(&findings(system)).contains(&"no_root_door"), "sudo asks for codes");
+        fs::rename("/run/elsewhere", "/run/pam_totp/root.sock").expect("opens it again");
         door.close();
 
         let silent = "import socket; s = socket.socket(socket.AF_UNIX); s.bind('/run/pam_totp/root.sock')";

@@ -155,6 +155,9 @@ pub fn sudo(files: &StackFiles) -> SudoFacts {
     }
 }
 
+/// Services of programs that are root by their set-uid bit.
+const SET_UID: [&str; 3] = ["su", "sudo", "polkit-1"];
+
 pub fn door(files: &StackFiles, policy: &Policy) -> DoorFacts {
     let socket = |path| fs::symlink_metadata(path).ok().map(|m| Socket { uid: m.uid(), mode: m.mode() & 0o7777 });
     // From 127 on polkit's helper is root in a sandbox that sees the disk read-only.
@@ -167,6 +170,8 @@ pub fn door(files: &StackFiles, policy: &Policy) -> DoorFacts {
     let running = |stack: &AskingStack| running_as(&stack.service, own(&stack.service));
     let daemons: Vec<Daemon> = files.naming_us().iter().filter_map(running).collect();
     needed_by.extend(daemons.iter().map(|daemon| daemon.service.clone()));
+    let set_uid = SET_UID.into_iter().filter(|service| files.stack_of(service).is_some());
+    let set_uid = set_uid.map(str::to_owned).collect();
     let (verify, root) = (socket(paths::VERIFY_SOCKET), socket(paths::ROOT_SOCKET));
     let own = account::by_uid(Uid::effective().as_raw()).ok().flatten();
     let there = if Uid::effective().is_root() { root } else { verify };
@@ -175,7 +180,7 @@ pub fn door(files: &StackFiles, policy: &Policy) -> DoorFacts {
         is_read_only(&fs::read_to_string("/proc/self/mounts").unwrap_or_default(), &policy.store),
         policy.judges.clone(),
     );
-    DoorFacts { verify, root, answer, needed_by, read_only, daemons, judges }
+    DoorFacts { verify, root, answer, needed_by, set_uid, read_only, daemons, judges }
 }
 
 /// The account of a daemon that runs PAM without root, be it by the service that is its own or by another one.
