@@ -9,9 +9,9 @@ NAMES = {"google": "google-authenticator", "oath": "pam_oath", "ours": "pam_totp
 COMPARED = ["google", "oath", "ours"]
 CONDITIONS = {
     "tmpfs": "latency in a fresh process, tmpfs",
-    "disk": "the same, {disk}, quiet",
+    "disk": "latency in a fresh process, {disk}",
     "busy": "the same, beside two processes that write, fsync and rename all the time",
-    "mapped": "the module already mapped, {disk}",
+    "mapped": "latency with the module already mapped, {disk}",
 }
 REACH = {
     "instructions": ("195 k", "below google-authenticator"), "wrong": ("1.8 x right", "1.5 x right"), "calls": ("49", "46"),
@@ -128,6 +128,19 @@ def rows(samples):
     latency = [of_latency(name, label.format(disk=disk), samples["latency"][name]) for name, label in CONDITIONS.items()]
     return counts[:4] + latency + counts[4:] + [of_users(samples["users"]), of_the_door(samples["door"])] \
         + of_races(samples["races"])
+
+
+def of_commands(samples):
+    """Each command, and for each number of users what it took."""
+    def told(taken, name):
+        if name not in taken:
+            return "not measured: too little memory"
+        if not taken[name]:
+            return "ended after two minutes"
+        return f"{number(taken[name]['seconds'])} s, {taken[name]['kilobytes'] / 1000:,.0f} MB"
+
+    names = dict.fromkeys(name for taken in samples.values() for name in taken)
+    return {name: [told(taken, name) for taken in samples.values()] for name in names}
 
 
 def worse(rows):

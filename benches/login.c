@@ -4,8 +4,9 @@
  *     login fresh     every line of stdin is a login, "SERVICE USER ANSWER", in a process of its own that has loaded no
  *                     module yet, as at an sshd: forked, for what comes before is no module's doing
  *     login mapped    the same in one process: a module that stays mapped is there already at the next login
- *     login serve SOCKET PROGRAM
- *                     a process of PROGRAM for each connection, which is its standard input: systemd's place
+ *     login serve PROGRAM
+ *                     a process of PROGRAM for each connection to the socket that is standard input, as its standard
+ *                     input: systemd with Accept=yes
  *
  * Each login is answered by a line "CODE NANOSECONDS": what PAM said, and how long it took from pam_start to pam_end,
  * the module's loading and the conversation, which answers at once, included. A wait after a refusal is left out.
@@ -19,8 +20,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -99,22 +98,13 @@ static void logins(int fresh)
     }
 }
 
-static void serve(const char *path, char *program)
+static void serve(char *program)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    umask(0111);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 128))
-        exit(99);
-    umask(022);
     signal(SIGCHLD, SIG_IGN);
-    puts("ready");
-    fflush(stdout);
     for (;;) {
-        int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        int connection = accept4(0, NULL, NULL, SOCK_CLOEXEC);
         if (connection < 0)
-            continue;
+            exit(99);
         if (!fork()) {
             signal(SIGCHLD, SIG_DFL);
             dup2(connection, 0);
@@ -131,8 +121,8 @@ int main(int argc, char **argv)
         logins(1);
     else if (argc == 2 && !strcmp(argv[1], "mapped"))
         logins(0);
-    else if (argc == 4 && !strcmp(argv[1], "serve"))
-        serve(argv[2], argv[3]);
+    else if (argc == 3 && !strcmp(argv[1], "serve"))
+        serve(argv[2]);
     else
         return 99;
     return 0;

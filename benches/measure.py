@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import commands
 import hosts
 import logins
 import races
@@ -75,7 +76,12 @@ def main(count, most):
         step("many at once")
         samples["races"] = races.at_once(host, 20)
     with disk("many") as host:
-        samples["users"] = users.measure(host, max(count // 10, 7), most, step)
+        samples["users"] = users.measure(host, max(count // 5, 7), most, step)
+    samples["commands"] = {}
+    for number in sorted({most // 10, most}):
+        step(f"commands with {number} users")
+        with hosts.Mounted("-t", "tmpfs", "-o", "mode=755,size=90%", "tmpfs"):
+            samples["commands"][number] = commands.measure(number)
     step("done")
     samples["seconds"] = time.monotonic() - started
     Path("/mnt/out/samples.json").write_text(json.dumps(samples))

@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 import plots
-from figures import COMPARED, NAMES, rows, worse
+from figures import COMPARED, NAMES, of_commands, rows, worse
 
 HERE = Path(__file__).resolve().parent
 
@@ -11,6 +11,13 @@ HEAD = """\
 # What a login costs
 
 `make bench` measures and writes this page and the plots. Less is better everywhere.
+"""
+
+AT_SIZE = """\
+## What is run on a host of many users
+
+Time and most memory. All accounts are in `/etc/passwd`; the import comes first and enrolls them all. On tmpfs: on a disk an import
+waits for it as well.
 """
 
 READING = """\
@@ -26,15 +33,15 @@ READING = """\
   loading, and the peers, which libpam loads each time, do.
 - Instructions are those of the process (callgrind), not the kernel's. System calls are strace's. Page faults are counted
   by the kernel, from the start of a process to its end.
-- The goals are of the same kind as the column of pam_totp.
+- *To reach* and *stretch* are goals for the column of pam_totp.
 """
 
 METHOD = """\
 ## How it was measured
 
 In a throw-away system on this machine ([tests/support/throw-away](../tests/support/throw-away)): the same accounts, `passwd: files`
-and nothing else in `nsswitch.conf`, somebody who takes the log, and an `/etc/pam.d/other` that names `pam_deny` and `pam_permit` alone, because libpam loads that
-file's modules at every login too. Each stack is one line.
+and nothing else in `nsswitch.conf`, somebody who takes the log, and an `/etc/pam.d/other` that names `pam_deny` and `pam_permit` alone, because
+libpam loads that file's modules at every login too. Each stack is one line.
 
 | module | set up by | keeps |
 |---|---|---|
@@ -43,14 +50,15 @@ file's modules at every login too. Each stack is one line.
 | pam_totp | `pam-totp set` | `/var/lib/pam_totp` |
 
 All use up a code, accept the same three, and have the same key. Between two logins, outside of the measured time, the
-files of the next module are put back, dated an hour ago, and the file system is synced. So nobody
-pays for that, and nobody's last record is so young that it must be synced once more. Codes are those of the real clock. The timed
-program runs on one processor.
+files of the next module are put back, dated an hour ago, and the file system is synced. So nobody pays for that, and
+nobody's last record is so young that it must be synced once more. Codes are those of the real clock. The timed program
+runs on one processor.
 
 - *Users:* only the one who logs in has an account. google-authenticator has `secret=` and a folder of files, pam_oath one
-  file, in the middle of which the user stands, pam_totp its own folders. In the folders, the files of the others are names of one file:
-  nobody reads them, but the folders are as long.
-- *Through pam-totpd:* a program that is not root asks the socket, against root, who reads the files.
+  file, in the middle of which the user stands, pam_totp its own folders. In the folders, the files of the others are
+  names of a few files: nobody reads them, but the folders are as long.
+- *Through pam-totpd:* a program that is not root asks the socket, against root, who reads the files. pam-totpd is started as
+  its unit for systemd says.
 - *At once:* {races} rounds; all processes have been asked for the code before the first one answers.
 """
 
@@ -61,6 +69,12 @@ def table(rows):
         lines.append("| " + " | ".join([row.label] + [row.cells[module] or "–" for module in COMPARED]
                                        + [goal or "–" for goal in row.goals]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def at_size(samples):
+    lines = ["| | " + " | ".join(f"{int(users):,} users" for users in samples) + " |", "|---" * (len(samples) + 1) + "|"]
+    lines += [f"| `pam-totp {name}` | " + " | ".join(cells) + " |" for name, cells in of_commands(samples).items()]
+    return AT_SIZE + "\n" + "\n".join(lines) + "\n"
 
 
 def of_machine(machine, samples):
@@ -88,7 +102,7 @@ def tell(source, folder):
         picture("users", "Time of one login against the number of enrolled users, both axes logarithmic"),
         picture("latency", "How the time of a login spreads, for each module and condition"),
         picture("work", "Instructions, system calls and page faults of a login, for each module"),
-        where_worse(all_rows), READING, METHOD.format(races=len(samples["races"]["ours"]["one"])),
+        at_size(samples["commands"]), where_worse(all_rows), READING, METHOD.format(races=len(samples["races"]["ours"]["one"])),
         of_machine(samples["machine"], samples), (HERE / "tried.md").read_text(),
     ]
     page = folder / "RESULTS.md"

@@ -59,6 +59,13 @@ class Figures(unittest.TestCase):
         self.assertEqual(found, {"instructions": "google", "wrong": "oath", "faults": "google"})
 
 
+    def test_commands_tell_time_and_memory_or_why_not(self):
+        taken = {"100": {"list": {"seconds": 1.234, "kilobytes": 20_400}, "import oath": None}, "1000": {}}
+        little = "not measured: too little memory"
+        self.assertEqual(figures.of_commands(taken),
+                         {"list": ["1.23 s, 20 MB", little], "import oath": ["ended after two minutes", little]})
+
+
 class Page(unittest.TestCase):
     def test_the_page_has_every_row(self):
         page = (Path(__file__).parent / "RESULTS.md").read_text()
