@@ -136,7 +136,7 @@ def of_commands(samples):
         if name not in taken:
             return "not measured: too little memory"
         if not taken[name]:
-            return "ended after two minutes"
+            return "ended after a minute"
         return f"{number(taken[name]['seconds'])} s, {taken[name]['kilobytes'] / 1000:,.0f} MB"
 
     names = dict.fromkeys(name for taken in samples.values() for name in taken)
