@@ -12,8 +12,8 @@ fn main() {
         // exits after dlclose would jump into unmapped memory (and each reload would use up a TLS key).
         println!("cargo::rustc-link-arg=-Wl,-z,nodelete");
         println!("cargo::rustc-link-arg=-Wl,-z,relro,-z,now");
-        // The unwinder, in our own image: libgcc_s is one more library that each login would look for, map and bind, a
-        // third of what loading costs. Its names stay inside, and a host that has libgcc_s keeps its own.
-        println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
     }
+    // The unwinder, in our own image: libgcc_s is one more library that each login, and each request at the door, would look
+    // for, map and bind, a third of what loading costs. Its names stay inside, and a host that has libgcc_s keeps its own.
+    println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
 }

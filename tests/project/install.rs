@@ -125,6 +125,11 @@ fn the_installed_module_and_program_are_those_of_a_release() {
     let version = Command::new(host.path("/usr/bin/pam-totp")).arg("--version").output().expect("the program starts");
     let expected = concat!("pam-totp ", env!("CARGO_PKG_VERSION"), "\n");
     assert_eq!(String::from_utf8_lossy(&version.stdout), expected);
+    // Each request starts it: it brings its own unwinder.
+    let needs =
+        Command::new("readelf").arg("-dW").arg(host.path("/usr/sbin/pam-totpd")).output().expect("readelf starts");
+    let needs = String::from_utf8_lossy(&needs.stdout);
+    assert!(needs.contains("[libc.so.6]") && !needs.contains("libgcc_s"), "{needs}");
 }
 
 #[test]
