@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag, fstat, lstat};
-use nix::unistd::{Gid, Uid, getegid, geteuid, getgid, getuid, initgroups, setgid, setuid};
+use nix::unistd::{Gid, Uid, getegid, geteuid, getgid, getuid, initgroups, setgid, setgroups, setuid};
 use pam_totp::system::account::Account;
 use pam_totp::system::disk::NOT_REGULAR;
 use zeroize::Zeroizing;
@@ -44,10 +44,12 @@ pub enum Unread {
     Hangs,
     /// The child could not become the user, or did not start.
     NoChild,
+    /// Not with the user's own group alone.
+    Denied,
 }
 
 /// The child's exit codes, from [`FIRST`] on.
-const TOLD: [Unread; 7] = [
+const TOLD: [Unread; 8] = [
     Unread::Absent,
     Unread::NotRegular,
     Unread::NotTheirs,
@@ -55,6 +57,7 @@ const TOLD: [Unread; 7] = [
     Unread::TooLong,
     Unread::NotReadable,
     Unread::NoChild,
+    Unread::Denied,
 ];
 
 const FIRST: u8 = 10;
@@ -67,17 +70,39 @@ impl Unread {
             Self::NotTheirs => "it does not belong to the user",
             Self::Open => "others can write it: `chmod 600` it, once its owner knows what it holds",
             Self::TooLong => "it is longer than 64 KiB",
-            Self::NotReadable => "the user cannot read it",
+            Self::NotReadable | Self::Denied => "the user cannot read it",
             Self::Hangs => "it did not come within 5 s: is its file system there?",
             Self::NoChild => "the program could not become the user",
         }
     }
 }
 
-/// Reads it as its owner.
+/// Which groups the child has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Groups {
+    Own,
+    All,
+}
+
+impl Groups {
+    fn word(self) -> &'static str {
+        if self == Self::Own { "own" } else { "all" }
+    }
+}
+
+/// Reads it as its owner. To find all groups of a user, all groups of the host are read: only where they are needed, or of
+/// many users it takes time that grows with the square of the groups.
 pub fn read(account: &Account, path: &Path) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    match read_with(Groups::Own, account, path) {
+        Err(Unread::Denied) => read_with(Groups::All, account, path),
+        read => read,
+    }
+}
+
+fn read_with(groups: Groups, account: &Account, path: &Path) -> Result<Zeroizing<Vec<u8>>, Unread> {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0(CHILD).arg(&account.name).arg(account.uid.to_string()).arg(account.gid.to_string()).arg(path);
+    command.arg0(CHILD).arg(groups.word());
+    command.arg(&account.name).arg(account.uid.to_string()).arg(account.gid.to_string()).arg(path);
     command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|_| Unread::NoChild)?;
     let deadline = Instant::now() + PATIENCE;
@@ -140,19 +165,23 @@ pub fn read_as_asked() -> Option<ExitCode> {
 }
 
 fn become_and_read(arguments: Vec<OsString>) -> Result<(), Unread> {
-    let [name, uid, gid, path] = <[OsString; 4]>::try_from(arguments).map_err(|_| Unread::NoChild)?;
+    let [groups, name, uid, gid, path] = <[OsString; 5]>::try_from(arguments).map_err(|_| Unread::NoChild)?;
+    let groups = if groups == Groups::Own.word() { Groups::Own } else { Groups::All };
     let id = |text: &OsString| text.to_str().and_then(|text| text.parse::<u32>().ok()).ok_or(Unread::NoChild);
     let (uid, gid) = (Uid::from_raw(id(&uid)?), Gid::from_raw(id(&gid)?));
     let name = CString::new(name.as_bytes()).map_err(|_| Unread::NoChild)?;
-    become_user(&name, uid, gid).ok_or(Unread::NoChild)?;
+    become_user(groups, &name, uid, gid).ok_or(Unread::NoChild)?;
     crate::no_core::keep_none();
-    let bytes = read_own(Path::new(&path), uid)?;
+    let bytes = read_own(groups, Path::new(&path), uid)?;
     std::io::stdout().write_all(&bytes).map_err(|_| Unread::NotReadable)
 }
 
 /// Groups first, for only root may change them; then there must be no way back.
-fn become_user(name: &CString, uid: Uid, gid: Gid) -> Option<()> {
-    initgroups(name, gid).ok()?;
+fn become_user(groups: Groups, name: &CString, uid: Uid, gid: Gid) -> Option<()> {
+    match groups {
+        Groups::Own => setgroups(&[gid]).ok()?,
+        Groups::All => initgroups(name, gid).ok()?,
+    }
     setgid(gid).ok()?;
     setuid(uid).ok()?;
     let is_he = (getuid(), geteuid(), getgid(), getegid()) == (uid, uid, gid, gid);
@@ -160,9 +189,9 @@ fn become_user(name: &CString, uid: Uid, gid: Gid) -> Option<()> {
     (is_he && !way_back).then_some(())
 }
 
-fn read_own(path: &Path, uid: Uid) -> Result<Zeroizing<Vec<u8>>, Unread> {
+fn read_own(groups: Groups, path: &Path, uid: Uid) -> Result<Zeroizing<Vec<u8>>, Unread> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-    let mut file = File::from(open(path, flags, Mode::empty()).map_err(|errno| why(errno, path))?);
+    let mut file = File::from(open(path, flags, Mode::empty()).map_err(|errno| why(groups, errno, path))?);
     let stat = fstat(&file).map_err(|_| Unread::NotReadable)?;
     if stat.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits() {
         return Err(Unread::NotRegular);
@@ -179,8 +208,9 @@ fn read_own(path: &Path, uid: Uid) -> Result<Zeroizing<Vec<u8>>, Unread> {
     Ok(bytes)
 }
 
-fn why(errno: Errno, path: &Path) -> Unread {
+fn why(groups: Groups, errno: Errno, path: &Path) -> Unread {
     match errno {
+        Errno::EACCES if groups == Groups::Own => Unread::Denied,
         Errno::ENOENT | Errno::ENOTDIR => Unread::Absent,
         Errno::ELOOP | Errno::EISDIR | Errno::ENXIO | Errno::ENODEV => Unread::NotRegular,
         // A home that is closed to its own owner holds nothing of theirs.
