@@ -9,6 +9,10 @@ use crate::system::clock;
 use crate::text::{clean, counted};
 
 const ABOUT: &str = "clock";
+/// So many names are in one command: the kernel starts none with a million.
+const A_COMMAND: usize = 100;
+/// And so many commands are shown. When they were run, the next ones are.
+const COMMANDS: usize = 10;
 
 /// What programs and files say of the clock.
 #[derive(Clone, Debug, Default)]
@@ -71,21 +75,23 @@ pub struct Ahead {
 }
 
 impl Ahead {
-    /// Looks at each user's enrollment and record, by the clock of this host.
-    pub fn of(users: impl IntoIterator<Item = (String, Enrollment, Record)>, now: u64, window: u64) -> Self {
-        let mut ahead = Self { clock_is_wrong: clock::is_wrong(now), names: Vec::new() };
-        for (name, enrollment, record) in users {
-            ahead.clock_is_wrong |= enrollment.devices.iter().any(|device| device.created > now);
-            if healing::clock_back(&enrollment, &record, now, window).is_some() {
-                ahead.names.push(name);
-            }
+    /// Of nobody yet.
+    pub fn new(now: u64) -> Self {
+        Self { clock_is_wrong: clock::is_wrong(now), names: Vec::new() }
+    }
+
+    /// Looks at a user's enrollment and record, by the clock of this host.
+    pub fn look(&mut self, name: &str, enrollment: &Enrollment, record: &Record, now: u64, window: u64) {
+        self.clock_is_wrong |= enrollment.devices.iter().any(|device| device.created > now);
+        if healing::clock_back(enrollment, record, now, window).is_some() {
+            self.names.push(name.to_owned());
         }
-        ahead
     }
 
     /// Users whose last code lies ahead of the clock.
     pub fn check(&self) -> Option<Finding> {
-        let Self { names, clock_is_wrong } = self;
+        let (mut names, clock_is_wrong) = (self.names.clone(), self.clock_is_wrong);
+        names.sort();
         let some: Vec<String> = names.iter().take(5).map(|name| clean(name)).collect();
         let more = if names.len() > some.len() { ", ..." } else { "" };
         let what = format!(
@@ -94,13 +100,14 @@ impl Ahead {
             counted(names.len(), "user", "users"),
             some.join(", ")
         );
-        let all: String = names.iter().map(|name| format!(" {}", quoted(name))).collect();
         // Not to be pasted while the clock is certainly wrong.
-        let mark = if *clock_is_wrong { "# " } else { "" };
-        (!names.is_empty()).then(|| {
-            let unlock = format!("{mark}pam-totp unlock{all}");
-            Finding::fault(ABOUT, "records_ahead", what).fixed_by(["timedatectl".to_owned(), unlock])
-        })
+        let mark = if clock_is_wrong { "# " } else { "" };
+        let unlock = names.chunks(A_COMMAND).take(COMMANDS).map(|names| {
+            let names: String = names.iter().map(|name| format!(" {}", quoted(name))).collect();
+            format!("{mark}pam-totp unlock{names}")
+        });
+        let finding = || Finding::fault(ABOUT, "records_ahead", what).fixed_by(["timedatectl"]).fixed_by(unlock);
+        (!names.is_empty()).then(finding)
     }
 }
 
@@ -156,6 +163,11 @@ mod tests {
             let record = Record { devices: vec![line], ..Record::default() };
             ("alice".to_owned(), Enrollment::parse(text.as_bytes()).unwrap(), record)
         };
+        let looked = |(name, enrollment, record): (String, Enrollment, Record), now| {
+            let mut ahead = Ahead::new(now);
+            ahead.look(&name, &enrollment, &record, now, 1);
+            ahead
+        };
         for (skew, last, is_ahead) in [
             (0, STEP + 5, false),
             (0, STEP + 6, true),
@@ -164,10 +176,23 @@ mod tests {
             (-10, STEP - 5, false),
             (-10, STEP - 4, true),
         ] {
-            let ahead = Ahead::of([user(skew, last)], NOW, 1);
+            let ahead = looked(user(skew, last), NOW);
             assert_eq!(ahead.names.len(), usize::from(is_ahead), "{skew} {last}");
             assert_eq!((ahead.check().is_some(), ahead.clock_is_wrong), (is_ahead, false));
         }
-        assert!(Ahead::of([user(0, 0)], 1_700_000_000, 1).clock_is_wrong, "before the enrollment");
+        assert!(looked(user(0, 0), 1_700_000_000).clock_is_wrong, "before the enrollment");
+    }
+
+    #[test]
+    fn a_command_names_no_more_users_than_the_kernel_takes() {
+        let found = |count: usize| {
+            let names = (0..count).map(|n| format!("user{n:04}")).collect();
+            Ahead { names, clock_is_wrong: false }.check().unwrap()
+        };
+        let what = found(250).message;
+        assert!(what.contains("250 users (user0000, user0001, user0002, user0003, user0004, ...)"), "{what}");
+        let counts = |found: &Finding| found.fix.iter().map(|line| line.matches("user").count()).collect::<Vec<_>>();
+        assert_eq!(counts(&found(250)), [0, 100, 100, 50]);
+        assert_eq!(counts(&found(2_000)).len(), 1 + COMMANDS, "and then the doctor is asked again");
     }
 }

@@ -13,7 +13,8 @@ use crate::store::StoreError;
 use crate::store::audit::{FileKind, Flaw, FlawKind};
 use crate::text::{clean, counted};
 
-const ABOUT: &str = "store";
+/// Its subject.
+pub const ABOUT: &str = "store";
 
 /// What to do about a flaw of the store in this folder.
 pub fn check(flaw: &Flaw, store: &Path) -> Finding {

@@ -1,7 +1,5 @@
 //! `users.oath`: a line a device, `TYPE USER PIN KEY [COUNTER [LAST-CODE [LAST-TIME]]]`, the key in hex. Pure.
 
-use std::collections::BTreeMap;
-
 use zeroize::Zeroizing;
 
 use super::{ForeignUser, Host, ImportedUser, NO_COUNTER, NO_TEXT, Remark, TOO_LONG, Token, Unusable, bounded, words};
@@ -18,44 +16,67 @@ const AHEAD: u64 = 100;
 /// No account has a longer name.
 const LONGEST_NAME: usize = 256;
 
-/// Every user of a file, in the file's order of names, and the lines that are no user's.
+/// Every user of a file, in the order of their names, and the lines that are no user's.
 pub fn parse(bytes: &[u8], host: &Host) -> Result<(Vec<ImportedUser>, Vec<Remark>), Unusable> {
-    let (users, remarks) = by_user(bytes);
-    let entry = |(user, lines): (&str, Vec<_>)| ImportedUser { user: user.to_owned(), found: found(&lines, host) };
-    Ok((users.into_iter().map(entry).collect(), bounded(remarks)))
+    let (users, remarks) = ImportedUsers::of(bytes);
+    Ok((users.each(host).collect(), remarks))
+}
+
+/// The users of a file. Each is looked at when it is their turn: what a million of them have is never held at once.
+pub struct ImportedUsers<'a> {
+    /// By name, and those of one name in the file's order.
+    lines: Vec<NamedLine<'a>>,
+}
+
+/// A name, the line's number, and the line.
+type NamedLine<'a> = (&'a str, usize, &'a [u8]);
+
+impl<'a> ImportedUsers<'a> {
+    /// Those of a file, and what is to be said of lines that are no user's.
+    pub fn of(bytes: &'a [u8]) -> (Self, Vec<Remark>) {
+        let (mut lines, mut remarks) = (Vec::new(), Vec::new());
+        for (number, bytes) in super::lines(bytes) {
+            match Line::read(bytes) {
+                Some(line) if is_name(line.user) => lines.push((line.user, number, bytes)),
+                Some(_) => remarks.push(Remark::OddDevice(Unusable::at(number, "no account can have the name"))),
+                // Theirs passes over what it does not know, so that people write what they like behind a #.
+                None if matches!(bytes.trim_ascii_start().first(), None | Some(b'#')) => {}
+                None => remarks.push(Remark::UnknownLine(number)),
+            }
+        }
+        lines.sort_by_key(|line| line.0);
+        (Self { lines }, bounded(remarks))
+    }
+
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.by_user().count()
+    }
+
+    /// One after the other.
+    pub fn each(&self, host: &Host) -> impl Iterator<Item = ImportedUser> {
+        self.by_user()
+            .filter_map(|lines| Some(ImportedUser { user: lines.first()?.0.to_owned(), found: found(lines, host) }))
+    }
+
+    fn by_user(&self) -> impl Iterator<Item = &[NamedLine<'a>]> {
+        self.lines.chunk_by(|one, next| one.0 == next.0)
+    }
 }
 
 /// One user of a file, by the first of these names that stands in it. Nobody else's lines are looked at.
 pub fn of_user(bytes: &[u8], names: &[&str], host: &Host) -> Result<ForeignUser, Unusable> {
-    let (mut users, remarks) = by_user(bytes);
-    let lines =
-        names.iter().find_map(|name| users.remove(name)).ok_or(Unusable::at(0, "it has no line of the user"))?;
-    let mut found = found(&lines, host)?;
-    found.remarks.extend(bounded(remarks));
+    let (users, remarks) = ImportedUsers::of(bytes);
+    let of = |name: &&str| users.by_user().find(|lines| lines.iter().all(|line| line.0 == *name));
+    let lines = names.iter().find_map(of).ok_or(Unusable::at(0, "it has no line of the user"))?;
+    let mut found = found(lines, host)?;
+    found.remarks.extend(remarks);
     Ok(found)
-}
-
-/// The lines of each user, and what is to be said of the rest.
-fn by_user(bytes: &[u8]) -> (BTreeMap<&str, Numbered<'_>>, Vec<Remark>) {
-    let (mut users, mut remarks) = (BTreeMap::<_, Numbered<'_>>::new(), Vec::new());
-    for (number, line) in super::lines(bytes) {
-        match Line::read(line) {
-            Some(line) if is_name(line.user) => users.entry(line.user).or_default().push((number, line)),
-            Some(_) => remarks.push(Remark::OddDevice(Unusable::at(number, "no account can have the name"))),
-            // Theirs passes over what it does not know, so that people write what they like behind a #.
-            None if matches!(line.trim_ascii_start().first(), None | Some(b'#')) => {}
-            None => remarks.push(Remark::UnknownLine(number)),
-        }
-    }
-    (users, remarks)
 }
 
 fn is_name(user: &str) -> bool {
     user.len() <= LONGEST_NAME && user != NO_TEXT && !user.chars().any(char::is_control)
 }
-
-/// Lines of one user.
-type Numbered<'a> = Vec<(usize, Line<'a>)>;
 
 struct Line<'a> {
     /// Seconds; none for a counter.
@@ -97,10 +118,10 @@ fn kind(text: &str) -> Option<(Option<u32>, Digits)> {
 }
 
 /// A device that cannot be used stops none beside it.
-fn found(lines: &[(usize, Line<'_>)], host: &Host) -> Result<ForeignUser, Unusable> {
+fn found(lines: &[NamedLine<'_>], host: &Host) -> Result<ForeignUser, Unusable> {
     let mut found = ForeignUser::default();
     let mut first = None;
-    for (number, line) in lines {
+    for (number, line) in lines.iter().filter_map(|(_, number, line)| Some((number, Line::read(line)?))) {
         let before = found.remarks.len();
         let added = line.token(*number, host, &mut found).and_then(|token| found.add(token, *number));
         match added {

@@ -10,6 +10,7 @@ use super::files::folders::FileStore;
 use super::files::name::user_name;
 use super::files::opening::{Writers, born, check_directories, check_directory, io_error, open_checked};
 use super::files::slots::read_slots;
+use crate::factor::enrollment::Enrollment;
 use crate::factor::healing;
 use crate::factor::record::slots::{Slot, StateFile};
 use crate::factor::record::{CameBy, Proving, Record};
@@ -80,8 +81,16 @@ impl Flaw {
     }
 }
 
+/// Looks on at an audit, so that no file is read a second time for what else is to be found out.
+pub trait Onlooker {
+    /// What is enrolled under a name.
+    fn sees(&mut self, user: &str, found: &Result<Option<Enrollment>, StoreError>);
+    /// A file was looked at.
+    fn advances(&self);
+}
+
 /// The flaws of the store under `root`, and of what continues it.
-pub fn audit(root: &Path) -> Vec<Flaw> {
+pub fn audit(root: &Path, onlooker: &mut dyn Onlooker) -> Vec<Flaw> {
     let (secrets, state) = (root.join("secrets"), root.join("state"));
     let mut flaws = Vec::new();
     if folder(&mut flaws, check_directories(root, Writers::Trusted), root) {
@@ -98,11 +107,14 @@ pub fn audit(root: &Path) -> Vec<Flaw> {
     }
     let store = FileStore { secrets: secrets.clone(), state, run: None, continues: false, locks_to_look: true };
     if folder(&mut flaws, check_directory(&secrets, Writers::OwnerAlone), &secrets) {
-        each(&mut flaws, &secrets, |path, file| secret(&store, path, file));
+        each(&mut flaws, &secrets, |path, file| secret(&store, path, file, onlooker));
     }
     for (path, checked) in states {
         if folder(&mut flaws, checked, &path) {
-            each(&mut flaws, &path, |path, file| record(&store, path, file));
+            each(&mut flaws, &path, |path, file| {
+                onlooker.advances();
+                record(&store, path, file)
+            });
         }
     }
     flaws
@@ -123,7 +135,8 @@ fn folder(flaws: &mut Vec<Flaw>, checked: Result<(), StoreError>, path: &Path) -
     false
 }
 
-fn each(flaws: &mut Vec<Flaw>, folder: &Path, look: impl Fn(&Path, &str) -> Option<Flaw>) {
+/// Nothing is held of a file without a flaw: there may be a million.
+fn each(flaws: &mut Vec<Flaw>, folder: &Path, mut look: impl FnMut(&Path, &str) -> Option<Flaw>) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
@@ -131,18 +144,22 @@ fn each(flaws: &mut Vec<Flaw>, folder: &Path, look: impl Fn(&Path, &str) -> Opti
             return flaws.push(Flaw::new(folder, None, kind));
         }
     };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    flaws.extend(paths.iter().filter_map(|path| look(path, path.file_name()?.to_str().unwrap_or_default())));
+    let mut look = |path: &Path| look(path, path.file_name()?.to_str().unwrap_or_default());
+    let mut found: Vec<Flaw> = entries.flatten().filter_map(|entry| look(&entry.path())).collect();
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    flaws.append(&mut found);
 }
 
-fn secret(store: &FileStore, path: &Path, file: &str) -> Option<Flaw> {
+fn secret(store: &FileStore, path: &Path, file: &str, onlooker: &mut dyn Onlooker) -> Option<Flaw> {
+    onlooker.advances();
     let Some(user) = file.strip_suffix(".toml").and_then(user_name) else {
         let ours = file.strip_prefix('.').and_then(|file| file.strip_suffix(".toml.new")).and_then(user_name);
         let kind = if ours.is_some() { FlawKind::LeftOver } else { FlawKind::Foreign };
         return Some(Flaw::new(path, ours, kind));
     };
-    let kind = match store.read_enrollment(user.as_str().into()) {
+    let found = store.read_enrollment(user.as_str().into());
+    onlooker.sees(&user, &found);
+    let kind = match found {
         Ok(Some(enrollment)) if enrollment.user != user => FlawKind::Named(enrollment.user),
         Ok(_) => return None,
         Err(error) => FlawKind::Refused(error),

@@ -38,6 +38,14 @@ pub fn by_uid(uid: u32) -> Result<Option<Account>, LookupFailed> {
     Ok(find(|| User::from_uid(Uid::from_raw(uid)), |account| account.uid == uid)?.map(|entry| entry.account))
 }
 
+/// Does a listing of the accounts lack none? Only where nobody but the files is asked: a directory lists whom it likes.
+pub fn are_all_listed() -> bool {
+    disk::is_entered() || disk::read(SOURCES).is_ok_and(|text| files::are_alone(&text))
+}
+
+/// Whom NSS asks.
+const SOURCES: &str = "/etc/nsswitch.conf";
+
 fn find(
     by_nss: impl Fn() -> nix::Result<Option<User>>,
     is_it: impl Fn(&Account) -> bool,

@@ -7,6 +7,7 @@ mod doctor;
 mod explain;
 mod imports;
 mod list;
+mod many;
 mod notify;
 mod owners;
 mod panels;

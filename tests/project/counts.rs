@@ -14,7 +14,7 @@ const FLOOR: &str = "auth required pam_permit.so\n";
 const T: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;
 
-fn holds(name: &str, counted: f64) {
+pub(super) fn holds(name: &str, counted: f64) {
     let ceilings: toml::Table = CEILINGS.parse().expect("a table");
     let ceiling = &ceilings[name];
     let ceiling = ceiling.as_float().or(ceiling.as_integer().map(|whole| whole as f64)).expect("a number");

@@ -7,6 +7,7 @@ mod docs;
 mod house;
 mod install;
 mod json;
+mod many;
 mod pages;
 mod recipes;
 mod sentences;

@@ -201,6 +201,13 @@ pub fn holds(arguments: &[&str], object: &Value) {
     }
 }
 
+/// A line of a user has the fields of a table.
+pub fn is_one_of(tables: &[&str], line: &Value) {
+    let fields = line.as_object().expect("an object");
+    let tried: Vec<_> = tables.iter().map(|table| is_in(table, fields)).collect();
+    assert!(tried.iter().any(Result::is_ok), "{tried:?}: {line}");
+}
+
 fn is_in(table: &str, fields: &Map<String, Value>) -> Result<(), String> {
     let known = tables().get(table).ok_or_else(|| format!("no table {table}"))?;
     for (key, value) in fields {

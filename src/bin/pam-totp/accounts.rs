@@ -1,6 +1,6 @@
 //! Every account of this host, as the name service lists them, or of the disk that is worked on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -31,7 +31,42 @@ impl AccountLine {
 }
 
 /// Accounts by name.
-pub type Accounts = BTreeMap<String, AccountLine>;
+#[derive(Default)]
+pub struct Accounts {
+    lines: BTreeMap<String, AccountLine>,
+    /// Who is not among them does not exist.
+    are_all: bool,
+}
+
+impl Accounts {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.lines.keys().map(String::as_str)
+    }
+
+    pub fn lines(&self) -> impl Iterator<Item = &AccountLine> {
+        self.lines.values()
+    }
+
+    pub fn get(&self, name: &str) -> Option<&AccountLine> {
+        self.lines.get(name)
+    }
+
+    /// An account among all, or looked up where the listing may lack it. Each look-up reads /etc/passwd from its
+    /// beginning: one after the other they take time that grows with the square of the accounts.
+    pub fn named(&self, name: &str) -> Result<Option<Account>, LookupFailed> {
+        match self.get(name) {
+            Some(line) => Ok(Some(line.account.clone())),
+            None if self.are_all => Ok(None),
+            None => account::by_name(name),
+        }
+    }
+
+    /// The names of a uid that the listing lacks.
+    pub fn of_uid(&self, uid: u32) -> Result<Vec<String>, LookupFailed> {
+        let found = if self.are_all { None } else { account::by_uid(uid)? };
+        Ok(found.into_iter().map(|account| account.name).collect())
+    }
+}
 
 /// All of them. A directory that does not list its accounts leaves them out: who is missing here may exist.
 pub fn all() -> Result<Accounts, Failure> {
@@ -52,24 +87,19 @@ pub fn all() -> Result<Accounts, Failure> {
 
 /// Of two accounts with one name the first is meant, as everywhere: a directory may know another alice.
 fn by_name(entries: impl IntoIterator<Item = PasswdEntry>) -> Accounts {
-    let mut accounts = Accounts::new();
+    let mut lines = BTreeMap::new();
     for PasswdEntry { account, home, shell } in entries {
-        accounts.entry(account.name.clone()).or_insert(AccountLine { account, home, shell });
+        lines.entry(account.name.clone()).or_insert(AccountLine { account, home, shell });
     }
-    accounts
-}
-
-/// An account among all, or looked up by name where the listing lacks it. One look-up after the other takes time that
-/// grows with the square of the accounts.
-pub fn named(name: &str, accounts: &Accounts) -> Result<Option<Account>, LookupFailed> {
-    match accounts.get(name) {
-        Some(line) => Ok(Some(line.account.clone())),
-        None => account::by_name(name),
-    }
+    Accounts { lines, are_all: account::are_all_listed() }
 }
 
 /// Who is in a group, be it their own or one that lists them.
-pub struct GroupMembers(Group);
+pub struct GroupMembers {
+    gid: u32,
+    /// A group of everybody is looked through for everybody.
+    names: BTreeSet<String>,
+}
 
 impl GroupMembers {
     /// Of a group that somebody named.
@@ -81,12 +111,11 @@ impl GroupMembers {
     /// A group that does not exist is nobody's.
     pub fn find(group: &str) -> Result<Option<Self>, Failure> {
         let found = account::group(group).map_err(|_| unavailable())?;
-        Ok(found.map(Self))
+        Ok(found.map(|Group { gid, members }| Self { gid, names: members.into_iter().collect() }))
     }
 
     pub fn has(&self, name: &str, accounts: &Accounts) -> bool {
-        self.0.members.iter().any(|member| member == name)
-            || accounts.get(name).is_some_and(|line| line.account.gid == self.0.gid)
+        self.names.contains(name) || accounts.get(name).is_some_and(|line| line.account.gid == self.gid)
     }
 }
 

@@ -11,42 +11,90 @@ use serde::Serialize;
 use crate::hook;
 use crate::json::{self, Failed};
 use crate::log::log_change;
-use crate::report::{Failure, PARTLY, Report, tell};
+use crate::report::{Failure, Format, PARTLY, Report, tell};
+use crate::stream::Stream;
 
-/// Each user alone: one who cannot be changed stops no other.
-pub fn each(users: &[String], event: &str, done: &str, change: impl Fn(&str) -> Result<(), ManageError>) -> Each {
-    let mut each = Each::default();
+/// Each user alone: one who cannot be changed stops no other. What is heard of it changes nothing.
+pub fn each(
+    users: &[String],
+    format: Format,
+    event: &str,
+    done: &str,
+    change: impl Fn(&str) -> Result<(), ManageError>,
+) -> Each {
+    let mut each = Each::new(format);
+    each.stream.counts(users.len());
     for user in users {
         match change(user) {
             Ok(()) => {
-                log_change(&format!("{done} {}", clean(user)));
+                each.stream.aside(|| log_change(&format!("{done} {}", clean(user))));
                 hook::tell(&Event { event, user: Some(user), ..Event::default() });
-                each.lines.push(format!("{}: done", shown(user)));
-                each.modified.push(user.clone());
+                each.stream.line(&format!("{}: done", shown(user)));
+                each.modified(user);
             }
-            Err(error) => {
-                let failure = failure_of(user, error);
-                each.exit = failure.exit;
-                each.failed.insert(user.clone(), said(user, &failure));
-            }
+            Err(error) => each.failed(user, &failure_of(user, error)),
         }
+        each.stream.bar.inc(1);
     }
     each
 }
 
-/// What came of many.
-#[derive(Default)]
+/// What came of many. Of those who were said in a line of their own only the number is kept.
 pub struct Each {
+    stream: Stream,
+    done: usize,
     modified: Vec<String>,
     failed: Failed,
-    lines: Vec<String>,
     exit: u8,
 }
 
 impl Each {
+    fn new(format: Format) -> Self {
+        Self { stream: Stream::changing(format), done: 0, modified: Vec::new(), failed: Failed::new(), exit: 0 }
+    }
+
+    /// Of one user, who was changed.
+    pub fn done(format: Format, user: &str, line: &str) -> Self {
+        let mut each = Self::new(format);
+        each.stream.line(line);
+        each.modified(user);
+        each
+    }
+
+    /// Of one user, who could not be.
+    pub fn refused(format: Format, user: &str, failure: &Failure) -> Self {
+        let mut each = Self::new(format);
+        each.failed(user, failure);
+        each
+    }
+
+    fn modified(&mut self, user: &str) {
+        self.done += 1;
+        match self.stream.format {
+            Format::Text => {}
+            Format::Json => self.modified.push(user.to_owned()),
+            Format::JsonLines => self.stream.object(&json::UserLine::new(user, "modified")),
+        }
+    }
+
+    fn failed(&mut self, user: &str, failure: &Failure) {
+        self.exit = failure.exit;
+        let error = self.stream.aside(|| said(user, failure));
+        match self.stream.format {
+            Format::Text => {}
+            Format::Json => drop(self.failed.insert(user.to_owned(), error)),
+            Format::JsonLines => {
+                self.stream.object(&json::UserLine { error: Some(error), ..json::UserLine::new(user, "failed") });
+            }
+        }
+    }
+
     pub fn report<T: Serialize>(self, object: impl FnOnce(Vec<String>, Failed) -> T) -> Report {
-        let exit = if self.modified.is_empty() || self.failed.is_empty() { self.exit } else { PARTLY };
-        Report::new(self.lines.join("\n"), &object(self.modified, self.failed)).exiting(exit)
+        // Of several failures the last one's code, where nothing was done.
+        let exit = if self.done == 0 || self.exit == 0 { self.exit } else { PARTLY };
+        let said: &[&str] = if self.stream.format == Format::JsonLines { &["modified", "failed"] } else { &[] };
+        let report = Report::new(String::new(), &object(self.modified, self.failed)).without(said);
+        self.stream.end(report.exiting(exit))
     }
 }
 

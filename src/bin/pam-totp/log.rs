@@ -89,9 +89,15 @@ pub struct Person {
 
 /// The login's uid, which su and sudo do not change; else what sudo says; else our own.
 pub fn person() -> Person {
-    if let Some(OtherDisk { person, .. }) = OTHER_DISK.get() {
-        return person.clone();
+    static PERSON: OnceLock<Person> = OnceLock::new();
+    match OTHER_DISK.get() {
+        Some(OtherDisk { person, .. }) => person.clone(),
+        // Once: among many accounts a look-up takes long, and each change of many names the person.
+        None => PERSON.get_or_init(found).clone(),
     }
+}
+
+fn found() -> Person {
     let loginuid = std::fs::read_to_string("/proc/self/loginuid").ok();
     let loginuid = loginuid.and_then(|text| text.trim().parse::<u32>().ok()).filter(|uid| *uid != u32::MAX);
     let sudo = std::env::var("SUDO_UID").ok().and_then(|text| text.parse::<u32>().ok());

@@ -31,6 +31,7 @@ mod rescue;
 mod rollout;
 mod stacks;
 mod standing;
+mod stream;
 mod target;
 
 use std::path::PathBuf;
@@ -44,7 +45,7 @@ use commands::{
     resync, set, stack, status, r#try, unlock, verify,
 };
 use pam_totp::paths;
-use report::{Failure, Report};
+use report::{Failure, Format, Report};
 
 /// Two-factor authentication for logins: enrolls users, and looks after their devices.
 #[derive(Parser)]
@@ -61,8 +62,21 @@ struct Cli {
     /// Print one JSON object, also for errors, and never prompt.
     #[arg(long, global = true)]
     json: bool,
+    /// The same with a line for each user, said as soon as they are found or changed, and then one for the rest.
+    #[arg(long, global = true)]
+    json_lines: bool,
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    fn format(&self) -> Format {
+        match self {
+            Self { json_lines: true, .. } => Format::JsonLines,
+            Self { json: true, .. } => Format::Json,
+            _ => Format::Text,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -127,14 +141,14 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let json = cli.json;
-    report::finish(json, run(cli))
+    let format = cli.format();
+    report::finish(format.is_json(), run(cli, format))
 }
 
 /// Options for all that a command refuses, and says why. Its help does not offer them.
 const REFUSED: [(&str, &[&str]); 5] = [
-    ("enroll", &["json"]),
-    ("reconfigure", &["json"]),
+    ("enroll", &["json", "json_lines"]),
+    ("reconfigure", &["json", "json_lines"]),
     ("try", &["config", "root"]),
     ("import", &["root"]),
     ("notify", &["root"]),
@@ -151,8 +165,8 @@ fn command() -> clap::Command {
     })
 }
 
-fn run(cli: Cli) -> Result<Report, Failure> {
-    let config = cli.config.as_deref();
+fn run(cli: Cli, format: Format) -> Result<Report, Failure> {
+    let (config, json) = (cli.config.as_deref(), format.is_json());
     cli.by.as_deref().map_or(Ok(()), log::on_behalf_of)?;
     match (&cli.root, &cli.command) {
         (Some(_), Command::Import(_)) => {
@@ -166,27 +180,27 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         (None, _) => {}
     }
     match cli.command {
-        Command::Enroll(_) | Command::Reconfigure(_) if cli.json => {
+        Command::Enroll(_) | Command::Reconfigure(_) if json => {
             Err(Failure::usage("`enroll` asks for a code; with --json use `generate`, then `set`"))
         }
         Command::Enroll(arguments) => enroll::enroll(config, &arguments),
         Command::Reconfigure(arguments) => enroll::reconfigure(config, arguments),
         Command::Generate(arguments) => generate::generate(config, &arguments),
-        Command::Set(arguments) => set::set(config, &arguments, cli.json),
-        Command::BackupCodes(arguments) => backup_codes::backup_codes(config, &arguments, cli.json),
-        Command::Verify(arguments) => verify::verify(config, &arguments, cli.json),
-        Command::Try(arguments) => r#try::run(&arguments, cli.json),
+        Command::Set(arguments) => set::set(config, &arguments, json),
+        Command::BackupCodes(arguments) => backup_codes::backup_codes(config, &arguments, json),
+        Command::Verify(arguments) => verify::verify(config, &arguments, json),
+        Command::Try(arguments) => r#try::run(&arguments, json),
         Command::Status(arguments) => status::status(config, &arguments),
-        Command::List(arguments) => list::list(config, &arguments),
-        Command::Remove(arguments) => remove::remove(config, &arguments, cli.json),
-        Command::Resync(arguments) => resync::resync(config, &arguments, cli.json),
-        Command::Unlock(arguments) => unlock::unlock(config, &arguments),
-        Command::Forget(arguments) => forget::forget(config, &arguments),
+        Command::List(arguments) => list::list(config, &arguments, format),
+        Command::Remove(arguments) => remove::remove(config, &arguments, format),
+        Command::Resync(arguments) => resync::resync(config, &arguments, json),
+        Command::Unlock(arguments) => unlock::unlock(config, &arguments, format),
+        Command::Forget(arguments) => forget::forget(config, &arguments, format),
         Command::Rename(arguments) => rename::rename(config, &arguments),
-        Command::Import(arguments) => import::import(config, &arguments, cli.json),
-        Command::Policy(command) => policy::run(config, &command, cli.json),
-        Command::Stack(command) => stack::run(config, &command, cli.json),
-        Command::Doctor => Ok(doctor::doctor(config).unwrapped()),
+        Command::Import(arguments) => import::import(config, &arguments, format),
+        Command::Policy(command) => policy::run(config, &command, json),
+        Command::Stack(command) => stack::run(config, &command, json),
+        Command::Doctor => Ok(doctor::doctor(config, format).unwrapped()),
         Command::Issuer(arguments) => issuer::issuer(config, &arguments),
         Command::Notify => notify::notify(),
         Command::Completions(arguments) => Ok(completions::script(&arguments, command())),
@@ -195,7 +209,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
 
 /// clap's own errors and pages, as one JSON object where that was asked for.
 fn usage(error: &clap::Error) -> ExitCode {
-    let json = std::env::args_os().any(|argument| argument == "--json");
+    let json = std::env::args_os().any(|argument| argument == "--json" || argument == "--json-lines");
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {

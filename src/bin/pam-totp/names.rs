@@ -7,7 +7,7 @@ use pam_totp::doctor::names::{Looked, Lookups, check};
 use pam_totp::policy::Policy;
 use pam_totp::system::account;
 
-use crate::accounts::{self, Accounts};
+use crate::accounts::Accounts;
 use crate::{hook, stacks};
 
 /// What does not fit, of the policy at `path`. Of another system's disk its own files are asked.
@@ -18,11 +18,10 @@ pub fn unknown(path: &Path, policy: &Policy, accounts: &Accounts) -> Vec<Finding
 }
 
 fn user(name: &str, accounts: &Accounts) -> Looked {
-    let named = |name: &str| accounts::named(name, accounts);
-    match named(name) {
+    match accounts.named(name) {
         Ok(Some(account)) if account.name == name => Looked::There,
         Ok(Some(account)) => Looked::Called(account.name),
-        Ok(None) => match named(&name.to_lowercase()) {
+        Ok(None) => match accounts.named(&name.to_lowercase()) {
             Ok(Some(account)) => Looked::Near(account.name),
             _ => Looked::Nowhere,
         },

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use pam_totp::doctor::shell::quoted;
+use pam_totp::factor::enrollment::Enrollment;
 use pam_totp::store::{Store, StoreError};
-use pam_totp::system::account::{self, LookupFailed};
+use pam_totp::system::account::LookupFailed;
 use pam_totp::system::disk;
 use pam_totp::text::clean;
 
-use crate::accounts::{self, Accounts, named};
+use crate::accounts::{AccountLine, Accounts};
 use crate::people::unavailable;
 use crate::report::Failure;
 
@@ -18,51 +19,73 @@ pub fn can_tell_orphans() -> Result<(), Failure> {
     if disk::is_entered() { Err(Failure::usage(why)) } else { Ok(()) }
 }
 
-/// Those of `names` whose enrollment has no owner.
-pub fn orphans(store: &dyn Store, names: Vec<String>, accounts: &Accounts) -> Result<Vec<(String, Orphan)>, Failure> {
-    let (mut found, uids) = (Vec::new(), Uids::of(accounts));
-    for name in names {
-        let uid = match store.enrollment(name.as_str().into()) {
+/// Looks for enrollments without an owner.
+pub struct Orphans<'a> {
+    store: &'a dyn Store,
+    accounts: &'a Accounts,
+    uids: BTreeMap<u32, Vec<&'a str>>,
+}
+
+impl<'a> Orphans<'a> {
+    pub fn new(store: &'a dyn Store, accounts: &'a Accounts) -> Self {
+        let mut uids: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+        for AccountLine { account, .. } in accounts.lines() {
+            uids.entry(account.uid).or_default().push(&account.name);
+        }
+        Self { store, accounts, uids }
+    }
+
+    /// Why the enrollment of this name has no owner, if it has none.
+    pub fn look(&self, name: &str) -> Result<Option<Orphan>, Failure> {
+        let account = self.accounts.named(name).map_err(|_| unavailable())?;
+        self.judge(name, account.map(|account| account.uid), &self.store.enrollment(name.into()))
+    }
+
+    /// The same of an enrollment that was read. `known`: the uid that the name has now.
+    pub fn judge(
+        &self,
+        name: &str,
+        known: Option<u32>,
+        found: &Result<Option<Enrollment>, StoreError>,
+    ) -> Result<Option<Orphan>, Failure> {
+        let uid = match found {
             // On its way to another account: `rename` goes on with it, and there is no other copy.
-            Ok(Some(enrollment)) if enrollment.user != name && is_without(store, &enrollment.user, accounts)? => {
-                continue;
-            }
-            Ok(enrollment) => enrollment.map(|enrollment| enrollment.uid),
+            Ok(Some(enrollment)) if enrollment.user != name && self.is_without(&enrollment.user)? => return Ok(None),
+            Ok(enrollment) => enrollment.as_ref().map(|enrollment| enrollment.uid),
             // A damaged file is its owner's all the same.
             Err(StoreError::Broken(..) | StoreError::Newer(..) | StoreError::Unsafe(..)) => None,
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error.clone().into()),
         };
-        let is_enrolled = |name: &str| Ok(store.is_enrolled(name)?);
-        if let Some(orphan) = Orphan::of(&name, uid, accounts, &uids, is_enrolled)? {
-            found.push((name, orphan));
-        }
+        Ok(match (known, uid) {
+            (None, None) => Some(Orphan::NoAccount),
+            (None, Some(uid)) => Some(self.renamed(uid)?),
+            (Some(known), Some(uid)) if known != uid => Some(Orphan::OtherUid),
+            _ => None,
+        })
     }
-    Ok(found)
-}
 
-/// An account that is not enrolled.
-fn is_without(store: &dyn Store, name: &str, accounts: &Accounts) -> Result<bool, Failure> {
-    let account = accounts::named(name, accounts).map_err(|_| unavailable())?;
-    Ok(account.is_some() && !store.is_enrolled(name)?)
-}
+    /// An account that is not enrolled.
+    fn is_without(&self, name: &str) -> Result<bool, Failure> {
+        let account = self.accounts.named(name).map_err(|_| unavailable())?;
+        Ok(account.is_some() && !self.store.is_enrolled(name)?)
+    }
 
-/// The names of each uid.
-pub struct Uids<'a>(BTreeMap<u32, Vec<&'a str>>);
-
-impl<'a> Uids<'a> {
-    pub fn of(accounts: &'a Accounts) -> Self {
-        let mut uids: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
-        for (name, line) in accounts {
-            uids.entry(line.account.uid).or_default().push(name);
+    /// Whose name has an enrollment of its own, nobody else's is theirs.
+    fn renamed(&self, uid: u32) -> Result<Orphan, Failure> {
+        let mut free = Vec::new();
+        for name in self.names(uid).map_err(|_| unavailable())? {
+            if !self.store.is_enrolled(&name)? {
+                free.push(name);
+            }
         }
-        Self(uids)
+        Ok(if free.is_empty() { Orphan::NoAccount } else { Orphan::Renamed(free) })
     }
 
     /// All names of a uid; where the listing lacks it, the one that is found.
     fn names(&self, uid: u32) -> Result<Vec<String>, LookupFailed> {
-        match self.0.get(&uid) {
+        match self.uids.get(&uid) {
             Some(names) => Ok(names.iter().map(|name| (*name).to_owned()).collect()),
-            None => Ok(account::by_uid(uid)?.into_iter().map(|account| account.name).collect()),
+            None => self.accounts.of_uid(uid),
         }
     }
 }
@@ -78,31 +101,6 @@ pub enum Orphan {
 }
 
 impl Orphan {
-    /// `is_enrolled`: whose name has an enrollment of its own, nobody else's is theirs.
-    pub fn of(
-        name: &str,
-        uid: Option<u32>,
-        accounts: &Accounts,
-        uids: &Uids<'_>,
-        is_enrolled: impl Fn(&str) -> Result<bool, Failure>,
-    ) -> Result<Option<Self>, Failure> {
-        let known = named(name, accounts).map_err(|_| unavailable())?.map(|account| account.uid);
-        let (None, Some(uid)) = (known, uid) else {
-            return Ok(match (known, uid) {
-                (None, _) => Some(Self::NoAccount),
-                (Some(known), Some(uid)) if known != uid => Some(Self::OtherUid),
-                _ => None,
-            });
-        };
-        let mut free = Vec::new();
-        for name in uids.names(uid).map_err(|_| unavailable())? {
-            if !is_enrolled(&name)? {
-                free.push(name);
-            }
-        }
-        Ok(Some(if free.is_empty() { Self::NoAccount } else { Self::Renamed(free) }))
-    }
-
     /// For programs.
     pub fn code(&self) -> &'static str {
         match self {

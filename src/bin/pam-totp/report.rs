@@ -1,6 +1,6 @@
 //! What the program says at its end: text or one JSON object, and an exit code.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
@@ -39,24 +39,57 @@ pub const PARTLY: u8 = 6;
 /// As a shell has it: 128 and the number of the signal.
 const INTERRUPTED: u8 = 130;
 
+/// How a command answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs, in one object.
+    Json,
+    /// In a line for each user, and one for the rest.
+    JsonLines,
+}
+
+impl Format {
+    /// Programs are asked nothing.
+    pub fn is_json(self) -> bool {
+        self != Self::Text
+    }
+}
+
 /// A command that did its work, whatever the answer.
 pub struct Report {
     text: String,
     /// Its lines are not to be broken: a table, a drawing, or commands to paste.
     unwrapped: bool,
     fields: Map<String, Value>,
+    /// The object was begun, with a list that is still open.
+    begun: bool,
+    /// What came of the users before it.
+    written: io::Result<()>,
     exit: u8,
 }
 
 impl Report {
     /// With what people read, empty for nothing, and what programs read.
     pub fn new(text: String, object: &impl Serialize) -> Self {
-        Self { text, unwrapped: false, fields: json::fields(object), exit: 0 }
+        Self { fields: json::fields(object), ..Self::for_people(text) }
     }
 
     /// Of what comes to this only where somebody was asked: with `--json` it was an error before.
     pub fn for_people(text: String) -> Self {
-        Self { text, unwrapped: false, fields: Map::new(), exit: 0 }
+        Self { text, unwrapped: false, fields: Map::new(), begun: false, written: Ok(()), exit: 0 }
+    }
+
+    /// Without the fields that were said user by user.
+    pub fn without(mut self, fields: &[&str]) -> Self {
+        self.fields.retain(|name, _| !fields.contains(&name.as_str()));
+        self
+    }
+
+    /// Behind users: in the object that they began, and only if somebody heard of them.
+    pub fn behind(self, begun: bool, written: io::Result<()>) -> Self {
+        Self { begun, written, ..self }
     }
 
     /// With lines that stay as they are.
@@ -280,13 +313,13 @@ fn clock_hint(off: i64) -> String {
 
 /// A line of an answer or a question on stdout, while there is more to come.
 pub fn say(text: &str) -> Result<(), Failure> {
-    let written = writeln!(std::io::stdout(), "{}", wrapped(text, &std::io::stdout()));
+    let written = writeln!(io::stdout(), "{}", wrapped(text, &io::stdout()));
     written.map_err(|e| Failure::host(format!("stdout: {e}")))
 }
 
 /// A line on stderr.
 pub fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", wrapped(text, &std::io::stderr()));
+    let _ = writeln!(io::stderr(), "{}", wrapped(text, &io::stderr()));
 }
 
 /// For a terminal, which would break long lines in the middle of a word; a pipe or a file gets each message in one line.
@@ -301,14 +334,15 @@ pub fn wrapped(text: &str, to: &(impl AsFd + IsTerminal)) -> String {
 /// Prints and ends. stdout carries the one object in JSON, the report else; errors go to stderr.
 pub fn finish(json: bool, result: Result<Report, Failure>) -> ExitCode {
     let (exit, written) = match (result, json) {
-        (Ok(report), true) => (report.exit, print_object(report.fields)),
+        (Ok(Report { written: Err(error), exit, .. }), _) => (exit, Err(error)),
+        (Ok(report), true) => (report.exit, print_object(report.fields, report.begun)),
         (Err(failure), true) => {
-            (failure.exit, print_object(json::fields(&json::FailureReport { error: failure.error() })))
+            (failure.exit, print_object(json::fields(&json::FailureReport { error: failure.error() }), false))
         }
         (Ok(report), false) if report.text.is_empty() => (report.exit, Ok(())),
         (Ok(report), false) => {
-            let text = if report.unwrapped { report.text } else { wrapped(&report.text, &std::io::stdout()) };
-            (report.exit, writeln!(std::io::stdout(), "{text}"))
+            let text = if report.unwrapped { report.text } else { wrapped(&report.text, &io::stdout()) };
+            (report.exit, writeln!(io::stdout(), "{text}"))
         }
         (Err(failure), false) => {
             if failure.exit == INTERRUPTED {
@@ -328,10 +362,15 @@ pub fn finish(json: bool, result: Result<Report, Failure>) -> ExitCode {
     ExitCode::from(if written.is_err() { HOST } else { exit })
 }
 
-fn print_object(fields: Map<String, Value>) -> std::io::Result<()> {
+/// `begun`: goes on behind a list.
+fn print_object(fields: Map<String, Value>, begun: bool) -> io::Result<()> {
     let mut object = Map::from_iter([("version".to_owned(), VERSION.into())]);
     object.extend(fields);
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", Value::Object(object))?;
+    let text = Value::Object(object).to_string();
+    let mut out = io::stdout().lock();
+    match text.strip_prefix('{').filter(|_| begun) {
+        Some(rest) => writeln!(out, "],{rest}")?,
+        None => writeln!(out, "{text}")?,
+    }
     out.flush()
 }

@@ -21,7 +21,8 @@ const SHOWN: [&str; 2] = ["", "publickey\npassword\nkeyboard-interactive\nhostba
 /// Accounts and enrollments side by side.
 pub struct Rollout<'a> {
     accounts: &'a Accounts,
-    pub enrolled: BTreeSet<String>,
+    /// In order.
+    enrolled: Vec<String>,
     pub stacks: Vec<AskingStack>,
     policy: Policy,
     /// The groups that rules name.
@@ -39,13 +40,21 @@ impl<'a> Rollout<'a> {
         let named: BTreeSet<&String> = rules.flat_map(|rule| rule.groups.iter().flatten()).collect();
         let groups = named.into_iter().map(|name| Ok((name.clone(), GroupMembers::find(name)?)));
         let groups = groups.collect::<Result<Vec<_>, Failure>>()?;
-        let enrolled = store.names()?.into_iter().collect();
+        let enrolled = store.names()?;
         Ok(Self { accounts, enrolled, stacks: stacks::files().naming_us(), policy, groups })
     }
 
     /// Who can log in.
     pub fn people(&self) -> impl Iterator<Item = &str> {
-        self.accounts.iter().filter(|(_, line)| line.can_log_in()).map(|(name, _)| name.as_str())
+        self.accounts.lines().filter(|line| line.can_log_in()).map(|line| line.account.name.as_str())
+    }
+
+    pub fn is_enrolled(&self, name: &str) -> bool {
+        self.enrolled.binary_search_by(|enrolled| enrolled.as_str().cmp(name)).is_ok()
+    }
+
+    pub fn enrolled(&self) -> impl Iterator<Item = &str> {
+        self.enrolled.iter().map(String::as_str)
     }
 
     /// Is there a login for which they must be enrolled?
@@ -81,7 +90,7 @@ impl<'a> Rollout<'a> {
     }
 
     pub fn count(&self) -> Count {
-        let without: Vec<&str> = self.people().filter(|name| !self.enrolled.contains(*name)).collect();
+        let without: Vec<&str> = self.people().filter(|name| !self.is_enrolled(name)).collect();
         let refused = without.iter().filter(|name| self.rulings(name).any(|ruling| refuses(&ruling))).count();
         Count { accounts: self.people().count(), unenrolled: without.len(), refused }
     }

@@ -29,6 +29,13 @@ pub fn entry(line: &str) -> Option<PasswdEntry> {
     (!name.is_empty() && !name.starts_with(['+', '-', '#'])).then_some(PasswdEntry { account, home, shell })
 }
 
+/// Does this nsswitch.conf have nobody but the files asked for accounts?
+pub fn are_alone(sources: &str) -> bool {
+    let lines = sources.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let mut said = lines.filter_map(|line| line.trim_start().strip_prefix("passwd")?.trim_start().strip_prefix(':'));
+    said.next().is_some_and(|sources| sources.trim() == "files") && said.next().is_none()
+}
+
 fn group_of(line: &str) -> Option<(String, Group)> {
     let mut fields = line.split(':');
     let (name, gid, members) = (fields.next()?, fields.nth(1)?, fields.next()?);
@@ -60,5 +67,25 @@ mod tests {
         let (name, group) = group_of("sudo:x:27:alice,bob").unwrap();
         assert_eq!((name.as_str(), group.gid, group.members), ("sudo", 27, vec!["alice".to_owned(), "bob".to_owned()]));
         assert!(group_of("x:x:5:").unwrap().1.members.is_empty());
+    }
+    #[test]
+    fn only_the_files_list_all() {
+        for text in ["passwd: files", "# passwd: sss\n passwd :\tfiles # alone\ngroup: files sss\n"] {
+            assert!(are_alone(text), "{text}");
+        }
+        for text in [
+            "",
+            "group: files",
+            "passwd:",
+            "passwd: files systemd",
+            "passwd: sss files",
+            "passwd: files [NOTFOUND=return] ldap",
+            "passwd: compat",
+            "passwd: files\npasswd: sss",
+            "#passwd: files",
+            "passwd_compat: files",
+        ] {
+            assert!(!are_alone(text), "{text}");
+        }
     }
 }

@@ -2,45 +2,46 @@
 
 mod ask;
 mod gather;
+mod kept;
 mod server;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use nix::unistd::Uid;
 use pam_totp::backend::{Backend, Local};
 use pam_totp::doctor;
-use pam_totp::doctor::clock::Ahead;
 use pam_totp::doctor::finding::{Finding, Severity};
 use pam_totp::doctor::programs::{elsewhere, one_field, pairs, remember};
 use pam_totp::doctor::stacks::files::StackFiles;
 use pam_totp::doctor::stacks::problem::Circumstances;
 use pam_totp::doctor::stacks::shape::shape;
-use pam_totp::doctor::store::{self, Renamed};
 use pam_totp::doctor::unseen;
 use pam_totp::paths::POLICY;
-use pam_totp::store::audit::{Flaw, audit};
-use pam_totp::store::{Store, read_policy};
-use pam_totp::system::account;
-use pam_totp::system::clock::now;
+use pam_totp::store::read_policy;
 use pam_totp::system::disk;
 
 use crate::accounts::{self, Accounts};
-use crate::orphans::{self, Orphan};
-use crate::report::{NO, Report};
+use crate::report::{Format, NO, Report};
 use crate::rollout::Rollout;
 use crate::{json, names, stacks};
 
-pub fn doctor(config: Option<&Path>) -> Report {
+/// So many findings of one kind are shown to people, where each is a user's.
+const MOST_NAMED: usize = 10;
+
+pub fn doctor(config: Option<&Path>, format: Format) -> Report {
     let (backend, files) = (Local::open(config), stacks::files());
     // Once: to look one up after the other takes time that grows with the square of the accounts.
     let accounts = accounts::all().ok();
     let mut findings = Vec::new();
+    let (ahead, kept) = kept::check(&backend, accounts.as_ref(), format);
     if !disk::is_entered() {
         findings.push(doctor::clock::check(&gather::clock()));
-        findings.extend(ahead(&backend).check());
+        findings.extend(ahead);
     }
-    findings.extend(kept(&backend, accounts.as_ref()));
-    findings.extend(gather::labels().map(|stat| doctor::labels::check(&stat)));
+    findings.extend(kept);
+    findings.extend(gather::labels());
     findings.extend(policies(config, &backend, &files));
     findings.extend(unknown_names(config, &backend, accounts.as_ref()));
     findings.extend(doctor::module::check(&gather::module(), pam_totp::VERSION));
@@ -57,71 +58,13 @@ pub fn doctor(config: Option<&Path>) -> Report {
     report(&findings)
 }
 
-/// Folders, keys and records.
-fn kept(backend: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
-    let folder = &backend.policy().store;
-    let mut flaws = audit(folder);
-    if let Ok(opened) = backend.store() {
-        flaws.extend(opened.names().unwrap_or_default().iter().filter_map(|name| of_other_uid(opened, name, accounts)));
-    }
-    let mut findings: Vec<Finding> = flaws.iter().map(|flaw| store::check(flaw, folder)).collect();
-    findings.extend(
-        backend.store().ok().zip(accounts).into_iter().flat_map(|(store, accounts)| without_account(store, accounts)),
-    );
-    findings.extend(doctor::disk::check(&gather::disks(folder)));
-    if findings.is_empty() {
-        findings.push(store::fine());
-    }
-    findings
-}
-
-/// An enrollment of another uid.
-fn of_other_uid(store: &dyn Store, name: &str, accounts: Option<&Accounts>) -> Option<Flaw> {
-    let account = match accounts {
-        Some(accounts) => accounts::named(name, accounts),
-        None => account::by_name(name),
-    };
-    let account = account.ok().flatten().filter(|account| account.name == name)?;
-    let error = store.enrollment((&account).into()).err()?;
-    store::of_other_uid(name, &store.enrollment(name.into()).ok()??.user, error)
-}
-
-/// Not from a disk alone: there every account of a directory looks gone.
-fn without_account(store: &dyn Store, accounts: &Accounts) -> Vec<Finding> {
-    let found = match (orphans::can_tell_orphans(), store.names()) {
-        (Ok(()), Ok(names)) => orphans::orphans(store, names, accounts).unwrap_or_default(),
-        _ => Vec::new(),
-    };
-    // Those of another uid have a finding of their own.
-    let gone = found.iter().filter(|(_, orphan)| *orphan == Orphan::NoAccount).map(|(name, _)| name.as_str());
-    let renamed = found.iter().filter_map(|(user, orphan)| match orphan {
-        Orphan::Renamed(names) => {
-            Some(Renamed { user: user.clone(), what: orphan.words(), fix: orphans::renaming(user, names) })
-        }
-        Orphan::NoAccount | Orphan::OtherUid => None,
-    });
-    store::orphans(&gone.collect::<Vec<_>>(), renamed.collect())
-}
-
 /// Of a policy that is in force.
 fn unknown_names(config: Option<&Path>, backend: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
-    let none = Accounts::new();
+    let none = Accounts::default();
     match backend.fault() {
         None => names::unknown(config.unwrap_or(Path::new(POLICY)), backend.policy(), accounts.unwrap_or(&none)),
         Some(_) => Vec::new(),
     }
-}
-
-/// What the store knows of times that the clock has not reached.
-fn ahead(backend: &Local) -> Ahead {
-    let Ok(store) = backend.store() else { return Ahead::default() };
-    let names = store.names().unwrap_or_default().into_iter();
-    let users = names.filter_map(|name| {
-        let enrollment = store.enrollment(name.as_str().into()).ok()??;
-        let record = store.record(&name).ok().flatten().unwrap_or_default();
-        Some((name, enrollment, record))
-    });
-    Ahead::of(users, now(), backend.policy().window)
 }
 
 /// The host's policy, and those that stacks name.
@@ -181,11 +124,23 @@ fn report(findings: &[Finding]) -> Report {
     for subject in subjects {
         lines.push(heading(subject).to_owned());
         let mut own: Vec<&Finding> = findings.iter().filter(|finding| finding.about == subject).collect();
-        own.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        own.sort_by_key(|finding| Reverse(finding.level));
+        // Of the rest of the host nothing is left out.
+        let most = if subject == doctor::store::ABOUT { MOST_NAMED } else { usize::MAX };
+        let mut kinds: BTreeMap<(Reverse<Severity>, &str), usize> = BTreeMap::new();
         for finding in own {
-            lines.push(format!("  {:<8} {}", finding.level.word(), finding.message));
-            lines.extend(finding.fix.iter().map(|line| format!("      {line}")));
+            let nth = kinds.entry((Reverse(finding.level), finding.code)).or_default();
+            *nth += 1;
+            if *nth <= most {
+                lines.push(format!("  {:<8} {}", finding.level.word(), finding.message));
+                lines.extend(finding.fix.iter().map(|line| format!("      {line}")));
+            }
         }
+        let more = kinds.iter().filter_map(|((Reverse(level), code), count)| {
+            let more = count.checked_sub(most).filter(|more| *more > 0)?;
+            Some(format!("  {:<8} {more} more like these ({code}): `pam-totp doctor --json` names them", level.word()))
+        });
+        lines.extend(more);
     }
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     let (faults, warnings) = (count(Severity::Fault), count(Severity::Warning));

@@ -8,11 +8,11 @@ use pam_totp::factor::change::{Change, Deed};
 use pam_totp::text::shown;
 
 use crate::backend::local_or_door;
-use crate::each::{account_of, each};
+use crate::each::{Each, account_of, each};
 use crate::json::{self, Failed};
 use crate::people::{by_name, whom};
 use crate::proof::own_alone;
-use crate::report::{Failure, Report};
+use crate::report::{Failure, Format, Report};
 
 #[derive(Args)]
 pub struct ForgetArgs {
@@ -21,21 +21,21 @@ pub struct ForgetArgs {
 }
 
 /// Ends remembered addresses.
-pub fn forget(config: Option<&Path>, ForgetArgs { users }: &ForgetArgs) -> Result<Report, Failure> {
+pub fn forget(config: Option<&Path>, ForgetArgs { users }: &ForgetArgs, format: Format) -> Result<Report, Failure> {
     let backend = local_or_door(config)?;
     if backend.is_for_owners() {
-        return own(&backend, users);
+        return own(&backend, users, format);
     }
     let own = if users.is_empty() { vec![whom(None, "forget")?.name] } else { Vec::new() };
     let users = if users.is_empty() { &own } else { users };
-    let each = each(users, "addresses_forgotten", Deed::Forget.done(), |user| {
+    let each = each(users, format, "addresses_forgotten", Deed::Forget.done(), |user| {
         backend.apply(&account_of(user)?, None, Change::Forget).map(drop)
     });
-    Ok(each.report(|modified, failed| json::ForgetReport { modified, failed }))
+    Ok(each.report(forgotten))
 }
 
 /// Ends what is remembered of them. It takes nothing away but a login without a code, so it needs none.
-fn own(backend: &LocalOrDoor, users: &[String]) -> Result<Report, Failure> {
+fn own(backend: &LocalOrDoor, users: &[String], format: Format) -> Result<Report, Failure> {
     let account = match users {
         [] => whom(None, "forget")?,
         [name] => by_name(name)?,
@@ -44,5 +44,9 @@ fn own(backend: &LocalOrDoor, users: &[String]) -> Result<Report, Failure> {
     own_alone(backend, &account)?;
     backend.apply(&account, None, Change::Forget)?;
     let text = format!("{}: done", shown(&account.name));
-    Ok(Report::new(text, &json::ForgetReport { modified: vec![account.name], failed: Failed::new() }))
+    Ok(Each::done(format, &account.name, &text).report(forgotten))
+}
+
+fn forgotten(modified: Vec<String>, failed: Failed) -> json::ForgetReport {
+    json::ForgetReport { modified, failed }
 }

@@ -13,11 +13,12 @@ use crate::accounts::{self, Accounts, GroupMembers};
 use crate::backend::local_anyway;
 use crate::each::said;
 use crate::json::{self, Failed, ListedUser};
-use crate::orphans::{Orphan, can_tell_orphans, orphans, renaming};
+use crate::orphans::{Orphan, Orphans, can_tell_orphans, renaming};
 use crate::people::by_name;
-use crate::report::{Failure, PARTLY, Report};
+use crate::report::{Failure, Format, PARTLY, Report};
 use crate::rollout::Rollout;
 use crate::standing::UserStatus;
+use crate::stream::Stream;
 
 /// Without a filter: every user who is enrolled. With several filters: the users who pass each of them.
 #[derive(Args)]
@@ -39,34 +40,31 @@ pub struct ListArgs {
     group: Option<String>,
 }
 
-pub fn list(config: Option<&Path>, arguments: &ListArgs) -> Result<Report, Failure> {
+pub fn list(config: Option<&Path>, arguments: &ListArgs, format: Format) -> Result<Report, Failure> {
     let (backend, warnings) = local_anyway(config)?;
     let store = backend.store()?;
-    let mut found = FoundUsers::default();
     let named = Named::of(store, &arguments.users)?;
     // Of a few users nobody lists a whole directory.
     let lists = named.is_everybody || arguments.filters();
-    let accounts = if lists { accounts::all()? } else { Accounts::new() };
+    let accounts = if lists { accounts::all()? } else { Accounts::default() };
+    let mut found = FoundUsers { stream: Stream::looking(format, "users"), count: 0 };
     if arguments.orphans {
-        can_tell_orphans()?;
-        let group = arguments.group.as_deref().map(GroupMembers::of).transpose()?;
-        let names = store.names()?.into_iter().filter(|name| named.means(name)).collect();
-        for (name, orphan) in orphans(store, names, &accounts)? {
-            if group.as_ref().is_none_or(|group| group.has(&name, &accounts)) {
-                found.orphan(&name, &orphan);
+        found.orphans(store, &accounts, arguments, &named)?;
+    } else {
+        let names = names(&backend, &accounts, arguments, &named)?;
+        found.stream.counts(names.len());
+        for name in names {
+            found.user(store, &backend.policy().throttle, &name, accounts.named(&name).ok().flatten());
+            if found.stream.is_over() {
+                break;
             }
         }
-    } else {
-        for name in names(&backend, &accounts, arguments, &named)? {
-            found.user(store, &backend.policy().throttle, &name, accounts::named(&name, &accounts).ok().flatten());
-        }
     }
-    if found.lines.is_empty() && named.failed.is_empty() {
-        found.lines.push(arguments.nobody().into());
-    }
-    let (users, exit) = (found.users, named.exit());
+    let nobody = found.count == 0 && named.failed.is_empty();
+    let (exit, text) = (named.exit(), if nobody { arguments.nobody() } else { "" });
     let failed = (!named.is_everybody).then_some(named.failed);
-    Ok(Report::new(found.lines.join("\n"), &json::ListReport { users, failed, warnings }).unwrapped().exiting(exit))
+    let report = Report::new(text.into(), &json::ListReport { users: Vec::new(), failed, warnings });
+    Ok(found.stream.end(report.unwrapped().exiting(exit)))
 }
 
 /// The users that somebody named.
@@ -134,45 +132,79 @@ fn names(backend: &Local, accounts: &Accounts, arguments: &ListArgs, named: &Nam
     let people: Vec<String> = if arguments.unenrolled || arguments.required {
         rollout.people().map(ToOwned::to_owned).collect()
     } else {
-        rollout.enrolled.iter().cloned().collect()
+        rollout.enrolled().map(ToOwned::to_owned).collect()
     };
     let passes = |name: &String| {
         named.means(name)
-            && (!arguments.unenrolled || !rollout.enrolled.contains(name))
+            && (!arguments.unenrolled || !rollout.is_enrolled(name))
             && (!arguments.required || rollout.is_required(name))
             && group.as_ref().is_none_or(|group| group.has(name, accounts))
     };
     Ok(people.into_iter().filter(passes).collect())
 }
 
-#[derive(Default)]
+/// Who was found, said one by one.
 struct FoundUsers {
-    users: Vec<ListedUser>,
-    lines: Vec<String>,
+    stream: Stream,
+    count: usize,
 }
 
 impl FoundUsers {
     fn user(&mut self, store: &dyn Store, limits: &Limits, name: &str, account: Option<Account>) {
         match UserStatus::of(store, limits, name, account) {
             Ok(standing) => {
-                self.lines.push(standing.line());
-                self.users.push(ListedUser::User(standing.into_user()));
+                self.stream.line(&standing.line());
+                self.said(&ListedUser::User(standing.into_user()));
             }
             // One damaged file hides nobody else.
             Err(error) => {
-                self.lines.push(format!("{:<24} cannot be used: {error}", shown(name)));
+                self.stream.line(&format!("{:<24} cannot be used: {error}", shown(name)));
                 let (user, problem) = (name.to_owned(), error.to_string());
-                self.users.push(ListedUser::Problem(json::UnusableUser { user, enrolled: true, problem }));
+                self.said(&ListedUser::Problem(json::UnusableUser { user, enrolled: true, problem }));
             }
         }
     }
 
-    fn orphan(&mut self, name: &str, orphan: &Orphan) {
-        self.lines.push(format!("{:<24} {}", shown(name), orphan.words()));
-        if let Orphan::Renamed(names) = orphan {
-            self.lines.extend(renaming(name, names).into_iter().map(|command| format!("    {command}")));
+    fn said(&mut self, user: &ListedUser) {
+        self.count += 1;
+        self.stream.bar.inc(1);
+        self.stream.object(user);
+    }
+
+    fn orphans(
+        &mut self,
+        store: &dyn Store,
+        accounts: &Accounts,
+        arguments: &ListArgs,
+        named: &Named,
+    ) -> Result<(), Failure> {
+        can_tell_orphans()?;
+        let group = arguments.group.as_deref().map(GroupMembers::of).transpose()?;
+        let (orphans, names) = (Orphans::new(store, accounts), store.names()?);
+        self.stream.counts(names.len());
+        let mut held = Vec::new();
+        for name in names.into_iter().filter(|name| named.means(name)) {
+            let orphan = orphans.look(&name)?.filter(|_| group.as_ref().is_none_or(|group| group.has(&name, accounts)));
+            match orphan {
+                // A look-up may fail yet, and then the one object says that alone.
+                Some(orphan) if self.stream.format == Format::Json => held.push((name, orphan)),
+                Some(orphan) => self.orphan(&name, &orphan),
+                None => self.stream.bar.inc(1),
+            }
+            if self.stream.is_over() {
+                break;
+            }
         }
-        self.users.push(ListedUser::Orphan(json::OrphanedUser {
+        held.iter().for_each(|(name, orphan)| self.orphan(name, orphan));
+        Ok(())
+    }
+
+    fn orphan(&mut self, name: &str, orphan: &Orphan) {
+        self.stream.line(&format!("{:<24} {}", shown(name), orphan.words()));
+        if let Orphan::Renamed(names) = orphan {
+            renaming(name, names).iter().for_each(|command| self.stream.line(&format!("    {command}")));
+        }
+        self.said(&ListedUser::Orphan(json::OrphanedUser {
             user: name.to_owned(),
             enrolled: true,
             orphan: orphan.code(),

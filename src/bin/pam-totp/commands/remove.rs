@@ -12,15 +12,18 @@ use pam_totp::text::{clean, counted, shown};
 
 use crate::accounts::{self, Accounts};
 use crate::backend::{local, local_or_door};
-use crate::each::{account_of, each, said};
+use crate::each::{Each, account_of, each};
 use crate::form::valid_name;
 use crate::input::{Input, agrees};
 use crate::json::{self, Failed};
 use crate::log::person;
-use crate::orphans::{self, Orphan, renaming};
+use crate::orphans::{self, Orphan, Orphans, renaming};
 use crate::people::{by_name, whom};
 use crate::proof::{CURRENT, apply, current_code, own_alone};
-use crate::report::{Failure, NO, Report, USAGE};
+use crate::report::{Failure, Format, NO, Report, USAGE};
+
+/// So many are named before they are removed.
+const ASKED_OF: usize = 20;
 
 #[derive(Args)]
 pub struct RemoveArgs {
@@ -44,20 +47,20 @@ pub struct RemoveArgs {
 }
 
 /// Removes enrollments.
-pub fn remove(config: Option<&Path>, arguments: &RemoveArgs, json: bool) -> Result<Report, Failure> {
+pub fn remove(config: Option<&Path>, arguments: &RemoveArgs, format: Format) -> Result<Report, Failure> {
     match arguments {
-        RemoveArgs { all: true, except, yes, .. } => all(config, except, *yes, json),
+        RemoveArgs { all: true, except, yes, .. } => all(config, except, *yes, format),
         RemoveArgs { except, .. } if !except.is_empty() => Err(Failure::usage("--except is for --all")),
-        RemoveArgs { orphans: true, users, yes, .. } => orphans(config, users, *yes, json),
+        RemoveArgs { orphans: true, users, yes, .. } => orphans(config, users, *yes, format),
         RemoveArgs { users, device, .. } => {
             let backend = local_or_door(config)?;
             device.as_deref().map_or(Ok(()), valid_name)?;
             match users.as_slice() {
-                users if backend.is_for_owners() => by_owner(&backend, users, device.as_deref(), json),
+                users if backend.is_for_owners() => by_owner(&backend, users, device.as_deref(), format),
                 [] => Err(Failure::usage("Say whose: `remove alice`, `remove --orphans` or `remove --all`")),
                 users => match device {
-                    Some(device) => Ok(one_device(&backend, users, device)),
-                    None => by_root(config, users),
+                    Some(device) => Ok(one_device(&backend, users, device, format)),
+                    None => by_root(config, users, format),
                 },
             }
         }
@@ -65,16 +68,17 @@ pub fn remove(config: Option<&Path>, arguments: &RemoveArgs, json: bool) -> Resu
 }
 
 /// Removes whole enrollments.
-fn by_root(config: Option<&Path>, users: &[String]) -> Result<Report, Failure> {
+fn by_root(config: Option<&Path>, users: &[String], format: Format) -> Result<Report, Failure> {
     let backend = local(config)?;
-    let each = each(users, "removed", "removed the enrollment of", |user| manage::remove(backend.store()?, user));
+    let each =
+        each(users, format, "removed", "removed the enrollment of", |user| manage::remove(backend.store()?, user));
     Ok(each.report(removed))
 }
 
 /// Removes one device of several.
-fn one_device(backend: &LocalOrDoor, users: &[String], device: &str) -> Report {
+fn one_device(backend: &LocalOrDoor, users: &[String], device: &str, format: Format) -> Report {
     let done = format!("removed the device {} of", clean(device));
-    let each = each(users, "device_removed", &done, |user| {
+    let each = each(users, format, "device_removed", &done, |user| {
         backend.apply(&account_of(user)?, None, Change::RemoveDevice(device.to_owned())).map(drop)
     });
     each.report(removed)
@@ -84,20 +88,20 @@ fn removed(modified: Vec<String>, failed: Failed) -> json::RemoveReport {
     json::RemoveReport { modified, failed, renamed: Vec::new() }
 }
 
-fn all(config: Option<&Path>, except: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
+fn all(config: Option<&Path>, except: &[String], yes: bool, format: Format) -> Result<Report, Failure> {
     let own = own_name()?;
     let names = local(config)?.store()?.names()?;
     // A typo would remove just the one that was to stay.
-    for name in except.iter().filter(|name| !names.contains(name)) {
+    for name in except.iter().filter(|name| names.binary_search(name).is_err()) {
         by_name(name)?;
     }
     let stays = |name: &String| Some(name) == own.as_ref() || except.contains(name);
     let names: Vec<String> = names.into_iter().filter(|name| !stays(name)).collect();
     let question = turn_off(names.len());
-    if !names.is_empty() && !yes && !agrees(&question, json)? {
+    if !names.is_empty() && !yes && !agrees(&question, format.is_json())? {
         return Ok(unchanged());
     }
-    by_root(config, &names)
+    by_root(config, &names, format)
 }
 
 /// Whose enrollment is kept; on another system's disk nobody's is one's own.
@@ -114,34 +118,43 @@ fn own_name() -> Result<Option<String>, Failure> {
 }
 
 /// With names there is nothing to ask: they say whom. That is how the removal of an account calls this.
-fn orphans(config: Option<&Path>, users: &[String], yes: bool, json: bool) -> Result<Report, Failure> {
+fn orphans(config: Option<&Path>, users: &[String], yes: bool, format: Format) -> Result<Report, Failure> {
     orphans::can_tell_orphans()?;
     let backend: Local = local(config)?;
     let store = backend.store()?;
-    let found = match users {
-        [] => orphans::orphans(store, store.names()?, &accounts::all()?)?,
+    let (names, accounts) = match users {
+        [] => (store.names()?, accounts::all()?),
         // By name even one that may be renamed is removed.
         users => {
             let kept = users.iter().map(|user| Ok(store.keeps(user)?.then(|| user.clone())));
             let kept = kept.collect::<Result<Vec<_>, Failure>>()?;
-            orphans::orphans(store, kept.into_iter().flatten().collect(), &Accounts::new())?
+            (kept.into_iter().flatten().collect(), Accounts::default())
         }
     };
+    let orphans = Orphans::new(store, &accounts);
+    let mut found = Vec::new();
+    for name in names {
+        found.extend(orphans.look(&name)?.map(|orphan| (name, orphan)));
+    }
     // What was another's uid once may be the same person under a new name, and there is no other copy of the key.
     let is_left = |orphan: &Orphan| users.is_empty() && matches!(orphan, Orphan::Renamed(_));
     let (left, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, orphan)| is_left(orphan));
     if users.is_empty() && !found.is_empty() && !yes {
-        let mut question: String = found.iter().map(|(name, orphan)| format!("{name}: {}\n", orphan.words())).collect();
+        let some = found.iter().take(ASKED_OF);
+        let mut question: String = some.map(|(name, orphan)| format!("{name}: {}\n", orphan.words())).collect();
+        if let Some(more @ 1..) = found.len().checked_sub(ASKED_OF) {
+            question.push_str(&format!("and {more} more, whom `pam-totp list --orphans` names.\n"));
+        }
         question
             .push_str("Is every directory service up? Users who are only missing there would lose their enrollment.\n");
         question.push_str(&turn_off(found.len()));
-        if !agrees(&question, json)? {
+        if !agrees(&question, format.is_json())? {
             return Ok(unchanged());
         }
     }
     let orphans: BTreeMap<String, Orphan> = found.into_iter().collect();
     let names: Vec<String> = orphans.keys().cloned().collect();
-    let each = each(&names, "removed", "removed the enrollment of", |name| match orphans.get(name) {
+    let each = each(&names, format, "removed", "removed the enrollment of", |name| match orphans.get(name) {
         // Waits and counts go too: the next account of that name starts clean.
         Some(Orphan::NoAccount | Orphan::Renamed(_)) => manage::forget(store, name),
         _ => manage::remove(store, name),
@@ -166,25 +179,22 @@ fn unchanged() -> Report {
 }
 
 /// Removes the user's own enrollment, with a code of what is removed. Answers as root's `remove` does.
-fn by_owner(backend: &LocalOrDoor, users: &[String], device: Option<&str>, json: bool) -> Result<Report, Failure> {
+fn by_owner(backend: &LocalOrDoor, users: &[String], device: Option<&str>, format: Format) -> Result<Report, Failure> {
     let name = match users {
         [] => whom(None, "remove")?.name,
         [name] => name.clone(),
         _ => return Err(Failure::usage("without root a command is about you alone: leave the names out, or use sudo")),
     };
-    match take_off(backend, &name, device, json) {
+    match take_off(backend, &name, device, format.is_json()) {
         Ok(()) => {
             let text = match device {
                 Some(device) => format!("{device} is no device of {} any more.", shown(&name)),
                 None => format!("{} is not enrolled any more.", shown(&name)),
             };
-            Ok(Report::new(text, &removed(vec![name], Failed::new())))
+            Ok(Each::done(format, &name, &text).report(removed))
         }
         Err(failure) if failure.exit == USAGE => Err(failure),
-        Err(failure) => {
-            let failed = Failed::from([(name.clone(), said(&name, &failure))]);
-            Ok(Report::new(String::new(), &removed(Vec::new(), failed)).exiting(failure.exit))
-        }
+        Err(failure) => Ok(Each::refused(format, &name, &failure).report(removed)),
     }
 }
 

@@ -14,7 +14,7 @@ use pam_totp::text::{self, clean, shown};
 use crate::backend::local_anyway;
 use crate::each::each;
 use crate::json;
-use crate::report::{Failure, Report, tell};
+use crate::report::{Failure, Format, Report, tell};
 
 #[derive(Args)]
 pub struct UnlockArgs {
@@ -24,10 +24,10 @@ pub struct UnlockArgs {
 }
 
 /// Clears waits and a future state.
-pub fn unlock(config: Option<&Path>, UnlockArgs { users }: &UnlockArgs) -> Result<Report, Failure> {
+pub fn unlock(config: Option<&Path>, UnlockArgs { users }: &UnlockArgs, format: Format) -> Result<Report, Failure> {
     let (backend, warnings) = local_anyway(config)?;
     let told = RefCell::new(Vec::new());
-    let each = each(users, "unlocked", "unlocked", |user| {
+    let each = each(users, format, "unlocked", "unlocked", |user| {
         let unlocked = manage::unlock(backend.store()?, backend.policy(), user)?;
         told.borrow_mut().extend(beside(user, &unlocked));
         Ok(())

@@ -228,7 +228,7 @@ pub struct IssuerReport {
 }
 
 /// `import`.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct ImportReport {
     /// Who was imported. With `--dry-run`: who would be.
     pub modified: Vec<String>,

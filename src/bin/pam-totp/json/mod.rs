@@ -19,7 +19,8 @@ pub use host::{
 pub use users::{
     BackupCodesLeft, BackupCodesReport, DeviceStanding, ForgetReport, GenerateReport, ListReport, ListedUser,
     OrphanedUser, RememberedAddress, RemoveReport, RenameReport, RenamedAccount, ResyncReport, SetReport, StatusReport,
-    TemporaryCodesLeft, UnlockReport, UnstoredKey, UnusableUser, UserStanding, VerifyReport, WaitingPlace, WrongCodes,
+    TemporaryCodesLeft, UnlockReport, UnstoredKey, UnusableUser, UserLine, UserStanding, VerifyReport, WaitingPlace,
+    WrongCodes,
 };
 
 /// `completions`, `--help`, `--version`.

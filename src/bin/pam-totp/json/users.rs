@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::error::{ErrorReport, Failed};
+use super::host::ImportRemark;
 use serde::Serialize;
 
 /// `generate`.
@@ -308,6 +309,31 @@ pub struct ForgetReport {
     pub modified: Vec<String>,
     /// Of whom that could not be ended, and why.
     pub failed: Failed,
+}
+
+/// A line of a change: of `import`, `remove`, `unlock` or `forget`.
+#[derive(Serialize)]
+pub struct UserLine<'a> {
+    /// Whose line it is.
+    pub user: &'a str,
+    /// Where `--json` has the user: `modified`, `already` or `failed`.
+    pub result: &'static str,
+    /// With `failed`: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorReport>,
+    /// Of an import: what the user loses, or must know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<ImportRemark>,
+    /// Of an import: what is not the same here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<ImportRemark>,
+}
+
+impl<'a> UserLine<'a> {
+    /// With nothing to say beside it.
+    pub fn new(user: &'a str, result: &'static str) -> Self {
+        Self { user, result, error: None, warnings: Vec::new(), notes: Vec::new() }
+    }
 }
 
 /// `rename`.

@@ -9,7 +9,8 @@ use nix::unistd::Uid;
 use pam_totp::doctor::clock::ClockFacts;
 use pam_totp::doctor::disk::{DiskFacts, usable};
 use pam_totp::doctor::door::{Daemon, DoorFacts, Socket, is_read_only};
-use pam_totp::doctor::labels::folders;
+use pam_totp::doctor::finding::{Finding, Severity};
+use pam_totp::doctor::labels::{check, folders};
 use pam_totp::doctor::module::{ModuleFacts, ModuleFile, Stale, is_old, loader_said, unit, version_in};
 use pam_totp::doctor::programs::pairs::Way;
 use pam_totp::doctor::programs::texts::{PLACES, Text, daemons};
@@ -112,18 +113,22 @@ fn stale((pid, name): (u32, String), own: &Path) -> Option<Stale> {
     })
 }
 
-/// The labels of our folders and files; `None` on hosts without SELinux, and for users, who see none of them.
-pub fn labels() -> Option<String> {
+/// The labels of our folders and files, up to the first wrong one; `None` on hosts without SELinux, and for users, who see
+/// none of them.
+pub fn labels() -> Option<Finding> {
     if !Path::new("/sys/fs/selinux/enforce").exists() || !Uid::effective().is_root() {
         return None;
     }
     let folders = folders();
     let inside = folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
-    let paths: Vec<String> = inside.map(|entry| entry.path().display().to_string()).collect();
-    let paths: Vec<&str> = folders.iter().chain(&paths).map(String::as_str).collect();
-    let chunks = paths.chunks(500);
-    let said = chunks.filter_map(|paths| ask("stat", &[&["-c", "%C %n", "--"], paths].concat()));
-    Some(said.map(|said| said.stdout).collect())
+    let mut paths = folders.iter().cloned().chain(inside.map(|entry| entry.path().display().to_string()));
+    let chunks = std::iter::from_fn(|| Some(paths.by_ref().take(500).collect::<Vec<_>>()).filter(|c| !c.is_empty()));
+    let mut said = chunks.filter_map(|paths| {
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        ask("stat", &[&["-c", "%C %n", "--"], &paths[..]].concat())
+    });
+    let wrong = said.find_map(|said| Some(check(&said.stdout)).filter(|finding| finding.level != Severity::Fine));
+    Some(wrong.unwrap_or_else(|| check("")))
 }
 
 fn config_files(main: &str, folder: &str) -> Vec<PathBuf> {

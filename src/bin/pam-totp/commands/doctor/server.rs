@@ -28,7 +28,7 @@ pub fn sshd(root_enrolled: bool, accounts: Option<&Accounts>) -> SshdFacts {
     let texts = texts();
     let config = Config::read(&texts);
     let settings = said(&["-T"]);
-    let names = accounts.into_iter().flat_map(|accounts| accounts.keys()).map(String::as_str).take(ACCOUNTS);
+    let names = accounts.into_iter().flat_map(Accounts::names).take(ACCOUNTS);
     let known = RefCell::new(BTreeMap::new());
     let groups = |name: &str| known.borrow_mut().entry(name.to_owned()).or_insert_with(|| groups(name)).clone();
     let people = People { names: names.collect(), groups: &groups };
