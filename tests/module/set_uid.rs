@@ -149,9 +149,12 @@ fn whatever_else_comes_of_the_door_su_refuses() {
         system.log.line("store error for alice: pam-totpd did not answer in time: try again");
 
         // As root's own it would let in.
-        let says = |mut caller: UnixStream| caller.write_all(ACCEPTED.as_bytes()).expect("an answer");
-        let (output, ()) = behind(root_door(), says, || su(system, &bob, &ALICE.code()));
-        assert!(gets_in(&output), "{output:?}");
+        let says = |mut caller: UnixStream| {
+            heard(&mut caller);
+            caller.write_all(ACCEPTED.as_bytes()).expect("an answer");
+        };
+        let (output, ()) = behind(root_door(), says, || su(system, &bob, &ALICE.wrong_code()));
+        assert!(gets_in(&output) && state() == before, "{output:?}");
         let script = "
 import socket, sys
 door = socket.socket(socket.AF_UNIX)
