@@ -46,6 +46,10 @@ pub fn prove(
     account: &Account,
     required: bool,
 ) -> Exit {
+    // Before anything is said.
+    if options.quiet {
+        return refuse(host, items, account, logged::CANNOT_SHOW);
+    }
     // Whom a rule names cannot put it off.
     let put_off = backend.policy().enroll_by.filter(|by| !required && clock::now() <= *by);
     if options.explain && is_lost_here(host, backend, items, account) && put_off.is_none() {
@@ -68,7 +72,6 @@ pub fn prove(
             host.log(LogLevel::Notice, &logged::put_off(&account.name));
             no_credential(options)
         }
-        Err(NotEnrolled::CannotShow) => refuse(host, items, account, logged::CANNOT_SHOW),
         Err(NotEnrolled::Elsewhere) => refuse(host, items, account, logged::SHOWN_TO_OTHERS),
         Err(NotEnrolled::NotProved) => {
             let exit = refuse(host, items, account, logged::NOT_PROVED);
@@ -124,7 +127,7 @@ fn no_credential(options: &Arguments) -> Exit {
 /// The `account` half: stores what was proved, and shows the backup codes in the one moment in which that can be. A set-uid
 /// program does it itself, so its caller could stop it with the lock: who gets here has the password of that account, and
 /// nothing was enrolled there.
-pub fn store(host: &mut impl Application, backend: &impl Backend, pending: Pending) -> Exit {
+pub fn store(host: &mut impl Application, backend: &impl Backend, options: &Arguments, pending: Pending) -> Exit {
     // The application may have changed PAM_USER since: a key is nobody's but its prover's.
     let same = matches!(host.user(), Ok(Some(name)) if backend.names(&name, &pending.account));
     if !same {
@@ -138,14 +141,15 @@ pub fn store(host: &mut impl Application, backend: &impl Backend, pending: Pendi
         Ok(()) => {
             host.log(LogLevel::Notice, &logged::enrolled(&account.name));
             tell(host, backend, "enrolled", &account);
-            offer_codes(host, backend, &account, &device);
+            let said = offer_codes(host, backend, &account, &device);
+            say_aloud(host, options, Tone::Info, said);
             // Only the stack decides whether the account is in order.
             Exit::Ignore
         }
         Err(error) => {
             host.log(LogLevel::Error, &logged::failed(&account.name, &error));
             unmark(host, backend, &account);
-            host.say(Tone::Error, say::NOT_STORED);
+            say_aloud(host, options, Tone::Error, say::NOT_STORED);
             Exit::Refuse
         }
     }
@@ -164,8 +168,8 @@ fn tell(host: &mut impl Application, backend: &impl Backend, event: &str, accoun
 }
 
 /// The device is stored, whatever comes of this. A set counts only once one of its codes was typed back: some programs
-/// show no long prompt, and who leaves has nothing written down.
-fn offer_codes(host: &mut impl Application, backend: &impl Backend, account: &Account, device: &str) {
+/// show no long prompt, and who leaves has nothing written down. Gives what to say of it.
+fn offer_codes(host: &mut impl Application, backend: &impl Backend, account: &Account, device: &str) -> &'static str {
     let kept = backend.make_codes().and_then(|(set, codes)| {
         if is_typed_back(host, &codes) { backend.add_codes(account, device, set).map(Some) } else { Ok(None) }
     });
@@ -180,8 +184,14 @@ fn offer_codes(host: &mut impl Application, backend: &impl Backend, account: &Ac
     if matches!(kept, Ok(Some(true))) {
         tell(host, backend, "backup_codes", account);
     }
-    let said = if matches!(kept, Ok(Some(true))) { say::BACKUP_CODES_ON } else { say::NO_BACKUP_CODES };
-    host.say(Tone::Info, said);
+    if matches!(kept, Ok(Some(true))) { say::BACKUP_CODES_ON } else { say::NO_BACKUP_CODES }
+}
+
+/// The prompts alone, where the account line says `quiet`.
+fn say_aloud(host: &mut impl Application, options: &Arguments, tone: Tone, text: &str) {
+    if !options.quiet {
+        host.say(tone, text);
+    }
 }
 
 /// Shows the codes until one of them comes back; in vain after Enter alone, too many slips, or where nobody answers.
@@ -210,7 +220,6 @@ fn is_typed_back(host: &mut impl Application, codes: &NewBackupCodes) -> bool {
 }
 
 enum NotEnrolled {
-    CannotShow,
     Elsewhere,
     NotProved,
     Left,
@@ -238,9 +247,6 @@ fn show_and_ask(
     account: &Account,
     put_off: Option<u64>,
 ) -> Result<Option<Pending>, NotEnrolled> {
-    if options.quiet {
-        return Err(NotEnrolled::CannotShow);
-    }
     let mut first = true;
     if is_called_here(host, items) {
         if !host.has_terminal(&items.tty) || asks_elsewhere(host)? {

@@ -61,7 +61,7 @@ fn store_enrollment(pamh: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -
     // Nearly every login: nothing was proved, and nothing is opened.
     let Some(pending) = ffi::take_pending(pamh) else { return Exit::Ignore };
     let backend = LocalOrDoor::open(options.config.as_deref()).in_set_uid_program(ffi::is_set_uid());
-    enrolling::store(&mut PamApplication::new(pamh, flags & PAM_SILENT != 0), &backend, pending)
+    enrolling::store(&mut PamApplication::new(pamh, flags & PAM_SILENT != 0), &backend, &options, pending)
 }
 
 fn options(pamh: &mut PamHandle, arguments: &[&CStr]) -> Option<Arguments> {

@@ -40,7 +40,7 @@ fn first(arguments: &[&CStr]) -> Line {
 impl Line {
     /// The account line.
     fn stores(&mut self, pending: Pending, steps: &[Step]) -> Exit {
-        self.script.plays(steps, |script| store(script, &self.clerk, pending))
+        self.script.plays(steps, |script| store(script, &self.clerk, &self.options, pending))
     }
 
     /// The key that was proved in the `auth` half.
@@ -331,7 +331,25 @@ fn a_terminal_gets_a_qr_code_and_nothing_else_does() {
 
 #[test]
 fn a_line_that_shows_nothing_refuses() {
-    assert_eq!(first(&[c"quiet"]).runs(&refusals("this program cannot show a key")), Exit::Refuse);
+    let refused = refusals("this program cannot show a key");
+    assert_eq!(first(&[c"quiet"]).runs(&refused), Exit::Refuse);
+    assert_eq!(
+        lost(&[c"explain", c"quiet"], "sshd").runs(&refused),
+        Exit::Refuse,
+        "nor says what became of another one"
+    );
+}
+
+#[test]
+fn a_quiet_account_line_stores_and_asks_and_says_nothing() {
+    let mut line = first(&[]);
+    let pending = line.proved();
+    line.options = Arguments::parse(&[c"quiet"]).unwrap();
+    let steps = [notes(ENROLLED), types_back(Some(BACKUP_CODES[0])), notes(CODES_COUNT)];
+    assert_eq!(line.stores(pending.clone(), &steps), Exit::Ignore);
+    line.clerk.enrolls = Err(ManageError::Refused(ChangeError::AlreadyEnrolled));
+    let failed = "enrolling alice failed: already enrolled: --replace makes a new key and voids the old one";
+    assert_eq!(line.stores(pending, &[error(failed)]), Exit::Refuse);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use pam_totp::factor::otp::{Algorithm, Digits, hotp, step};
 use pam_totp::factor::record::Since;
 use pam_totp::factor::secret::Secret;
 use pam_totp::factor::source::Source;
+use pam_totp::login::messages::enrolling::NOT_ENROLLED;
 use pam_totp::login::preview::{Preview, Reason, Standing};
 use pam_totp::manage::ManageError;
 use pam_totp::pam::application::{ConversationFailed, Exit, Items, LogLevel};
@@ -64,7 +65,8 @@ pub fn hold(bytes: &[u8]) {
         script.replies = (0..pieces.byte() % 5).map(|_| typed_back(&mut pieces)).collect();
         script.user =
             pieces.pick(&[Ok(Some("alice".into())), Ok(Some("mallory".into())), Ok(None), Err(ConversationFailed)]);
-        let exit = store(&mut script, &clerk, pending);
+        let options = Arguments { quiet: pieces.flag(), ..Arguments::default() };
+        let exit = store(&mut script, &clerk, &options, pending);
         assert_ne!(exit, Exit::Success, "what is stored lets nobody in");
         let names_alice = script.user == Ok(Some("alice".into()));
         assert_eq!(clerk.enrolled.borrow().len(), usize::from(names_alice));
@@ -72,6 +74,7 @@ pub fn hold(bytes: &[u8]) {
         let reply = |step: &Step| if let Step::Asks(_, _, reply) = step { reply.clone() } else { None };
         let typed_back = script.steps.iter().rev().find_map(reply).as_deref() == Some(BACKUP.as_bytes());
         assert_eq!(clerk.added.borrow().len(), usize::from(typed_back), "a set counts once one of it came back");
+        assert!(!options.quiet || !script.steps.iter().any(|step| matches!(step, Step::Says(..))), "prompts alone");
         script.says_nothing_secret();
         the_log_is_clean(&script);
     }
@@ -244,7 +247,7 @@ fn check(script: &Script, clerk: &Clerk, options: &Arguments, exit: Exit, told: 
     assert_eq!(script.delay.is_none(), options.nodelay);
 
     script.says_nothing_secret();
-    what_is_said(script, options);
+    what_is_said(script, clerk, options);
     the_log_is_clean(script);
     let logs = |start: &str| script.steps.iter().any(|s| matches!(s, Step::Logs(_, text) if text.starts_with(start)));
     assert_eq!(logs("right "), by_code, "a right code is found in the log, and nothing else looks like one");
@@ -267,10 +270,17 @@ fn is_asked_again(script: &Script, options: &Arguments, told: &[Option<Verdict>]
     }
 }
 
-fn what_is_said(script: &Script, options: &Arguments) {
+fn what_is_said(script: &Script, clerk: &Clerk, options: &Arguments) {
     let any = |is_it: fn(&Step) -> bool| script.steps.iter().any(is_it);
-    let (says, shows) = (any(|step| matches!(step, Step::Says(..))), any(|step| matches!(step, Step::Shows(..))));
-    assert!(!says || options.explain && !options.quiet, "an oracle, unless the stack says `explain`");
+    let shows = any(|step| matches!(step, Step::Shows(..)));
+    let asked = script.steps.iter().filter(|step| matches!(step, Step::Asks(..))).count();
+    for step in &script.steps {
+        let Step::Says(_, text) = step else { continue };
+        assert!(!options.quiet, "the line wants prompts alone: {text}");
+        // Who was shown a new key, and three times typed no code of it, learns nothing by this.
+        let gave_up = text == NOT_ENROLLED && matches!(clerk.preview, Preview::Enroll { .. }) && asked >= 3;
+        assert!(options.explain || gave_up, "an oracle, unless the stack says `explain`: {text}");
+    }
     assert!(!shows || !script.silent && !options.quiet, "the application wants prompts alone");
     assert!(!any(|step| matches!(step, Step::Logs(LogLevel::Debug, _))) || options.debug);
     for step in &script.steps {
