@@ -75,7 +75,8 @@ pub fn later() -> impl Strategy<Value = String> {
     let is_ours = |line: &str| OURS.iter().any(|ours| line.starts_with(ours));
     let other = "[a-z]{0,9} [^\n]{0,40}".prop_filter("ours", move |line| !is_ours(line));
     let ours = "(device|backup) [a-z]{17,20}|lane [a-z]{7,9} [0-9 ]{0,9}|lane other/[89] 1 2 3|class [a-z]{6,9} 0 0\
-                |(unit|row|since|proving|came) later[ -~]{0,9}|trust [a-z]{9} later|(unit|row|lane|class|since|trust)";
+                |(unit|row|since|came) later[ -~]{0,9}|proving [a-z]{1,9} later[ -~]{0,9}\
+                |trust [a-z]{9} later|(unit|row|lane|class|since|trust)";
     prop_oneof![2 => other, 1 => ours]
 }
 
