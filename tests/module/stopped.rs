@@ -5,6 +5,7 @@ use crate::support::codes::code_at;
 use crate::support::door::Door;
 use crate::support::effort::effort;
 use crate::support::host::Once;
+use crate::support::sshd::{KEYBOARD_INTERACTIVE, ONCE, Sshd, prompt, ssh};
 use crate::support::system::{KEY, System, User, throw_away};
 use crate::support::tracer::{Call, Event, Traced};
 use nix::libc;
@@ -13,6 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 
 const STACK: &str = "auth required pam_totp.so nodelay\naccount required pam_permit.so\n";
 const POLICY: &str = "/etc/security/pam_totp.toml";
+const STATE: &str = "/var/lib/pam_totp/state/alice";
 /// Where the owner comes from.
 const ADDRESS: &str = "rhost=192.0.2.4";
 const DAY: u64 = 86_400;
@@ -75,6 +77,37 @@ fn whoever_stops_su_shuts_nobody_out() {
         system.enrolled("alice");
         let door = Door::open(T);
         nobody_is_shut_out_by(system, &door, &bob, &["su", "alice", "-c", "true"], effort(4, 1));
+    });
+}
+
+/// The same with the real server, between the first call and the last one.
+#[test]
+fn whoever_stops_su_does_not_keep_its_owner_out_of_ssh() {
+    throw_away(|system| {
+        let with_session = format!("{STACK}session required pam_permit.so\n");
+        system.stack("su", STACK);
+        system.stack("sshd", &with_session);
+        system.without_delay_of_su();
+        let bob = system.user("bob");
+        system.enrolled("alice");
+        let record = fs::read(STATE).expect("the record");
+        let _door = Door::open(T);
+        let _server = Sshd::start_at(system, KEYBOARD_INTERACTIVE, T);
+        let mut stops = 0;
+        for nth in (0..).step_by(effort(16, 1)) {
+            // The code was not used, and no wrong one was counted.
+            fs::write(STATE, &record).expect("the record");
+            let Some(traced) = stopped(&bob, &["su", "alice", "-c", "true"], &code_at(KEY, T + 6_000), nth) else {
+                break;
+            };
+            let mut login = ssh("alice", &ONCE);
+            login.answers(&prompt("alice", "Verification code: "), &code_at(KEY, T));
+            login.sees("in as alice");
+            assert_eq!(login.ends().1, 0, "call {nth}");
+            traced.kill();
+            stops += 1;
+        }
+        assert!(stops > 5, "{stops}");
     });
 }
 
