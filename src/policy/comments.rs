@@ -11,7 +11,9 @@ pub fn without_comments(text: &str) -> Option<String> {
     let mut rest = String::with_capacity(text.len());
     let is_comment = |line: &str| line.trim_start_matches([' ', '\t']).starts_with('#');
     text.split_inclusive('\n').filter(|line| !is_comment(line)).for_each(|line| rest.push_str(line));
-    Some(rest)
+    // A mark of the byte order is read over at the beginning alone: it must not get there.
+    let is_marked = |text: &str| text.starts_with('\u{feff}');
+    (is_marked(&rest) == is_marked(text)).then_some(rest)
 }
 
 /// To the end, without a branch: the compiler takes sixteen bytes at once, which makes it as good as free.
@@ -40,6 +42,9 @@ mod tests {
         {
             assert_eq!(without_comments(left_as_it_is), None);
         }
+        // A mark of the byte order is read over at the beginning alone.
+        assert_eq!(without_comments("# a\n\u{feff}window = 1\n"), None);
+        assert_eq!(brief("\u{feff}window = 1\n# a\n"), "\u{feff}window = 1\n");
     }
 
     proptest! {
