@@ -388,8 +388,8 @@ impl Backend for LocalOrDoor {
         panic_here!("backend");
         if let (true, Standing::Enrolled(account)) = (self.set_uid, standing) {
             match client::verify(&account.name, login, answer) {
-                // A caller who stops this process from here on holds the lock with it. So does one who first has 64 others
-                // hold all connections of `root.sock`, until pam-totpd ends those after a second: then it hangs up.
+                // A caller who stops this process from here on holds the lock with it. So does one who has others hold all 64
+                // connections of `root.sock`: pam-totpd hangs up on each after a second, and this process knocks for longer.
                 Err(door) if door.is_silence() => {}
                 verdict => return Ok(verdict?),
             }

@@ -6,11 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::{PeerCredentials, SendTimeout};
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, getsockopt, send, setsockopt, socket,
-};
-use nix::sys::time::TimeVal;
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, getsockopt, send, socket};
 use nix::unistd::Uid;
 use zeroize::Zeroizing;
 
@@ -32,6 +29,12 @@ use crate::system::account::Account;
 const LOGIN: Duration = Duration::from_millis(1_500);
 /// For a change: twenty backup codes take a small machine its time, and who gave up would never see them.
 const CHANGE: Duration = Duration::from_secs(15);
+/// Whom pam-totpd has no room for knocks again for so long. Meanwhile it hangs up on those who say nothing, and what is
+/// left of a login's time is for the answer.
+const KNOCKING: Duration = Duration::from_millis(1_200);
+/// Before the second knock, and twice before each further one as far as [`LONGEST_PAUSE`]: a request takes it a few milliseconds.
+const PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Is the user enrolled, and with how many digits?
 pub fn preview(name: &str) -> Result<Option<Digits>, DoorError> {
@@ -80,35 +83,60 @@ fn beside(reply: Reply) -> DoorError {
 }
 
 fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
-    let deadline = Instant::now().checked_add(bound).ok_or(DoorError::Late)?;
+    let begin = Instant::now();
+    let deadline = begin.checked_add(bound).ok_or(DoorError::Late)?;
     // What no request says is refused as the other side would.
     let Some(request) = (Request { user: name.to_owned(), ask }).print() else {
         return Ok(Reply::Refused(Refusal::Denied(Denied::NotSelf)));
     };
-    let mut stream = open(if Uid::effective().is_root() { paths::ROOT_SOCKET } else { paths::VERIFY_SOCKET })?;
-    write(&stream, request.as_bytes()).map_err(|e| late_or_gone(&e))?;
-    panic_here!("door");
-    let bytes = read(&mut stream, deadline).map_err(|e| late_or_gone(&e))?;
+    let path = if Uid::effective().is_root() { paths::ROOT_SOCKET } else { paths::VERIFY_SOCKET };
+    let mut pause = PAUSE;
+    let bytes = loop {
+        match exchange(open(path, deadline)?, request.as_bytes(), deadline) {
+            Err(error) if is_unheard(&error) && begin.elapsed().saturating_add(pause) < KNOCKING => {
+                std::thread::sleep(pause);
+                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            }
+            heard => break heard.map_err(|e| late_or_gone(&e))?,
+        }
+    };
     if bytes.is_empty() {
         return Err(DoorError::HungUp);
     }
     Reply::parse(&bytes).map_err(|Malformed| DoorError::Garbled)
 }
 
+fn exchange(mut stream: UnixStream, request: &[u8], deadline: Instant) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    write(&stream, request)?;
+    panic_here!("door");
+    read(&mut stream, deadline)
+}
+
+/// Has the other side gone without having read the whole request? Only then nobody can have judged it, and it may be said
+/// again: of one who has read it all and died the kernel tells no error but an end, and the guess may be counted.
+fn is_unheard(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset)
+}
+
 /// Connects, and looks who is there before anything is said: a user's process must not be told a code.
-fn open(path: &str) -> Result<UnixStream, DoorError> {
+fn open(path: &str, deadline: Instant) -> Result<UnixStream, DoorError> {
     let kind = SockType::Stream;
     let fd = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None).map_err(|_| DoorError::Fault)?;
+    let stream = UnixStream::from(fd);
+    let left = deadline.saturating_duration_since(Instant::now()).min(LOGIN);
+    if left.is_zero() {
+        return Err(DoorError::Late);
+    }
     // It bounds the connecting too, when the door is crowded.
-    setsockopt(&fd, SendTimeout, &TimeVal::new(1, 500_000)).map_err(|_| DoorError::Fault)?;
+    stream.set_write_timeout(Some(left)).map_err(|_| DoorError::Fault)?;
     let address = UnixAddr::new(path).map_err(|_| DoorError::Closed)?;
-    match connect(fd.as_raw_fd(), &address) {
+    match connect(stream.as_raw_fd(), &address) {
         Ok(()) => {}
         Err(Errno::EAGAIN | Errno::EINTR) => return Err(DoorError::Late),
         Err(_) => return Err(DoorError::Closed),
     }
-    match getsockopt(&fd, PeerCredentials) {
-        Ok(peer) if peer.uid() == 0 => Ok(UnixStream::from(fd)),
+    match getsockopt(&stream, PeerCredentials) {
+        Ok(peer) if peer.uid() == 0 => Ok(stream),
         _ => Err(DoorError::NotRoot),
     }
 }

@@ -182,6 +182,36 @@ fn who_holds_all_connections_of_a_user_holds_up_that_user_alone() {
     });
 }
 
+/// As the programs of a web server's account: more of them than are served, while none is.
+fn all_are_answered(user: &User) -> bool {
+    let (held, pids): (Vec<_>, Vec<_>) = (0..4).map(|_| held(|| says_nothing(user))).unzip();
+    let status = || user.command("pam-totp").arg("status").stdout(Stdio::null()).spawn().expect("a caller");
+    let mut callers: Vec<_> = (0..20).map(|_| status()).collect();
+    let pauses = |pid: u32| {
+        let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+        call.starts_with(&format!("{} ", nix::libc::SYS_clock_nanosleep))
+    };
+    let mut is_hung_up_on = |caller: &mut Child| pauses(caller.id()) || caller.try_wait().expect("a child").is_some();
+    until("one was hung up on", || callers.iter_mut().any(&mut is_hung_up_on));
+    pids.into_iter().for_each(|pid| signal(pid, Signal::SIGKILL));
+    held.into_iter().map(hears).for_each(drop);
+    let answered = callers.iter_mut().map(|caller| caller.wait().expect("it ends").success());
+    answered.filter(|is_answered| *is_answered).count() == 20
+}
+
+#[test]
+fn more_callers_of_one_user_than_are_served_at_once_all_get_an_answer() {
+    throw_away(|system| {
+        let _door = Door::open(T);
+        let alice = system.enrolled("alice");
+        // On a busy machine twenty may take longer than a login has: then once more.
+        let begin = Instant::now();
+        while !all_are_answered(&alice) {
+            assert!(begin.elapsed() < PATIENCE, "some get none");
+        }
+    });
+}
+
 #[test]
 fn at_both_sockets_there_is_an_end_to_it() {
     throw_away(|system| {

@@ -1,6 +1,10 @@
 //! Callers who are slow, many, or silent, and a door that is.
 
 use super::*;
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::thread;
 
 #[test]
 fn slow_silent_huge_and_malformed_requests_hold_up_nobody() {
@@ -112,24 +116,39 @@ fn a_door_that_does_not_answer_is_waited_for_no_longer_than_a_login_may_take() {
         assert!(start.elapsed() < PATIENCE / 3, "{:?}", start.elapsed());
         system.log.line("pam-totpd did not answer in time");
         drop(silent);
-        // A door with too many callers hangs up on this one, whether it has heard the question or not.
-        for hears in [true, false] {
-            fs::remove_file(VERIFY).expect("removes the last one");
-            let listener = door_of(system);
-            let hangs_up = std::thread::spawn(move || {
-                let (mut caller, _) = listener.accept().expect("a caller");
-                let mut request = vec![0; if hears { 4_096 } else { 1 }];
-                caller.read(&mut request).expect("a question")
-            });
-            assert_eq!(only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(T)), AUTH_ERR);
-            hangs_up.join().expect("hangs up");
-        }
+        // One that has heard the whole question may have judged and died of it: it is asked no second time.
+        fs::remove_file(VERIFY).expect("removes the last one");
+        let listener = door_of(system);
+        let hears = thread::spawn(move || {
+            let (mut caller, _) = listener.accept().expect("a caller");
+            let heard = caller.read(&mut [0; 4_096]).expect("a question");
+            drop(caller);
+            (heard, listener)
+        });
+        assert_eq!(only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(T)), AUTH_ERR);
+        let (heard, listener) = hears.join().expect("hangs up");
+        assert_eq!(heard, "pam_totp 1\npreview\nuser alice\n\n".len());
+        listener.set_nonblocking(true).expect("sets it");
+        assert!(listener.accept().is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "asked again");
+        // One with too many callers hangs up on each, and this one gives up in time.
+        fs::remove_file(VERIFY).expect("removes the last one");
+        let listener = door_of(system);
+        let (stop, stops) = mpsc::channel();
+        let hangs_up = thread::spawn(move || {
+            listener.incoming().take_while(|caller| caller.is_ok() && stops.try_recv().is_err()).count()
+        });
+        let start = Instant::now();
+        assert_eq!(only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(T)), AUTH_ERR);
+        assert!(start.elapsed() < PATIENCE / 3, "{:?}", start.elapsed());
+        stop.send(()).expect("it listens");
+        drop(UnixStream::connect(VERIFY).expect("wakes it"));
+        assert!(hangs_up.join().expect("hangs up") > 1, "nobody knocked again");
         assert_eq!(system.log.count("pam-totpd hung up: try again; should it last, the host's log says why"), 2);
         // An answer that is cut off, or of another version, or to another question.
         for answer in ["pam_totp 1\nstanding 6\n", "pam_totp 2\nstanding 6\n\n", "pam_totp 1\ndone\n\n"] {
             fs::remove_file(VERIFY).expect("removes the last one");
             let listener = door_of(system);
-            let answers = std::thread::spawn(move || {
+            let answers = thread::spawn(move || {
                 let (mut caller, _) = listener.accept().expect("a caller");
                 let mut request = vec![0; 4_096];
                 let length = caller.read(&mut request).expect("a request");
@@ -140,5 +159,32 @@ fn a_door_that_does_not_answer_is_waited_for_no_longer_than_a_login_may_take() {
             assert_eq!(answers.join().expect("answers"), "pam_totp 1\npreview\nuser alice\n\n");
         }
         system.log.line("pam-totpd speaks another version: restart this service");
+    });
+}
+
+/// Whether it closes at once, or with a part of the question read: nobody has heard it.
+#[test]
+fn who_is_hung_up_on_unheard_knocks_again() {
+    throw_away(|system| {
+        application::build(system);
+        let alice = system.enrolled("alice");
+        let listener = door_of(system);
+        let answers = thread::spawn(move || {
+            let mut requests = Vec::new();
+            for reply in ["standing 6", "verdict 1800000000 device 00000000"] {
+                drop(listener.accept().expect("a caller"));
+                listener.accept().expect("a caller").0.read_exact(&mut [0]).expect("a byte");
+                let (mut caller, _) = listener.accept().expect("a caller");
+                let mut request = vec![0; 4_096];
+                let length = caller.read(&mut request).expect("a request");
+                caller.write_all(format!("pam_totp 1\n{reply}\n\n").as_bytes()).expect("an answer");
+                requests.push(String::from_utf8_lossy(&request[..length]).into_owned());
+            }
+            requests
+        });
+        assert_eq!(only_code(system, alice.command(&program()).args([SERVICE, "alice"]), &code(T)), SUCCESS);
+        let requests = answers.join().expect("answers");
+        assert_eq!(requests[0], "pam_totp 1\npreview\nuser alice\n\n");
+        assert!(requests[1].starts_with("pam_totp 1\nverify\nuser alice\ncode "), "{requests:?}");
     });
 }
