@@ -90,8 +90,21 @@ pub fn check(door: &DoorFacts) -> Vec<Finding> {
     }
     findings.extend(no_judge(door));
     if let (Some(Err(error)), true) = (&door.answer, door.root.is_some()) {
-        let fix = ["systemctl daemon-reload", "systemctl restart pam-totpd.socket pam-totpd-root.socket"];
-        findings.push(Finding::fault(ABOUT, "door_silent", error.to_string()).fixed_by(fix));
+        let what = match error {
+            // systemd leaves the file of a socket that it closes.
+            DoorError::Closed => format!(
+                "nobody listens at {}. Where pam-totpd cannot start, systemd closes it: `journalctl -u pam-totpd-root` says why",
+                paths::ROOT_SOCKET
+            ),
+            other => other.to_string(),
+        };
+        let fix = [
+            "systemctl daemon-reload",
+            // Who has started it too often in a minute starts it no more.
+            "systemctl reset-failed pam-totpd-root.service",
+            "systemctl restart pam-totpd.socket pam-totpd-root.socket",
+        ];
+        findings.push(Finding::fault(ABOUT, "door_silent", what).fixed_by(fix));
     }
     if findings.is_empty() {
         findings.push(Finding::fine(ABOUT, "answers"));

@@ -81,6 +81,7 @@ fn puts_each_thing_where_it_belongs() {
         ("/usr/lib/systemd/system/pam-totpd.service", 0o644),
         ("/usr/lib/systemd/system/pam-totpd-root.socket", 0o644),
         ("/usr/lib/systemd/system/pam-totpd-root.service", 0o644),
+        ("/usr/lib/systemd/system/pam-totpd-root.service.d/start-limit.conf", 0o644),
         (POLICY, 0o644),
         ("/usr/lib/systemd/system/pam-totp-notify.path", 0o644),
         ("/usr/lib/systemd/system/pam-totp-notify.service", 0o644),

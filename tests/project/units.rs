@@ -14,12 +14,17 @@ const SOCKETS: [(&str, &str); 2] = [
     ("pam-totpd-root", include_str!("../../packaging/systemd/pam-totpd-root.socket")),
 ];
 
+/// What the service of root's socket has besides.
+const START_LIMIT: &str = include_str!("../../packaging/systemd/pam-totpd-root.service.d/start-limit.conf");
+
 fn install(system: &System) {
     system.runs(Command::new("mkdir").args(["-p", FOLDER]));
     for (name, socket) in SOCKETS {
         system.file(&format!("{FOLDER}/{name}.socket"), socket);
         system.file(&format!("{FOLDER}/{name}.service"), SERVICE);
     }
+    system.runs(Command::new("mkdir").arg(format!("{FOLDER}/pam-totpd-root.service.d")));
+    system.file(&format!("{FOLDER}/pam-totpd-root.service.d/start-limit.conf"), START_LIMIT);
 }
 
 fn analyze(system: &System, arguments: &[&str]) -> String {
@@ -60,6 +65,21 @@ fn no_count_of_connections_shuts_the_door_for_others() {
         }
     }
     assert_eq!(setting("StartLimitIntervalSec"), "0");
+}
+
+/// Where pam-totpd cannot start, su and sudo must find nobody at root's socket, instead of waiting for it in vain. A service that
+/// ends because nobody comes, each thirty seconds, never gets there.
+#[test]
+fn a_service_that_cannot_start_closes_roots_socket_and_one_that_idles_does_not() {
+    let lines: Vec<&str> = START_LIMIT.lines().filter(|line| !line.starts_with('#')).collect();
+    let ["[Unit]", interval, burst] = lines[..] else { panic!("{lines:?}") };
+    let number = |line: &str, key: &str| line.strip_prefix(key).and_then(|value| value.parse::<u64>().ok());
+    let (interval, burst) = (number(interval, "StartLimitIntervalSec="), number(burst, "StartLimitBurst="));
+    let (interval, burst) = (interval.expect("seconds"), burst.expect("a number"));
+    // Each failure takes the second of ExecStopPost, and somebody stands at the socket.
+    assert!(setting("ExecStopPost").ends_with("|| sleep 1'"));
+    assert!(burst * 2 < interval && burst <= 5, "{burst} failures");
+    assert!(burst * 30 > 2 * interval, "{burst} ends");
 }
 
 /// The system calls that a set of systemd's stands for.
