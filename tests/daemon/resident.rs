@@ -15,6 +15,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod spare;
+
 const T: u64 = 1_800_000_000;
 const NO_ANSWER: &str = "a request got no answer";
 
@@ -30,16 +32,31 @@ fn daemons() -> Vec<(i32, i32)> {
     pids.filter_map(|pid| Some((pid, parent(pid)?))).collect()
 }
 
-/// Those that serve a request.
-fn requests() -> Vec<i32> {
+/// Those that stay, and those that they have started.
+fn families() -> (Vec<i32>, Vec<i32>) {
     let all = daemons();
-    all.iter().filter(|(_, parent)| all.iter().any(|(pid, _)| pid == parent)).map(|(pid, _)| *pid).collect()
+    let (started, stay): (Vec<_>, Vec<_>) =
+        all.iter().partition(|(_, parent)| all.iter().any(|(pid, _)| pid == parent));
+    let pids = |some: Vec<(i32, i32)>| some.into_iter().map(|(pid, _)| pid).collect();
+    (pids(stay), pids(started))
 }
 
-/// Those that stay.
 fn residents() -> Vec<i32> {
-    let requests = requests();
-    daemons().into_iter().map(|(pid, _)| pid).filter(|pid| !requests.contains(pid)).collect()
+    families().0
+}
+
+/// Those that serve a request.
+fn requests() -> Vec<i32> {
+    families().1.into_iter().filter(|pid| has_connection(*pid)).collect()
+}
+
+/// It has a socket beside the one that it was started with.
+fn has_connection(pid: i32) -> bool {
+    let link = |descriptor: &str| fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).unwrap_or_default();
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    let names = descriptors.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut links = names.filter(|name| !["0", "1", "2"].contains(&name.as_str())).map(|name| link(&name));
+    links.any(|other| other != link("0") && other.to_string_lossy().starts_with("socket:"))
 }
 
 fn is_stopped(pid: i32) -> bool {
@@ -57,8 +74,12 @@ fn is_gone(pid: i32) -> bool {
 
 /// It has read no whole request yet. Elsewhere it may hold what libfaketime shares between all processes.
 fn waits_for_words(pid: i32) -> bool {
-    let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-    call.starts_with(&format!("{} ", nix::libc::SYS_recvfrom))
+    is_in(pid, nix::libc::SYS_recvfrom)
+}
+
+fn is_in(pid: i32, call: i64) -> bool {
+    let current = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    current.starts_with(&format!("{call} "))
 }
 
 /// Holds on to a connection that `connect` makes: stops the process that serves it.

@@ -27,6 +27,8 @@ impl Door {
         Self::with(|| {
             let mut daemon = Command::new(DAEMON);
             daemon.envs(clock(0)).env_remove("FAKETIME").env("FAKETIME_TIMESTAMP_FILE", CLOCK);
+            // A process that waits for its request would take its time from when it was started.
+            daemon.env("FAKETIME_NO_CACHE", "1");
             daemon
         })
     }

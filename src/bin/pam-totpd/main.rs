@@ -1,12 +1,13 @@
 //! pam-totpd: root's side of the door. With a listening socket as its standard input it stays, and starts itself again for
-//! each connection. With a connection it serves that one request, and ends.
+//! each connection. With a connection it serves that one request, and ends. With a channel, which is how it starts itself,
+//! it first waits for the connection.
 //!
 //! systemd starts it with a socket (`Accept=no`). Any supervisor can do the one or the other.
 #![deny(unsafe_code)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a program of its own, not inside a host")]
 
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ use pam_totp::daemon;
 use syslog::{Facility, Formatter3164, LoggerBackend};
 
 mod resident;
+mod spare;
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
@@ -26,6 +28,8 @@ const USAGE: u8 = 2;
 enum Handed {
     /// One request.
     Connection(UnixStream),
+    /// The same, once there is one.
+    Channel(OwnedFd),
     /// Those of everybody.
     Listener(UnixListener),
 }
@@ -38,33 +42,38 @@ fn main() -> ExitCode {
     let _ = nix::sys::prctl::set_name(c"pam-totpd");
     let has_arguments = std::env::args_os().nth(1).is_some();
     let (false, Ok(handed)) = (has_arguments, handed()) else { return usage() };
-    match handed {
-        Handed::Connection(mut stream) => {
-            // The resident one has blocked what it listens for.
-            let _ = SigSet::empty().thread_set_mask();
+    if !matches!(handed, Handed::Listener(_)) {
+        // The resident one has blocked what it listens for.
+        let _ = SigSet::empty().thread_set_mask();
+    }
+    let request = match handed {
+        Handed::Connection(stream) => Ok(Some(stream)),
+        Handed::Channel(channel) => spare::wait(&channel),
+        Handed::Listener(listener) => resident::serve(&listener, &|line| log(line, Patience::None)).map(|()| None),
+    };
+    match request {
+        Ok(Some(mut stream)) => {
             // A caller who says nothing, or hangs up, has nobody to complain to.
             let _ = daemon::serve(&Local::open(None), &mut stream, &mut |line| log(line, Patience::Waits));
             ExitCode::SUCCESS
         }
-        Handed::Listener(listener) => match resident::serve(&listener, &|line| log(line, Patience::None)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                let _ = writeln!(io::stderr(), "pam-totpd: {error}");
-                ExitCode::from(FAILURE)
-            }
-        },
+        Ok(None) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "pam-totpd: {error}");
+            ExitCode::from(FAILURE)
+        }
     }
 }
 
-/// Standard input, if it is a Unix stream socket.
+/// Standard input, if it is a Unix socket of one of these kinds.
 fn handed() -> io::Result<Handed> {
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
-    let is_stream = getsockopt(&stdin, sockopt::SockType)? == SockType::Stream;
-    let is_unix = getsockname::<UnixAddr>(stdin.as_raw_fd()).is_ok();
-    match getsockopt(&stdin, sockopt::AcceptConn)? {
-        _ if !is_stream || !is_unix => Err(io::ErrorKind::InvalidInput.into()),
-        true => Ok(Handed::Listener(stdin.into())),
-        false => Ok(Handed::Connection(stdin.into())),
+    getsockname::<UnixAddr>(stdin.as_raw_fd())?;
+    match (getsockopt(&stdin, sockopt::SockType)?, getsockopt(&stdin, sockopt::AcceptConn)?) {
+        (SockType::Stream, true) => Ok(Handed::Listener(stdin.into())),
+        (SockType::Stream, false) => Ok(Handed::Connection(stdin.into())),
+        (SockType::SeqPacket, false) => Ok(Handed::Channel(stdin)),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The resident pam-totpd: it knows who knocks and how many of them there are, and nothing of what they say. It reads no
-//! request, no policy and no key; each request has a process of its own, and a fault in one touches no other.
+//! request, no policy and no key; each request has a process of its own, and a fault in one touches no other. To start one
+//! takes longer than a request does, so some are started ahead and wait for those who come.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -15,14 +15,18 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{UnixCredentials, getsockopt, sockopt::PeerCredentials};
 use pam_totp::login::messages::log;
 
-/// Its own file, also where another version has taken its place: all that it starts speak the same one.
-const ITSELF: &str = "/proc/self/exe";
+use crate::spare::Spare;
+
 /// Connections of one user; root, whom no user can be, is held to the next number alone.
 const OF_ONE_USER: usize = 4;
 /// And of everybody.
 const IN_ALL: usize = 64;
 /// For one request. The longest, a change with twenty backup codes, takes a small machine seconds.
 const BOUND: Duration = Duration::from_secs(30);
+/// Processes that wait: a login makes two requests, whether a code is due and whether it is right.
+const AHEAD: usize = 2;
+/// They are started when nobody has come for a moment: the second request would wait for a start that the first one causes.
+const MOMENT: Duration = Duration::from_millis(5);
 /// It ends when nobody has come for so long: the socket stays, and the next one starts it again.
 const IDLE: Duration = Duration::from_secs(30);
 /// Where the kernel has no descriptor or no memory for a connection, that connection stays in front of the door.
@@ -40,6 +44,10 @@ struct Guest {
 
 struct Resident<'a> {
     guests: Vec<Guest>,
+    /// Nobody's yet: they count for no user, keep nobody here, and their end is no fault.
+    spares: Vec<Spare>,
+    /// When to start those that are missing.
+    prepare_at: Option<Instant>,
     /// When somebody was there last.
     busy: Instant,
     log: &'a dyn Fn(&str),
@@ -51,11 +59,13 @@ pub fn serve(listener: &UnixListener, log: &dyn Fn(&str)) -> io::Result<()> {
     let heard = SigSet::from_iter([Signal::SIGCHLD, Signal::SIGTERM]);
     heard.thread_block()?;
     let signals = SignalFd::with_flags(&heard, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-    let mut resident = Resident { guests: Vec::new(), busy: Instant::now(), log, logged: None };
+    let mut resident =
+        Resident { guests: Vec::new(), spares: Vec::new(), prepare_at: None, busy: Instant::now(), log, logged: None };
     let mut is_open = true;
     loop {
         resident.see_off();
         if resident.guests.is_empty() && (!is_open || resident.busy.elapsed() >= IDLE) {
+            resident.spares.into_iter().for_each(Spare::end);
             return Ok(());
         }
         let is_someone_there = wait(&signals, is_open.then_some(listener), resident.idle_for())?;
@@ -63,6 +73,9 @@ pub fn serve(listener: &UnixListener, log: &dyn Fn(&str)) -> io::Result<()> {
         while let Some(signal) = signals.read_signal()? {
             is_news = true;
             is_open &= signal.ssi_signo != Signal::SIGTERM as u32;
+        }
+        if is_open && !is_someone_there {
+            resident.prepare();
         }
         // Who has gone is counted no more before the next one is.
         if is_news || !is_someone_there {
@@ -101,14 +114,33 @@ impl Resident<'_> {
         if self.guests.len() >= IN_ALL || (peer.uid() != 0 && of_this_user >= OF_ONE_USER) {
             return;
         }
-        match Command::new(ITSELF).arg0("pam-totpd").stdin(OwnedFd::from(connection)).spawn() {
+        match self.hand_over(connection) {
             Ok(child) => self.guests.push(Guest { peer, child, deadline: self.busy.checked_add(BOUND) }),
             Err(error) => self.say(&log::asked_by(&log::not_received(&error), peer.uid(), peer.pid())),
         }
+        self.prepare_at = Instant::now().checked_add(MOMENT);
+    }
+
+    /// Starts those that wait for the next who come, if it is time. Where one cannot be started, the next connection finds
+    /// out why.
+    fn prepare(&mut self) {
+        if self.prepare_at.take_if(|at| *at <= Instant::now()).is_some() {
+            let missing = AHEAD.saturating_sub(self.spares.len());
+            self.spares.extend((0..missing).map_while(|_| Spare::start().ok()));
+        }
+    }
+
+    /// Gives the connection to a process, and lets go of it: it ends with that process.
+    fn hand_over(&mut self, connection: UnixStream) -> io::Result<Child> {
+        // One that was killed meanwhile is nobody's fault: another takes its place.
+        let waiting = self.spares.pop().and_then(|spare| spare.hand_over(&connection).ok());
+        waiting.map_or_else(|| Spare::start()?.hand_over(&connection), Ok)
     }
 
     /// Takes leave of those that are over, and ends those that should be.
     fn see_off(&mut self) {
+        // None is started in its place before somebody comes: what ended it would end the next one too.
+        self.spares.retain_mut(|spare| !spare.has_ended());
         if self.guests.is_empty() {
             return;
         }
@@ -137,7 +169,7 @@ impl Resident<'_> {
     /// For how long there is nothing to do unless somebody comes.
     fn idle_for(&self) -> Duration {
         let deadlines = self.guests.iter().filter_map(|guest| guest.deadline);
-        let next = deadlines.chain(self.busy.checked_add(IDLE)).min();
+        let next = deadlines.chain(self.busy.checked_add(IDLE)).chain(self.prepare_at).min();
         next.map_or(IDLE, |next| next.saturating_duration_since(Instant::now()))
     }
 
