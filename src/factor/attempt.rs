@@ -470,11 +470,13 @@ fn search(
     counts: impl Fn(u64) -> bool,
 ) -> Option<u64> {
     let mut found = None;
-    let shown = Codes::new(device.secret.as_bytes(), device.algorithm, device.digits);
+    // Only where there is a counter: mostly no step is stale.
+    let mut shown = None;
+    let keyed = || Codes::new(device.secret.as_bytes(), device.algorithm, device.digits);
     // At each place of the row: did the codes up to there match, ending at the counter before this one?
     let mut before = vec![Choice::from(0); codes.len()];
     for counter in counters {
-        let code = shown.at(counter);
+        let code = shown.get_or_insert_with(keyed).at(counter);
         let allowed = Choice::from(u8::from(counts(counter)));
         let mut whole = Choice::from(1);
         for (typed, before) in codes.iter().zip(&mut before) {

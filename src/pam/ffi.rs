@@ -59,7 +59,8 @@ pub fn is_set_uid() -> bool {
 /// Logs through libpam: authpriv, with the host's own tag, pid and service.
 pub fn syslog(pamh: &PamHandle, priority: c_int, text: &str) {
     // A NUL would cut the line; other control characters would forge one.
-    let line: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let mut line = String::with_capacity(text.len().saturating_add(1));
+    line.extend(text.chars().map(|c| if c.is_control() { '?' } else { c }));
     let Ok(line) = CString::new(line) else { return };
     // SAFETY: the handle is alive for the call; "%s" takes exactly the one NUL-terminated string given.
     unsafe { pam_syslog(pamh, priority, c"%s".as_ptr(), line.as_ptr()) }
