@@ -26,7 +26,7 @@ const BOUND: Duration = Duration::from_secs(30);
 /// Processes that wait: a login makes two requests, whether a code is due and whether it is right.
 const AHEAD: usize = 2;
 /// They are started when nobody has come for a moment: the second request would wait for a start that the first one causes.
-const MOMENT: Duration = Duration::from_millis(5);
+const MOMENT: Duration = Duration::from_millis(1);
 /// It ends when nobody has come for so long: the socket stays, and the next one starts it again.
 const IDLE: Duration = Duration::from_secs(30);
 /// Where the kernel has no descriptor or no memory for a connection, that connection stays in front of the door.
