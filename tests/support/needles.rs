@@ -18,19 +18,13 @@ impl Needles {
     pub fn key(mut self, base32: &str) -> Self {
         let key = base32::decode(base32::Alphabet::Rfc4648 { padding: false }, base32).expect("base32");
         let padded = |pad: u8| -> Vec<u8> { key.iter().map(|byte| byte ^ pad).collect() };
-        let state = |pad: u8| {
-            let mut block = [pad; 64];
-            block[..key.len()].copy_from_slice(&padded(pad));
-            let words = sha1::compress(sha1::START, &block);
-            words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<u8>>()
-        };
         let forms = [
             ("key", key.clone()),
             ("key as text", base32.as_bytes().to_vec()),
-            ("inner pad", padded(0x36)),
-            ("outer pad", padded(0x5c)),
-            ("inner state", state(0x36)),
-            ("outer state", state(0x5c)),
+            ("inner pad", padded(sha1::INNER)),
+            ("outer pad", padded(sha1::OUTER)),
+            ("inner state", sha1::keyed(&key, sha1::INNER)),
+            ("outer state", sha1::keyed(&key, sha1::OUTER)),
         ];
         for (name, bytes) in forms {
             for (place, part) in bytes.chunks_exact(8).enumerate() {

@@ -30,3 +30,14 @@ fn it_is_sha1() {
     let expected = [0xa999_3e36, 0x4706_816a, 0xba3e_2571, 0x7850_c26c, 0x9cd0_d89d];
     assert_eq!(compress(START, &block), expected);
 }
+
+/// HMAC's pads (RFC 2104).
+pub const INNER: u8 = 0x36;
+pub const OUTER: u8 = 0x5c;
+
+/// What is left of a key of at most 64 bytes in a keyed hash, as it lies in memory.
+pub fn keyed(key: &[u8], pad: u8) -> Vec<u8> {
+    let mut block = [pad; 64];
+    block.iter_mut().zip(key).for_each(|(to, byte)| *to = byte ^ pad);
+    compress(START, &block).iter().flat_map(|word| word.to_ne_bytes()).collect()
+}

@@ -1,6 +1,7 @@
 //! A process in the hands of root: its system calls, the codes that it computes, each of its instructions, and its death
 //! at any of them.
 
+use super::sha1;
 use super::until;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, kill};
@@ -11,8 +12,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What computes a code.
-const HOTP: &str = " pam_totp::factor::otp::hotp";
+/// What computes a code, of a key that was hashed before.
+const CODE: &str = " pam_totp::factor::otp::Codes::at";
+/// So far into what was made of a key stands what is looked for.
+const KEYED: usize = 256;
 
 /// What a process did.
 #[derive(Debug)]
@@ -39,7 +42,8 @@ struct Watched {
     address: u64,
     /// What stands there.
     word: i64,
-    key: Vec<u8>,
+    /// What SHA-1 makes of the key under HMAC's inner pad.
+    keyed: Vec<u8>,
     counters: std::ops::Range<u64>,
 }
 
@@ -78,7 +82,7 @@ impl Traced {
         let of_file = mapped.iter().find(|m| m.file == codes.file).expect("the process has mapped it");
         let address = of_file.start - of_file.offset + codes.place;
         let word = ptrace::read(self.pid, address as _).expect("code");
-        self.watched = Some(Watched { address, word, key: key.to_vec(), counters });
+        self.watched = Some(Watched { address, word, keyed: sha1::keyed(key, sha1::INNER), counters });
         self.set(true);
     }
 
@@ -114,7 +118,8 @@ impl Traced {
         }
         let arguments = machine::arguments(&registers);
         let counted = arguments.into_iter().any(|value| watched.counters.contains(&value));
-        let keyed = arguments.into_iter().any(|pointer| self.read(pointer, watched.key.len()) == watched.key);
+        let is_there = |bytes: Vec<u8>| bytes.windows(watched.keyed.len()).any(|part| part == watched.keyed);
+        let keyed = arguments.into_iter().any(|pointer| is_there(self.read(pointer, KEYED)));
         ptrace::setregs(self.pid, registers).ok()?;
         self.set(false);
         ptrace::step(self.pid, None).ok()?;
@@ -209,7 +214,7 @@ impl Codes {
     pub fn of(file: &str) -> Self {
         let output = Command::new("nm").args(["--demangle", file]).output().expect("nm starts");
         let symbols = String::from_utf8(output.stdout).expect("UTF-8");
-        let line = symbols.lines().find(|line| line.ends_with(HOTP)).unwrap_or_else(|| panic!("no {HOTP} in {file}"));
+        let line = symbols.lines().find(|line| line.ends_with(CODE)).unwrap_or_else(|| panic!("no {CODE} in {file}"));
         let place = u64::from_str_radix(line.split(' ').next().expect("an address"), 16).expect("an address");
         Self { file: file.to_owned(), place }
     }
