@@ -51,12 +51,10 @@ ready-as-root:
 
 # Both say where to build: CARGO_TARGET_DIR may be set to another place. A library for hosts in C is only what is asked
 # for here; the programs link what Cargo.toml says.
-# Without C's start files, whose four names no library has: each login would look for them in all that its host has loaded.
 # cargo leaves a file that it finds fresh as old as it was; touched, `sudo make install` needs no cargo.
 $(MODULE): $(SOURCES)
 	@scripts/ready
-	cargo rustc --release --locked --lib --crate-type cdylib --no-default-features --features module \
-	  --target-dir target/module -- -C link-arg=-nostartfiles
+	cargo rustc --release --locked --lib --crate-type cdylib --no-default-features --features module --target-dir target/module
 	@touch $@
 
 $(PROGRAM): $(SOURCES)

@@ -7,9 +7,6 @@ use std::sync::OnceLock;
 /// What makes the library a module, as in the Makefile.
 const OF_A_RELEASE: [&str; 6] = ["--lib", "--crate-type", "cdylib", "--no-default-features", "--features", "module"];
 
-/// And without C's start files.
-const LINKED: [&str; 3] = ["--", "-C", "link-arg=-nostartfiles"];
-
 /// The program, which cargo built beside the tests.
 pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_pam-totp"))
@@ -24,8 +21,7 @@ pub fn daemon() -> &'static Path {
 pub fn module() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| {
-        let arguments = [&["rustc", "--release"], &OF_A_RELEASE[..], &LINKED].concat();
-        build("module", &arguments, &[]).join("release/libpam_totp.so")
+        build("module", &[&["rustc", "--release"], &OF_A_RELEASE[..]].concat(), &[]).join("release/libpam_totp.so")
     })
 }
 
@@ -68,8 +64,7 @@ fn build(folder: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Path
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = package.join("target").join(folder);
     let mut cargo = Command::new(env!("CARGO"));
-    // By its variable: what comes behind a command's `--` is for rustc.
-    cargo.args(["--locked", "--quiet"]).args(arguments).env("CARGO_TARGET_DIR", &target);
+    cargo.args(arguments).args(["--locked", "--quiet", "--target-dir"]).arg(&target);
     let built = cargo.envs(environment.iter().copied()).current_dir(package).status().expect("cargo starts");
     assert!(built.success(), "{folder} does not build");
     target
