@@ -16,8 +16,8 @@ HEAD = """\
 AT_SIZE = """\
 ## What is run on a host of many users
 
-Time and most memory. All accounts are in `/etc/passwd`; the import comes first and enrolls them all. On tmpfs: on a disk an import
-waits for it as well.
+Time, and the most memory that was used. All accounts are in `/etc/passwd`; the import comes first and enrolls them all. On
+tmpfs: on a disk an import takes longer.
 """
 
 READING = """\
@@ -26,11 +26,11 @@ READING = """\
 - Everything is **above `pam_permit`**: the same program makes the same login by a module that does nothing, and what that
   takes is subtracted. In each round every module makes one login, in random order. The difference is taken within the
   round, so a machine that is slow for a while is slow for all. A figure is the median of the differences.
-- Latencies are **times google-authenticator's**. In parentheses stands where the figure lies with 95 %: a bootstrap of the
-  rounds, with a fixed seed.
+- Latencies are **times google-authenticator's**. In parentheses: the 95 % confidence interval, by a bootstrap over
+  the rounds with a fixed seed.
 - A **fresh process** is forked for each login, as sshd does it, without exec, and loads its module itself. Where the module is
-  **already mapped** one process makes all logins. There pam_totp, which stays in memory once it is loaded, does not pay for
-  loading, and the peers, which libpam loads each time, do.
+  **already mapped** one process makes all logins. There pam_totp stays in memory and is loaded once; libpam
+  loads the others at each login.
 - Instructions are those of the process (callgrind), not the kernel's. System calls are strace's. Page faults are counted
   by the kernel, from the start of a process to its end.
 - *To reach* and *stretch* are goals for the column of pam_totp.
@@ -40,8 +40,8 @@ METHOD = """\
 ## How it was measured
 
 In a throw-away system on this machine ([tests/support/throw-away](../tests/support/throw-away)): the same accounts, `passwd: files`
-and nothing else in `nsswitch.conf`, somebody who takes the log, and an `/etc/pam.d/other` that names `pam_deny` and `pam_permit` alone, because
-libpam loads that file's modules at every login too. Each stack is one line.
+and nothing else in `nsswitch.conf`, a listener at `/dev/log`, and an `/etc/pam.d/other` that names `pam_deny` and `pam_permit`
+alone, because libpam loads that file's modules at every login too. Each stack is one line.
 
 | module | set up by | keeps |
 |---|---|---|
@@ -50,15 +50,15 @@ libpam loads that file's modules at every login too. Each stack is one line.
 | pam_totp | `pam-totp set` | `/var/lib/pam_totp` |
 
 All use up a code, accept the same three, and have the same key. Between two logins, outside of the measured time, the
-files of the next module are put back, dated an hour ago, and the file system is synced. So nobody pays for that, and
-nobody's last record is so young that it must be synced once more. Codes are those of the real clock. The timed program
+files of the next module are put back, dated an hour ago, and the file system is synced. So no module is charged for
+that, and no record is recent enough to need another sync. Codes are those of the real clock. The timed program
 runs on one processor.
 
 - *Users:* only the one who logs in has an account. google-authenticator has `secret=` and a folder of files, pam_oath one
   file, in the middle of which the user stands, pam_totp its own folders. In the folders, the files of the others are
   names of a few files: nobody reads them, but the folders are as long.
-- *Through pam-totpd:* a program that is not root asks the socket, against root, who reads the files. pam-totpd is started as
-  its unit for systemd says.
+- *Through pam-totpd:* a program without root, which asks pam-totpd, compared with a program of root, which reads the files
+  itself. pam-totpd is started as in its systemd unit.
 - *At once:* {races} rounds; all processes have been asked for the code before the first one answers.
 """
 

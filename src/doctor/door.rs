@@ -93,7 +93,7 @@ pub fn check(door: &DoorFacts) -> Vec<Finding> {
         let what = match error {
             // systemd leaves the file of a socket that it closes.
             DoorError::Closed => format!(
-                "nobody listens at {}. Where pam-totpd cannot start, systemd closes it: `journalctl -u pam-totpd-root` says why",
+                "{} is closed, because pam-totpd failed to start. su and sudo check codes themselves meanwhile. Why: `journalctl -u pam-totpd-root`",
                 paths::ROOT_SOCKET
             ),
             other => other.to_string(),
@@ -115,9 +115,7 @@ pub fn check(door: &DoorFacts) -> Vec<Finding> {
 /// What callers of set-uid programs can do where root has no door.
 fn shuts_out(door: &DoorFacts) -> Option<String> {
     let programs = door.set_uid.join(", ");
-    (!programs.is_empty()).then(|| {
-        format!("callers of {programs} can stop it while it judges a code, and shut out the user whose code it is")
-    })
+    (!programs.is_empty()).then(|| format!("a user who stops {programs} in the middle can keep others from logging in"))
 }
 
 /// Daemons whose codes nobody judges.

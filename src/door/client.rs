@@ -35,6 +35,8 @@ const KNOCKING: Duration = Duration::from_millis(1_200);
 /// Before the second knock, and twice before each further one as far as [`LONGEST_PAUSE`]: a request takes it a few milliseconds.
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// Who has no room, or crashes, hangs up sooner; pam-totpd loses its patience with who says nothing only after a second.
+const AT_ONCE: Duration = Duration::from_millis(800);
 
 /// Is the user enrolled, and with how many digits?
 pub fn preview(name: &str) -> Result<Option<Digits>, DoorError> {
@@ -91,19 +93,22 @@ fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
     };
     let path = if Uid::effective().is_root() { paths::ROOT_SOCKET } else { paths::VERIFY_SOCKET };
     let mut pause = PAUSE;
-    let bytes = loop {
+    let (heard, knocked) = loop {
+        let knocked = Instant::now();
         match exchange(open(path, deadline)?, request.as_bytes(), deadline) {
             Err(error) if is_unheard(&error) && begin.elapsed().saturating_add(pause) < KNOCKING => {
                 std::thread::sleep(pause);
                 pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
             }
-            heard => break heard.map_err(|e| late_or_gone(&e))?,
+            heard => break (heard.map_err(|e| late_or_gone(&e)), knocked),
         }
     };
-    if bytes.is_empty() {
-        return Err(DoorError::HungUp);
+    match heard {
+        Ok(bytes) if !bytes.is_empty() => Reply::parse(&bytes).map_err(|Malformed| DoorError::Garbled),
+        // It hangs up on who says nothing: whoever is stopped here must not find nobody there.
+        Ok(_) | Err(DoorError::HungUp) if knocked.elapsed() >= AT_ONCE => Err(DoorError::Late),
+        heard => Err(heard.err().unwrap_or(DoorError::HungUp)),
     }
-    Reply::parse(&bytes).map_err(|Malformed| DoorError::Garbled)
 }
 
 fn exchange(mut stream: UnixStream, request: &[u8], deadline: Instant) -> std::io::Result<Zeroizing<Vec<u8>>> {
@@ -133,6 +138,8 @@ fn open(path: &str, deadline: Instant) -> Result<UnixStream, DoorError> {
     match connect(stream.as_raw_fd(), &address) {
         Ok(()) => {}
         Err(Errno::EAGAIN | Errno::EINTR) => return Err(DoorError::Late),
+        // Of this process or of the whole host, by a caller's doing: it does not say that nobody listens.
+        Err(Errno::ENOMEM | Errno::ENOBUFS | Errno::ENFILE) => return Err(DoorError::Fault),
         Err(_) => return Err(DoorError::Closed),
     }
     match getsockopt(&stream, PeerCredentials) {

@@ -261,7 +261,10 @@ fn the_door_is_knocked_at() {
         let said = program(system, &["doctor"], "").1;
         assert!(said.contains("\npam-totpd\n  note     closed: "), "{said}");
         let words: Vec<&str> = said.split_whitespace().collect();
-        assert!(words.join(" ").contains("; callers of sudo can stop it while it judges a code"), "{said}");
+        assert!(
+            words.join(" ").contains("; a user who stops sudo in the middle can keep others from logging in"),
+            "{said}"
+        );
         system.file("/etc/pam.d/swaylock", "auth requisite pam_unix.so\nauth requisite pam_totp.so\n");
         assert!(codes(&findings(system)).contains(&"no_door"), "a locker runs without root");
 
@@ -285,7 +288,7 @@ fn the_door_is_knocked_at() {
         let found = findings(system);
         let silent = found.iter().find(|finding| finding["code"] == "door_silent").expect("nobody listens there");
         let text = silent.to_string();
-        assert!(text.contains("nobody listens at /run/pam_totp/root.sock"), "{text}");
+        assert!(text.contains("/run/pam_totp/root.sock is closed, because pam-totpd failed to start"), "{text}");
         assert!(text.contains("systemctl reset-failed pam-totpd-root.service"), "{text}");
     });
 }

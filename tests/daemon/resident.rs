@@ -334,22 +334,39 @@ fn told_to_end_it_brings_to_an_end_what_has_begun() {
     throw_away(|system| {
         let alice = system.enrolled("alice");
         let listener = listen(VERIFY, 0o666);
-        system.runs(Command::new("cp").args(["-a", DAEMON, "/usr/local/sbin/next"]));
         let mut first = start(&listener, Command::new(DAEMON));
-        assert_eq!(hears(preview(&alice)), STANDING);
-        // It goes on with what it was started from.
-        system.runs(Command::new("sh").args(["-c", &format!("cp /bin/false /tmp/new && mv /tmp/new {DAEMON}")]));
         let (mut caller, pid) = held(|| says_nothing(&alice));
         asks_for(&mut caller);
         signal(first.id() as i32, Signal::SIGTERM);
         let waits = preview(&alice);
-        let next = start(&listener, Command::new("/usr/local/sbin/next"));
+        let next = start(&listener, Command::new(DAEMON));
         assert_eq!(hears(waits), STANDING, "by the next one");
         assert_eq!(first.try_wait().expect("a child"), None, "it waits for its own");
         signal(pid, Signal::SIGCONT);
         assert_eq!(hears(caller), STANDING, "by the first one");
         ends_well(first);
         ends(next);
+    });
+}
+
+/// All that it starts until then speak the language of those that it has begun.
+#[test]
+fn replaced_by_another_version_it_makes_way_once_nobody_is_there() {
+    throw_away(|system| {
+        let alice = system.enrolled("alice");
+        let listener = listen(VERIFY, 0o666);
+        // By its clock it is never idle for long.
+        system.file("/run/time", "+0 x0.01");
+        let daemon = start(&listener, in_a_hurry("/run/time"));
+        let (mut caller, pid) = held(|| says_nothing(&alice));
+        system.runs(Command::new("sh").args(["-c", &format!("cp /bin/false /tmp/new && mv /tmp/new {DAEMON}")]));
+        for _ in 0..4 {
+            assert_eq!(hears(preview(&alice)), STANDING);
+        }
+        asks_for(&mut caller);
+        signal(pid, Signal::SIGCONT);
+        assert_eq!(hears(caller), STANDING);
+        ends_well(daemon);
     });
 }
 

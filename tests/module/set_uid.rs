@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Output, Stdio};
 use std::thread;
+use std::time::Duration;
 
 const STATE: &str = "/var/lib/pam_totp/state/alice";
 const STACK: &str = "auth required pam_totp.so nodelay explain\naccount required pam_permit.so\n";
@@ -147,6 +148,14 @@ fn whatever_else_comes_of_the_door_su_refuses() {
         assert!(!gets_in(&output) && state() == before, "late: {output:?}");
         drop(caller);
         system.log.line("store error for alice: pam-totpd did not answer in time: try again");
+
+        // As it does with a caller who connects and is stopped: what is not asked in time is not judged here either.
+        let loses_patience = |caller: UnixStream| {
+            thread::sleep(Duration::from_millis(1_300));
+            drop(caller);
+        };
+        let (output, ()) = behind(root_door(), loses_patience, || su(system, &bob, &ALICE.code()));
+        assert!(!gets_in(&output) && state() == before, "hangs up late: {output:?}");
 
         // As root's own it would let in.
         let says = |mut caller: UnixStream| {

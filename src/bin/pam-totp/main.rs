@@ -62,7 +62,7 @@ struct Cli {
     /// Print one JSON object, also for errors, and never prompt.
     #[arg(long, global = true)]
     json: bool,
-    /// The same with a line for each user, said as soon as they are found or changed, and then one for the rest.
+    /// Like --json, but with a line for each user as soon as they are read or changed, and a last line for the rest.
     #[arg(long, global = true)]
     json_lines: bool,
     #[command(subcommand)]

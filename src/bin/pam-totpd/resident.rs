@@ -2,6 +2,7 @@
 //! request, no policy and no key; each request has a process of its own, and a fault in one touches no other. To start one
 //! takes longer than a request does, so some are started ahead and wait for those who come.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -15,7 +16,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{UnixCredentials, getsockopt, sockopt::PeerCredentials};
 use pam_totp::login::messages::log;
 
-use crate::spare::Spare;
+use crate::spare::{ITSELF, Spare};
 
 /// Connections of one user; root, whom no user can be, is held to the next number alone.
 const OF_ONE_USER: usize = 4;
@@ -62,9 +63,12 @@ pub fn serve(listener: &UnixListener, log: &dyn Fn(&str)) -> io::Result<()> {
     let mut resident =
         Resident { guests: Vec::new(), spares: Vec::new(), prepare_at: None, busy: Instant::now(), log, logged: None };
     let mut is_open = true;
+    let file = fs::read_link(ITSELF);
+    // Replaced by an upgrade, it makes way for the new one: on a busy host it may never be idle.
+    let is_replaced = || matches!((&file, fs::read_link(ITSELF)), (Ok(was), Ok(is)) if *was != is);
     loop {
         resident.see_off();
-        if resident.guests.is_empty() && (!is_open || resident.busy.elapsed() >= IDLE) {
+        if resident.guests.is_empty() && (!is_open || resident.busy.elapsed() >= IDLE || is_replaced()) {
             resident.spares.into_iter().for_each(Spare::end);
             return Ok(());
         }
@@ -74,7 +78,9 @@ pub fn serve(listener: &UnixListener, log: &dyn Fn(&str)) -> io::Result<()> {
             is_news = true;
             is_open &= signal.ssi_signo != Signal::SIGTERM as u32;
         }
-        if is_open && !is_someone_there {
+        if !is_open {
+            resident.prepare_at = None;
+        } else if !is_someone_there {
             resident.prepare();
         }
         // Who has gone is counted no more before the next one is.

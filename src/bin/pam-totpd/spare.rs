@@ -16,7 +16,7 @@ use rustix::net::{
 };
 
 /// Its own file, also where another version has taken its place: all that it starts speak the same one.
-const ITSELF: &str = "/proc/self/exe";
+pub const ITSELF: &str = "/proc/self/exe";
 /// A message has to have something in it; what counts is the descriptor that goes along.
 const HERE: [u8; 1] = [0];
 
