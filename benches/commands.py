@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hosts import OURS, PLACE, USERS, run
 
-PATIENCE = 60
+PATIENCE = 150
 # Of keys and record on a tmpfs, with what the kernel keeps of a file.
 BYTES_OF_A_USER = 18_000
 FILE = PLACE / "many.oath"
