@@ -63,7 +63,7 @@ class Figures(unittest.TestCase):
         taken = {"100": {"list": {"seconds": 1.234, "kilobytes": 20_400}, "import oath": None}, "1000": {}}
         little = "not measured: too little memory"
         self.assertEqual(figures.of_commands(taken),
-                         {"list": ["1.23 s, 20 MB", little], "import oath": ["ended after a minute", little]})
+                         {"list": ["1.23 s, 20 MB", little], "import oath": ["ended after two and a half minutes", little]})
 
 
 class Page(unittest.TestCase):
