@@ -105,7 +105,7 @@ fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
     };
     match heard {
         Ok(bytes) if !bytes.is_empty() => Reply::parse(&bytes).map_err(|Malformed| DoorError::Garbled),
-        // It hangs up on who says nothing: whoever is stopped here must not find nobody there.
+        // It hangs up on callers that say nothing: one that was stopped here must not take that for nobody.
         Ok(_) | Err(DoorError::HungUp) if knocked.elapsed() >= AT_ONCE => Err(DoorError::Late),
         heard => Err(heard.err().unwrap_or(DoorError::HungUp)),
     }
