@@ -64,7 +64,7 @@ fn behind<T: Send + 'static>(
     (output, door.join().expect("the door"))
 }
 
-/// Whoever still waits for a caller hears this one, who says nothing.
+/// A door that still waits for a caller hears this one, who says nothing.
 fn knock() {
     let _ = UnixStream::connect(ROOT);
 }

@@ -51,7 +51,7 @@ fn systemd_understands_every_line() {
     });
 }
 
-/// Whoever may connect must not be able to stop the socket or the service, or to fill a queue that all others then stand
+/// Those who may connect must not be able to stop the socket or the service, or to fill a queue that all others then stand
 /// behind.
 #[test]
 fn no_count_of_connections_shuts_the_door_for_others() {
