@@ -2,14 +2,13 @@
 import random
 from statistics import median, quantiles
 
-import matplotlib
+import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-matplotlib.use("svg")
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
+from figures import COMPARED, NAMES, number
+from medians import above, interval
 
-from figures import COMPARED, NAMES, number  # noqa: E402
-from medians import above, interval  # noqa: E402
+plt.switch_backend("svg")
 
 # Of Okabe and Ito.
 COLORS = {"google": "#D55E00", "oath": "#009E73", "ours": "#0072B2", "permit": "#767676"}

@@ -93,7 +93,8 @@ pub fn check(door: &DoorFacts) -> Vec<Finding> {
         let what = match error {
             // systemd leaves the file of a socket that it closes.
             DoorError::Closed => format!(
-                "{} is closed, because pam-totpd failed to start. su and sudo check codes themselves meanwhile. Why: `journalctl -u pam-totpd-root`",
+                "nobody listens at {}, so su and sudo check codes themselves: it was stopped, or pam-totpd cannot start \
+                 (`journalctl -u pam-totpd-root`)",
                 paths::ROOT_SOCKET
             ),
             other => other.to_string(),
