@@ -3,6 +3,8 @@
 #                  under a minute once it is built)
 # make check       installs what is missing, formats, lints, explores the model, builds, runs every test (as root: they
 #                  start real sshds)
+# make check-systems  installs what is missing, then boots Debian 12 and 13 and logs into them, as root (20 minutes at most;
+#                  with SYSTEMS=containers what needs no virtual machine, in six)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
 # make bench       installs what is missing, then measures a login beside google-authenticator and pam_oath, and writes
 #                  benches/RESULTS.md (ten minutes at most; with BENCH_QUICK=1 one, and target/bench/RESULTS.md)
@@ -42,7 +44,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # No noise between what a check or a demo says.
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all quick check demo bench torture install uninstall ready-as-root
+.PHONY: all quick check check-systems demo bench torture install uninstall ready-as-root
 all: $(MODULE) $(PROGRAM) $(DAEMON)
 
 # Before anything else, so that nobody waits for packages to hear that Rust is missing.
@@ -110,6 +112,19 @@ tests-built:
 
 explored:
 	cargo run --quiet --locked --release $(MODEL) -- short
+
+# Real systems: those in containers, and where not told SYSTEMS=containers the virtual machines too.
+SYSTEMS_NEEDS = debootstrap gcc libpam0g-dev oathtool util-linux
+TREES = bookworm trixie
+
+check-systems: ready-as-root
+	@scripts/need $(SYSTEMS_NEEDS)
+	@$(MAKE) --jobs=3 all $(addprefix tree-,$(TREES))
+	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --test systems -- containers::
+
+.PHONY: $(addprefix tree-,$(TREES))
+$(addprefix tree-,$(TREES)): tree-%:
+	scripts/systems/tree $*
 
 # In the profile of mutation testing: what does not change is optimized, what does is built at once.
 quick:

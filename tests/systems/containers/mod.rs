@@ -1,0 +1,3 @@
+//! Debian 12 and 13 in containers, each booted in a second or so.
+
+mod boot;
