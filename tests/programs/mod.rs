@@ -4,6 +4,7 @@ mod across;
 mod again;
 mod cockpit;
 mod daemons;
+mod fail2ban;
 mod first_login;
 mod lockers;
 mod login;

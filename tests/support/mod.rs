@@ -12,6 +12,7 @@ pub mod disk;
 pub mod documents;
 pub mod door;
 pub mod effort;
+pub mod fail2ban;
 pub mod host;
 pub mod lanes;
 pub mod needles;
