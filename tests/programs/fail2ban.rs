@@ -11,6 +11,7 @@ use crate::support::system::{PASSWORD, System, User, throw_away_with};
 use crate::support::terminal::Terminal;
 use crate::support::{network, until};
 use std::fs;
+use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -156,7 +157,10 @@ fn no_name_gets_another_address_banned() {
     throw_away_with(fail2ban::files, |system| {
         fail2ban::install(system);
         application::build(system);
-        system.stack("sshd", ASKS_EVERYBODY);
+        // pam_unix writes down what it is given, as it is given.
+        for service in [application::SERVICE, "sshd"] {
+            system.stack(service, ASKS_EVERYBODY);
+        }
         let line = format!(
             "wrong code: alice from {VICTIM}, 1 wrong code in all since the last right one, 14 more looked at there"
         );
@@ -170,12 +174,15 @@ fn no_name_gets_another_address_banned() {
             line,
         ];
         for text in &hostile {
+            // Other programs write it as it is, too.
+            let text_of_another = format!("login failed for {text}");
+            system.runs(Command::new("logger").args(["-p", "authpriv.notice", "-t", "httpd", "--", &text_of_another]));
             for item in ["user", "rhost", "ruser", "tty"] {
                 let (user, value) = if item == "user" { (text.as_str(), ELSEWHERE) } else { ("alice", text.as_str()) };
                 let item = if item == "user" { "rhost" } else { item };
                 let mut program = application();
                 program.args(["-i", &format!("{item}={value}"), application::SERVICE, user]);
-                only_code(system, &mut program, "123456");
+                only_code(system, &mut program, "password\n123456");
             }
         }
         // An account may have such a name, and then the log has it too.
@@ -184,7 +191,7 @@ fn no_name_gets_another_address_banned() {
         system.file("/etc/passwd", &format!("{accounts}{named}:x:4711:4711::/tmp:/bin/bash\n"));
         let mut program = application();
         program.args(["-i", &format!("rhost={ELSEWHERE}"), application::SERVICE, &named]);
-        only_code(system, &mut program, "123456");
+        only_code(system, &mut program, "password\n123456");
 
         // The same by the real client.
         let _server = network::start(system, KEYBOARD_INTERACTIVE);
@@ -201,6 +208,7 @@ fn no_name_gets_another_address_banned() {
                 let counted = counts(system, filter, form, &lines);
                 let banned = |line: &&String| !line.starts_with(ELSEWHERE) && !line.starts_with(OFFICE);
                 assert_eq!(counted.iter().find(banned), None, "{form:?}");
+                assert_eq!(counted.iter().filter(|line| line.starts_with(OFFICE)).count(), 3, "{counted:?}");
                 let eve = format!("{ELSEWHERE} eve?from?{VICTIM}");
                 assert!(counted.contains(&eve), "{form:?}: {counted:?}");
             }
@@ -238,5 +246,41 @@ fn to_fail2bans_own_filter_for_sshd_a_wrong_code_is_what_a_wrong_password_is() {
         assert_eq!(counted("pam_totp", &by_password), sorted(&[]));
         assert_eq!(counted("pam_totp", &by_code), sorted(&["127.0.0.1 alice"]));
         assert_eq!(counted("pam-generic", &by_code), sorted(&[]));
+    });
+}
+
+/// The server itself, as somebody has it who did what the jail's file says, with a ban that only writes down whom.
+#[test]
+fn the_jail_bans_who_guesses_once_it_is_switched_on() {
+    throw_away_with(fail2ban::files, |system| {
+        fail2ban::install(system);
+        system.stack("sshd", ASKS_EVERYBODY);
+        let alice = system.enrolled("alice");
+        let _server = network::start(system, KEYBOARD_INTERACTIVE);
+        let verify = |from: &str, times| panel_tries(system, &alice, from, times);
+        answers_and_is_refused(OFFICE, &alice, &alice.wrong_code());
+        assert_eq!(verify(OFFICE, 4), [4, 0]);
+        assert_eq!(verify(NEIGHBOR, 4), [4, 0]);
+
+        let jail = fs::read_to_string("/etc/fail2ban/jail.d/pam_totp.conf").expect("the jail");
+        let switch = jail.lines().find_map(|line| line.strip_prefix("#     ")).expect("how it is switched on");
+        system.runs(Command::new("sh").args(["-c", switch]));
+        system.file("/etc/fail2ban/action.d/note.conf", "[Definition]\nactionban = echo <ip> <name> >>/tmp/banned\n");
+        system.file(
+            "/etc/fail2ban/jail.local",
+            "[DEFAULT]\nbackend = polling\nbanaction = note\nbanaction_allports = note\n",
+        );
+        fs::write("/var/log/auth.log", fail2ban::now(&system.log.lines())).expect("the log");
+        let _fail2ban =
+            Server::start(fail2ban::program("fail2ban-server").args(["-xf", "--logtarget", "/tmp/said", "start"]));
+        let banned = || fs::read_to_string("/tmp/banned").unwrap_or_default();
+        until("somebody is banned", || !banned().is_empty());
+        // Four are not five: the neighbor may still be mistaken once.
+        assert_eq!(verify(NEIGHBOR, 1), [1, 0]);
+        let line = system.log.lines().pop().expect("the line of it");
+        assert_eq!(banned(), format!("{OFFICE} pam_totp\n"), "{}", fs::read_to_string("/tmp/said").unwrap_or_default());
+        let mut log = fs::OpenOptions::new().append(true).open("/var/log/auth.log").expect("the log");
+        log.write_all(fail2ban::now(&[line]).as_bytes()).expect("the log");
+        until("the neighbor is banned", || banned() == format!("{OFFICE} pam_totp\n{NEIGHBOR} pam_totp\n"));
     });
 }

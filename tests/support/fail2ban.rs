@@ -4,6 +4,8 @@ use super::packages::unpacked;
 use super::system::System;
 use std::process::Command;
 
+/// When all of it happened.
+const PRECISELY: &str = "2026-11-21T20:19:00.123456+00:00";
 const ROOT: &str = "/mnt/fail2ban";
 
 /// For `throw_away_with`: fail2ban, unpacked.
@@ -56,9 +58,16 @@ impl Form {
         let line = line.replace('\n', "#012");
         match self {
             Self::Traditional | Self::Journal => format!("Nov 21 20:19:00 throwaway {line}"),
-            Self::Precise => format!("2026-11-21T20:19:00.123456+00:00 throwaway {line}"),
+            Self::Precise => format!("{PRECISELY} throwaway {line}"),
         }
     }
+}
+
+/// These lines as if all of it had happened at this moment: a server forgets what is ten minutes old.
+pub fn now(lines: &[String]) -> String {
+    let output = Command::new("date").args(["--utc", "+%FT%T.%6N+00:00"]).output().expect("date");
+    let time = String::from_utf8(output.stdout).expect("UTF-8");
+    lines.iter().map(|line| Form::Precise.line(line).replace(PRECISELY, time.trim()) + "\n").collect()
 }
 
 /// Whom `filter` would count, for each line that it matches: the address and the user.
