@@ -27,7 +27,8 @@ pub fn unpacked(package: &str) -> PathBuf {
 fn lacking(package: &str) -> Vec<String> {
     let said = runs(Command::new("apt-get").args(["install", "--simulate", "--no-install-recommends", package]));
     let names = said.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next());
-    names.map(str::to_owned).collect()
+    // It may be installed here, too; what it needs is there then.
+    names.filter(|name| *name != package).chain([package]).map(str::to_owned).collect()
 }
 
 fn runs(command: &mut Command) -> String {
