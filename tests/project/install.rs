@@ -87,6 +87,7 @@ fn puts_each_thing_where_it_belongs() {
         ("/usr/lib/systemd/system/pam-totp-notify.service", 0o644),
         ("/var/spool/pam_totp", 0o700),
         ("/usr/lib/tmpfiles.d/pam_totp.conf", 0o644),
+        ("/usr/share/selinux/packages/pam_totp.cil", 0o644),
         ("/usr/share/doc/pam_totp/LICENSE-MIT", 0o644),
         ("/usr/share/doc/pam_totp/docs/panels.md", 0o644),
         ("/usr/share/doc/pam_totp/examples/panel_login.py", 0o644),
