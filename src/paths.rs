@@ -18,9 +18,13 @@ pub const PREFIX: &str = or(option_env!("PAM_TOTP_PREFIX"), "/usr/local");
 /// The command that installs what is missing: `PAM_TOTP_INSTALL`.
 pub const INSTALL: &str = or(option_env!("PAM_TOTP_INSTALL"), "make install   # in the folder of pam_totp's sources");
 
+/// The folder of the documents: `PAM_TOTP_DOCDIR`.
+const DOCUMENTS: Option<&str> = option_env!("PAM_TOTP_DOCDIR");
+
 /// The example stacks.
 pub fn examples() -> String {
-    format!("{PREFIX}/share/doc/pam_totp/examples/pam.d")
+    let documents = DOCUMENTS.map_or_else(|| format!("{PREFIX}/share/doc/pam_totp"), str::to_owned);
+    format!("{documents}/examples/pam.d")
 }
 
 const fn or(set: Option<&'static str>, default: &'static str) -> &'static str {
