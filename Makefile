@@ -10,13 +10,23 @@
 #                  benches/RESULTS.md (ten minutes at most; with BENCH_QUICK=1 one, and target/bench/RESULTS.md)
 # make torture     tries to break every promise for long, and ends with a table of what held (an hour at most)
 # make mutants     breaks the pure files in every way there is, to see that a test notices (hours)
-# make install     [PREFIX=/usr/local] [MODULEDIR=...] [DESTDIR=...]
+# make install     [PREFIX=/usr/local] [MODULEDIR=...] [DOCDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
+# make dist        target/dist: the committed tree with its crates as a source archive, what is in it, checksums
+# make deb         target/deb: packages for Debian and Ubuntu, built from that archive; deb-source: their source package too
 
 PREFIX ?= /usr/local
 # For src/paths.rs; unset where it is the default, so that a plain `cargo build` finds all fresh.
 ifneq ($(PREFIX),/usr/local)
 export PAM_TOTP_PREFIX = $(PREFIX)
+endif
+DOCDIR ?= $(PREFIX)/share/doc/pam_totp
+ifneq ($(DOCDIR),$(PREFIX)/share/doc/pam_totp)
+export PAM_TOTP_DOCDIR = $(DOCDIR)
+endif
+# In a source archive: wherever it is unpacked, the same is built.
+ifneq ($(wildcard vendor),)
+export RUSTFLAGS += --remap-path-prefix=$(CURDIR)=/usr/src/pam_totp
 endif
 # Whatever the prefix, libpam looks into one folder only: where the distribution's own modules are.
 MODULEDIR ?= $(realpath $(dir $(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
@@ -29,6 +39,8 @@ DAEMON = target/release/pam-totpd
 SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 
 DEMO_NEEDS = gcc iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
+DIST_NEEDS = git python3 xz-utils
+DEB_NEEDS = $(DIST_NEEDS) build-essential debhelper dpkg-dev libpam0g-dev lintian po-debconf
 BENCH_NEEDS = gcc iproute2 libpam0g-dev libpam-google-authenticator libpam-oath python3 python3-matplotlib strace util-linux valgrind
 CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils e2fsprogs fish libfaketime libpam-modules man-db oathtool python3-pil strace sudo systemd tmux \
     valgrind zbar-tools zsh
@@ -173,7 +185,17 @@ mutants mutants-shard:
 	@scripts/mutants $(if $(filter mutants-shard,$@),$(MUTANTS_MINUTES) $(PAM_TOTP_SHARD)/$(SHARDS))
 
 install: all
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' scripts/install '$(MODULE)' '$(PROGRAM)' '$(DAEMON)'
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' DOCDIR='$(DOCDIR)' scripts/install '$(MODULE)' '$(PROGRAM)' '$(DAEMON)'
 
 uninstall:
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' scripts/uninstall
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' DOCDIR='$(DOCDIR)' scripts/uninstall
+
+.PHONY: dist deb deb-source
+dist:
+	@scripts/need $(DIST_NEEDS)
+	@scripts/dist
+
+deb deb-source:
+	@scripts/need $(DEB_NEEDS)
+	@scripts/ready
+	@scripts/deb $(if $(filter deb-source,$@),--source)

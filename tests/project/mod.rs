@@ -8,6 +8,7 @@ mod house;
 mod install;
 mod json;
 mod many;
+mod packages;
 mod pages;
 mod recipes;
 mod sentences;
