@@ -46,7 +46,8 @@ fn runs(system: &System, package: &str, name: &str, arguments: &[&str]) -> Strin
 }
 
 fn says_yes(system: &System, package: &str, question: &str) {
-    system.reads(&mut Command::new("debconf-set-selections"), &format!("{package} {package}/{question} boolean true\n"));
+    system
+        .reads(&mut Command::new("debconf-set-selections"), &format!("{package} {package}/{question} boolean true\n"));
 }
 
 #[test]
@@ -150,7 +151,8 @@ fn make_uninstall_leaves_a_package_alone() {
         assert!(!uninstall().status.success(), "nobody could become another user");
 
         system.file("/var/lib/dpkg/info/libpam-totp.list", &format!("/.\n{}\n", module.display()));
-        let entry = "Package: libpam-totp\nStatus: install ok installed\nMaintainer: x\nArchitecture: all\nVersion: 1\n";
+        let entry =
+            "Package: libpam-totp\nStatus: install ok installed\nMaintainer: x\nArchitecture: all\nVersion: 1\n";
         let status = fs::read_to_string("/var/lib/dpkg/status").expect("dpkg's status");
         system.file("/var/lib/dpkg/status", &format!("{status}\n{entry}Description: x\n"));
         system.file("/usr/local/bin/pam-totp", "");
@@ -171,7 +173,10 @@ fn purge_keeps_the_keys_and_the_policy_unless_told() {
         let kept = || Path::new(KEYS).exists() && Path::new(POLICY).exists();
         runs(system, "libpam-totp", "postrm", &["remove"]);
         let said = runs(system, "libpam-totp", "postrm", &["purge"]);
-        assert!(kept() && said.contains("kept /var/lib/pam_totp\n") && said.contains(&format!("kept {POLICY}\n")), "{said}");
+        assert!(
+            kept() && said.contains("kept /var/lib/pam_totp\n") && said.contains(&format!("kept {POLICY}\n")),
+            "{said}"
+        );
         assert!(!Path::new("/var/spool/pam_totp").exists());
 
         fs::rename(CONFMODULE, "/tmp/confmodule").expect("debconf");
