@@ -13,6 +13,7 @@
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DOCDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 # make dist        target/dist: the committed tree with its crates as a source archive, what is in it, checksums
+# make rpm         target/rpm: packages for Fedora, RHEL and openSUSE, built from that archive
 # make deb         target/deb: packages for Debian and Ubuntu, built from that archive; deb-source: their source package too
 
 PREFIX ?= /usr/local
@@ -41,9 +42,10 @@ SOURCES = build.rs Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 DEMO_NEEDS = gcc iproute2 libpam0g-dev login openssh-client openssh-server passwd python3 util-linux
 DIST_NEEDS = git python3 xz-utils
 DEB_NEEDS = $(DIST_NEEDS) build-essential debhelper dpkg-dev libpam0g-dev lintian po-debconf
+RPM_NEEDS = gcc libpam0g-dev make rpm xz-utils
 BENCH_NEEDS = gcc iproute2 libpam0g-dev libpam-google-authenticator libpam-oath python3 python3-matplotlib strace util-linux valgrind
-CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils e2fsprogs fish libfaketime libpam-modules man-db oathtool python3-pil strace sudo systemd tmux \
-    valgrind zbar-tools zsh
+CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils e2fsprogs fish libfaketime libpam-modules man-db oathtool python3-pil rpm strace sudo systemd \
+    tmux valgrind zbar-tools zsh
 # Where people come from.
 CHECK_NEEDS += libpam-google-authenticator libpam-oath
 # Applications that log in by PAM, and who logs into them.
@@ -190,10 +192,16 @@ install: all
 uninstall:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' DOCDIR='$(DOCDIR)' scripts/uninstall
 
-.PHONY: dist deb deb-source
+.PHONY: dist deb deb-source rpm
 dist:
 	@scripts/need $(DIST_NEEDS)
 	@scripts/dist
+
+# The archive is all that it is built from.
+rpm: dist
+	@scripts/need $(RPM_NEEDS)
+	@scripts/ready
+	@scripts/rpm
 
 deb deb-source:
 	@scripts/need $(DEB_NEEDS)

@@ -9,6 +9,7 @@ mod install;
 mod json;
 mod many;
 mod packages;
+mod packages_rpm;
 mod pages;
 mod recipes;
 mod sentences;
