@@ -1,5 +1,6 @@
 //! What belongs to the project as a whole: documents, installation, units, demo, costs.
 
+mod authselect;
 mod benches;
 mod counts;
 mod demo;

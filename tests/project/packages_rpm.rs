@@ -1,4 +1,5 @@
-//! The packages for Fedora, RHEL and openSUSE: what can be seen of them without building them. `make rpm` builds them.
+//! The packages for Fedora, RHEL, openSUSE, Arch and Alpine: what can be seen of them without building them. `make rpm` builds
+//! those for the first three.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -48,4 +49,31 @@ fn the_bundled_crates_are_those_of_the_lock() {
     let provided = rpmspec(&[], &["--query", "--provides"]);
     assert!(provided.lines().any(|line| line.starts_with("bundled(crate(hmac)) = ")), "{provided}");
     assert!(!provided.contains("crate(proptest)"), "what only tests use is in no package: {provided}");
+}
+
+/// What a shell sets that reads the description of a package.
+fn set_by(description: &str, name: &str) -> String {
+    said(Command::new("sh").args(["-c", &format!(". packaging/{description} && printf %s \"${name}\"")]))
+}
+
+#[test]
+fn arch_and_alpine_have_the_version_and_the_licenses_of_the_others() {
+    let license = rpmspec(&[], &["--query", "--queryformat", "%{license}\n"]);
+    let license = license.lines().next().expect("a license");
+    let arch =
+        said(Command::new("bash").args(["-c", ". packaging/arch/PKGBUILD; printf '%s\\n' \"$pkgver\" \"$license\""]));
+    let alpine = ["pkgver", "license"].map(|name| set_by("alpine/APKBUILD", name));
+    let expected = [env!("CARGO_PKG_VERSION"), license];
+    assert_eq!(arch.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(alpine, expected);
+}
+
+#[test]
+fn scripts_of_the_packages_are_scripts() {
+    for script in
+        ["alpine/APKBUILD", "alpine/pam_totp.post-install", "alpine/pam_totp.pre-deinstall", "arch/pam_totp.install"]
+    {
+        said(Command::new("sh").args(["-n", &format!("packaging/{script}")]));
+    }
+    said(Command::new("bash").args(["-n", "packaging/arch/PKGBUILD"]));
 }
