@@ -13,6 +13,8 @@ function fail(why) {
     exit 1
 }
 
+/^[ \t]*\{(continue|stop) if/ { fail("it is not whole with every feature") }
+
 # The lines as they are, and what is to be known of each.
 {
     line[++count] = $0
@@ -21,7 +23,6 @@ function fail(why) {
         next
     }
     auth[++auths] = count
-    place[auths] = 0
     condition[auths] = ""
     if (match($0, /\{(include|exclude) if [^}]*\}/)) {
         given = substr($0, RSTART + 1, RLENGTH - 2)
@@ -41,8 +42,6 @@ function fail(why) {
     if ($2 == "required" && $0 ~ /pam_deny\.so[ \t]*$/) { deny = auths; denies++ }
     if ($0 ~ /pam_faillock\.so preauth/) preauth = $0
 }
-/^[ \t]*\{(continue|stop) if/ { fail("it is not whole with every feature") }
-
 # How many lines are skipped at most by the jumps of a line.
 function jump(controls,    found, rest, number) {
     rest = controls

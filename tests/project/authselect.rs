@@ -119,7 +119,7 @@ fn others_are_as_they_were(base: &[(String, String)], stack: &[(String, String)]
 
 #[test]
 fn the_account_line_stands_before_those_that_end_the_stack() {
-    let stack = rendered(&with_totp(PROFILE), &BTreeSet::from(["with-totp"]));
+    let stack = rendered(&with_totp(PROFILE), &BTreeSet::from(["with-totp", "with-faillock"]));
     let first = stack.lines().find(|line| line.starts_with("account")).expect("an account line");
     assert_eq!(first.split_whitespace().collect::<Vec<_>>(), ["account", "required", "pam_totp.so"]);
 }
