@@ -135,6 +135,16 @@ check-systems: ready-as-root
 	@scripts/need $(SYSTEMS_NEEDS)
 	@$(MAKE) --jobs=3 all $(addprefix tree-,$(TREES))
 	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --test systems -- containers::
+ifneq ($(SYSTEMS),containers)
+	@$(MAKE) machines
+	RUST_TEST_THREADS=2 cargo test --locked --no-fail-fast --test systems -- machines::
+endif
+
+# The machines that tests boot, one after the other, as each is a few hundred megabytes.
+.PHONY: machines
+machines:
+	@scripts/systems/tree trixie emulator >/dev/null
+	@for release in $(TREES); do scripts/systems/image $$release logins >/dev/null || exit 1; done
 
 .PHONY: $(addprefix tree-,$(TREES))
 $(addprefix tree-,$(TREES)): tree-%:

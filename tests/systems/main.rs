@@ -4,4 +4,5 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod containers;
+mod machines;
 mod support;

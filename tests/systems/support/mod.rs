@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 #[path = "../../support/codes.rs"]
 pub mod codes;
 pub mod container;
+pub mod machine;
 #[path = "../../support/terminal.rs"]
 pub mod terminal;
 

@@ -1,0 +1,4 @@
+//! Whole machines under qemu.
+
+mod guest;
+mod ways;
