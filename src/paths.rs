@@ -7,6 +7,8 @@ pub const POLICY: &str = "/etc/security/pam_totp.toml";
 pub const STORE: &str = "/var/lib/pam_totp";
 /// Where a record continues while the disk is read-only.
 pub const RUN: &str = "/run/pam_totp/state";
+/// The folder of the door's sockets.
+pub const SOCKETS: &str = "/run/pam_totp";
 /// The door for everybody.
 pub const VERIFY_SOCKET: &str = "/run/pam_totp/verify.sock";
 /// The door for root.
@@ -25,6 +27,16 @@ const DOCUMENTS: Option<&str> = option_env!("PAM_TOTP_DOCDIR");
 pub fn examples() -> String {
     let documents = DOCUMENTS.map_or_else(|| format!("{PREFIX}/share/doc/pam_totp"), str::to_owned);
     format!("{documents}/examples/pam.d")
+}
+
+/// pam-totpd's program.
+pub fn daemon() -> String {
+    format!("{PREFIX}/sbin/pam-totpd")
+}
+
+/// The policy module of SELinux.
+pub fn selinux_module() -> String {
+    format!("{PREFIX}/share/selinux/packages/pam_totp.cil")
 }
 
 const fn or(set: Option<&'static str>, default: &'static str) -> &'static str {

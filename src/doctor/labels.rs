@@ -1,37 +1,54 @@
-//! Do keys and records have the labels that SELinux wants? Pure.
+//! Does SELinux know what is ours, and is it labeled so? Pure.
 
 use crate::doctor::finding::Finding;
-use crate::paths::{RUN, STORE};
+use crate::paths::{RUN, SOCKETS, SPOOL, STORE, daemon, selinux_module};
 use crate::text::clean;
 
 const ABOUT: &str = "labels";
 
-/// SELinux: `stat -c '%C %n'` of the folders and files; only where SELinux is.
+/// What [`check`] has to see, each with the type that packaging/selinux/pam_totp.cil gives it, the inner before the outer.
+/// Behind a slash: all that lies in that folder.
+fn types() -> [(String, &'static str); 10] {
+    let (secrets, state) = (format!("{STORE}/secrets"), format!("{STORE}/state"));
+    [
+        (format!("{secrets}/"), "var_auth_t"),
+        (secrets, "var_auth_t"),
+        (format!("{state}/"), "faillog_t"),
+        (state, "faillog_t"),
+        (format!("{RUN}/"), "faillog_t"),
+        (RUN.to_owned(), "faillog_t"),
+        (format!("{SPOOL}/"), "faillog_t"),
+        (SPOOL.to_owned(), "faillog_t"),
+        (SOCKETS.to_owned(), "pam_totp_runtime_t"),
+        (daemon(), "pam_totpd_exec_t"),
+    ]
+}
+
+/// SELinux: `stat -c '%C %n'` of what [`places`] names; only where SELinux is.
 pub fn check(stat: &str) -> Finding {
-    let types = [(secrets(), "var_auth_t"), (state(), "faillog_t"), (RUN.to_owned(), "faillog_t")];
-    let expected = |path: &str| types.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, wanted)| *wanted);
+    let types = types();
+    let fits = |path: &str, place: &str| path == place || place.ends_with('/') && path.starts_with(place);
     let wrong = stat.lines().find_map(|line| {
         let (context, path) = line.split_once(' ')?;
-        let (kind, wanted) = (context.split(':').nth(2).unwrap_or("?"), expected(path)?);
-        (kind != wanted).then(|| format!("{} is {}, not {wanted}", clean(path), clean(kind)))
+        let (_, wanted) = types.iter().find(|(place, _)| fits(path, place))?;
+        let kind = context.split(':').nth(2).unwrap_or("?");
+        (kind != *wanted).then(|| format!("{} is {}, not {wanted}", clean(path), clean(kind)))
     });
     let Some(wrong) = wrong else { return Finding::fine(ABOUT, "as SELinux needs them") };
-    Finding::fault(ABOUT, "label", format!("{wrong}: SELinux keeps login programs from it"))
-        .fixed_by(types.iter().map(|(folder, wanted)| format!("semanage fcontext -a -t {wanted} '{folder}(/.*)?'")))
-        .fixed_by([format!("restorecon -R {STORE} {}", RUN.trim_end_matches("/state"))])
+    Finding::fault(ABOUT, "label", format!("{wrong}: SELinux keeps login programs or pam-totpd from their work"))
+        .fixed_by([
+            format!("semodule -i {}", selinux_module()),
+            format!("restorecon -R {STORE} {SPOOL} {SOCKETS} {}", daemon()),
+            // What runs keeps the label that it started with.
+            "systemctl try-restart pam-totpd.socket pam-totpd-root.socket".to_owned(),
+        ])
 }
 
-/// The folders and files that need a label.
-pub fn folders() -> [String; 3] {
-    [secrets(), state(), RUN.to_owned()]
-}
-
-fn secrets() -> String {
-    format!("{STORE}/secrets")
-}
-
-fn state() -> String {
-    format!("{STORE}/state")
+/// The folders, all of whose files need a label too, and what else needs one.
+pub fn places() -> (Vec<String>, Vec<String>) {
+    let (inside, places): (Vec<_>, Vec<_>) =
+        types().into_iter().map(|(place, _)| place).partition(|place| place.ends_with('/'));
+    (inside, places)
 }
 
 #[cfg(test)]
@@ -42,17 +59,38 @@ mod tests {
     #[test]
     fn a_wrong_label_is_named() {
         let good = "system_u:object_r:var_lib_t:s0 /var/lib/pam_totp\nsystem_u:object_r:var_auth_t:s0 /var/lib/pam_totp/secrets\n\
-                    system_u:object_r:faillog_t:s0 /run/pam_totp/state\n";
+                    system_u:object_r:var_auth_t:s0 /var/lib/pam_totp/secrets/alice.toml\n\
+                    system_u:object_r:pam_totp_runtime_t:s0 /run/pam_totp\nsystem_u:object_r:faillog_t:s0 /run/pam_totp/state\n";
         assert_eq!(check(good).level, Severity::Fine);
-        let bad = check(&good.replace("var_auth_t", "var_lib_t"));
-        assert_eq!((bad.level, bad.code), (Severity::Fault, "label"));
-        assert!(bad.message.contains("/var/lib/pam_totp/secrets is var_lib_t"), "{}", bad.message);
-        let lines = [
-            "semanage fcontext -a -t var_auth_t '/var/lib/pam_totp/secrets(/.*)?'",
-            "semanage fcontext -a -t faillog_t '/var/lib/pam_totp/state(/.*)?'",
-            "semanage fcontext -a -t faillog_t '/run/pam_totp/state(/.*)?'",
-            "restorecon -R /var/lib/pam_totp /run/pam_totp",
-        ];
-        assert_eq!(bad.fix, lines);
+        for (right, wrong, said) in [
+            ("var_auth_t:s0 /var/lib/pam_totp/secrets/", "tmp_t:s0 /var/lib/pam_totp/secrets/", "alice.toml is tmp_t"),
+            ("var_auth_t", "var_lib_t", "/var/lib/pam_totp/secrets is var_lib_t, not var_auth_t"),
+            ("pam_totp_runtime_t", "var_run_t", "/run/pam_totp is var_run_t, not pam_totp_runtime_t"),
+            ("faillog_t", "pam_totp_runtime_t", "/run/pam_totp/state is pam_totp_runtime_t, not faillog_t"),
+        ] {
+            let bad = check(&good.replace(right, wrong));
+            assert_eq!((bad.level, bad.code), (Severity::Fault, "label"));
+            assert!(bad.message.contains(said), "{}", bad.message);
+            let lines = [
+                "semodule -i /usr/local/share/selinux/packages/pam_totp.cil",
+                "restorecon -R /var/lib/pam_totp /var/spool/pam_totp /run/pam_totp /usr/local/sbin/pam-totpd",
+                "systemctl try-restart pam-totpd.socket pam-totpd-root.socket",
+            ];
+            assert_eq!(bad.fix, lines);
+        }
+    }
+
+    #[test]
+    fn each_type_is_one_that_the_module_gives() {
+        let module = include_str!("../../packaging/selinux/pam_totp.cil");
+        for (place, kind) in types() {
+            let (folder, inside) = place.strip_suffix('/').map_or((place.as_str(), ""), |folder| (folder, "(/.*)?"));
+            let given = module.lines().any(|line| {
+                line.starts_with(&format!("(filecon \"{folder}"))
+                    && line.contains(inside)
+                    && line.contains(&format!(" {kind} "))
+            });
+            assert!(given, "{place} {kind}");
+        }
     }
 }

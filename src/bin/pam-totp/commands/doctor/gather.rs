@@ -10,7 +10,7 @@ use pam_totp::doctor::clock::ClockFacts;
 use pam_totp::doctor::disk::{DiskFacts, usable};
 use pam_totp::doctor::door::{Daemon, DoorFacts, Socket, is_read_only};
 use pam_totp::doctor::finding::{Finding, Severity};
-use pam_totp::doctor::labels::{check, folders};
+use pam_totp::doctor::labels::{check, places};
 use pam_totp::doctor::module::{ModuleFacts, ModuleFile, Stale, is_old, loader_said, unit, version_in};
 use pam_totp::doctor::programs::pairs::Way;
 use pam_totp::doctor::programs::texts::{PLACES, Text, daemons};
@@ -113,15 +113,15 @@ fn stale((pid, name): (u32, String), own: &Path) -> Option<Stale> {
     })
 }
 
-/// The labels of our folders and files, up to the first wrong one; `None` on hosts without SELinux, and for users, who see
+/// The labels of what is ours, up to the first wrong one; `None` on hosts without SELinux, and for users, who see
 /// none of them.
 pub fn labels() -> Option<Finding> {
     if !Path::new("/sys/fs/selinux/enforce").exists() || !Uid::effective().is_root() {
         return None;
     }
-    let folders = folders();
+    let (folders, places) = places();
     let inside = folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
-    let mut paths = folders.iter().cloned().chain(inside.map(|entry| entry.path().display().to_string()));
+    let mut paths = places.into_iter().chain(inside.map(|entry| entry.path().display().to_string()));
     let chunks = std::iter::from_fn(|| Some(paths.by_ref().take(500).collect::<Vec<_>>()).filter(|c| !c.is_empty()));
     let mut said = chunks.filter_map(|paths| {
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
