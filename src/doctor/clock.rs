@@ -6,7 +6,7 @@ use crate::factor::enrollment::Enrollment;
 use crate::factor::healing;
 use crate::factor::record::Record;
 use crate::system::clock;
-use crate::text::{clean, counted};
+use crate::text::{clean, counted, moment};
 
 const ABOUT: &str = "clock";
 /// So many names are in one command: the kernel starts none with a million.
@@ -17,6 +17,8 @@ const COMMANDS: usize = 10;
 /// What programs and files say of the clock.
 #[derive(Clone, Debug, Default)]
 pub struct ClockFacts {
+    /// What it says, in seconds since 1970.
+    pub now: u64,
     /// `timedatectl show`.
     pub timedatectl: Option<String>,
     /// `chronyc -n tracking`.
@@ -39,6 +41,13 @@ pub fn check(facts: &ClockFacts) -> Finding {
         "ls /lib/systemd/systemd-timesyncd /usr/sbin/chronyd /usr/sbin/ntpd 2>/dev/null | grep -q . || apt-get install -y systemd-timesyncd",
         "timedatectl set-ntp true",
     ];
+    if clock::is_wrong(facts.now) {
+        let when = moment(facts.now);
+        let what = format!(
+            "{when} was before this program was made: until it is set no code of an app counts, backup codes do"
+        );
+        return Finding::fault(ABOUT, "clock_is_wrong", what).fixed_by(fix).fixed_by(["date -u   # is it right now?"]);
+    }
     match synchronized(facts) {
         Some(true) => Finding::fine(ABOUT, format!("synchronized, {by}")),
         Some(false) => {
@@ -119,7 +128,7 @@ mod tests {
 
     #[test]
     fn only_what_is_known_of_the_clock_is_fine() {
-        let level = |facts: &ClockFacts| check(facts).level;
+        let level = |facts: &ClockFacts| check(&ClockFacts { now: clock::BUILT, ..facts.clone() }).level;
         let told = |text: &str| Some(text.to_owned());
         assert_eq!(level(&ClockFacts::default()), Severity::Warning);
         assert_eq!(
@@ -142,6 +151,12 @@ mod tests {
             level(&ClockFacts { chronyc: lost, timedatectl: told("NTPSynchronized=yes\n"), ..ClockFacts::default() }),
             Severity::Fault
         );
+        // Whatever they say.
+        let synchronized = ClockFacts { timedatectl: told("NTPSynchronized=yes\n"), ..ClockFacts::default() };
+        for now in [0, 946_684_800, clock::BUILT - 1] {
+            let found = check(&ClockFacts { now, ..synchronized.clone() });
+            assert_eq!((found.level, found.code), (Severity::Fault, "clock_is_wrong"), "{now}");
+        }
         assert_eq!(
             level(&ClockFacts { ntpq: told("leap_none, sync_ntp, 1 event"), ..ClockFacts::default() }),
             Severity::Fine

@@ -158,6 +158,47 @@ fn by_a_clock_that_is_certainly_wrong_unlock_lets_nothing_count_again_and_says_s
     });
 }
 
+/// As before the clock was set by the network: whatever is typed, its owner hears why, and gets in by a backup code.
+#[test]
+fn before_the_clock_is_set_a_backup_code_gets_in_and_everybody_says_why() {
+    throw_away(|system| {
+        application::build(system);
+        system.user("alice");
+        system.stack(SERVICE, "auth required pam_totp.so explain\n");
+        let mut set = Command::new("pam-totp");
+        let set = at(T, set.args(["--json", "set", "--no-code", "--backup-codes", "2", "alice"]));
+        let output = system.reads(set, &format!("{KEY}\n"));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an object");
+        let backup = |n: usize| report["backup_codes"][n].as_str().expect("a code").to_owned();
+        let said = |time: u64, typed: &str| {
+            Said::read(&system.reads(at(time, application().args([SERVICE, "alice"])), &format!("{typed}\n")))
+        };
+        let why = "3 The clock of this server is wrong, so codes of an app do not count. Use a backup code, or ask its \
+                   administrator.";
+        let line = "clock: this host's clock stands before this program was made";
+        // 1970, and 2000, where many boards begin.
+        for (n, boot) in [600, 946_685_400].into_iter().enumerate() {
+            for typed in [code_at(KEY, boot), code_at(KEY, T), code_at(KEY, boot + 6000)] {
+                let logged = system.log.count(line);
+                let refused = said(boot, &typed);
+                assert_eq!(refused.codes, [AUTH_ERR], "{boot}: {refused:?}");
+                assert!(refused.messages.iter().any(|message| message == why), "{boot}: {refused:?}");
+                assert!(refused.messages.iter().all(|message| !message.contains("hours")), "{refused:?}");
+                assert_eq!(system.log.count(line), logged + 1, "{boot}");
+            }
+            let accepted = said(boot, &backup(n));
+            assert_eq!(accepted.codes, [SUCCESS], "{boot}: {accepted:?}");
+            assert!(accepted.messages.iter().all(|message| message != why), "{accepted:?}");
+            assert_eq!(said(boot, &backup(n)).codes, [AUTH_ERR], "{boot}: used");
+            let doctor = system.tries(at(boot, Command::new("pam-totp").args(["--json", "doctor"])), "");
+            let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
+            assert!(doctor.contains("\"clock_is_wrong\""), "{boot}: {doctor}");
+        }
+        assert_eq!(login(system, T, T), SUCCESS, "once it is right");
+        assert_eq!(login(system, T, T), AUTH_ERR);
+    });
+}
+
 /// Do they get in, with the code of that time?
 fn by_ssh(user: &str, code_of: u64) -> bool {
     let mut client = ssh(user, &ONCE);

@@ -23,6 +23,7 @@ use pam_totp::door::client;
 use pam_totp::paths;
 use pam_totp::policy::Policy;
 use pam_totp::system::account;
+use pam_totp::system::clock::now;
 use pam_totp::system::disk;
 
 use super::ask::ask;
@@ -52,6 +53,7 @@ pub fn clock() -> ClockFacts {
     daemons.dedup();
     let runs = |name: &str| daemons.iter().any(|daemon| daemon == name);
     ClockFacts {
+        now: now(),
         timedatectl: said("timedatectl", &["show"]),
         chronyc: if runs("chronyd") { said("chronyc", &["-n", "tracking"]) } else { None },
         ntpq: if runs("ntpd") { said("ntpq", &["-c", "rv"]) } else { None },
