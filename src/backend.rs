@@ -249,7 +249,7 @@ impl LocalOrDoor {
     pub fn open(config: Option<&Path>) -> Self {
         let local = Local::open(config);
         let has_door = config.is_none() && local.policy.has_default_store() && !disk::is_entered();
-        // Where this process alone sees the disk read-only, one who can write goes before `/run`.
+        // Where this process alone sees the disk read-only, one who can write there goes before `/run`.
         let store = local.store.map(|store| store.continuing(!has_door));
         let has_judges = has_door && !local.policy.judges.is_empty();
         let judges = has_judges && judge(&local.policy, Uid::effective().as_raw()).is_some();
@@ -327,23 +327,42 @@ impl LocalOrDoor {
         }
     }
 
-    fn verify_at_door(
+    /// Has it judged where the files are out of this process's reach. `asked`: what came of it at the door already.
+    fn verify_elsewhere(
         &self,
-        error: StoreError,
+        mut here: StoreError,
+        asked: Option<DoorError>,
         account: &Account,
         login: &Login<'_>,
         answer: &Answer,
     ) -> Result<Option<Verdict>, Unavailable> {
-        let read_only = matches!(&error, StoreError::Io(_, Errno::EROFS));
-        match (client::verify(&account.name, login, answer), &self.local.store) {
-            // A host without pam-totpd.
-            (Err(door), Ok(store)) if read_only && door.is_silence() => {
-                let memory = preview::memory(self.policy(), login, account);
-                let store = store.clone().continuing(true);
-                Ok(verify::verify(&store, self.policy(), account, login.source, answer, memory.as_ref())?)
+        // Without root there is no store at all.
+        let read_only = self.local.store.clone().ok().filter(|_| matches!(&here, StoreError::Io(_, Errno::EROFS)));
+        let in_run = |store: &FileStore| {
+            let memory = preview::memory(self.policy(), login, account);
+            let store = store.clone().continuing(true);
+            verify::verify(&store, self.policy(), account, login.source, answer, memory.as_ref())
+        };
+        // Where nobody can write on the disk, pam-totpd could do no more than this process.
+        if let Some(store) = read_only.as_ref().filter(|store| asked.is_none() && !store.is_read_only_here_alone()) {
+            match in_run(store) {
+                Err(error) if error.is_out_of_reach() || matches!(error, StoreError::Missing(_)) => here = error,
+                judged => return Ok(judged?),
             }
-            (verdict, _) => verdict.map_err(|door| beside(self.policy(), error, door)),
         }
+        match (asked.map_or_else(|| client::verify(&account.name, login, answer), Err), &read_only) {
+            // No caller can stop this process, or the door had its time.
+            (Err(door), Some(store)) if door.is_no_answer() => in_run(store).map_err(|error| match error {
+                error if error.is_out_of_reach() => beside(self.policy(), here, door),
+                error => error.into(),
+            }),
+            (verdict, _) => verdict.map_err(|door| beside(self.policy(), here, door)),
+        }
+    }
+
+    /// Is that so, for whoever was asked in vain?
+    fn is_read_only(&self, account: &Account) -> bool {
+        self.local.store.as_ref().is_ok_and(|store| store.is_read_only(&account.name))
     }
 }
 
@@ -386,17 +405,20 @@ impl Backend for LocalOrDoor {
 
     fn verify(&self, standing: &Standing, login: &Login<'_>, answer: &Answer) -> Result<Option<Verdict>, Unavailable> {
         panic_here!("backend");
+        let mut asked = None;
         if let (true, Standing::Enrolled(account)) = (self.set_uid, standing) {
             match client::verify(&account.name, login, answer) {
                 // A caller who stops this process from here on holds the lock with it. So does one who has others hold all 64
                 // connections of `root.sock`: pam-totpd hangs up on each after a second, and this process knocks for longer.
-                Err(door) if door.is_silence() => {}
+                Err(door) if door.is_silence() || door == DoorError::Mute && self.is_read_only(account) => {
+                    asked = Some(door);
+                }
                 verdict => return Ok(verdict?),
             }
         }
         match (self.local.verify(standing, login, answer), standing) {
             (Err(Unavailable::Store(error)), Standing::Enrolled(account)) if self.asks(&error) => {
-                self.verify_at_door(error, account, login, answer)
+                self.verify_elsewhere(error, asked, account, login, answer)
             }
             // Nobody hears by the time whether there is such a user.
             (Err(_), Standing::Unknown) if self.judges => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stateright::{Model, Property};
 
 use crate::keys::{Enrolled, Phone, Typed};
-use crate::mutation::{Exception, Mutation};
+use crate::mutation::Mutation;
 use crate::observer::Seen;
 use crate::quiet;
 use crate::run::{Deed, Run, Where};
@@ -35,6 +35,8 @@ pub enum What {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Plan {
     Login(What),
+    /// The same in a sandbox that sees the disk read-only, and can write in `/run`.
+    Sandboxed(What),
     /// Sets this phone: proved or not; by its owner with this code, or by root.
     Set {
         phone: Phone,
@@ -136,7 +138,7 @@ impl Host {
         };
         let by = |owner: Option<What>| owner.map_or(Some(None), |what| typed(what).map(Some));
         let deed = match plan {
-            Plan::Login(what) => Deed::Login(typed(what)?),
+            Plan::Login(what) | Plan::Sandboxed(what) => Deed::Login(typed(what)?),
             Plan::Set { phone, place, proved, owner } => {
                 let proof = proved.then(|| world.shown(phone));
                 Deed::Set { phone, place, proof, owner: by(owner)? }
@@ -147,17 +149,14 @@ impl Host {
             Plan::Remove => Deed::Remove,
             Plan::Unlock => Deed::Unlock,
         };
-        Run::start(deed, &world.host)
+        let run = Run::start(deed, &world.host)?;
+        Some(Run { is_sandboxed: matches!(plan, Plan::Sandboxed(_)), ..run })
     }
 }
 
-impl Host {
-    fn denies(&self, exception: Exception) -> bool {
-        self.mutation == Some(Mutation::Without(exception))
-    }
-
-    fn may_flip(&self, world: &World) -> bool {
-        self.denies(Exception::TwoLocks) || !world.programs.iter().flatten().any(Run::has_no_disk)
+impl Plan {
+    fn is_login(self) -> bool {
+        matches!(self, Self::Login(_) | Self::Sandboxed(_))
     }
 }
 
@@ -185,7 +184,7 @@ impl Model for Host {
             }
         }
         if world.programs.iter().any(Option::is_none) {
-            let may = |plan: &&Plan| if matches!(plan, Plan::Login(_)) { left.logins > 0 } else { left.changes > 0 };
+            let may = |plan: &&Plan| if plan.is_login() { left.logins > 0 } else { left.changes > 0 };
             let plans = self.scene.plans.iter().filter(may).filter(|plan| self.begin(**plan, world).is_some());
             actions.extend(plans.map(|plan| Action::Begin(*plan)));
         }
@@ -202,7 +201,7 @@ impl Model for Host {
             (left.losses > 0 && free, Action::Lose),
             (left.copies > 0 && free, Action::Copy),
             (left.restores > 0 && free, Action::Restore),
-            (left.flips > 0 && self.may_flip(world), Action::Flip),
+            (left.flips > 0, Action::Flip),
         ];
         if left.behind > 0 && world.is_idle() {
             actions.extend(BEHIND.map(Action::FallsBehind));
@@ -216,7 +215,7 @@ impl Model for Host {
         match action {
             Action::Begin(plan) => {
                 let run = self.begin(plan, world)?;
-                if matches!(plan, Plan::Login(_)) {
+                if plan.is_login() {
                     left.logins -= 1
                 } else {
                     left.changes -= 1

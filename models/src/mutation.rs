@@ -77,6 +77,10 @@ pub enum Mutation {
     RunForgotten,
     /// The record in `/run` stays there when the disk is writable again.
     LeftOverStays,
+    /// One who can write on the disk does not lock the record in `/run`.
+    LeftOverUnlocked,
+    /// One who has found no state file and cannot make it does not look again once it has locked the one in `/run`.
+    NoLookBehindRun,
     /// `unlock` brings a state back to the clock, not to the furthest step.
     UnlockToNow,
     /// `unlock` lowers a state that lies in the future, and does not bar what was used of it.
@@ -100,9 +104,6 @@ pub enum Exception {
     /// A program made the state file, another one went on with it, and the power goes before the first one has synced the
     /// folder: no file system of Linux loses the name of a file that was synced, but none must keep it.
     NameLost,
-    /// The state is lost, the disk is read-only, and it turns writable under a login: that one holds a lock in `/run`
-    /// alone, and the next one a lock on the disk alone.
-    TwoLocks,
     /// The phone's clock is fast, and its owner types a code one step late, and another time one that is two steps late:
     /// the centre has followed them, and what the phone shows is beyond both the window and the clock. Two codes in a row
     /// are not.

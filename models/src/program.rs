@@ -24,7 +24,9 @@ impl Run {
             after: Stage::Locked,
             disk: None,
             run: None,
+            left: None,
             read_only: false,
+            is_sandboxed: false,
             place: slots::NextSlot::default(),
             record: None,
             outcome: None,
@@ -39,13 +41,8 @@ impl Run {
         })
     }
 
-    /// Found the disk read-only, and no state file on it.
-    pub fn has_no_disk(&self) -> bool {
-        self.read_only && self.disk.is_none()
-    }
-
     pub fn in_use(&self) -> impl Iterator<Item = u8> {
-        self.disk.into_iter().chain(self.run)
+        self.disk.into_iter().chain(self.run).chain(self.left)
     }
 
     /// Waits for a lock that somebody else holds?
@@ -53,6 +50,7 @@ impl Run {
         let inode = match self.call {
             Call::Lock => self.disk,
             Call::LockRun => self.run,
+            Call::LockLeftOver => self.left,
             _ => None,
         };
         mutation != Some(Mutation::NoLock) && inode.is_some_and(|inode| host.file(inode).holder.is_some())
@@ -74,6 +72,7 @@ impl Run {
                 Call::LockRun
             }
             Call::LockRun => self.lock_run(scope),
+            Call::LockLeftOver => self.lock_left_over(scope),
             Call::Read(stage) => self.read(stage, scope),
             Call::SyncBefore => self.sync_before(scope),
             Call::Charge => self.charge(scope),
@@ -115,7 +114,7 @@ impl Run {
     }
 
     fn open(&mut self, scope: &mut Scope<'_>) -> Call {
-        self.read_only = scope.host.read_only;
+        self.read_only = scope.host.read_only || self.is_sandboxed;
         self.disk = scope.host.state.cached;
         match (self.disk, self.read_only) {
             (None, true) => Call::OpenRun,
@@ -145,8 +144,24 @@ impl Run {
         match self.read_only {
             true => Call::OpenRun,
             false if self.early => self.first(scope),
-            false => Call::Read(Stage::Locked),
+            false => self.to_left_over(scope),
         }
+    }
+
+    /// What continued in `/run` may have been locked there alone.
+    fn to_left_over(&mut self, scope: &Scope<'_>) -> Call {
+        self.left = scope.host.run.filter(|_| !scope.is(Mutation::LeftOverUnlocked));
+        if self.left.is_some() { Call::LockLeftOver } else { Call::Read(Stage::Locked) }
+    }
+
+    fn lock_left_over(&mut self, scope: &mut Scope<'_>) -> Call {
+        if scope.host.run != self.left {
+            return self.to_left_over(scope);
+        }
+        if let (Some(left), false) = (self.left, scope.is(Mutation::NoLock)) {
+            scope.host.file_mut(left).holder = Some(scope.me);
+        }
+        Call::Read(Stage::Locked)
     }
 
     fn lock_run(&mut self, scope: &mut Scope<'_>) -> Call {
@@ -156,6 +171,12 @@ impl Run {
         }
         if let (Some(run), false) = (self.run, scope.is(Mutation::NoLock)) {
             scope.host.file_mut(run).holder = Some(scope.me);
+        }
+        if self.disk.is_none() && scope.host.state.cached.is_some() && !scope.is(Mutation::NoLookBehindRun) {
+            scope.seen.mark("a state file was made while a login locked the one in /run");
+            scope.host.release(scope.me);
+            self.run = None;
+            return Call::Open;
         }
         Call::Read(Stage::Locked)
     }

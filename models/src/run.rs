@@ -52,6 +52,8 @@ pub enum Call {
     Lock,
     OpenRun,
     LockRun,
+    /// Of the record in `/run`, where the disk is writable.
+    LockLeftOver,
     /// Reads both files, and says what is to be written first.
     Read(Stage),
     /// What a program has left behind that died.
@@ -145,7 +147,11 @@ pub struct Run {
     /// The state file on the disk, and the one in `/run` where the disk was found read-only.
     pub disk: Option<u8>,
     pub run: Option<u8>,
+    /// The one in `/run` where the disk is writable.
+    pub left: Option<u8>,
     pub read_only: bool,
+    /// Sees the disk read-only whatever it is.
+    pub is_sandboxed: bool,
     pub place: slots::NextSlot,
     /// What is written first: a charge, or all there is to write.
     pub record: Option<Held>,

@@ -83,7 +83,7 @@ impl World {
         let mut run = self.programs[me].take()?;
         let (host, ghost) = (&mut self.host, &mut self.ghost);
         let mut scope = Scope { host, ghost, seen, mutation, in_use: &in_use, me: me as u8 };
-        let locks = matches!(run.call, Call::Lock | Call::LockRun);
+        let locks = matches!(run.call, Call::Lock | Call::LockRun | Call::LockLeftOver);
         run.step(&mut scope);
         if locks && run.call == Call::Read(Stage::Locked) {
             run.step(&mut scope);
@@ -167,7 +167,7 @@ impl World {
         let Some(run) = &self.programs[me] else { return Vec::new() };
         let mut all = vec![self.clone()];
         match (run.call, run.target(&self.host)) {
-            (Call::Open | Call::Lock | Call::OpenRun | Call::LockRun, _) => return Vec::new(),
+            (Call::Open | Call::Lock | Call::OpenRun | Call::LockRun | Call::LockLeftOver, _) => return Vec::new(),
             (Call::Charge | Call::Outcome | Call::Write, Some(inode)) => {
                 let with = |file| {
                     let mut world = self.clone();

@@ -25,17 +25,23 @@ use crate::paths;
 use crate::policy::access::Denied;
 use crate::system::account::Account;
 
-/// For a login's question and its answer.
-const LOGIN: Duration = Duration::from_millis(1_500);
+/// For a login's question and the first byte of its answer. The first who comes has pam-totpd started, and a small machine takes
+/// its time for that.
+const LOGIN: Duration = Duration::from_secs(3);
 /// For a change: twenty backup codes take a small machine its time, and who gave up would never see them.
 const CHANGE: Duration = Duration::from_secs(15);
 /// Whom pam-totpd has no room for knocks again for so long. Meanwhile it hangs up on those who say nothing, and what is
 /// left of a login's time is for the answer.
 const KNOCKING: Duration = Duration::from_millis(1_200);
+/// From the moment in which it was asked, however long that took: more than it waits for a user's lock itself.
+const ANSWER: Duration = Duration::from_millis(1_800);
 /// Before the second knock, and twice before each further one as far as [`LONGEST_PAUSE`]: a request takes it a few milliseconds.
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-/// Who has no room, or crashes, hangs up sooner; pam-totpd loses its patience with who says nothing only after a second.
+/// No time at all would be no limit.
+const A_MOMENT: Duration = Duration::from_millis(1);
+/// Whoever has asked within so long was heard, if anybody was there: pam-totpd loses its patience with those who say nothing only
+/// after a second.
 const AT_ONCE: Duration = Duration::from_millis(800);
 
 /// Is the user enrolled, and with how many digits?
@@ -93,28 +99,38 @@ fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
     };
     let path = if Uid::effective().is_root() { paths::ROOT_SOCKET } else { paths::VERIFY_SOCKET };
     let mut pause = PAUSE;
-    let (heard, knocked) = loop {
+    loop {
         let knocked = Instant::now();
-        match exchange(open(path, deadline)?, request.as_bytes(), deadline) {
-            Err(error) if is_unheard(&error) && begin.elapsed().saturating_add(pause) < KNOCKING => {
-                std::thread::sleep(pause);
-                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-            }
-            heard => break (heard.map_err(|e| late_or_gone(&e)), knocked),
+        let mut stream = open(path, deadline)?;
+        let said = write(&stream, request.as_bytes());
+        let asked = Instant::now();
+        panic_here!("door");
+        let until = asked.checked_add(ANSWER).map_or(deadline, |fair| fair.max(deadline));
+        let error = match said.and_then(|()| read(&mut stream, until)) {
+            Ok(bytes) if bytes.is_empty() => std::io::ErrorKind::ConnectionAborted.into(),
+            Ok(bytes) => return Reply::parse(&bytes).map_err(|Malformed| DoorError::Garbled),
+            Err(error) => error,
+        };
+        if is_unheard(&error) && begin.elapsed().saturating_add(pause) < KNOCKING {
+            std::thread::sleep(pause);
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            continue;
         }
-    };
-    match heard {
-        Ok(bytes) if !bytes.is_empty() => Reply::parse(&bytes).map_err(|Malformed| DoorError::Garbled),
-        // It hangs up on callers that say nothing: one that was stopped here must not take that for nobody.
-        Ok(_) | Err(DoorError::HungUp) if knocked.elapsed() >= AT_ONCE => Err(DoorError::Late),
-        heard => Err(heard.err().unwrap_or(DoorError::HungUp)),
+        return Err(no_answer(error.kind(), asked.saturating_duration_since(knocked) < AT_ONCE));
     }
 }
 
-fn exchange(mut stream: UnixStream, request: &[u8], deadline: Instant) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    write(&stream, request)?;
-    panic_here!("door");
-    read(&mut stream, deadline)
+/// Whether nobody is there, or nobody knows. On a caller that says nothing for a second pam-totpd hangs up. So one that was
+/// stopped on its way to the question must not take that for nobody, and then be stopped again with the lock in its hand. One
+/// that was stopped behind the question finds the answer, however late it looks.
+fn no_answer(kind: std::io::ErrorKind, asked_at_once: bool) -> DoorError {
+    match kind {
+        _ if !asked_at_once => DoorError::Late,
+        std::io::ErrorKind::TimedOut => DoorError::Mute,
+        // Half an answer.
+        std::io::ErrorKind::UnexpectedEof => DoorError::Late,
+        _ => DoorError::HungUp,
+    }
 }
 
 /// Has the other side gone without having read the whole request? Only then nobody can have judged it, and it may be said
@@ -161,20 +177,23 @@ fn write(stream: &UnixStream, mut bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads until the other side is done.
+/// Reads until the other side is done. What has come by the deadline is heard also by who looks later.
 pub(crate) fn read(stream: &mut UnixStream, deadline: Instant) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(vec![0; MAX]);
     let mut length = 0_usize;
+    let mut is_over = false;
     while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(std::io::ErrorKind::TimedOut.into());
+        if is_over {
+            let nothing = if length == 0 { std::io::ErrorKind::TimedOut } else { std::io::ErrorKind::UnexpectedEof };
+            return Err(nothing.into());
         }
-        stream.set_read_timeout(Some(left))?;
+        is_over = left.is_zero();
+        stream.set_read_timeout(Some(left.max(A_MOMENT)))?;
         match stream.read(rest) {
             Ok(0) => break,
             Ok(more) => length = length.saturating_add(more),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) if matches!(e.kind(), std::io::ErrorKind::Interrupted | std::io::ErrorKind::WouldBlock) => continue,
             Err(e) => return Err(e),
         }
         // The empty line: nobody has to wait for the other to hang up.
@@ -184,11 +203,4 @@ pub(crate) fn read(stream: &mut UnixStream, deadline: Instant) -> std::io::Resul
     }
     bytes.truncate(length);
     Ok(bytes)
-}
-
-fn late_or_gone(error: &std::io::Error) -> DoorError {
-    match error.kind() {
-        std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => DoorError::Late,
-        _ => DoorError::HungUp,
-    }
 }

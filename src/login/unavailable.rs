@@ -68,8 +68,10 @@ pub enum DoorError {
     Closed,
     /// Somebody answers who is not root.
     NotRoot,
-    /// No whole answer in time.
+    /// No whole answer in time, and nobody knows whether there will be one.
     Late,
+    /// It was asked, and its whole time was over without a word.
+    Mute,
     /// The connection ended before an answer: too many callers, or a pam-totpd that does not start.
     HungUp,
     /// An answer, or a request, that is none; of another version perhaps.
@@ -81,12 +83,18 @@ pub enum DoorError {
 }
 
 impl DoorError {
-    /// Has nobody answered, so that this process may judge, if it can? Where the connection ended, somebody may have judged
+    /// Is nobody there, so that this process may judge, if it can? Where the connection ended, somebody may have judged
     /// and died of it. The record on the disk is the truth all the same: they counted the guess before they judged it, and here
-    /// it costs one more; a code that they accepted is a used one. Nothing else leads to a second judgement: of one who is late
-    /// the guess may be in flight; what is garbled, or not root's, is no word of pam-totpd; and a refusal is an answer.
+    /// it costs one more; a code that they accepted is a used one. Nothing else leads a program to a second judgement that its
+    /// caller can stop: what is garbled, or not root's, is no word of pam-totpd; a refusal is an answer; and who is late may
+    /// answer still.
     pub fn is_silence(self) -> bool {
         matches!(self, Self::Closed | Self::HungUp)
+    }
+
+    /// Has no word come, whyever? To a process that nobody but root can stop this is as good as silence.
+    pub fn is_no_answer(self) -> bool {
+        self.is_silence() || matches!(self, Self::Late | Self::Mute)
     }
 
     /// In words, with what to do.
@@ -94,7 +102,7 @@ impl DoorError {
         match self {
             Self::Closed => "nobody answers at pam-totpd's socket: `systemctl enable --now pam-totpd.socket`",
             Self::NotRoot => "behind the door's socket is not root: refusing to tell it anything",
-            Self::Late => "pam-totpd did not answer in time: try again",
+            Self::Late | Self::Mute => "pam-totpd did not answer in time: try again",
             Self::HungUp => "pam-totpd hung up: try again; should it last, the host's log says why",
             Self::Garbled => "pam-totpd speaks another version: restart this service",
             Self::NotForYou => "pam-totpd answers only for the caller's own account",

@@ -9,4 +9,5 @@ pub mod forced_panic;
 pub mod hostname;
 pub mod interfaces;
 pub mod memory;
+pub mod mounts;
 pub mod random;

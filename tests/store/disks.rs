@@ -4,11 +4,14 @@ use crate::support::application::{
     self, AUTH_ERR, SERVICE, SUCCESS, Said, application, at, login, login_at, only_code,
 };
 use crate::support::codes::code_at;
+use crate::support::effort::effort;
 use crate::support::system::{KEY, System, throw_away};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+
+mod sandbox;
 
 const STORE: &str = "/var/lib/pam_totp";
 const SECRET: &str = "/var/lib/pam_totp/secrets/alice.toml";

@@ -9,7 +9,9 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::lstat;
 
 use super::name::{file_name, user_name};
-use super::opening::{Walk, Writers, check_directory, io_error, lock_shared, open_checked, read_checked};
+use super::opening::{
+    Walk, Writers, check_directory, io_error, lock_shared, open_checked, open_unchecked, read_checked,
+};
 use super::slots::{read_file, read_slots};
 use crate::factor::enrollment::{Broken, Enrollment};
 use crate::factor::record::Record;
@@ -17,7 +19,7 @@ use crate::factor::record::slots::{self, StateFile};
 use crate::paths::{RUN, STORE};
 use crate::store::error::StoreError;
 use crate::store::verbs::Whose;
-use crate::system::disk;
+use crate::system::{disk, mounts};
 
 /// How long somebody who only looks waits for a login.
 const LOOK_BOUND: Duration = Duration::from_millis(50);
@@ -55,6 +57,17 @@ impl FileStore {
     /// caller can ask somebody first who sees the disk writable.
     pub fn continuing(self, continues: bool) -> Self {
         Self { continues, ..self }
+    }
+
+    /// Is the disk read-only for this process alone, in its sandbox? There the record is known to others who write it.
+    pub fn is_read_only_here_alone(&self) -> bool {
+        mounts::is_read_only_here_alone(&self.state)
+    }
+
+    /// Can a user's record not be written on the disk, for whoever it is? Looks only, and takes no lock.
+    pub fn is_read_only(&self, name: &str) -> bool {
+        let opened = file_name(name).map(|file| open_unchecked(&self.state.join(file), OFlag::O_RDWR));
+        matches!(opened, Ok(Err(StoreError::Io(_, Errno::EROFS))))
     }
 
     /// Whether a look at a record takes no lock, not even a shared one: a process that was stopped would hold it. What is

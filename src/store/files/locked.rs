@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, OFlag};
 use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::stat::lstat;
 
 use super::folders::FileStore;
 use super::name::file_name;
 use super::opening::{
-    Writers, born, check_directories, check_directory, create, io_error, lock_file, open_checked, sync_directory,
+    Writers, born, check_directories, check_directory, create, io_error, lock_file, lock_if_there, sync_directory,
     unlink,
 };
 use super::slots::read_slots;
@@ -36,22 +37,26 @@ impl FileStore {
         let path = self.state.join(&file);
         check_limit(&path)?;
         let deadline = Instant::now().checked_add(LOCK_BOUND);
-        let (disk, read_only) = match lock_file(&path, OFlag::O_RDWR, Writers::OwnerAlone, deadline) {
-            Err(StoreError::Io(_, Errno::EROFS)) => {
-                (lock_file(&path, OFlag::O_RDONLY, Writers::OwnerAlone, deadline), true)
+        let (disk, run) = loop {
+            match lock_file(&path, OFlag::O_RDWR, Writers::OwnerAlone, deadline) {
+                Err(StoreError::Io(_, Errno::EROFS)) => {}
+                disk => break (Some(disk?), None),
             }
-            other => (other, false),
-        };
-        // The lock on the disk's file is held in either case: a process that sees the disk writable and one that
-        // does not (mount namespaces differ) must not both accept one code.
-        let disk = match disk {
-            Err(StoreError::Io(_, Errno::EROFS)) if read_only => None,
-            disk => Some(disk?),
-        };
-        let run = match &self.run {
-            Some(run) if read_only && self.continues => Some(lock_run(run, &file, deadline)?),
-            _ if read_only => return Err(StoreError::Io(path, Errno::EROFS)),
-            _ => None,
+            let Some(run) = self.run.as_ref().filter(|_| self.continues) else {
+                return Err(StoreError::Io(path, Errno::EROFS));
+            };
+            // The lock on the disk's file is held in either case: a process that sees the disk writable and one that
+            // does not (mount namespaces differ) must not both accept one code.
+            let disk = lock_if_there(&path, OFlag::O_RDONLY, Writers::OwnerAlone, deadline)?;
+            let run = lock_run(run, &file, deadline)?;
+            // Whoever can write on the disk may have made the file just now. If they make it later, they find the one in
+            // `/run`, and wait for its lock.
+            if disk.is_some() || lstat(&path) == Err(Errno::ENOENT) {
+                break (disk, Some(run));
+            }
+            if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
+                return Err(StoreError::Busy);
+            }
         };
         // What continues in `/run` is another file, made whenever the disk became read-only.
         let born = disk.as_ref().filter(|_| run.is_none()).and_then(|(_, stat)| born(stat));
@@ -63,6 +68,7 @@ impl FileStore {
             path,
             disk: disk.map(|(file, _)| file),
             run: run.map(|(file, _)| file),
+            deadline,
             place: NextSlot::default(),
             is_fresh,
             born,
@@ -81,6 +87,8 @@ pub struct Locked<'a> {
     path: PathBuf,
     disk: Option<Flock<File>>,
     run: Option<Flock<File>>,
+    /// Until when others are waited for.
+    deadline: Option<Instant>,
     /// Where the next record goes, by what was read.
     place: NextSlot,
     /// What is to be written was written just now: perhaps by somebody who died before it was on the disk.
@@ -90,7 +98,14 @@ pub struct Locked<'a> {
     /// What was written, and nobody has waited for.
     charged: Option<Writing>,
     /// The record that continued in `/run` while the disk was read-only, now that it no longer is.
-    left_over: Option<PathBuf>,
+    left_over: Option<LeftOver>,
+}
+
+/// A record in `/run`, under its own lock: where the disk had none, that is all that a program has locked which continued there.
+#[derive(Debug)]
+struct LeftOver {
+    path: PathBuf,
+    file: Flock<File>,
 }
 
 impl Locked<'_> {
@@ -102,22 +117,27 @@ impl Locked<'_> {
     /// The newest record, of the disk or of `/run`; `None` where it is lost. Remembers which slot to write.
     pub fn record(&mut self) -> Result<Option<Record>, StoreError> {
         let disk = self.disk.as_ref().map_or(Ok(StateFile::Nothing), |file| read_slots(file, &self.path))?;
-        let run = match (&self.run, &self.store.run) {
-            (Some(file), _) => read_slots(file, Path::new(RUN))?,
-            // Left over from a time when the disk was read-only; newer than the disk's until the next commit.
-            (None, Some(run)) => {
-                let path = run.join(&self.file);
-                match open_checked(&path, OFlag::O_RDONLY, Writers::OwnerAlone)? {
-                    Some((file, _)) => read_slots(&file, self.left_over.insert(path))?,
-                    None => StateFile::Nothing,
-                }
-            }
-            (None, None) => StateFile::Nothing,
+        let run = match &self.run {
+            Some(file) => read_slots(file, Path::new(RUN))?,
+            None => self.left_over()?,
         };
+        let later = self.store.run.as_ref().filter(|_| run == StateFile::Newer);
+        let later = || StoreError::Newer(later.map_or_else(|| self.path.clone(), |run| run.join(&self.file)));
         let (own, other) = if self.run.is_some() { (run, disk) } else { (disk, run) };
-        let (record, place) = slots::newest(own, other).ok_or_else(|| StoreError::Newer(self.path.clone()))?;
+        let (record, place) = slots::newest(own, other).ok_or_else(later)?;
         self.place = place;
         Ok(record)
+    }
+
+    /// Left over in `/run` from a time when the disk was read-only; newer than the disk's until the next commit.
+    fn left_over(&mut self) -> Result<StateFile, StoreError> {
+        if let (None, Some(run)) = (&self.left_over, &self.store.run) {
+            let path = run.join(&self.file);
+            let locked = lock_if_there(&path, OFlag::O_RDONLY, Writers::OwnerAlone, self.deadline)?;
+            self.left_over = locked.map(|(file, _)| LeftOver { path, file });
+        }
+        let left_over = self.left_over.as_ref();
+        left_over.map_or(Ok(StateFile::Nothing), |LeftOver { path, file }| read_slots(file, path))
     }
 
     /// When the file of the record that was read was made, in seconds since 1970, where that is known.
@@ -170,7 +190,7 @@ impl Locked<'_> {
         (self.place, self.is_fresh) = (settled?, false);
         // Behind the disk's record from now on: should that be lost, it must not stand in for it. What cannot be
         // taken away (a `/run` that is read-only) changes no verdict.
-        let _ = self.left_over.take().map(|path| unlink(&path));
+        let _ = self.left_over.take().map(|left_over| unlink(&left_over.path));
         Ok(())
     }
 

@@ -171,28 +171,49 @@ pub(in crate::store) fn lock_file(
     deadline: Option<Instant>,
 ) -> Result<(Flock<File>, Metadata), StoreError> {
     loop {
-        let file = match open_unchecked(path, access)? {
-            Some(file) => file,
-            None => match create(path, OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL) {
-                Err(StoreError::Io(_, Errno::EEXIST)) => continue,
-                made => {
-                    let made = made?;
-                    path.parent().map_or(Ok(()), sync_directory)?;
-                    made
-                }
-            },
-        };
-        let Some(locked) = try_lock(file, path, deadline)? else { return Err(StoreError::Busy) };
-        // Between opening and locking the file may have been replaced; then the lock is on the wrong one.
-        let held = locked.metadata().map_err(|e| io_error(path, &e))?;
-        if lstat(path).is_ok_and(|named| (held.dev(), held.ino()) == (named.st_dev, named.st_ino)) {
-            check_stat(&held, path, writers)?;
-            return Ok((locked, held));
+        if let Some(locked) = lock_if_there(path, access, writers, deadline)? {
+            return Ok(locked);
         }
-        if deadline.is_none_or(|d| Instant::now() >= d) {
-            return Err(StoreError::Busy);
+        let made = match create(path, OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL) {
+            Err(StoreError::Io(_, Errno::EEXIST)) => continue,
+            made => made?,
+        };
+        path.parent().map_or(Ok(()), sync_directory)?;
+        if let Some(locked) = lock_opened(made, path, writers, deadline)? {
+            return Ok(locked);
         }
     }
+}
+
+/// The same, but that it makes none.
+pub(in crate::store) fn lock_if_there(
+    path: &Path,
+    access: OFlag,
+    writers: Writers,
+    deadline: Option<Instant>,
+) -> Result<Option<(Flock<File>, Metadata)>, StoreError> {
+    loop {
+        let Some(file) = open_unchecked(path, access)? else { return Ok(None) };
+        if let Some(locked) = lock_opened(file, path, writers, deadline)? {
+            return Ok(Some(locked));
+        }
+    }
+}
+
+/// `None`: between opening and locking the file was replaced, and the lock is on the wrong one.
+fn lock_opened(
+    file: File,
+    path: &Path,
+    writers: Writers,
+    deadline: Option<Instant>,
+) -> Result<Option<(Flock<File>, Metadata)>, StoreError> {
+    let Some(locked) = try_lock(file, path, deadline)? else { return Err(StoreError::Busy) };
+    let held = locked.metadata().map_err(|e| io_error(path, &e))?;
+    if lstat(path).is_ok_and(|named| (held.dev(), held.ino()) == (named.st_dev, named.st_ino)) {
+        check_stat(&held, path, writers)?;
+        return Ok(Some((locked, held)));
+    }
+    if deadline.is_none_or(|d| Instant::now() >= d) { Err(StoreError::Busy) } else { Ok(None) }
 }
 
 fn try_lock(mut file: File, path: &Path, deadline: Option<Instant>) -> Result<Option<Flock<File>>, StoreError> {
