@@ -11,6 +11,7 @@ use crate::login::messages::log::enrolling as logged;
 use crate::paths::POLICY;
 use crate::store::StoreError;
 use crate::store::audit::{FileKind, Flaw, FlawKind};
+use crate::store::error::WRITTEN_BY_NEWER;
 use crate::text::{clean, counted};
 
 /// Its subject.
@@ -83,7 +84,13 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str, store: &Path) -> Finding
             Finding::warning(ABOUT, "needs_root", format!("{}: only root can look at this", shown(&flaw.path)))
         }
         (StoreError::Missing(_), _) => missing(flaw, error, path, store),
-        (StoreError::Newer(_), _) => fault("newer").fixed_by(INSTALL),
+        (StoreError::Newer(_), _) => {
+            let what = format!(
+                "{} {WRITTEN_BY_NEWER}: its user is refused until that version is installed again",
+                shown(&flaw.path)
+            );
+            Finding::fault(ABOUT, "newer", what).fixed_by(INSTALL)
+        }
         (StoreError::NotTheirs(..), Some(user)) => {
             fault("not_theirs").fixed_by([format!("pam-totp rename {0} {0}", quoted(user))])
         }

@@ -10,6 +10,9 @@ use crate::factor::enrollment::Broken;
 /// Longest file name of a user, before its ending.
 pub const MAX_NAME: usize = 240;
 
+/// A file of a later version, said by each in its own words.
+pub const WRITTEN_BY_NEWER: &str = "was written by a newer pam_totp";
+
 /// Why the store refuses. Never holds text of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
@@ -55,7 +58,12 @@ impl fmt::Display for StoreError {
                 "another login of this user holds the lock: try again; should it last, `lslocks` names the process",
             ),
             Self::Newer(p) => {
-                write!(f, "{} was written by a newer pam_totp: restart this service", p.display())
+                // One that still has the older module in memory; or an older version was installed.
+                write!(
+                    f,
+                    "{} {WRITTEN_BY_NEWER}: restart this service; should it last, install that version again",
+                    p.display()
+                )
             }
             Self::Broken(p, broken) => write!(f, "{} is damaged: {broken}: enroll this user again", p.display()),
             Self::NotTheirs(p, what) => write!(f, "{} {what}: fix it with `pam-totp rename` or `remove`", p.display()),

@@ -6,6 +6,7 @@ mod devices;
 mod doctor;
 mod explain;
 mod imports;
+mod later;
 mod list;
 mod many;
 mod notify;

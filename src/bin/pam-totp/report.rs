@@ -15,6 +15,7 @@ use pam_totp::manage::ManageError;
 use pam_totp::policy::access::Denied;
 use pam_totp::qr::page;
 use pam_totp::store::StoreError;
+use pam_totp::store::error::WRITTEN_BY_NEWER;
 use pam_totp::text::wrap::wrap;
 use pam_totp::text::{clocks_differ, plain, shown};
 use serde::Serialize;
@@ -206,6 +207,11 @@ impl From<StoreError> for Failure {
                 Self::new("not_permitted", NOT_PERMITTED, format!("{error}: only root may do this (try sudo)"))
             }
             StoreError::NameTooLong => Self::new("name_too_long", USAGE, error.to_string()),
+            // No service: this program is older than what has written it.
+            StoreError::Newer(path) => {
+                let path = path.display();
+                Self::new("store", HOST, format!("{path} {WRITTEN_BY_NEWER}: update this one; nothing was changed"))
+            }
             _ => Self::new("store", HOST, error.to_string()),
         }
     }
