@@ -14,6 +14,7 @@
 # make uninstall   keeps keys, records and the policy
 # make dist        target/dist: the committed tree with its crates as a source archive, what is in it, checksums
 # make rpm         target/rpm: packages for Fedora, RHEL and openSUSE, built from that archive
+# make check-rpm   builds those, then installs, upgrades and erases them in a throw-away system by Debian's rpm, as root
 # make deb         target/deb: packages for Debian and Ubuntu, built from that archive; deb-source: their source package too
 
 PREFIX ?= /usr/local
@@ -202,7 +203,7 @@ install: all
 uninstall:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULEDIR='$(MODULEDIR)' DOCDIR='$(DOCDIR)' scripts/uninstall
 
-.PHONY: dist deb deb-source rpm
+.PHONY: dist deb deb-source rpm check-rpm
 dist:
 	@scripts/need $(DIST_NEEDS)
 	@scripts/dist
@@ -212,6 +213,10 @@ rpm: dist
 	@scripts/need $(RPM_NEEDS)
 	@scripts/ready
 	@scripts/rpm
+
+check-rpm: ready-as-root rpm
+	@scripts/need debootstrap oathtool strace util-linux
+	scripts/systems/rpm "$$(scripts/systems/tree bookworm)"
 
 deb deb-source:
 	@scripts/need $(DEB_NEEDS)
