@@ -166,6 +166,7 @@ fn make_uninstall_leaves_a_package_alone() {
 #[test]
 fn purge_keeps_the_keys_and_the_policy_unless_told() {
     const CONFMODULE: &str = "/usr/share/debconf/confmodule";
+    const AWAY: &str = "/usr/share/debconf/confmodule.away";
     throw_away(|system| {
         unpack(system);
         system.enrolled("alice");
@@ -179,10 +180,10 @@ fn purge_keeps_the_keys_and_the_policy_unless_told() {
         );
         assert!(!Path::new("/var/spool/pam_totp").exists());
 
-        fs::rename(CONFMODULE, "/tmp/confmodule").expect("debconf");
+        fs::rename(CONFMODULE, AWAY).expect("debconf");
         let said = runs(system, "libpam-totp", "postrm", &["purge"]);
         assert!(kept() && said.contains("kept /var/lib/pam_totp\n"), "{said}");
-        fs::rename("/tmp/confmodule", CONFMODULE).expect("debconf");
+        fs::rename(AWAY, CONFMODULE).expect("debconf");
 
         says_yes(system, "libpam-totp", "purge-keys");
         runs(system, "libpam-totp", "postrm", &["purge"]);

@@ -1,3 +1,4 @@
 //! Debian 12 and 13 in containers, each booted in a second or so.
 
 mod boot;
+mod packages;

@@ -97,6 +97,11 @@ impl Container {
         Self::start(release, &[release.tree()], script)
     }
 
+    /// The same, with the files of a folder above its own.
+    pub fn beside(release: Release, files: &Path, script: &str) -> Self {
+        Self::start(release, &[files, release.tree()], script)
+    }
+
     fn start(release: Release, layers: &[&Path], prepare: &str) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "this test needs root: it boots a system in namespaces of its own");
         let folder = TempDir::with_prefix("pam_totp-").expect("a folder");
