@@ -133,8 +133,8 @@ SYSTEMS_NEEDS = debootstrap gcc libpam0g-dev oathtool util-linux
 TREES = bookworm trixie
 
 check-systems: ready-as-root
-	@scripts/need $(SYSTEMS_NEEDS)
-	@$(MAKE) --jobs=3 all $(addprefix tree-,$(TREES))
+	@scripts/need $(SYSTEMS_NEEDS) $(DEB_NEEDS)
+	@$(MAKE) --jobs=3 all deb $(addprefix tree-,$(TREES))
 	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --test systems -- containers::
 ifneq ($(SYSTEMS),containers)
 	@$(MAKE) machines
