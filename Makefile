@@ -5,6 +5,7 @@
 #                  start real sshds)
 # make check-systems  installs what is missing, then boots Debian 12 and 13 and logs into them, as root (20 minutes at most;
 #                  with SYSTEMS=containers what needs no virtual machine, in six)
+# make check-trixie  make check of the committed tree in a system of Debian 13, with that release's own Rust (as root)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
 # make bench       installs what is missing, then measures a login beside google-authenticator and pam_oath, and writes
 #                  benches/RESULTS.md (ten minutes at most; with BENCH_QUICK=1 one, and target/bench/RESULTS.md)
@@ -59,7 +60,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # No noise between what a check or a demo says.
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all quick check check-systems demo bench torture install uninstall ready-as-root
+.PHONY: all quick check check-systems check-trixie demo bench torture install uninstall ready-as-root
 all: $(MODULE) $(PROGRAM) $(DAEMON)
 
 # Before anything else, so that nobody waits for packages to hear that Rust is missing.
@@ -150,6 +151,9 @@ machines:
 .PHONY: $(addprefix tree-,$(TREES))
 $(addprefix tree-,$(TREES)): tree-%:
 	scripts/systems/tree $*
+
+check-trixie:
+	@scripts/systems/check-trixie
 
 # In the profile of mutation testing: what does not change is optimized, what does is built at once.
 quick:
