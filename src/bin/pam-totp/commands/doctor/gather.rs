@@ -10,7 +10,7 @@ use pam_totp::doctor::clock::ClockFacts;
 use pam_totp::doctor::disk::{DiskFacts, usable};
 use pam_totp::doctor::door::{Daemon, DoorFacts, Socket, is_read_only};
 use pam_totp::doctor::finding::{Finding, Severity};
-use pam_totp::doctor::labels::{check, places};
+use pam_totp::doctor::labels::{check, places as labelled};
 use pam_totp::doctor::module::{ModuleFacts, ModuleFile, Stale, is_old, loader_said, unit, version_in};
 use pam_totp::doctor::programs::pairs::Way;
 use pam_totp::doctor::programs::texts::{PLACES, Text, daemons};
@@ -121,7 +121,7 @@ pub fn labels() -> Option<Finding> {
     if !Path::new("/sys/fs/selinux/enforce").exists() || !Uid::effective().is_root() {
         return None;
     }
-    let (folders, places) = places();
+    let (folders, places) = labelled();
     let inside = folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
     let mut paths = places.into_iter().chain(inside.map(|entry| entry.path().display().to_string()));
     let chunks = std::iter::from_fn(|| Some(paths.by_ref().take(500).collect::<Vec<_>>()).filter(|c| !c.is_empty()));
