@@ -93,6 +93,7 @@ fn puts_each_thing_where_it_belongs() {
         ("/usr/share/doc/pam_totp/examples/panel_login.py", 0o644),
         ("/usr/share/doc/pam_totp/examples/fail2ban/filter.d/pam_totp.conf", 0o644),
         ("/usr/share/doc/pam_totp/examples/fail2ban/jail.d/pam_totp.conf", 0o644),
+        ("/usr/share/doc/pam_totp/examples/logcheck/ignore.d.server/pam_totp", 0o644),
         ("/usr/share/man/man1/pam-totp.1", 0o644),
         ("/usr/share/man/man5/pam_totp.toml.5", 0o644),
         ("/usr/share/man/man8/pam_totp.8", 0o644),

@@ -8,6 +8,7 @@ mod docs;
 mod house;
 mod install;
 mod json;
+mod logcheck;
 mod many;
 mod packages;
 mod packages_rpm;

@@ -1,4 +1,5 @@
 //! Debian 12 and 13 in containers, each booted in a second or so.
 
+mod ansible;
 mod boot;
 mod packages;

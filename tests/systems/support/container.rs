@@ -51,7 +51,12 @@ impl Release {
     /// Its folder, as `scripts/systems/tree` made it.
     pub fn tree(self) -> &'static Path {
         static TREES: [OnceLock<PathBuf>; 2] = [OnceLock::new(), OnceLock::new()];
-        TREES[self as usize].get_or_init(|| script("tree", self.name()))
+        TREES[self as usize].get_or_init(|| script("tree", &[self.name()]))
+    }
+
+    /// The same with the packages of a topic.
+    fn topic(self, topic: &str) -> PathBuf {
+        script("tree", &[self.name(), topic])
     }
 
     /// What was installed above it.
@@ -59,16 +64,16 @@ impl Release {
         static LAYERS: [OnceLock<PathBuf>; 2] = [OnceLock::new(), OnceLock::new()];
         LAYERS[self as usize].get_or_init(|| {
             self.tree();
-            script("product", self.name())
+            script("product", &[self.name()])
         })
     }
 }
 
 /// Runs a script of ours that makes a folder and prints where that is.
-fn script(name: &str, release: &str) -> PathBuf {
-    let output = Command::new(format!("{SCRIPTS}/{name}")).arg(release).stderr(Stdio::inherit()).output();
+fn script(name: &str, arguments: &[&str]) -> PathBuf {
+    let output = Command::new(format!("{SCRIPTS}/{name}")).args(arguments).stderr(Stdio::inherit()).output();
     let output = output.expect("the script starts");
-    assert!(output.status.success(), "{name} {release} failed");
+    assert!(output.status.success(), "{name} {arguments:?} failed");
     let said = String::from_utf8(output.stdout).expect("UTF-8");
     PathBuf::from(said.lines().last().expect("a path"))
 }
@@ -90,6 +95,11 @@ impl Container {
     pub fn prepared(release: Release, script: &str) -> Self {
         let enable = "systemctl --quiet enable pam-totpd.socket\n";
         Self::start(release, &[release.product(), release.tree()], &format!("{enable}{script}\n"))
+    }
+
+    /// The same with the packages of a topic, of `scripts/systems/packages`, besides.
+    pub fn with(release: Release, topic: &str, script: &str) -> Self {
+        Self::start(release, &[release.product(), &release.topic(topic)], script)
     }
 
     /// Boots it as Debian has it, without the product.
