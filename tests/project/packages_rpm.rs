@@ -70,9 +70,13 @@ fn arch_and_alpine_have_the_version_and_the_licenses_of_the_others() {
 
 #[test]
 fn scripts_of_the_packages_are_scripts() {
-    for script in
-        ["alpine/APKBUILD", "alpine/pam_totp.post-install", "alpine/pam_totp.pre-deinstall", "arch/pam_totp.install"]
-    {
+    for script in [
+        "alpine/APKBUILD",
+        "alpine/pam_totp.post-install",
+        "alpine/pam_totp.pre-deinstall",
+        "arch/pam_totp.install",
+        "arch/before-removal",
+    ] {
         said(Command::new("sh").args(["-n", &format!("packaging/{script}")]));
     }
     said(Command::new("bash").args(["-n", "packaging/arch/PKGBUILD"]));
