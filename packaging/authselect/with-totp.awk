@@ -88,6 +88,9 @@ END {
             # For an account that is locked out, the question for a code would show that the password was right.
             if (preauth != "") print locked_out(preauth)
             print "auth        requisite                                    pam_totp.so explain                                    {include if \"with-totp\"}"
+            # Only who has come by a right password is here. Where no code is due, our line says nothing, and a jump says
+            # nothing either.
+            print "auth        required                                     pam_permit.so                                          {include if \"with-totp\"}"
         } else if (control[a] == "sufficient") {
             # All from here to pam_deny is there once, as itself or as what stands in for it.
             skipped = deny - a
