@@ -138,6 +138,7 @@ check-systems: ready-as-root
 	@$(MAKE) --jobs=3 all deb $(addprefix tree-,$(TREES))
 	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --test systems -- containers::
 ifneq ($(SYSTEMS),containers)
+	@$(MAKE) check-rpm
 	@$(MAKE) machines
 	RUST_TEST_THREADS=2 cargo test --locked --no-fail-fast --test systems -- machines::
 endif
