@@ -2,4 +2,11 @@
 
 mod ansible;
 mod boot;
+mod closed;
+mod flood;
+mod journal;
+mod logins;
 mod packages;
+mod polkit;
+mod read_only;
+mod upgrade;

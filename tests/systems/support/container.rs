@@ -19,6 +19,13 @@ pub const KEY: &str = "JBSWY3DPEHPK3PXPGEZDGNBVGY3TQOJQ";
 const SUPPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/systems/support");
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/systems");
 
+/// Of a client that asks only once and knows nobody.
+pub const SSH: &str =
+    "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o NumberOfPasswordPrompts=1";
+
+/// Gives a command a terminal of the guest's own, and says how it ended.
+const ON_A_TERMINAL: [&str; 4] = ["script", "--quiet", "--flush", "--return"];
+
 /// Makes each function, which takes a [`Release`], a test on both.
 macro_rules! on_each_release {
     ($($test:ident),+ $(,)?) => {
@@ -128,10 +135,7 @@ impl Container {
     pub fn wait_for_boot(&self) {
         let console = || fs::read_to_string(self.folder.path().join("console")).unwrap_or_default();
         until("the system boots", || {
-            let ended = console()
-                .lines()
-                .rfind(|line| !line.is_empty())
-                .is_some_and(|line| line.starts_with("process 1 ended"));
+            let ended = console().lines().rfind(|line| !line.is_empty()).is_some_and(ended_for_good);
             assert!(!ended, "{:?} does not boot:\n{}", self.release, console());
             let state = self.tries("[ -S /run/systemd/private ] && systemctl is-system-running --wait");
             let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();
@@ -153,7 +157,7 @@ impl Container {
     /// A command of root's on a terminal of the guest's own.
     pub fn terminal(&self, shell: &str) -> Terminal {
         let mut script = self.command("script");
-        script.args(["--quiet", "--flush", "--return", "--command", shell, "/dev/null"]);
+        script.args(&ON_A_TERMINAL[1..]).args(["--command", shell, "/dev/null"]);
         Terminal::run(script)
     }
 
@@ -176,11 +180,8 @@ impl Container {
 
     pub fn tries_with(&self, shell: &str, input: &str) -> Output {
         let mut command = self.command("sh");
-        command.args(["-c", shell]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("a command starts");
-        // Whoever ends before they read everything has read enough.
-        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-        child.wait_with_output().expect("the command ends")
+        command.args(["-c", shell]);
+        given(command, input)
     }
 
     /// Writes a file of the guest's.
@@ -217,21 +218,86 @@ impl Container {
         self.reads(&format!("pam-totp set --no-code {name}"), &format!("{KEY}\n"));
     }
 
-    /// Has sshd ask for the password and then for a code, without the seconds that a refusal takes.
+    /// Has sshd ask for the password and then for a code.
     pub fn ssh_asks(&self) {
         self.runs("pam-totp stack add --yes sshd");
-        self.file(
-            "/etc/ssh/sshd_config.d/00-pam_totp.conf",
-            "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n",
-        );
+        self.ssh_prompts();
         self.runs("systemctl reload ssh");
+    }
+
+    /// What README asks of sshd: one prompt after the other, and no method that bypasses them.
+    pub fn ssh_prompts(&self) {
+        let drop_in = "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n";
+        self.file("/etc/ssh/sshd_config.d/00-pam_totp.conf", drop_in);
     }
 
     /// The client at the guest's own sshd, which says `in as NAME` after a login.
     pub fn ssh(&self, user: &str) -> Terminal {
-        let options =
-            "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o NumberOfPasswordPrompts=1";
-        self.terminal(&format!("ssh {options} {user}@127.0.0.1 'echo in as $(id -un)'"))
+        self.ssh_with(user, "echo in as $(id -un)")
+    }
+
+    /// The same with another command, in single quotes.
+    pub fn ssh_with(&self, user: &str, shell: &str) -> Terminal {
+        self.terminal(&format!("ssh {SSH} {user}@127.0.0.1 '{shell}'"))
+    }
+
+    /// A login by ssh with this code, which must come to its end.
+    pub fn ssh_in(&self, user: &str, code: &str) {
+        let mut ssh = self.ssh(user);
+        ssh.answers("Password: ", PASSWORD);
+        ssh.answers("Verification code: ", code);
+        ssh.sees(&format!("in as {user}"));
+        assert_eq!(ssh.ends().1, 0);
+    }
+
+    /// A login by ssh with this code, which must be refused.
+    pub fn ssh_refused(&self, user: &str, code: &str) {
+        let mut ssh = self.ssh(user);
+        ssh.answers("Password: ", PASSWORD);
+        ssh.answers("Verification code: ", code);
+        ssh.sees("Permission denied");
+        assert_eq!(ssh.ends().1, 255);
+    }
+
+    /// Lets a user do everything as root, with their own password.
+    pub fn sudo_for(&self, user: &str) {
+        self.file("/etc/sudoers.d/users", &format!("Defaults lecture = never\n{user} ALL=(ALL:ALL) ALL\n"));
+    }
+
+    /// The state of a unit in one word, as `active`.
+    pub fn state(&self, unit: &str) -> String {
+        let said = self.tries(&format!("systemctl is-active {unit}")).stdout;
+        String::from_utf8(said).expect("UTF-8").trim().to_owned()
+    }
+
+    /// Lines of shell that a user runs, without any privilege of root.
+    pub fn tries_as(&self, user: &str, shell: &str, input: &str) -> Output {
+        let mut command = self.command("setpriv");
+        command.args(as_user(user)).args(["sh", "-c", shell]);
+        given(command, input)
+    }
+
+    /// The same, which must succeed: what they said on standard output.
+    pub fn runs_as(&self, user: &str, shell: &str) -> String {
+        let output = self.tries_as(user, shell, "");
+        assert!(output.status.success(), "{:?}: {user}: {shell}: {output:?}", self.release);
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// A command of a user's on a terminal of their own.
+    pub fn terminal_of(&self, user: &str, shell: &str) -> Terminal {
+        let mut script = self.command("setpriv");
+        script.args(as_user(user)).args(ON_A_TERMINAL).args(["--command", shell, "/dev/null"]);
+        Terminal::run(script)
+    }
+
+    /// Boots it again, with what is on its disk.
+    pub fn reboots(&self) {
+        let init = self.folder.path().join("init");
+        let before = fs::read_to_string(&init).expect("it runs");
+        self.tries("systemctl reboot");
+        until("it goes down", || fs::read_to_string(&init).unwrap_or_default() != before);
+        self.wait_for_boot();
     }
 }
 
@@ -242,7 +308,42 @@ impl Drop for Container {
     }
 }
 
+/// Does a line of the console say so? One that reboots ends with 129.
+fn ended_for_good(line: &str) -> bool {
+    line.strip_prefix("process 1 ended with ").is_some_and(|status| status != "129")
+}
+
+/// What makes a process a user's, as a login would.
+fn as_user(user: &str) -> [String; 7] {
+    ["--reuid", user, "--regid", user, "--init-groups", "--reset-env", "--"].map(str::to_owned)
+}
+
+/// Runs a command with standard input.
+fn given(mut command: Command, input: &str) -> Output {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a command starts");
+    // Whoever ends before they read everything has read enough.
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    child.wait_with_output().expect("the command ends")
+}
+
 /// The code that the phone of an enrolled user shows now.
 pub fn code() -> String {
     codes::fresh_code(KEY)
+}
+
+/// That code and those that follow it; the next one is right already.
+pub fn codes<const N: usize>() -> [String; N] {
+    codes::fresh_codes(KEY)
+}
+
+/// The first code that is not this one, and is right already.
+pub fn code_after(used: &str) -> String {
+    let [now, next] = codes();
+    if now == used { next } else { now }
+}
+
+/// A code that is right neither now nor soon.
+pub fn wrong_code() -> String {
+    codes::wrong_code(KEY)
 }
