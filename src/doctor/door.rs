@@ -1,7 +1,5 @@
 //! Does pam-totpd answer, and whom? Pure.
 
-use std::path::Path;
-
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
 use crate::login::unavailable::DoorError;
@@ -33,8 +31,6 @@ pub struct DoorFacts {
     pub needed_by: Vec<String>,
     /// Stacks of programs that are root by their set-uid bit: their callers can stop them.
     pub set_uid: Vec<String>,
-    /// The store's disk is read-only.
-    pub read_only: bool,
     /// Stacks of daemons with an account of their own.
     pub daemons: Vec<Daemon>,
     /// The accounts that the policy's `[door] judges` names.
@@ -68,11 +64,7 @@ pub fn check(door: &DoorFacts) -> Vec<Finding> {
         }
     }
     if door.verify.is_none() && door.root.is_none() {
-        let who = match () {
-            () if !door.needed_by.is_empty() => Some(format!("needed by {}", door.needed_by.join(", "))),
-            () if door.read_only => Some("the disk with the keys is read-only".to_owned()),
-            () => None,
-        };
+        let who = (!door.needed_by.is_empty()).then(|| format!("needed by {}", door.needed_by.join(", ")));
         findings.push(match who {
             Some(who) => {
                 Finding::warning(ABOUT, "no_door", format!("closed, but {who}: everybody is refused")).fixed_by(ENABLE)
@@ -134,36 +126,4 @@ fn no_judge(door: &DoorFacts) -> Option<Finding> {
         format!("{}, which may not check codes of other users ([door] judges): it refuses everybody", named.join(", "));
     let fix = format!("pam-totp policy set door.judges {}", quoted(&judges.join(",")));
     (!missing.is_empty()).then(|| Finding::warning(ABOUT, "no_judge", what).fixed_by([fix]))
-}
-
-/// Is the mount that a folder is in read-only? By `/proc/self/mounts`.
-pub fn is_read_only(mounts: &str, folder: &Path) -> bool {
-    let mounts = mounts.lines().filter_map(|line| {
-        let mut fields = line.split(' ').skip(1);
-        let (place, options) = (fields.next()?, fields.nth(1)?);
-        folder.starts_with(place).then(|| (place.len(), options.split(',').any(|option| option == "ro")))
-    });
-    // Of two on one place the later one is seen.
-    mounts.max_by_key(|mount| mount.0).is_some_and(|mount| mount.1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_innermost_and_last_mount_counts() {
-        let (root, var) = ("/dev/sda1 / ext4 rw,relatime,errors=remount-ro 0 0\n", "/dev/sda2 /var ext4 ro 0 0\n");
-        let over = "tmpfs /var tmpfs rw 0 0\n";
-        for (mounts, expected) in [
-            (root.to_owned(), false),
-            (format!("{root}{var}"), true),
-            (format!("{var}{root}"), true),
-            (format!("{root}{var}{over}"), false),
-            (format!("{root}/dev/sda3 /va ext4 ro 0 0\n"), false),
-            (String::new(), false),
-        ] {
-            assert_eq!(is_read_only(&mounts, Path::new("/var/lib/pam_totp")), expected, "{mounts}");
-        }
-    }
 }

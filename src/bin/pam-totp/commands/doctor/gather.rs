@@ -8,7 +8,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Uid;
 use pam_totp::doctor::clock::ClockFacts;
 use pam_totp::doctor::disk::{DiskFacts, usable};
-use pam_totp::doctor::door::{Daemon, DoorFacts, Socket, is_read_only};
+use pam_totp::doctor::door::{Daemon, DoorFacts, Socket};
 use pam_totp::doctor::finding::{Finding, Severity};
 use pam_totp::doctor::labels::{check, places as labelled};
 use pam_totp::doctor::module::{ModuleFacts, ModuleFile, Stale, is_old, loader_said, unit, version_in};
@@ -183,11 +183,7 @@ pub fn door(files: &StackFiles, policy: &Policy) -> DoorFacts {
     let own = account::by_uid(Uid::effective().as_raw()).ok().flatten();
     let there = if Uid::effective().is_root() { root } else { verify };
     let answer = own.filter(|_| there.is_some()).map(|account| client::preview(&account.name).map(|_| ()));
-    let (read_only, judges) = (
-        is_read_only(&fs::read_to_string("/proc/self/mounts").unwrap_or_default(), &policy.store),
-        policy.judges.clone(),
-    );
-    DoorFacts { verify, root, answer, needed_by, set_uid, read_only, daemons, judges }
+    DoorFacts { verify, root, answer, needed_by, set_uid, daemons, judges: policy.judges.clone() }
 }
 
 /// The account of a daemon that runs PAM without root, be it by the service that is its own or by another one.
