@@ -177,11 +177,11 @@ fn being_remembered_as_administrator_costs_no_try() {
     });
 }
 
-/// Whether a program of this name runs.
+/// Whether a program of this name runs. One that ended may stand there still: nobody waits for what its parent left.
 fn runs(program: &str) -> bool {
-    let mut processes = fs::read_dir("/proc").expect("/proc").flatten();
-    processes
-        .any(|process| fs::read_to_string(process.path().join("comm")).is_ok_and(|name| name.trim_end() == program))
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let mut stats = processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
+    stats.any(|stat| stat.contains(&format!("({program}) ")) && !stat.contains(") Z "))
 }
 
 /// The key as the page shows it, in groups of four.
