@@ -57,7 +57,7 @@ fn sorted(expected: &[&str]) -> Vec<String> {
 }
 
 /// The whole life of a host, as its log has it.
-fn everything_that_happens(system: &System) -> (usize, usize) {
+pub fn everything_that_happens(system: &System) -> (usize, usize) {
     system.stack("sshd", ASKS_EVERYBODY);
     system.stack("vsftpd", include_str!("../../pam.d/vsftpd"));
     system.stack("login", include_str!("../../pam.d/login"));

@@ -7,6 +7,7 @@ mod daemons;
 mod fail2ban;
 mod first_login;
 mod lockers;
+mod logcheck;
 mod login;
 mod origin;
 mod remember;

@@ -141,6 +141,7 @@ fn a_fault_stops_it_before_a_stack_is_touched(release: Release) {
     let stacks = "pam_totp_stacks: [{service: sshd}]\n";
     let run = play(&host, stacks, "");
     assert!(run.failed && !host.runs("cat /etc/pam.d/sshd").contains("pam_totp"), "{}", run.said);
+    host.runs("pam-totp policy set unenrolled allow");
     let text = "pam_totp_policy_text: |\n  unenrolled = \"allow\"\n  [[require]]\n  users = [\"bob\"]\n";
     let run = play(&host, text, "");
     assert!(run.failed && run.said.contains("bob"), "{}", run.said);
