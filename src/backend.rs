@@ -360,9 +360,10 @@ impl LocalOrDoor {
         }
     }
 
-    /// Is that so, for whoever was asked in vain?
-    fn is_read_only(&self, account: &Account) -> bool {
-        self.local.store.as_ref().is_ok_and(|store| store.is_read_only(&account.name))
+    /// Is the disk read-only for everybody, and not in a sandbox alone, beside which others need the lock?
+    fn nobody_can_write(&self, account: &Account) -> bool {
+        let store = self.local.store.as_ref();
+        store.is_ok_and(|store| store.is_read_only(&account.name) && !store.is_read_only_here_alone())
     }
 }
 
@@ -410,7 +411,7 @@ impl Backend for LocalOrDoor {
             match client::verify(&account.name, login, answer) {
                 // A caller who stops this process from here on holds the lock with it. So does one who has others hold all 64
                 // connections of `root.sock`: pam-totpd hangs up on each after a second, and this process knocks for longer.
-                Err(door) if door.is_silence() || door == DoorError::Mute && self.is_read_only(account) => {
+                Err(door) if door.is_silence() || door == DoorError::Mute && self.nobody_can_write(account) => {
                     asked = Some(door);
                 }
                 verdict => return Ok(verdict?),

@@ -44,7 +44,7 @@ pub fn check(facts: &ClockFacts) -> Finding {
     if clock::is_wrong(facts.now) {
         let when = moment(facts.now);
         let what = format!(
-            "{when} was before this program was made: until it is set no code of an app counts, backup codes do"
+            "it says {when}, which is before this program was built. Until it is set, codes of apps are refused; backup codes work"
         );
         return Finding::fault(ABOUT, "clock_is_wrong", what).fixed_by(fix).fixed_by(["date -u   # is it right now?"]);
     }

@@ -35,7 +35,7 @@ pub fn check(stat: &str) -> Finding {
         (kind != *wanted).then(|| format!("{} is {}, not {wanted}", clean(path), clean(kind)))
     });
     let Some(wrong) = wrong else { return Finding::fine(ABOUT, "as SELinux needs them") };
-    Finding::fault(ABOUT, "label", format!("{wrong}: SELinux keeps login programs or pam-totpd from their work"))
+    Finding::fault(ABOUT, "label", format!("{wrong}: SELinux may stop login programs and pam-totpd from using it"))
         .fixed_by([
             format!("semodule -i {}", selinux_module()),
             format!("restorecon -R {STORE} {SPOOL} {SOCKETS} {}", daemon()),

@@ -5,7 +5,7 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::doctor::finding::Finding;
-use crate::doctor::shell::{INSTALL, quoted};
+use crate::doctor::shell::quoted;
 use crate::doctor::stacks::files::STACKS;
 use crate::login::messages::log::enrolling as logged;
 use crate::paths::POLICY;
@@ -86,10 +86,12 @@ fn refused(flaw: &Flaw, error: &StoreError, path: &str, store: &Path) -> Finding
         (StoreError::Missing(_), _) => missing(flaw, error, path, store),
         (StoreError::Newer(_), _) => {
             let what = format!(
-                "{} {WRITTEN_BY_NEWER}: its user is refused until that version is installed again",
+                "{} {WRITTEN_BY_NEWER}: this user is refused until you install that version again",
                 shown(&flaw.path)
             );
-            Finding::fault(ABOUT, "newer", what).fixed_by(INSTALL)
+            Finding::fault(ABOUT, "newer", what).fixed_by([
+                "# install that version again; \"After a downgrade\" in docs/get-back-in.md says what else helps",
+            ])
         }
         (StoreError::NotTheirs(..), Some(user)) => {
             fault("not_theirs").fixed_by([format!("pam-totp rename {0} {0}", quoted(user))])

@@ -61,7 +61,7 @@ impl fmt::Display for StoreError {
                 // One that still has the older module in memory; or an older version was installed.
                 write!(
                     f,
-                    "{} {WRITTEN_BY_NEWER}: restart this service; should it last, install that version again",
+                    "{} {WRITTEN_BY_NEWER}: restart this service; if this stays, install that version again",
                     p.display()
                 )
             }

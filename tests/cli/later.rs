@@ -115,7 +115,10 @@ fn logins_refuse_and_programs_say_so_and_nothing_is_changed() {
                 let (exit, stdout, stderr) = program(system, arguments, input);
                 assert_eq!(exit, 5, "{what}: {arguments:?}: {stdout}{stderr}");
                 let said = format!("{stdout}{stderr}").split_whitespace().collect::<Vec<_>>().join(" ");
-                assert!(said.contains(&format!("{path} {NEWER}: update this one")), "{what}: {arguments:?}: {said}");
+                assert!(
+                    said.contains(&format!("{path} {NEWER}: install that version again")),
+                    "{what}: {arguments:?}: {said}"
+                );
                 assert!(files() == planted, "{what}: {arguments:?}");
             }
             let (_, list) = object(system, &["list"], "");

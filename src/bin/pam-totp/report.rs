@@ -210,7 +210,11 @@ impl From<StoreError> for Failure {
             // No service: this program is older than what has written it.
             StoreError::Newer(path) => {
                 let path = path.display();
-                Self::new("store", HOST, format!("{path} {WRITTEN_BY_NEWER}: update this one; nothing was changed"))
+                Self::new(
+                    "store",
+                    HOST,
+                    format!("{path} {WRITTEN_BY_NEWER}: install that version again; nothing was changed"),
+                )
             }
             _ => Self::new("store", HOST, error.to_string()),
         }
