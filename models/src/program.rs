@@ -144,19 +144,19 @@ impl Run {
         match self.read_only {
             true => Call::OpenRun,
             false if self.early => self.first(scope),
-            false => self.to_left_over(scope),
+            false => self.behind_the_disks_lock(scope),
         }
     }
 
     /// What continued in `/run` may have been locked there alone.
-    fn to_left_over(&mut self, scope: &Scope<'_>) -> Call {
+    fn behind_the_disks_lock(&mut self, scope: &Scope<'_>) -> Call {
         self.left = scope.host.run.filter(|_| !scope.is(Mutation::LeftOverUnlocked));
         if self.left.is_some() { Call::LockLeftOver } else { Call::Read(Stage::Locked) }
     }
 
     fn lock_left_over(&mut self, scope: &mut Scope<'_>) -> Call {
         if scope.host.run != self.left {
-            return self.to_left_over(scope);
+            return self.behind_the_disks_lock(scope);
         }
         if let (Some(left), false) = (self.left, scope.is(Mutation::NoLock)) {
             scope.host.file_mut(left).holder = Some(scope.me);
