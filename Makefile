@@ -130,7 +130,7 @@ explored:
 	cargo run --quiet --locked --release $(MODEL) -- short
 
 # Real systems: those in containers, and where not told SYSTEMS=containers the virtual machines too.
-SYSTEMS_NEEDS = debootstrap gcc libpam0g-dev oathtool util-linux
+SYSTEMS_NEEDS = debootstrap e2fsprogs gcc libpam0g-dev oathtool util-linux
 TREES = bookworm trixie
 
 check-systems: ready-as-root

@@ -1,4 +1,8 @@
 //! Whole machines under qemu.
 
+mod clock;
 mod guest;
-mod ways;
+mod power;
+mod read_only;
+mod slow;
+mod suspend;

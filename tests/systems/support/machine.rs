@@ -1,10 +1,10 @@
 //! A whole machine under qemu, for what a container cannot show: its own kernel, disks, clock and power switch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -159,9 +159,9 @@ impl Machine {
     }
 
     /// Asks qemu the same again and again, until the answer is one that is waited for.
-    pub fn until_qemu(&self, question: &str, is_it: impl Fn(&Value) -> bool) {
+    pub fn until_qemu(&self, question: &Value, is_it: impl Fn(&Value) -> bool) {
         let start = Instant::now();
-        while !is_it(&self.asks_qemu(&json!({"execute": question}))) {
+        while !is_it(&self.asks_qemu(question)) {
             assert!(start.elapsed() < PATIENCE, "waited in vain: {question}");
             thread::sleep(Duration::from_millis(50));
         }
@@ -286,15 +286,26 @@ fn console(folder: &Path) -> String {
     read("console.log") + &read("qemu.log")
 }
 
+/// The folder of the disk. Looked after once: what goes into it does not change while tests run.
+fn image(options: &Options) -> PathBuf {
+    static MADE: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let name = format!("{} {:?}", options.release, options.variant);
+    let mut made = MADE.lock().expect("no other test failed to make one");
+    let make = || {
+        let image = script("image").arg(options.release).args(options.variant).output().expect("scripts/systems/image");
+        assert!(image.status.success(), "{}", String::from_utf8_lossy(&image.stderr));
+        String::from_utf8(image.stdout).expect("a path").trim_end().into()
+    };
+    made.entry(name).or_insert_with(make).clone()
+}
+
 fn start(options: &Options, folder: &Path, accelerator: &str) -> Child {
-    let image = script("image").arg(options.release).args(options.variant).output().expect("scripts/systems/image");
-    assert!(image.status.success(), "{}", String::from_utf8_lossy(&image.stderr));
-    let image = String::from_utf8(image.stdout).expect("a path");
+    let image = image(options);
     let said = fs::File::create(folder.join("qemu.log")).expect("the folder can be written");
     let pace = format!("shift={},sleep=on", options.slowness);
     let kernel = format!("{KERNEL} {}", options.kernel);
     script("machine")
-        .args([folder, Path::new(image.trim_end())])
+        .args([folder, image.as_path()])
         .args(["-m", &options.megabytes.to_string(), "-append", &kernel])
         .args(["-accel", accelerator, "-cpu", "max,la57=off,svm=off,vmx=off", "-smp", "1", "-rtc", options.clock])
         .args(if accelerator == "tcg" { ["-icount", &pace] } else { ["-rtc", options.clock] })
