@@ -37,7 +37,7 @@ pub fn check(stat: &str) -> Finding {
     let Some(wrong) = wrong else { return Finding::fine(ABOUT, "as SELinux needs them") };
     Finding::fault(ABOUT, "label", format!("{wrong}: SELinux may stop login programs and pam-totpd from using it"))
         .fixed_by([
-            format!("semodule -i {}", selinux_module()),
+            format!("semodule -X 200 -i {}", selinux_module()),
             format!("restorecon -R {STORE} {SPOOL} {SOCKETS} {}", daemon()),
             // What runs keeps the label that it started with.
             "systemctl try-restart pam-totpd.socket pam-totpd-root.socket".to_owned(),
@@ -72,7 +72,7 @@ mod tests {
             assert_eq!((bad.level, bad.code), (Severity::Fault, "label"));
             assert!(bad.message.contains(said), "{}", bad.message);
             let lines = [
-                "semodule -i /usr/local/share/selinux/packages/pam_totp.cil",
+                "semodule -X 200 -i /usr/local/share/selinux/packages/pam_totp.cil",
                 "restorecon -R /var/lib/pam_totp /var/spool/pam_totp /run/pam_totp /usr/local/sbin/pam-totpd",
                 "systemctl try-restart pam-totpd.socket pam-totpd-root.socket",
             ];
