@@ -49,7 +49,7 @@ impl FileStore {
             // does not (mount namespaces differ) must not both accept one code.
             let disk = lock_if_there(&path, OFlag::O_RDONLY, Writers::OwnerAlone, deadline)?;
             let run = lock_run(run, &file, deadline)?;
-            // Whoever can write on the disk may have made the file just now. If they make it later, they find the one in
+            // Those who can write on the disk may have made the file just now. If they make it later, they find the one in
             // `/run`, and wait for its lock.
             if disk.is_some() || lstat(&path) == Err(Errno::ENOENT) {
                 break (disk, Some(run));

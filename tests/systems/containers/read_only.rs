@@ -47,7 +47,7 @@ fn with_users(release: Release) -> Container {
     container
 }
 
-/// By programs of root's; then the disk is mended.
+/// By programs of root, until the disk can be written again.
 fn logins(container: &Container) {
     let [now, next] = codes();
     container.ssh_in("alice", &now);
