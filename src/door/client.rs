@@ -40,8 +40,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// No time at all would be no limit.
 const A_MOMENT: Duration = Duration::from_millis(1);
-/// A program that has asked within so long was heard, if anybody was there: pam-totpd loses its patience with those who say nothing only
-/// after a second.
+/// A program that has asked within so long was heard, if anybody was there: pam-totpd loses its patience with those who say
+/// nothing only after a second.
 const AT_ONCE: Duration = Duration::from_millis(800);
 
 /// Is the user enrolled, and with how many digits?
