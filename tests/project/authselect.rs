@@ -26,9 +26,12 @@ const FEATURES: [&str; 9] = [
 
 /// What the recipe makes of a profile.
 fn changed(profile: &str) -> Output {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/authselect/with-totp.awk");
     let mut awk = Command::new("awk");
-    let awk = awk.args(["-f", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let awk = awk
+        .arg(include_str!("../../packaging/authselect/with-totp.awk"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut awk = awk.spawn().expect("awk starts");
     awk.stdin.take().expect("a pipe").write_all(profile.as_bytes()).expect("awk reads");
     awk.wait_with_output().expect("awk ends")
