@@ -41,7 +41,10 @@ fn a_clock_that_starts_in_the_past_takes_backup_codes_alone_until_it_is_set() {
     gets_in(&machine, "ssh", &backup_code(&machine, 1));
     is_refused(&machine, "ssh", &backup_code(&machine, 1));
     let (_, doctor) = machine.tries("pam-totp doctor");
-    assert!(doctor.contains("was before this program was made: until it is set no code of an app counts"), "{doctor}");
+    assert!(
+        doctor.contains("is before this program was built. Until it is set, codes of apps are refused"),
+        "{doctor}"
+    );
     assert!(machine.runs("pam-totp status alice").contains("9 of 10 left"));
 
     works_again(&machine);
