@@ -87,7 +87,7 @@ END {
             print with(text, "required", "requisite")
             # For an account that is locked out, the question for a code would show that the password was right.
             if (preauth != "") print locked_out(preauth)
-            print "auth        requisite                                    pam_totp.so explain                                    {include if \"with-totp\"}"
+            print "auth        requisite                                    pam_totp.so explain nullok                             {include if \"with-totp\"}"
             # Only who has come by a right password is here. Where no code is due, our line says nothing, and a jump says
             # nothing either.
             print "auth        required                                     pam_permit.so                                          {include if \"with-totp\"}"
