@@ -5,6 +5,7 @@ use std::path::Path;
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
+use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::{disk, memory};
 
@@ -15,6 +16,11 @@ const MANY: usize = 1 << 20;
 /// nobody can tell, it counts as one.
 pub fn is_read_only_here_alone(folder: &Path) -> bool {
     alone(folder).unwrap_or(true)
+}
+
+/// Is it read-only for everybody? Where nobody can tell, it is not.
+pub fn is_read_only_for_all(folder: &Path) -> bool {
+    statvfs(folder).is_ok_and(|told| told.flags().contains(FsFlags::ST_RDONLY)) && !is_read_only_here_alone(folder)
 }
 
 fn alone(folder: &Path) -> Option<bool> {
@@ -59,5 +65,6 @@ mod tests {
     fn whoever_cannot_tell_is_alone() {
         assert!(is_read_only_here_alone(Path::new("/proc/self/no-such-folder")));
         assert!(!is_read_only_here_alone(Path::new("/proc")));
+        assert!(!is_read_only_for_all(Path::new("/proc/self/no-such-folder")));
     }
 }

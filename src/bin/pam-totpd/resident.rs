@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{UnixCredentials, getsockopt, sockopt::PeerCredentials};
 use pam_totp::login::messages::log;
+use pam_totp::paths::STORE;
+use pam_totp::system::mounts::{is_read_only_for_all, is_read_only_here_alone};
 
 use crate::spare::{ITSELF, Spare};
 
@@ -66,9 +69,14 @@ pub fn serve(listener: &UnixListener, log: &dyn Fn(&str)) -> io::Result<()> {
     let file = fs::read_link(ITSELF);
     // Replaced by an upgrade, it makes way for the new one: on a busy host it may never be idle.
     let is_replaced = || matches!((&file, fs::read_link(ITSELF)), (Ok(was), Ok(is)) if *was != is);
+    // A sandbox that was made of a read-only disk stays read-only when the disk is writable again: the next one gets a new one.
+    let store = Path::new(STORE);
+    let was_read_only = is_read_only_for_all(store);
+    let is_left_read_only = || was_read_only && is_read_only_here_alone(store);
     loop {
         resident.see_off();
-        if resident.guests.is_empty() && (!is_open || resident.busy.elapsed() >= IDLE || is_replaced()) {
+        let makes_way = || is_replaced() || is_left_read_only();
+        if resident.guests.is_empty() && (!is_open || resident.busy.elapsed() >= IDLE || makes_way()) {
             resident.spares.into_iter().for_each(Spare::end);
             return Ok(());
         }

@@ -4,22 +4,33 @@
 use crate::support::container::{Container, PASSWORD, Release, code_after, codes, on_each_release};
 use crate::support::until;
 
-on_each_release!(everybody_gets_in_and_nothing_counts_twice, a_door_that_only_hangs_up_keeps_nobody_out);
+on_each_release!(
+    everybody_gets_in_and_nothing_counts_twice,
+    a_locker_opens_on_the_disk_and_when_it_can_be_written_again,
+    a_door_that_only_hangs_up_keeps_nobody_out,
+);
 
 fn everybody_gets_in_and_nothing_counts_twice(release: Release) {
     let container = with_users(release);
     read_only(&container);
     logins(&container);
-    // Who is not root needs pam-totpd.
+}
+
+/// Who is not root needs pam-totpd. The one that is at work when the disk can be written again was started while it could not.
+fn a_locker_opens_on_the_disk_and_when_it_can_be_written_again(release: Release) {
+    let container = with_users(release);
+    read_only(&container);
     let [now, next] = codes();
     let locker = |code: &str| {
         let mut locker = container.terminal_of("dave", "pamtester locker dave authenticate");
         locker.answers("Verification code: ", code);
-        locker.ends()
+        locker.ends().1
     };
-    assert_eq!(locker(&now).1, 0);
-    assert_ne!(locker(&now).1, 0);
-    assert_eq!(locker(&next).1, 0);
+    assert_eq!(locker(&now), 0);
+    assert_ne!(locker(&now), 0);
+    container.runs(&remount("rw"));
+    assert_ne!(locker(&now), 0);
+    assert_eq!(locker(&next), 0);
 }
 
 /// As with the sandbox of earlier versions on systemd 252, on a machine so slow that systemd does not close the socket meanwhile.
