@@ -45,8 +45,6 @@ fn of_verdicts() -> (Vec<String>, Vec<String>, Vec<String>) {
     let usual = vec![
         accepted(Via::Device("ad4bcf2e".into())),
         accepted(Via::Untold),
-        accepted(Via::Backup { left: 4 }),
-        accepted(Via::Temporary),
         line(Outcome::Untold),
         line(Outcome::Used { next_in: 0 }),
         line(Outcome::Later { at: NOW }),
@@ -65,6 +63,8 @@ fn of_verdicts() -> (Vec<String>, Vec<String>, Vec<String>) {
         note(Verdict { closed: true, ..wrong() }),
     ];
     let left = vec![
+        accepted(Via::Backup { left: 4 }),
+        accepted(Via::Temporary),
         line(Outcome::Wrong { since: 3, left: 12 }),
         line(Outcome::Wrong { since: 21, left: 0 }),
         note(Verdict { healed: true, ..wrong() }),
@@ -84,11 +84,11 @@ fn of_enrolling() -> (Vec<String>, Vec<String>) {
         must(enrolling::NOT_PROVED),
         enrolling::proved("alice"),
         enrolling::put_off("alice"),
-        enrolling::enrolled("alice"),
         enrolling::codes_count("alice"),
         enrolling::no_codes("alice"),
     ];
     let left = vec![
+        enrolling::enrolled("alice"),
         must(enrolling::PROVED_BEFORE),
         must(enrolling::NOT_KEPT),
         must(enrolling::NOT_MARKED),
