@@ -11,6 +11,7 @@
 #                  benches/RESULTS.md (ten minutes at most; with BENCH_QUICK=1 one, and target/bench/RESULTS.md)
 # make torture     tries to break every promise for long, and ends with a table of what held (an hour at most)
 # make mutants     breaks the pure files in every way there is, to see that a test notices (hours)
+# make cockpit     target/cockpit: the page of Cockpit (needs npm)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DOCDIR=...] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 # make dist        target/dist: the committed tree with its crates as a source archive, what is in it, checksums
@@ -84,13 +85,19 @@ $(PROGRAM): $(SOURCES)
 $(DAEMON): $(PROGRAM)
 	@touch $@
 
-# What drives Chromium in the tests. The last that npm writes is its own copy of the lock.
+# What drives Chromium in the tests, and the page of Cockpit. The last that npm writes is its own copy of the lock.
 BROWSER = tests/support/browser
-.PHONY: browser
+PAGE = packaging/cockpit
+.PHONY: browser cockpit
 browser: $(BROWSER)/node_modules/.package-lock.json
-$(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
-	npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund
+cockpit: target/cockpit/index.js
+%/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+target/cockpit/index.js: $(PAGE)/node_modules/.package-lock.json docs/json.md $(shell find $(PAGE) \
+    -name node_modules -prune -o -type f ! -path $(PAGE)/src/json.ts -print)
+	npm run --silent --prefix $(PAGE) build -- $(CURDIR)/target/cockpit
 
 # Half of the time a test waits: for a server, or for the seconds after a refusal.
 THREADS = $$(($(shell nproc) * 2))

@@ -3,6 +3,7 @@
 mod across;
 mod again;
 mod cockpit;
+mod cockpit_page;
 mod daemons;
 mod fail2ban;
 mod first_login;

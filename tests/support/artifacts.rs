@@ -80,6 +80,16 @@ pub fn browser() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/browser"))
 }
 
+/// The page of Cockpit.
+pub fn cockpit_page() -> &'static Path {
+    static MADE: OnceLock<()> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let made = make("cockpit").status().expect("make starts");
+        assert!(made.success(), "the page of Cockpit does not build");
+    });
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/cockpit"))
+}
+
 /// `make TARGET`, without the settings of a `make check` around the tests.
 pub fn make(target: &str) -> Command {
     let mut make = Command::new("make");

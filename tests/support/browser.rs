@@ -38,6 +38,11 @@ impl Browser {
         self.does(json!({ "deed": "visit", "url": url, "patience": PATIENCE.as_millis() }));
     }
 
+    /// Goes on in a frame of the page, or outside of all.
+    pub fn enters(&mut self, frame: Option<&str>) {
+        self.does(json!({ "deed": "enter", "name": frame }));
+    }
+
     /// Types into a field.
     pub fn types(&mut self, field: &str, text: &str) {
         self.does(json!({ "deed": "type", "field": field, "exact": true, "text": text }));

@@ -13,19 +13,26 @@ const deeds = {
         const page = await browser.newPage({ viewport: SIZE });
         page.setDefaultTimeout(patience);
         await page.goto(url);
+        frame = null;
     },
-    type: (browser, { field, exact, text }) => page(browser).getByLabel(field, { exact }).fill(text),
+    // Whatever comes then is about a frame of the page, or with null about the page itself.
+    enter: async (browser, { name }) => { frame = name; },
+    type: (browser, { field, exact, text }) => here(browser).getByLabel(field, { exact }).fill(text),
     click: (browser, { button }) => {
         // Cockpit hides the whole page from screen readers once a dialog was open; what is visible is good enough.
-        const named = role => page(browser).getByRole(role, { name: button, exact: true, includeHidden: true });
-        return named("button").or(named("menuitem")).filter({ visible: true }).click();
+        const named = role => here(browser).getByRole(role, { name: button, exact: true, includeHidden: true });
+        return named("button").or(named("menuitem")).or(named("tab")).filter({ visible: true }).click();
     },
-    see: (browser, { text }) => page(browser).getByText(text).filter({ visible: true }).first().waitFor(),
-    read: browser => page(browser).innerText("body"),
+    see: (browser, { text }) => here(browser).getByText(text).filter({ visible: true }).first().waitFor(),
+    read: browser => here(browser).locator("body").innerText(),
     picture: (browser, { file }) => page(browser).screenshot({ path: file }),
 };
 
+let frame = null;
+
 const page = browser => browser.contexts()[0].pages()[0];
+
+const here = browser => frame === null ? page(browser) : page(browser).frameLocator(`iframe[name="${frame}"]`);
 
 async function main() {
     const browser = await chromium.launch({
