@@ -326,12 +326,35 @@ fn a_panel_of_the_users_hears_how_many_codes_are_wanted() {
         };
         lanes::spent("alice", T);
         assert_eq!(refused(&one), (1, "waiting".into(), json!(2)));
+        let (_, removed) = object(system, &alice, &["remove"], &one);
+        assert_eq!(removed["failed"]["alice"]["codes"], json!(2), "{removed}");
         assert_eq!(refused(&format!("{one}-{one}")), (1, "wrong_code".into(), Value::Null));
         lanes::flooded("alice", T);
         assert_eq!(refused(&format!("{one}-{two}")), (1, "waiting".into(), json!(3)));
         let all = format!("{one} {two} {three}");
         let (exit, codes) = object(system, &alice, &["backup-codes", "--count", "3"], &all);
         assert_eq!((exit, codes["backup_codes"].as_array().map(Vec::len)), (0, Some(3)), "{codes}");
+    });
+}
+
+/// A panel's form says at which field it was, and what to do about the clock.
+#[test]
+fn a_panel_of_the_users_hears_which_code_was_refused() {
+    throw_away(|system| {
+        let _door = Door::open(T);
+        let alice = system.enrolled("alice");
+        system.policy(ALLOW);
+        let replace = |proof: &str, current: &str| {
+            let input = format!("{OTHER_KEY}\n{proof}\n{current}\n");
+            let (exit, object) = object(system, &alice, &["set", "alice", "--replace"], &input);
+            let error = object["error"].clone();
+            (exit, error["code"].clone(), error["current"].clone(), error["clock_off"].clone())
+        };
+        let (right, current) = (code_at(OTHER_KEY, T), code_at(KEY, T));
+        let wrong = |current: Value, clock_off: Value| (1, json!("wrong_code"), current, clock_off);
+        assert_eq!(replace(&right, "123456"), wrong(json!(true), Value::Null));
+        assert_eq!(replace("123456", &current), wrong(Value::Null, Value::Null));
+        assert_eq!(replace(&code_at(OTHER_KEY, T - 600), &current), wrong(Value::Null, json!(-600)));
     });
 }
 

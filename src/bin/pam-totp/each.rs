@@ -106,7 +106,7 @@ pub fn account_of(user: &str) -> Result<Account, ManageError> {
 /// One of many, for people and programs.
 pub fn said(user: &str, failure: &Failure) -> json::ErrorReport {
     tell(&format!("pam-totp: {}: {}", shown(user), failure.message));
-    json::ErrorReport { codes: None, ..failure.error() }
+    failure.error()
 }
 
 /// Whose failure it is may say more than the error.

@@ -117,16 +117,21 @@ pub struct Failure {
     pub exit: u8,
     /// So many codes in a row would be looked at.
     pub codes: Option<u8>,
+    /// Seconds that the device's clock is ahead, where that explains a wrong code.
+    pub clock_off: Option<i64>,
+    /// It was the code of what is enrolled that was refused.
+    pub current: bool,
 }
 
 impl Failure {
     /// For programs.
     pub fn error(&self) -> json::ErrorReport {
-        json::ErrorReport { code: self.code, message: self.message.clone(), codes: self.codes }
+        let Self { code, codes, clock_off, current, .. } = *self;
+        json::ErrorReport { code, message: self.message.clone(), codes, clock_off, current }
     }
 
     fn new(code: &'static str, exit: u8, message: impl Into<String>) -> Self {
-        Self { code, exit, message: message.into(), codes: None }
+        Self { code, exit, message: message.into(), codes: None, clock_off: None, current: false }
     }
 
     /// The call's words are off.
@@ -298,15 +303,18 @@ impl From<ChangeError> for Failure {
             ChangeError::NotHotp => Self::new("no_counter", USAGE, message),
             ChangeError::WrongCode { clock_off } => {
                 let clock = clock_off.map_or(String::new(), |off| format!("\n{}", clock_hint(off)));
-                Self::new("wrong_code", NO, message + &clock)
+                Self { clock_off, ..Self::new("wrong_code", NO, message + &clock) }
             }
             ChangeError::UsedCode => Self::new("used_code", NO, message),
             ChangeError::CodeNeeded => Self::new("code_needed", USAGE, message),
-            ChangeError::CodeRefused { outcome, .. } => match outcome {
-                Outcome::Used { .. } | Outcome::Later { .. } => Self::new("used_code", NO, message),
-                Outcome::Waiting { need, .. } => Self { codes: Some(need), ..Self::new("waiting", NO, message) },
-                _ => Self::new("wrong_code", NO, message),
-            },
+            ChangeError::CodeRefused { outcome, .. } => {
+                let (code, codes) = match outcome {
+                    Outcome::Used { .. } | Outcome::Later { .. } => ("used_code", None),
+                    Outcome::Waiting { need, .. } => ("waiting", Some(need)),
+                    _ => ("wrong_code", None),
+                };
+                Self { codes, current: true, ..Self::new(code, NO, message) }
+            }
             ChangeError::NoRandom => Self::new("host", HOST, message),
         }
     }

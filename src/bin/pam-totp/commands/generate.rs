@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::factor::uri;
+use pam_totp::system::clock::now;
 
 use crate::backend::local_or_door;
 use crate::form::{self, CodeForm, new_device, new_key, warn};
@@ -57,6 +58,7 @@ pub fn generate(config: Option<&Path>, arguments: &GenerateArgs) -> Result<Repor
         issuer: &issuer,
         account: &name,
         warnings: &warnings,
+        now_at: now(),
         qr_svg: drawn(QrDrawing::Svg),
         qr_utf8: drawn(QrDrawing::Utf8),
         qr_ascii: drawn(QrDrawing::Ascii),

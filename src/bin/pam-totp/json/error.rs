@@ -14,6 +14,12 @@ pub struct ErrorReport {
     /// With `waiting`, of a user's own change: so many codes in a row would be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codes: Option<u8>,
+    /// With `wrong_code`, where it explains the code: seconds that the device's clock is ahead, negative where it is behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_off: Option<i64>,
+    /// Of a user's own change: true where the code of what is enrolled was refused, not that of a new key.
+    #[serde(skip_serializing_if = "is_false")]
+    pub current: bool,
 }
 
 /// Errors by the user's name.

@@ -21,6 +21,8 @@ pub struct GenerateReport<'a> {
     pub account: &'a str,
     /// Sentences on what apps may get wrong.
     pub warnings: &'a [String],
+    /// What the host's clock says, by which codes are judged.
+    pub now_at: u64,
     /// With `--qr svg`: the QR code, a picture for a web page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qr_svg: Option<&'a str>,
