@@ -154,7 +154,8 @@ endif
 .PHONY: machines
 machines:
 	@scripts/systems/tree trixie emulator >/dev/null
-	@for release in $(TREES); do scripts/systems/image $$release logins >/dev/null || exit 1; done
+	@for machine in $(foreach variant,logins apparmor selinux,$(addsuffix .$(variant),$(TREES))); do \
+	    scripts/systems/image $${machine%.*} $${machine#*.} >/dev/null || exit 1; done
 
 .PHONY: $(addprefix tree-,$(TREES))
 $(addprefix tree-,$(TREES)): tree-%:
