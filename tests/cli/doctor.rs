@@ -48,7 +48,7 @@ fn in_order(system: &System) {
     // Further ways in, which tests of their own are about.
     shell(
         system,
-        "rm -rf /usr/lib/cockpit /usr/libexec/cockpit* /usr/bin/pkexec /usr/lib/polkit-1 /usr/libexec/polkit*",
+        "rm -rf /usr/lib/cockpit /usr/libexec/cockpit* /usr/bin/pkexec /usr/bin/run0 /usr/lib/polkit-1 /usr/libexec/polkit*",
     );
 }
 

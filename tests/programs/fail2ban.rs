@@ -268,7 +268,7 @@ fn the_jail_bans_who_guesses_once_it_is_switched_on() {
         system.file("/etc/fail2ban/action.d/note.conf", "[Definition]\nactionban = echo <ip> <name> >>/tmp/banned\n");
         system.file(
             "/etc/fail2ban/jail.local",
-            "[DEFAULT]\nbackend = polling\nbanaction = note\nbanaction_allports = note\n",
+            "[DEFAULT]\nbanaction = note\nbanaction_allports = note\n[pam_totp]\nbackend = polling\n",
         );
         fs::write("/var/log/auth.log", fail2ban::now(&system.log.lines())).expect("the log");
         let _fail2ban =

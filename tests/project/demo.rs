@@ -31,7 +31,13 @@ fn every_step_happens_as_told_and_nothing_stays_behind() {
 
 /// Each number as 0, and without the time of a log line: what is another one each time.
 fn without_numbers(line: &str) -> String {
-    let line = line.split_once(" sshd[").map_or(line, |(_, rest)| rest).trim_start_matches('\r');
+    // OpenSSH from 9.8 on has a program of its own for each session.
+    let programs = [" sshd[", " sshd-session["];
+    let line = programs
+        .iter()
+        .find_map(|program| line.split_once(program))
+        .map_or(line, |(_, rest)| rest)
+        .trim_start_matches('\r');
     let mut out = String::new();
     for letter in line.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }) {
         if letter != '0' || !out.ends_with('0') {

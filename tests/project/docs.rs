@@ -100,8 +100,11 @@ fn every_key_of_the_policy_is_explained() {
     for (key, table) in [("window", ""), ("free", "[throttle]\n"), ("every", "[throttle]\n")] {
         let refused = Policy::parse(format!("{table}{key} = 100000\n").as_bytes()).expect_err("out of range");
         let range = refused.what.split_once(" must be ").expect("it says the range").1;
-        let entry = part.split(&format!("\n     {key} = ")).nth(1).expect("an entry").split("\n\n").next();
-        assert!(entry.is_some_and(|entry| entry.contains(&format!(": {range}."))), "{key}: {entry:?} lacks {range}");
+        let head = format!("{key} = ");
+        let entry =
+            part.lines().skip_while(|line| !line.trim_start().starts_with(&head)).take_while(|line| !line.is_empty());
+        let entry = entry.collect::<Vec<_>>().join("\n");
+        assert!(entry.contains(&format!(": {range}.")), "{key}: {entry:?} lacks {range}");
         assert!(page.contains(&format!(": {range}.")), "pam_totp.toml(5) lacks {key}'s {range}");
     }
 }

@@ -78,13 +78,15 @@ pub fn at(time: u64, command: &mut Command) -> &mut Command {
     command.envs(clock(time))
 }
 
-/// The environment that stops the clock. Deadlines go on: they are not measured by the time of day.
-pub fn clock(time: u64) -> [(&'static str, String); 5] {
+/// The environment that stops the clock. Deadlines go on: they are not measured by the time of day. Files have the times that the
+/// disk has: libfaketime would say of each that it was written just now, and which of its versions says so of statx differs.
+pub fn clock(time: u64) -> [(&'static str, String); 6] {
     [
         ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1".into()),
         ("FAKETIME", time.to_string()),
         ("FAKETIME_FMT", "%s".into()),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+        ("NO_FAKE_STAT", "1".into()),
         ("TZ", "UTC".into()),
     ]
 }

@@ -89,9 +89,8 @@ pub fn manual(name: &str) -> String {
         .args(["--warnings", "--encoding=UTF-8", "--troff-device=utf8", "--no-hyphenation", "--no-justification"])
         .arg("--local-file")
         .arg(root().join("packaging/man").join(name))
-        .env("MANWIDTH", "1000")
-        // Plain text, without the strokes that make letters bold.
-        .env("MANROFFOPT", "-P-b -P-u -P-c")
+        // The width, which not every man hands on, and plain text, without the strokes that make letters bold.
+        .env("MANROFFOPT", "-rLL=1000n -P-b -P-u -P-c")
         .env("LC_ALL", "C.UTF-8")
         .output()
         .expect("man starts");

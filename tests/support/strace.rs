@@ -107,7 +107,7 @@ pub fn slow_at(system: &System, call: &Call, time: u64, program: &[&str], input:
 /// What comes behind it is recorded. To it each record is one that was written just now, and is perhaps not on the disk.
 pub fn strace(time: u64, options: &[&str]) -> Command {
     for entry in fs::read_dir("/var/lib/pam_totp/state").into_iter().flatten().flatten() {
-        // libfaketime changes no answer of statx: without this, a file of today is an old one at `time`.
+        // Without this, a file of today is an old one at `time`.
         let ahead = SystemTime::UNIX_EPOCH + Duration::from_secs(time + 3_600);
         File::options().write(true).open(entry.path()).and_then(|file| file.set_modified(ahead)).expect("a record");
     }
