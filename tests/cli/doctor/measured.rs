@@ -180,7 +180,7 @@ auth    root        success      pam_nologin.so successok
 auth    nobody-here user_unknown pam_nologin.so
 ",
     },
-    Situation { first: "rm /etc/nologin /etc/security/capability.conf", answers: "auth alice ignore pam_cap.so\n" },
+    Situation { first: "rm -f /etc/nologin /etc/security/capability.conf", answers: "auth alice ignore pam_cap.so\n" },
     Situation {
         first: "printf 'cap_net_raw alice\\n' >/etc/security/capability.conf",
         answers: "
