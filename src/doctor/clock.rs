@@ -8,7 +8,7 @@ use crate::factor::record::Record;
 use crate::system::clock;
 use crate::text::{clean, counted, moment};
 
-const ABOUT: &str = "clock";
+pub(super) const ABOUT: &str = "clock";
 /// So many names are in one command: the kernel starts none with a million.
 const A_COMMAND: usize = 100;
 /// And so many commands are shown. When they were run, the next ones are.

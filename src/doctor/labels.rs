@@ -4,7 +4,7 @@ use crate::doctor::finding::Finding;
 use crate::paths::{RUN, SOCKETS, SPOOL, STORE, daemon, selinux_module};
 use crate::text::clean;
 
-const ABOUT: &str = "labels";
+pub(super) const ABOUT: &str = "labels";
 
 /// What [`check`] has to see, each with the type that packaging/selinux/pam_totp.cil gives it, the inner before the outer.
 /// Behind a slash: all that lies in that folder.

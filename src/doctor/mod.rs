@@ -7,6 +7,7 @@
 //! 3. [`sshd`], [`programs`]: what asks PAM, and whether it asks as its stack needs it.
 //! 4. [`clock`], [`disk`], [`door`], [`labels`], [`module`], [`names`], [`policy`], [`store`], [`sudo`]: one subject each;
 //!    and [`unseen`], what could not be looked at.
+//! 5. [`sections`]: the subjects of all these.
 
 pub mod clock;
 pub mod disk;
@@ -17,6 +18,7 @@ pub mod module;
 pub mod names;
 pub mod policy;
 pub mod programs;
+pub mod sections;
 pub mod shell;
 pub mod sshd;
 pub mod stacks;

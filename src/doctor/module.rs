@@ -6,7 +6,7 @@ use crate::doctor::stacks::files::StackFiles;
 use crate::doctor::stacks::line::StackLine;
 use crate::text::clean;
 
-const ABOUT: &str = "module";
+pub(super) const ABOUT: &str = "module";
 
 /// The module's file.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use crate::paths::STORE;
 use crate::policy::Policy;
 use crate::text::clean;
 
-const ABOUT: &str = "policy";
+pub(super) const ABOUT: &str = "policy";
 
 /// A path as it may be printed.
 fn shown(path: &Path) -> String {

@@ -3,7 +3,7 @@
 use crate::doctor::finding::Finding;
 use crate::text::clean;
 
-const ABOUT: &str = "sudo";
+pub(super) const ABOUT: &str = "sudo";
 
 /// What was found of sudo.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@ use super::shell::quoted;
 use super::stacks::check::ABOUT as STACKS;
 use crate::text::clean;
 
-const ABOUT: &str = "doctor";
+pub(super) const ABOUT: &str = "doctor";
 
 /// `files_alone`: another system's disk is looked at.
 pub fn check(files_alone: bool, is_root: bool) -> Option<Finding> {

@@ -15,6 +15,7 @@ mod panels;
 mod picture;
 mod policy;
 mod policy_set;
+mod previews;
 mod program;
 mod qr;
 mod renamed;

@@ -59,8 +59,13 @@ impl Off {
 
     /// What to ask before; `None` where those with a right password get in, and nobody else.
     pub fn question(&self) -> Option<String> {
+        self.said().map(|said| format!("{said}\nSwitch two-factor authentication off?"))
+    }
+
+    /// The same, without asking.
+    pub fn said(&self) -> Option<String> {
         let said = self.said.join("\n");
-        (!said.is_empty()).then(|| format!("With the policy off\n{said}\nSwitch two-factor authentication off?"))
+        (!said.is_empty()).then(|| format!("With the policy off\n{said}"))
     }
 }
 

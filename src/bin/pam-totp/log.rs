@@ -87,7 +87,7 @@ pub struct Person {
     pub account: Option<String>,
 }
 
-/// The login's uid, which su and sudo do not change; else what sudo says; else our own.
+/// The login's uid, which su, sudo and pkexec do not change; else what these say; else our own.
 pub fn person() -> Person {
     static PERSON: OnceLock<Person> = OnceLock::new();
     match OTHER_DISK.get() {
@@ -100,8 +100,10 @@ pub fn person() -> Person {
 fn found() -> Person {
     let loginuid = std::fs::read_to_string("/proc/self/loginuid").ok();
     let loginuid = loginuid.and_then(|text| text.trim().parse::<u32>().ok()).filter(|uid| *uid != u32::MAX);
-    let sudo = std::env::var("SUDO_UID").ok().and_then(|text| text.parse::<u32>().ok());
-    let uid = loginuid.or(sudo).unwrap_or_else(|| Uid::current().as_raw());
+    let said = |name: &&str| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    let uid = loginuid
+        .or_else(|| ["SUDO_UID", "PKEXEC_UID"].iter().find_map(said))
+        .unwrap_or_else(|| Uid::current().as_raw());
     Person { uid, account: account::by_uid(uid).ok().flatten().map(|account| account.name) }
 }
 

@@ -12,6 +12,7 @@ use pam_totp::store::Store;
 use pam_totp::text::counted;
 
 use crate::accounts::{Accounts, GroupMembers};
+use crate::json::RefusedPeople;
 use crate::report::Failure;
 use crate::stacks;
 
@@ -101,10 +102,17 @@ fn refuses(ruling: &Ruling) -> bool {
 }
 
 /// Accounts with a login shell, those of them that are not enrolled, and those of these that are refused.
+#[derive(Clone, Copy)]
 pub struct Count {
     pub accounts: usize,
     pub unenrolled: usize,
     pub refused: usize,
+}
+
+impl From<Count> for RefusedPeople {
+    fn from(Count { accounts, unenrolled, refused }: Count) -> Self {
+        Self { accounts, unenrolled, refused }
+    }
 }
 
 impl fmt::Display for Count {

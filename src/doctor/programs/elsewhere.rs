@@ -7,7 +7,7 @@ use crate::doctor::shell::quoted;
 use crate::doctor::stacks::files::StackFiles;
 use crate::text::clean;
 
-pub(super) const ABOUT: &str = "programs";
+pub(in crate::doctor) const ABOUT: &str = "programs";
 const CODE: &str = "asks_elsewhere";
 
 /// `is_there`: is this file of a program's installed?

@@ -49,6 +49,11 @@ const PROGRAMS: [(&str, &str); 34] = [
     ("screen", "/usr/bin/screen"),
 ];
 
+/// Has its program one field for all answers?
+pub fn has_one_field(service: &str) -> bool {
+    PROGRAMS.iter().any(|(name, _)| *name == service)
+}
+
 /// `is_there`: is this program installed?
 pub fn check(files: &StackFiles, rules: &Rules, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
     let is_used =

@@ -9,7 +9,7 @@ use crate::doctor::shell::quoted;
 use crate::doctor::stacks::shape::StackShape;
 use crate::text::{clean, deceives};
 
-const ABOUT: &str = "sshd";
+pub(in crate::doctor) const ABOUT: &str = "sshd";
 /// What is wrong, unless it is meant so.
 const MEANT: &str = "without_code";
 

@@ -33,6 +33,45 @@ pub fn runs_as_root(service: &str) -> bool {
     OF_ROOT.contains(&service)
 }
 
+/// What people call the programs whose logins they know.
+const TITLES: [(&str, &str); 29] = [
+    ("sshd", "SSH"),
+    ("login", "Console login"),
+    ("su", "su"),
+    ("su-l", "su -"),
+    ("sudo", "sudo"),
+    ("sudo-i", "sudo -i"),
+    ("cockpit", "Cockpit"),
+    ("polkit-1", "pkexec and run0"),
+    ("gdm-password", "GNOME"),
+    ("lightdm", "LightDM"),
+    ("sddm", "SDDM"),
+    ("xdm", "XDM"),
+    ("xrdp-sesman", "Remote desktop (xrdp)"),
+    ("vsftpd", "FTP (vsftpd)"),
+    ("proftpd", "FTP (ProFTPD)"),
+    ("pure-ftpd", "FTP (Pure-FTPd)"),
+    ("dovecot", "Mail (Dovecot)"),
+    ("imap", "Mail (IMAP)"),
+    ("pop3", "Mail (POP3)"),
+    ("smtp", "Mail (SMTP)"),
+    ("cups", "Printing (CUPS)"),
+    ("postgresql", "PostgreSQL"),
+    ("nginx", "Web server (nginx)"),
+    ("apache2", "Web server (Apache)"),
+    ("httpd", "Web server (Apache)"),
+    ("radiusd", "RADIUS"),
+    ("openvpn", "OpenVPN"),
+    ("webmin", "Webmin"),
+    ("usermin", "Usermin"),
+];
+
+/// What people call the program of this service; `None`: it is not one that is known.
+pub fn title(service: &str) -> Option<&'static str> {
+    let known = TITLES.iter().find(|(name, _)| *name == service).map(|(_, title)| *title);
+    known.or_else(|| LOCKERS.iter().find(|locker| locker.service == service).map(|locker| locker.name))
+}
+
 /// A program that locks a screen.
 #[derive(Clone, Copy, Debug)]
 pub struct Locker {

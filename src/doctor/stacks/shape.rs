@@ -15,6 +15,17 @@ pub enum StackShape {
     Key,
 }
 
+impl StackShape {
+    /// For programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Questions => "questions",
+            Self::OneField => "one_field",
+            Self::Key => "key",
+        }
+    }
+}
+
 /// That of a service; `None` where it does not name us.
 pub fn shape(files: &StackFiles, service: &str) -> Option<StackShape> {
     let steps = files.chain(service, Facility::Auth);

@@ -14,6 +14,7 @@ use pam_totp::backend::{Backend, Local};
 use pam_totp::doctor;
 use pam_totp::doctor::finding::{Finding, Severity};
 use pam_totp::doctor::programs::{elsewhere, one_field, pairs, remember};
+use pam_totp::doctor::sections::Section;
 use pam_totp::doctor::stacks::files::StackFiles;
 use pam_totp::doctor::stacks::problem::Circumstances;
 use pam_totp::doctor::stacks::shape::shape;
@@ -152,7 +153,9 @@ fn report(findings: &[Finding]) -> Report {
             format!("faults: {faults}, warnings: {warnings}. Paste the commands below a finding into {shell}, then run `pam-totp doctor` again.")
         }
     });
-    let report = Report::new(lines.join("\n"), &json::DoctorReport { findings: findings.iter().map(object).collect() });
+    let sections = doctor::sections::of(findings).into_iter().map(section).collect();
+    let object = json::DoctorReport { findings: findings.iter().map(object).collect(), sections };
+    let report = Report::new(lines.join("\n"), &object);
     if faults > 0 { report.exiting(NO) } else { report }
 }
 
@@ -163,4 +166,8 @@ fn heading(subject: &'static str) -> &'static str {
 
 fn object(Finding { level, about, code, message, fix }: &Finding) -> json::DoctorFinding<'_> {
     json::DoctorFinding { level: level.word(), about, code, message, fix }
+}
+
+fn section(Section { about, title, level }: Section) -> json::DoctorSection {
+    json::DoctorSection { about, title, level: level.word() }
 }

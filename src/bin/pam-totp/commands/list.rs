@@ -7,12 +7,14 @@ use pam_totp::backend::{Backend, Local};
 use pam_totp::factor::throttle::Limits;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;
+use pam_totp::system::disk;
 use pam_totp::text::shown;
 
 use crate::accounts::{self, Accounts, GroupMembers};
 use crate::backend::local_anyway;
 use crate::each::said;
 use crate::json::{self, Failed, ListedUser};
+use crate::log::person;
 use crate::orphans::{Orphan, Orphans, can_tell_orphans, renaming};
 use crate::people::by_name;
 use crate::report::{Failure, Format, PARTLY, Report};
@@ -63,8 +65,14 @@ pub fn list(config: Option<&Path>, arguments: &ListArgs, format: Format) -> Resu
     let nobody = found.count == 0 && named.failed.is_empty();
     let (exit, text) = (named.exit(), if nobody { arguments.nobody() } else { "" });
     let failed = (!named.is_everybody).then_some(named.failed);
-    let report = Report::new(text.into(), &json::ListReport { users: Vec::new(), failed, warnings });
+    let caller = caller();
+    let report = Report::new(text.into(), &json::ListReport { users: Vec::new(), failed, caller, warnings });
     Ok(found.stream.end(report.unwrapped().exiting(exit)))
+}
+
+/// On another system's disk nobody is.
+fn caller() -> Option<String> {
+    if disk::is_entered() { None } else { person().account }
 }
 
 /// The users that somebody named.

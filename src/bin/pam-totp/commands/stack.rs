@@ -1,15 +1,16 @@
 //! `stack add` and `stack remove`: lines for codes in the files of PAM stacks, put there and taken away again.
 
+mod list;
+mod refusals;
+
 use std::fs;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 use nix::unistd::Uid;
 use pam_totp::backend::{Backend, Local};
-use pam_totp::doctor::programs::one_field;
 use pam_totp::doctor::stacks::add::{self, WantedStack};
-use pam_totp::doctor::stacks::files::StackFiles;
-use pam_totp::doctor::stacks::plan::{self, FileChange, StackPlan};
+use pam_totp::doctor::stacks::plan::{FileChange, StackPlan};
 use pam_totp::doctor::stacks::remove;
 use pam_totp::doctor::stacks::shape::StackShape;
 use pam_totp::store;
@@ -20,11 +21,14 @@ use crate::backend::local_anyway;
 use crate::input::agrees;
 use crate::log::log_change;
 use crate::report::{Failure, NO, Report};
-use crate::rollout::Rollout;
+use crate::rollout::{Count, Rollout};
 use crate::{accounts, json, stacks};
+use refusals::refused;
 
 #[derive(Subcommand)]
 pub enum StackCommand {
+    /// List the PAM stacks of this host: which ask for a code, and which `stack add` can have ask.
+    List,
     /// Have a PAM stack ask for a code after the password. Changes nothing where somebody would be locked out or let in
     /// by it.
     Add(StackAddArgs),
@@ -67,6 +71,7 @@ pub struct StackRemoveArgs {
 
 pub fn run(config: Option<&Path>, command: &StackCommand, json: bool) -> Result<Report, Failure> {
     match command {
+        StackCommand::List => list::list(config),
         StackCommand::Add(arguments) => add(config, arguments, json),
         StackCommand::Remove(arguments) => remove(arguments),
     }
@@ -84,18 +89,19 @@ fn add(config: Option<&Path>, arguments: &StackAddArgs, json: bool) -> Result<Re
     let plan = add::add(&files, service, &wanted).map_err(|why| refused(&why))?;
     if plan.changes.is_empty() {
         let note = if plan.notes.is_empty() { "It asks for codes already." } else { "It names pam_totp.so already." };
-        return Ok(report(service, &plan, note, false));
+        return Ok(report(service, &plan, note, None));
     }
     let (backend, _) = local_anyway(config)?;
-    one_field_stays_open(&files, &plan, &backend)?;
+    refusals::one_field_stays_open(&files, &plan, &backend)?;
     // Where it asked before, nobody is refused by this.
-    let count = if files.stack_of(service).is_some() { None } else { who_is_refused(&backend)? };
+    let count = if files.stack_of(service).is_some() { None } else { who_is_refused(&backend, arguments.dry_run)? };
+    let refused = count.filter(|count| count.refused > 0 && backend.policy().enabled);
     if arguments.dry_run {
-        let note = count.map_or("Nothing was written.".into(), |count| format!("Nothing was written. {count}"));
-        return Ok(report(service, &plan, &note, true));
+        let note = refused.map_or("Nothing was written.".into(), |count| format!("Nothing was written. {count}"));
+        return Ok(report(service, &plan, &note, Some(count)));
     }
     only_root()?;
-    let question = count.map(|count| format!("Once it asks for codes {count}\nChange {}?", clean(service)));
+    let question = refused.map(|count| format!("Once it asks for codes {count}\nChange {}?", clean(service)));
     if let Some(question) = question.filter(|_| !arguments.yes) {
         if !agrees(&question, json)? {
             return Ok(Report::for_people("Nothing was changed.".into()).exiting(NO));
@@ -107,7 +113,7 @@ fn add(config: Option<&Path>, arguments: &StackAddArgs, json: bool) -> Result<Re
         StackShape::Key => "sshd must ask for a key first: AuthenticationMethods publickey,keyboard-interactive:pam.",
         _ => "Keep a root shell open until a login in a second terminal has worked.",
     };
-    Ok(report(service, &plan, next, false))
+    Ok(report(service, &plan, next, None))
 }
 
 fn remove(arguments: &StackRemoveArgs) -> Result<Report, Failure> {
@@ -115,15 +121,15 @@ fn remove(arguments: &StackRemoveArgs) -> Result<Report, Failure> {
     let files = stacks::files();
     let plan = remove::remove(&files, service, |path| disk::read(path).ok()).map_err(|why| refused(&why))?;
     if plan.changes.is_empty() {
-        return Ok(report(service, &plan, "Its file has no line of pam_totp.so.", false));
+        return Ok(report(service, &plan, "Its file has no line of pam_totp.so.", None));
     }
     if arguments.dry_run {
-        return Ok(report(service, &plan, "Nothing was written.", true));
+        return Ok(report(service, &plan, "Nothing was written.", Some(None)));
     }
     only_root()?;
     write(&plan.changes)?;
     log_change(&format!("took the lines for codes out of the stack of {}", clean(service)));
-    Ok(report(service, &plan, "It asks for no code any more, unless a file that it includes does.", false))
+    Ok(report(service, &plan, "It asks for no code any more, unless a file that it includes does.", None))
 }
 
 fn known(service: &str) -> Result<&str, Failure> {
@@ -138,37 +144,16 @@ fn only_root() -> Result<(), Failure> {
     if Uid::effective().is_root() { Ok(()) } else { Err(Failure::only_root()) }
 }
 
-fn refused(why: &plan::NotChanged) -> Failure {
-    match why {
-        plan::NotChanged::NoStack(_) | plan::NotChanged::NotSshd(_) => Failure::usage(why.to_string()),
-        _ => Failure::not_permitted(why.to_string()),
-    }
-}
-
-/// A shared file asks in programs that cannot ask twice: those come first.
-fn one_field_stays_open(files: &StackFiles, plan: &StackPlan, backend: &Local) -> Result<(), Failure> {
-    let mut after = files.clone();
-    for change in &plan.changes {
-        let name = change.path.rsplit('/').next().unwrap_or_default();
-        after.put(name, &change.path, change.after.as_deref().unwrap_or_default());
-    }
-    let found =
-        |files: &StackFiles| one_field::check(files, &backend.policy().rules, |program| Path::new(program).exists());
-    let before = found(files);
-    match found(&after).into_iter().find(|finding| !before.contains(finding)) {
-        None => Ok(()),
-        Some(finding) => Err(Failure::not_permitted(format!("{}. First: {}", finding.message, finding.fix.join("; ")))),
-    }
-}
-
-/// How many cannot log in there, as they are not enrolled.
-fn who_is_refused(backend: &Local) -> Result<Option<String>, Failure> {
-    if !backend.policy().enabled || disk::is_entered() {
+/// How many cannot log in there, as they are not enrolled. `looks`: who may not know it sees the lines all the same.
+fn who_is_refused(backend: &Local, looks: bool) -> Result<Option<Count>, Failure> {
+    if disk::is_entered() || !(backend.policy().enabled || looks) {
         return Ok(None);
     }
-    let accounts = accounts::all()?;
-    let count = Rollout::of(backend, &accounts)?.count();
-    Ok((count.refused > 0).then(|| count.to_string()))
+    let count = |accounts| Ok::<_, Failure>(Rollout::of(backend, &accounts)?.count());
+    match accounts::all().and_then(count) {
+        Err(_) if looks => Ok(None),
+        count => count.map(Some),
+    }
 }
 
 /// Each file whole, or not at all.
@@ -198,13 +183,17 @@ fn write_one(FileChange { path, before, after }: &FileChange) -> Result<(), Fail
     }
 }
 
-fn report(service: &str, plan: &StackPlan, note: &str, dry_run: bool) -> Report {
+/// `tried`: nothing was written, and so many would be refused, where that can be told.
+fn report(service: &str, plan: &StackPlan, note: &str, tried: Option<Option<Count>>) -> Report {
     let mut lines: Vec<String> = plan.changes.iter().flat_map(shown).collect();
-    lines.extend(plan.notes.iter().map(|note| format!("{note}.")));
+    let notes: Vec<String> = plan.notes.iter().map(|note| format!("{note}.")).collect();
+    lines.extend(notes.iter().cloned());
     lines.push(note.to_owned());
     let file = |change: &FileChange| json::StackFileChange { file: change.path.clone(), lines: differing(change) };
     let (files, changed) = (plan.changes.iter().map(file).collect(), !plan.changes.is_empty());
-    Report::new(lines.join("\n"), &json::StackReport { service, changed, files, dry_run }).unwrapped()
+    let (dry_run, people) = (tried.is_some(), tried.flatten().map(Into::into));
+    let object = json::StackReport { service, changed, files, notes: &notes, people, dry_run };
+    Report::new(lines.join("\n"), &object).unwrapped()
 }
 
 fn shown(change: &FileChange) -> Vec<String> {

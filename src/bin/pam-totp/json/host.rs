@@ -51,6 +51,8 @@ pub struct PolicyShowReport {
     pub file: String,
     /// The keys that the file sets. All others have their defaults.
     pub from_file: Vec<String>,
+    /// The name of the host, which is the issuer where the policy names none; null where it has no name.
+    pub hostname: Option<String>,
     /// Each key.
     #[serde(flatten)]
     pub keys: PolicyKeys,
@@ -141,6 +143,9 @@ pub struct PolicySetReport<'a> {
     pub lines: &'a [String],
     /// Sentences on what will not work as it was set.
     pub warnings: &'a [String],
+    /// With `--dry-run`: whom stacks that ask refuse then, with the policy on. Only root is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<RefusedPeople>,
     /// With `--dry-run`: true.
     #[serde(skip_serializing_if = "is_false")]
     pub dry_run: bool,
@@ -163,6 +168,20 @@ pub struct PolicyEnableReport {
     pub refused: usize,
     /// Sentences on stacks that store nothing of what users enroll there.
     pub warnings: Vec<String>,
+    /// With `--dry-run`: true. Nothing was changed, and the rest says what would be.
+    #[serde(skip_serializing_if = "is_false")]
+    pub dry_run: bool,
+}
+
+/// Who is refused.
+#[derive(Serialize)]
+pub struct RefusedPeople {
+    /// How many accounts have a login shell.
+    pub accounts: usize,
+    /// How many of these are not enrolled.
+    pub unenrolled: usize,
+    /// How many of those are refused.
+    pub refused: usize,
 }
 
 /// `policy disable`.
@@ -176,6 +195,9 @@ pub struct PolicyDisableReport {
     pub refuse: Vec<String>,
     /// Services that let everybody in now.
     pub open: Vec<String>,
+    /// With `--dry-run`: true. Nothing was changed, and the rest says what would be.
+    #[serde(skip_serializing_if = "is_false")]
+    pub dry_run: bool,
 }
 
 /// `policy explain`.
@@ -191,29 +213,6 @@ pub struct PolicyExplainReport {
     pub notes: Vec<String>,
     /// Does the stack of the service name pam_totp.so? Null without `--service`, and where the service has no stack.
     pub stack: Option<bool>,
-}
-
-/// `stack add`, `stack remove`.
-#[derive(Serialize)]
-pub struct StackReport<'a> {
-    /// The PAM service.
-    pub service: &'a str,
-    /// Was a file written? With `--dry-run`: would one be?
-    pub changed: bool,
-    /// The files that change.
-    pub files: Vec<StackFileChange>,
-    /// With `--dry-run`: true.
-    #[serde(skip_serializing_if = "is_false")]
-    pub dry_run: bool,
-}
-
-/// A file of a stack.
-#[derive(Serialize)]
-pub struct StackFileChange {
-    /// Its path.
-    pub file: String,
-    /// The lines that go, with `-` before them, and those that come, with `+`.
-    pub lines: Vec<String>,
 }
 
 /// `issuer`.
@@ -262,6 +261,19 @@ pub struct ImportRemark {
 pub struct DoctorReport<'a> {
     /// What was found, in the order of its subjects.
     pub findings: Vec<DoctorFinding<'a>>,
+    /// Every subject, in order, also those of which nothing is to be said.
+    pub sections: Vec<DoctorSection>,
+}
+
+/// A section.
+#[derive(Serialize)]
+pub struct DoctorSection {
+    /// The subject, as `about` of a finding says it.
+    pub about: &'static str,
+    /// The same for people.
+    pub title: &'static str,
+    /// The worst level of its findings; `fine` where there are none.
+    pub level: &'static str,
 }
 
 /// A finding.

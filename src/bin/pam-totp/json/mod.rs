@@ -5,6 +5,7 @@
 
 mod error;
 mod host;
+mod stacks;
 mod users;
 
 use serde::Serialize;
@@ -12,10 +13,11 @@ use serde_json::{Map, Value};
 
 pub use error::{ErrorReport, Failed, FailureReport};
 pub use host::{
-    DoctorFinding, DoctorReport, DoorKeys, ImportRemark, ImportReport, IssuerReport, PolicyCheckReport,
+    DoctorFinding, DoctorReport, DoctorSection, DoorKeys, ImportRemark, ImportReport, IssuerReport, PolicyCheckReport,
     PolicyDisableReport, PolicyEnableReport, PolicyExplainReport, PolicyKeys, PolicySetReport, PolicyShowReport,
-    StackFileChange, StackReport, ThrottleKeys, TryAnswer, TryMessage, TryReport,
+    RefusedPeople, ThrottleKeys, TryAnswer, TryMessage, TryReport,
 };
+pub use stacks::{ListedStack, StackFileChange, StackListReport, StackReport};
 pub use users::{
     BackupCodesLeft, BackupCodesReport, DeviceStanding, ForgetReport, GenerateReport, ListReport, ListedUser,
     OrphanedUser, RememberedAddress, RemoveReport, RenameReport, RenamedAccount, ResyncReport, SetReport, StatusReport,

@@ -19,11 +19,14 @@ pub struct PolicyEnableArgs {
     /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
+    /// Only say who would be refused.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub fn enable(
     config: Option<&Path>,
-    PolicyEnableArgs { yes }: &PolicyEnableArgs,
+    PolicyEnableArgs { yes, dry_run }: &PolicyEnableArgs,
     json: bool,
 ) -> Result<Report, Failure> {
     let backend = local(config)?;
@@ -31,14 +34,17 @@ pub fn enable(
     let rollout = Rollout::of(&backend, &accounts)?;
     let count = rollout.count();
     let asks = !rollout.stacks.is_empty();
-    if asks && !backend.policy().enabled && count.refused > 0 && !*yes {
+    if asks && !backend.policy().enabled && count.refused > 0 && !*yes && !*dry_run {
         let question = format!("{count}\nSwitch two-factor authentication on?");
         if !agrees(&question, json)? {
             return Ok(Report::for_people("Nothing was changed.".into()).exiting(NO));
         }
     }
-    let changed = set_key(config, "enabled", Some(true.into()), |policy| policy.enabled = true)?;
-    if changed {
+    let changed = match dry_run {
+        true => !backend.policy().enabled,
+        false => set_key(config, "enabled", Some(true.into()), |policy| policy.enabled = true)?,
+    };
+    if changed && !*dry_run {
         log_change("switched the policy on");
         hook::tell(&POLICY_CHANGED);
     }
@@ -50,10 +56,23 @@ pub fn enable(
          until a login in a second terminal has worked."
             .into()
     };
-    let state = if changed { "The policy is on." } else { "The policy was on already." };
+    let state = match (changed, dry_run) {
+        (false, _) => "The policy was on already.",
+        (true, false) => "The policy is on.",
+        (true, true) => "Nothing was changed.",
+    };
     let warnings = consequences::unstored(path(config), &Policy { enabled: true, ..backend.policy().clone() });
     let warned: String = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
     let Count { accounts, unenrolled, refused } = count;
-    let object = json::PolicyEnableReport { enabled: true, changed, stacks, accounts, unenrolled, refused, warnings };
+    let object = json::PolicyEnableReport {
+        enabled: true,
+        changed,
+        stacks,
+        accounts,
+        unenrolled,
+        refused,
+        warnings,
+        dry_run: *dry_run,
+    };
     Ok(Report::new(format!("{state} {effect}{warned}"), &object))
 }

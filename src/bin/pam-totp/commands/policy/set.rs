@@ -99,7 +99,8 @@ pub fn set(config: Option<&Path>, arguments: &PolicySetArgs, json: bool) -> Resu
             (false, None) => "Nothing was written.".into(),
             (false, Some(count)) => format!("Nothing was written. {count}"),
         };
-        return Ok(report(file, &first.lines, &steps, &note, &warnings, true));
+        let people = first.count().ok().map(Into::into);
+        return Ok(report(file, &first.lines, &steps, &note, &warnings, Some(people)));
     }
     let off = (first.switches_off() && !arguments.yes).then(|| Off::of(file).question()).flatten();
     let count = refuses.map(|count| format!("With this change {count}\nChange the policy?"));
@@ -120,7 +121,7 @@ pub fn set(config: Option<&Path>, arguments: &PolicySetArgs, json: bool) -> Resu
         hook::learn(&first.after);
         hook::tell(&POLICY_CHANGED);
     }
-    Ok(report(file, &written, &steps, note, &warnings, false))
+    Ok(report(file, &written, &steps, note, &warnings, None))
 }
 
 /// What will not work as it was set.
@@ -133,14 +134,23 @@ fn warnings(file: &Path, edited: &Edited, steps: &[Step<'_>]) -> Vec<String> {
     notify.into_iter().map(|finding| finding.message).chain(unstored).collect()
 }
 
-fn report(file: &Path, lines: &[String], steps: &[Step<'_>], note: &str, warnings: &[String], dry_run: bool) -> Report {
+/// `tried`: nothing was written, and so many would be refused, where that can be told.
+fn report(
+    file: &Path,
+    lines: &[String],
+    steps: &[Step<'_>],
+    note: &str,
+    warnings: &[String],
+    tried: Option<Option<json::RefusedPeople>>,
+) -> Report {
     let name = file.display().to_string();
     let head = Some(format!("{name}:")).filter(|_| !lines.is_empty());
     let note = Some(note.to_owned()).filter(|note| !note.is_empty());
     let said = warnings.iter().map(|warning| format!("warning: {warning}"));
     let text: Vec<String> = head.into_iter().chain(lines.iter().cloned()).chain(note).chain(said).collect();
     let set: Map<String, Json> = steps.iter().map(|step| (step.key.to_owned(), step.json())).collect();
-    let object = json::PolicySetReport { file: name, set, changed: !lines.is_empty(), lines, warnings, dry_run };
+    let (dry_run, people, changed) = (tried.is_some(), tried.flatten(), !lines.is_empty());
+    let object = json::PolicySetReport { file: name, set, changed, lines, warnings, people, dry_run };
     Report::new(text.join("\n"), &object)
 }
 
@@ -339,6 +349,12 @@ fn changed_lines(before: &str, after: &str) -> Vec<String> {
 impl Edited {
     fn switches_off(&self) -> bool {
         self.before.enabled && !self.after.enabled
+    }
+
+    /// Who is refused then, with the policy on.
+    fn count(&self) -> Result<Count, Failure> {
+        let (accounts, store) = (accounts::all()?, store::FileStore::open(&self.after.store)?);
+        Ok(Rollout::under(self.after.clone(), &store, &accounts)?.count())
     }
 
     /// How many users are refused from then on, where they are more than before; not looked at where nobody is asked.

@@ -39,7 +39,8 @@ pub fn show(config: Option<&Path>) -> Result<Report, Failure> {
     });
     let text: Vec<String> = std::iter::once(name.clone()).chain(lines).collect();
     let from_file = rows.into_iter().filter(|row| row.2).map(|row| row.0).collect();
-    Ok(Report::new(text.join("\n"), &json::PolicyShowReport { file: name, from_file, keys }).unwrapped())
+    let object = json::PolicyShowReport { file: name, from_file, hostname: hostname(), keys };
+    Ok(Report::new(text.join("\n"), &object).unwrapped())
 }
 
 /// The order of the example policy.

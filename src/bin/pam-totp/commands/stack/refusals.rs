@@ -1,0 +1,33 @@
+//! Why a stack stays as it is.
+
+use std::path::Path;
+
+use pam_totp::backend::{Backend, Local};
+use pam_totp::doctor::programs::one_field;
+use pam_totp::doctor::stacks::files::StackFiles;
+use pam_totp::doctor::stacks::plan::{self, StackPlan};
+
+use crate::report::Failure;
+
+pub fn refused(why: &plan::NotChanged) -> Failure {
+    match why {
+        plan::NotChanged::NoStack(_) | plan::NotChanged::NotSshd(_) => Failure::usage(why.to_string()),
+        _ => Failure::not_permitted(why.to_string()),
+    }
+}
+
+/// A shared file asks in programs that cannot ask twice: those come first.
+pub fn one_field_stays_open(files: &StackFiles, plan: &StackPlan, backend: &Local) -> Result<(), Failure> {
+    let mut after = files.clone();
+    for change in &plan.changes {
+        let name = change.path.rsplit('/').next().unwrap_or_default();
+        after.put(name, &change.path, change.after.as_deref().unwrap_or_default());
+    }
+    let found =
+        |files: &StackFiles| one_field::check(files, &backend.policy().rules, |program| Path::new(program).exists());
+    let before = found(files);
+    match found(&after).into_iter().find(|finding| !before.contains(finding)) {
+        None => Ok(()),
+        Some(finding) => Err(Failure::not_permitted(format!("{}. First: {}", finding.message, finding.fix.join("; ")))),
+    }
+}
