@@ -9,11 +9,15 @@ use std::sync::OnceLock;
 
 on_each_release!(
     a_profile_is_off_until_switched_on_and_gone_without_a_trace,
+    the_test_that_debian_runs_itself_passes,
     an_upgrade_and_a_downgrade_keep_what_was_switched_on,
     removal_stops_until_no_stack_names_the_module,
     purge_keeps_the_keys_unless_told,
     what_is_missing_is_installed_by_the_command_that_doctor_names,
 );
+
+/// What autopkgtest runs.
+const DEBIANS_OWN: &str = include_str!("../../../packaging/debian/tests/login");
 
 const APT: &str = "DEBIAN_FRONTEND=noninteractive apt-get -q -y";
 const STACKS: &str = "sha256sum /etc/pam.d/*";
@@ -134,6 +138,13 @@ fn a_profile_is_off_until_switched_on_and_gone_without_a_trace(release: Release)
     apts(&container, "install /packages/now/*.deb");
     container.runs("pam-auth-update --enable pam-totp");
     logs_in(&container, &mut phone);
+}
+
+fn the_test_that_debian_runs_itself_passes(release: Release) {
+    let container = debian(release);
+    apts(&container, "install /packages/now/*.deb");
+    container.file("/root/login", DEBIANS_OWN);
+    container.runs("sh /root/login");
 }
 
 fn an_upgrade_and_a_downgrade_keep_what_was_switched_on(release: Release) {
