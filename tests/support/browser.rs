@@ -43,6 +43,36 @@ impl Browser {
         self.does(json!({ "deed": "enter", "name": frame }));
     }
 
+    /// Opens a page in another tab, where somebody is logged in already.
+    pub fn opens_tab(&mut self, url: &str) {
+        self.does(json!({ "deed": "open", "url": url }));
+    }
+
+    /// Goes to a tab, counted from 0.
+    pub fn switches_to(&mut self, tab: usize) {
+        self.does(json!({ "deed": "switch", "to": tab }));
+    }
+
+    /// Chooses a language in Cockpit.
+    pub fn speaks(&mut self, language: &str) {
+        self.does(json!({ "deed": "speak", "language": language }));
+    }
+
+    /// Has a window of this size, on a light or a dark screen.
+    pub fn looks(&mut self, width: u32, height: u32, dark: bool) {
+        self.does(json!({ "deed": "look", "width": width, "height": height, "dark": dark }));
+    }
+
+    /// Presses a key, wherever the keyboard is.
+    pub fn presses(&mut self, key: &str) {
+        self.does(json!({ "deed": "press", "key": key }));
+    }
+
+    /// Types on, wherever the keyboard is.
+    pub fn writes(&mut self, text: &str) {
+        self.does(json!({ "deed": "write", "text": text }));
+    }
+
     /// Types into a field.
     pub fn types(&mut self, field: &str, text: &str) {
         self.does(json!({ "deed": "type", "field": field, "exact": true, "text": text }));
@@ -60,6 +90,26 @@ impl Browser {
     /// Waits until the page shows `text`.
     pub fn sees(&mut self, text: &str) {
         self.does(json!({ "deed": "see", "text": text }));
+    }
+
+    /// What keeps people from using the frame, by axe-core and by its width: nothing, if all is well.
+    pub fn audits(&mut self) -> String {
+        self.does(json!({ "deed": "audit" }))
+    }
+
+    /// The Content-Security-Policy of the frame.
+    pub fn policy(&mut self) -> String {
+        self.does(json!({ "deed": "policy" }))
+    }
+
+    /// All that the browser has of this session: documents, addresses, storage, cookies, and what pages wrote.
+    pub fn keeps(&mut self) -> String {
+        self.does(json!({ "deed": "kept" }))
+    }
+
+    /// What pages wrote for their developers.
+    pub fn written(&mut self) -> String {
+        self.does(json!({ "deed": "written" }))
     }
 
     /// All the text of the page.

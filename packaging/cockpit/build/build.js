@@ -48,4 +48,4 @@ const { metafile } = await build({
     plugins: [withoutFonts],
     logLevel: "warning",
 });
-await writeFile(`${folder}/LICENSES.txt`, await licenses(page, metafile));
+await writeFile(`${folder}/third-party.txt`, await licenses(page, metafile));

@@ -1,10 +1,9 @@
 // The page: the user's own account, and with administrative access everybody's.
 
-import { PageSection } from "@patternfly/react-core/dist/esm/components/Page";
-import { Tab, TabContentBody, Tabs, TabTitleText } from "@patternfly/react-core/dist/esm/components/Tabs";
+import { Tab, Tabs, TabTitleText } from "@patternfly/react-core/dist/esm/components/Tabs";
 import { useEffect, useState } from "react";
 import { Account } from "./account/account";
-import { useAdministrator, useSessionEnded } from "./session";
+import { Ended, useAdministrator, useSessionEnded } from "./session";
 import { Users } from "./users/users";
 import { _ } from "./words";
 
@@ -24,24 +23,21 @@ export function App() {
     const administrator = useAdministrator();
     const ended = useSessionEnded();
     const [part, open] = usePart();
-    if (ended) {
-        // Behind Cockpit's curtain.
-        return null;
-    }
     const users = administrator === true;
+    const shown = users ? part : "account";
     return (
-        <PageSection hasBodyWrapper={false} isFilled>
-            <Tabs activeKey={users ? part : "account"} onSelect={(_event, key) => open(String(key))} mountOnEnter unmountOnExit
-                aria-label={_("Two-Factor Authentication")}>
-                <Tab eventKey="account" title={<TabTitleText>{_("My account")}</TabTitleText>}>
-                    <TabContentBody hasPadding><Account /></TabContentBody>
-                </Tab>
-                {users && (
-                    <Tab eventKey="users" title={<TabTitleText>{_("Manage users")}</TabTitleText>}>
-                        <TabContentBody hasPadding><Users /></TabContentBody>
-                    </Tab>
-                )}
-            </Tabs>
-        </PageSection>
+        <main>
+            <h1 className="pf-v6-screen-reader">{_("Two-Factor Authentication")}</h1>
+            {users && (
+                <Tabs activeKey={shown} onSelect={(_event, key) => open(String(key))} aria-label={_("Two-Factor Authentication")}>
+                    <Tab eventKey="account" id="tab-account" title={<TabTitleText>{_("My account")}</TabTitleText>} tabContentId="part" />
+                    <Tab eventKey="users" id="tab-users" title={<TabTitleText>{_("Manage users")}</TabTitleText>} tabContentId="part" />
+                </Tabs>
+            )}
+            {/* One of them alone is there, so that nothing of the other stays. */}
+            <div id="part" {...(users ? { role: "tabpanel", "aria-labelledby": `tab-${shown}` } : {})}>
+                <Ended value={ended}>{shown === "users" ? <Users /> : <Account />}</Ended>
+            </div>
+        </main>
     );
 }

@@ -26,7 +26,8 @@ declare namespace cockpit {
     }
 
     interface Channel {
-        addEventListener(event: "close", see: () => void): void;
+        addEventListener(event: "close" | "message", see: () => void): void;
+        send(message: string): void;
         close(): void;
     }
 

@@ -8,11 +8,22 @@ export class Refusal extends Error {
         /** A word of the program's errors, or of Cockpit's with `cockpit:` before it. */
         readonly code: string,
         message: string,
-        /** With `waiting`: so many codes in a row are looked at. */
-        readonly codes: number | null = null,
+        /** What the program says of it besides. */
+        private readonly more: Partial<json.Error> = {},
     ) {
         super(message);
     }
+
+    /** With `waiting`: so many codes in a row are looked at. */
+    get codes() { return this.more.codes ?? null; }
+
+    /** With `wrong_code`, where it explains the code: seconds that the device's clock is ahead. */
+    get clockOff() { return this.more.clock_off ?? null; }
+
+    /** It was the code of what is enrolled, not that of a new key. */
+    get isOfCurrent() { return this.more.current ?? false; }
+
+    static of(error: json.Error) { return new Refusal(error.code, error.message, error); }
 }
 
 export interface Call {
@@ -34,7 +45,7 @@ export async function ask<Answer>(words: readonly string[], { admin = false, inp
     const answer = parsed(text);
     const error = errorOf(answer);
     if (error !== null) {
-        throw new Refusal(error.code, error.message, error.codes ?? null);
+        throw Refusal.of(error);
     }
     // Some of many users: the answer says which.
     if (answer === null || (problem !== null && problem.exit_status == null)) {
@@ -60,7 +71,7 @@ function errorOf(answer: object | null): json.Error | null {
 export function changed<Answer extends { failed: Record<string, json.Error> }>(answer: Answer): Answer {
     const [error] = Object.values(answer.failed);
     if (error !== undefined) {
-        throw new Refusal(error.code, error.message, error.codes ?? null);
+        throw Refusal.of(error);
     }
     return answer;
 }

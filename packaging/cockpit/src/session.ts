@@ -1,6 +1,6 @@
 // When what is secret must go: the page is left, or its session has ended.
 
-import { useEffect, useState } from "react";
+import { createContext, useEffect, useState } from "react";
 
 /** Calls `go` when the user leaves the page: for another one of Cockpit's, which keeps this one alive and hidden, or at all. */
 export function useLeaving(go: () => void) {
@@ -16,14 +16,32 @@ export function useLeaving(go: () => void) {
     }, [go]);
 }
 
-/** Whether the session is over. Cockpit draws a curtain over the page then, and what is behind it stays. */
+/** Milliseconds in which a session answers. */
+const HEARTBEAT = 5000;
+
+/** Whether the session is over: what has a secret in it shows nothing then. */
+export const Ended = createContext(false);
+
+/**
+ * Cockpit draws a curtain over the page when the session ends, and what is behind it stays; it tells the page nothing. So the
+ * session is asked all the time, and one that was only slow finds its page as it was.
+ */
 export function useSessionEnded(): boolean {
     const [ended, setEnded] = useState(false);
     useEffect(() => {
         let left = false;
+        let waiting = false;
         const channel = cockpit.channel({ payload: "echo" });
+        channel.addEventListener("message", () => { waiting = false; setEnded(false); });
         channel.addEventListener("close", () => { if (!left) setEnded(true); });
-        return () => { left = true; channel.close(); };
+        const timer = setInterval(() => {
+            if (waiting) {
+                setEnded(true);
+            }
+            waiting = true;
+            channel.send(".");
+        }, HEARTBEAT);
+        return () => { left = true; clearInterval(timer); channel.close(); };
     }, []);
     return ended;
 }

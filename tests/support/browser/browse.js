@@ -2,37 +2,104 @@
 // what is looked for has a name that people see, and is waited for.
 "use strict";
 const { createInterface } = require("node:readline");
+const { readFile } = require("node:fs/promises");
 const { chromium } = require("playwright-core");
 
 const SIZE = { width: 1280, height: 720 };
 
+// Where the user is: in which tab, and in which frame of it.
+let tab = 0;
+let frame = null;
+const patience = { of: 30000 };
+// What pages write for their developers.
+const written = [];
+
 const deeds = {
     // Each visit is somebody else's: without cookies of an earlier one.
-    visit: async (browser, { url, patience }) => {
+    visit: async (browser, { url, patience: of }) => {
         await Promise.all(browser.contexts().map(context => context.close()));
-        const page = await browser.newPage({ viewport: SIZE });
-        page.setDefaultTimeout(patience);
-        await page.goto(url);
-        frame = null;
+        patience.of = of;
+        await opens(await browser.newContext({ viewport: SIZE }), url);
+    },
+    // Another tab of the same browser.
+    open: (browser, { url }) => opens(browser.contexts()[0], url),
+    switch: async (browser, { to }) => {
+        tab = to;
+        await page(browser).bringToFront();
     },
     // Whatever comes then is about a frame of the page, or with null about the page itself.
     enter: async (browser, { name }) => { frame = name; },
+    // The language of Cockpit's menu.
+    speak: async (browser, { language }) => {
+        await page(browser).context().addCookies([{ name: "CockpitLang", value: language, url: page(browser).url() }]);
+        await page(browser).reload();
+    },
     type: (browser, { field, exact, text }) => here(browser).getByLabel(field, { exact }).fill(text),
     click: (browser, { button }) => {
         // Cockpit hides the whole page from screen readers once a dialog was open; what is visible is good enough.
         const named = role => here(browser).getByRole(role, { name: button, exact: true, includeHidden: true });
-        return named("button").or(named("menuitem")).or(named("tab")).filter({ visible: true }).click();
+        return named("button").or(named("menuitem")).or(named("tab")).or(named("link")).filter({ visible: true }).click();
     },
+    press: (browser, { key }) => page(browser).keyboard.press(key),
+    write: (browser, { text }) => page(browser).keyboard.type(text),
     see: (browser, { text }) => here(browser).getByText(text).filter({ visible: true }).first().waitFor(),
     read: browser => here(browser).locator("body").innerText(),
     picture: (browser, { file }) => page(browser).screenshot({ path: file }),
+    look: async (browser, { width, height, dark }) => {
+        await page(browser).setViewportSize({ width, height });
+        await page(browser).emulateMedia({ colorScheme: dark ? "dark" : "light" });
+    },
+    audit: async browser => {
+        const inside = await inFrame(browser);
+        await inside.evaluate(await readFile(require.resolve("axe-core/axe.min.js"), "utf8"));
+        return inside.evaluate(async () => {
+            // Colors on their way from the light to the dark are no colors.
+            await Promise.allSettled(document.getAnimations().map(animation => animation.finished));
+            const { violations } = await globalThis.axe.run();
+            const { scrollWidth, clientWidth } = document.documentElement;
+            const wide = scrollWidth > clientWidth ? [`${scrollWidth} pixels wide, and ${clientWidth} are there`] : [];
+            const said = violations.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html).join(" ")}`);
+            return [...said, ...wide].join("\n");
+        });
+    },
+    // The policy by which the browser runs what is in the frame.
+    policy: async browser => (await inFrame(browser)).evaluate(async () => {
+        const answer = await fetch(window.location.href);
+        return answer.headers.get("content-security-policy");
+    }),
+    // All that the browser keeps: documents, what is typed there, addresses, storage, cookies, and what was written.
+    kept: async browser => {
+        const [context] = browser.contexts();
+        const frames = context.pages().flatMap(page => page.frames());
+        const documents = await Promise.all(frames.map(one => one.evaluate(() => [
+            window.location.href,
+            document.documentElement?.outerHTML,
+            ...[...document.querySelectorAll("input, textarea")].map(field => field.value),
+            JSON.stringify([{ ...localStorage }, { ...sessionStorage }, window.history.state]),
+        ].join("\n"))));
+        return [...documents, JSON.stringify(await context.cookies()), ...written].join("\n");
+    },
+    written: async () => written.join("\n"),
 };
 
-let frame = null;
+async function opens(context, url) {
+    const page = await context.newPage();
+    page.setDefaultTimeout(patience.of);
+    page.on("console", message => written.push(message.text()));
+    page.on("pageerror", error => written.push(error.message));
+    await page.goto(url);
+    tab = context.pages().length - 1;
+    frame = null;
+}
 
-const page = browser => browser.contexts()[0].pages()[0];
+const page = browser => browser.contexts()[0].pages()[tab];
 
 const here = browser => frame === null ? page(browser) : page(browser).frameLocator(`iframe[name="${frame}"]`);
+
+const inFrame = async browser => {
+    const element = await page(browser).locator(`iframe[name="${frame}"]`).elementHandle();
+    return element.contentFrame();
+};
 
 async function main() {
     const browser = await chromium.launch({

@@ -1,0 +1,96 @@
+//! What goes wrong around the page.
+
+use super::{FRAME, address, backup_codes, files, install, keeps_none, key, opens, pictures};
+use crate::support::browser::Browser;
+use crate::support::cockpit::Cockpit;
+use crate::support::codes::{code_at, now};
+use crate::support::door::Door;
+use crate::support::system::{System, throw_away_with};
+use crate::support::until;
+use std::process::Command;
+
+/// Sets it up as far as the first code.
+fn begins(browser: &mut Browser) -> String {
+    browser.clicks("Set Up Two-Factor Authentication");
+    key(browser)
+}
+
+#[test]
+fn without_pam_totpd_the_page_says_so_and_goes_on_later() {
+    throw_away_with(files, |system| {
+        install(system);
+        let alice = system.user("alice");
+        let _cockpit = Cockpit::start(&alice);
+        let mut browser = Browser::start();
+        opens(&mut browser, &alice);
+        browser.sees("The service pam-totpd does not run");
+        pictures(&mut browser, "no-door");
+        let time = now();
+        let door = Door::open(time);
+        browser.clicks("Try again");
+        let key = begins(&mut browser);
+
+        // It ends while somebody looks for their phone: the key in the phone is still good.
+        door.close();
+        browser.types("Verification code", &code_at(&key, time));
+        browser.clicks("Configure Two-Factor Authentication");
+        browser.sees("The service pam-totpd does not run");
+        let _door = Door::open(time);
+        browser.clicks("Configure Two-Factor Authentication");
+        backup_codes(&mut browser);
+    });
+}
+
+#[test]
+fn a_second_tab_hears_that_the_first_was_faster() {
+    throw_away_with(files, |system| {
+        install(system);
+        let alice = system.user("alice");
+        let time = now();
+        let _door = Door::open(time);
+        let _cockpit = Cockpit::start(&alice);
+        let mut browser = Browser::start();
+        opens(&mut browser, &alice);
+        let slow = begins(&mut browser);
+        browser.opens_tab(&address());
+        browser.enters(Some(FRAME));
+        let fast = begins(&mut browser);
+        browser.types("Verification code", &code_at(&fast, time));
+        browser.clicks("Configure Two-Factor Authentication");
+        let codes = backup_codes(&mut browser);
+
+        browser.switches_to(0);
+        browser.types("Verification code", &code_at(&slow, time));
+        browser.clicks("Configure Two-Factor Authentication");
+        browser.sees("Your account was changed elsewhere in the meantime");
+        browser.sees("10 of 10 codes are left.");
+        pictures(&mut browser, "changed-elsewhere");
+
+        // The other tab is not disturbed.
+        browser.switches_to(1);
+        assert_eq!(backup_codes(&mut browser), codes);
+    });
+}
+
+#[test]
+fn a_session_that_ends_leaves_no_key_behind_its_curtain() {
+    throw_away_with(files, |system| {
+        install(system);
+        let alice = system.user("alice");
+        let _door = Door::open(now());
+        let _cockpit = Cockpit::start(&alice);
+        let mut browser = Browser::start();
+        opens(&mut browser, &alice);
+        let key = begins(&mut browser);
+        end_sessions(system);
+        until("the page has forgotten the key", || !browser.keeps().contains("Scan the QR code"));
+        keeps_none(&mut browser, [&key]);
+        browser.enters(None);
+        browser.takes_picture("cockpit-page-session-ended");
+    });
+}
+
+/// As an administrator does who ends all that a user runs.
+fn end_sessions(system: &System) {
+    system.runs(Command::new("pkill").args(["--signal", "KILL", "--euid", "alice", "cockpit-bridge"]));
+}
