@@ -13,6 +13,7 @@
 # make mutants     breaks the pure files in every way there is, to see that a test notices (hours)
 # make cockpit     target/cockpit: the page of Cockpit (needs npm)
 # make install     [PREFIX=/usr/local] [MODULEDIR=...] [DOCDIR=...] [DESTDIR=...]
+# make install-cockpit  the page of Cockpit, for an installation of `make install` [PREFIX=/usr/local] [DESTDIR=...]
 # make uninstall   keeps keys, records and the policy
 # make dist        target/dist: the committed tree with its crates as a source archive, what is in it, checksums
 # make rpm         target/rpm: packages for Fedora, RHEL and openSUSE, built from that archive
@@ -47,7 +48,7 @@ DIST_NEEDS = git python3 xz-utils
 DEB_NEEDS = $(DIST_NEEDS) build-essential debhelper dpkg-dev libpam0g-dev lintian po-debconf
 RPM_NEEDS = gcc libpam0g-dev make rpm xz-utils
 BENCH_NEEDS = gcc iproute2 libpam0g-dev libpam-google-authenticator libpam-oath python3 python3-matplotlib strace util-linux valgrind
-CHECK_NEEDS = $(DEMO_NEEDS) adduser binutils e2fsprogs fish libfaketime libpam-modules man-db oathtool python3-pil rpm strace sudo systemd \
+CHECK_NEEDS = $(DEMO_NEEDS) adduser appstream binutils e2fsprogs fish libfaketime libpam-modules man-db oathtool python3-pil rpm strace sudo systemd \
     tmux valgrind zbar-tools zsh
 # Where people come from.
 CHECK_NEEDS += libpam-google-authenticator libpam-oath
@@ -95,8 +96,14 @@ cockpit: target/cockpit/index.js
 	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+# A source archive has it built, for machines without npm.
+PAGE_BUILT = $(firstword $(wildcard $(PAGE)/dist) target/cockpit)
+.PHONY: install-cockpit
+install-cockpit: $(if $(wildcard $(PAGE)/dist),,cockpit)
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install-cockpit $(PAGE_BUILT)
+
 target/cockpit/index.js: $(PAGE)/node_modules/.package-lock.json docs/json.md $(shell find $(PAGE) \
-    -name node_modules -prune -o -type f ! -path $(PAGE)/src/json.ts -print)
+    \( -name node_modules -o -name dist \) -prune -o -type f ! -path $(PAGE)/src/json.ts -print)
 	npm run --silent --prefix $(PAGE) build -- $(CURDIR)/target/cockpit
 
 # Half of the time a test waits: for a server, or for the seconds after a refusal.
@@ -219,6 +226,7 @@ uninstall:
 .PHONY: dist deb deb-source rpm check-rpm
 dist:
 	@scripts/need $(DIST_NEEDS)
+	@command -v npm >/dev/null || scripts/need nodejs npm
 	@scripts/dist
 
 # The archive is all that it is built from.
@@ -233,5 +241,6 @@ check-rpm: ready-as-root rpm
 
 deb deb-source:
 	@scripts/need $(DEB_NEEDS)
+	@command -v npm >/dev/null || scripts/need nodejs npm
 	@scripts/ready
 	@scripts/deb $(if $(filter deb-source,$@),--source)

@@ -2,6 +2,7 @@
 
 mod authselect;
 mod benches;
+mod cockpit;
 mod counts;
 mod demo;
 mod docs;
