@@ -158,16 +158,16 @@ fn every_way_in_works_and_nothing_is_denied(release: &str) {
     assert_eq!(host.denied(), "");
 
     // What is denied would have been seen, and doctor says how to fix it.
-    let file = "/var/lib/pam_totp/secrets/una.toml";
+    let file = "/var/lib/pam_totp/secrets/sam.toml";
     host.0.runs(&format!("chcon -t pam_totp_runtime_t {file}"));
-    let code = host.code("una");
-    assert_ne!(host.0.tries(&format!("as una '{code}' true")).0, 0, "una gets in without a key");
-    assert!(host.denied().contains("una.toml"), "{}", host.log());
+    let code = host.code("sam");
+    assert_ne!(host.0.tries(&format!("as sam '{code}' true")).0, 0, "sam gets in without a key");
+    assert!(host.denied().contains("sam.toml"), "{}", host.log());
     let (_, doctor) = host.0.tries("pam-totp doctor");
-    assert!(doctor.contains("una.toml is pam_totp_runtime_t, not var_auth_t"), "{doctor}");
+    assert!(doctor.contains("sam.toml is pam_totp_runtime_t, not var_auth_t"), "{doctor}");
     let fix = doctor.lines().map(str::trim_start).find(|line| line.starts_with("restorecon ")).expect("a fix");
     host.0.runs(fix);
-    host.says("una", "true");
+    host.says("sam", "true");
 }
 
 #[test]
