@@ -76,7 +76,7 @@ function State({ status, policy, wants }: OverviewProps) {
                 )}
             </DescriptionList>
             {status.waits.map(wait => (
-                <p key={wait.lane}>{format(_("Too many wrong codes came from $0. Until $1 two codes in a row are needed there."), wait.place, moment(wait.until_at))}</p>
+                <p key={wait.lane} className="pam-totp-waits">{format(_("Too many wrong codes came from $0. Until $1 two codes in a row are needed there."), wait.place, moment(wait.until_at))}</p>
             ))}
         </Section>
     );
