@@ -1,9 +1,10 @@
 import "@patternfly/react-core/dist/styles/base.css";
-import "./page.css";
 import { createRoot } from "react-dom/client";
 import { App } from "./app";
 import { followTheme } from "./theme";
 import { _ } from "./words";
+// Behind what it changes.
+import "./page.css";
 
 followTheme();
 document.documentElement.lang = cockpit.language.replace("_", "-");
