@@ -87,6 +87,26 @@ impl Browser {
         self.does(json!({ "deed": "click", "button": button }));
     }
 
+    /// Presses a key at what has this role and name.
+    pub fn presses_at(&mut self, role: &str, name: &str, key: &str) {
+        self.does(json!({ "deed": "press-at", "role": role, "name": name, "key": key }));
+    }
+
+    /// Waits until what has this role and name is checked.
+    pub fn sees_checked(&mut self, role: &str, name: &str) {
+        self.does(json!({ "deed": "checked", "role": role, "name": name }));
+    }
+
+    /// Waits until the page does not show `text` any more.
+    pub fn misses(&mut self, text: &str) {
+        self.does(json!({ "deed": "miss", "text": text }));
+    }
+
+    /// How many elements of this role there are.
+    pub fn counts(&mut self, role: &str) -> usize {
+        self.does(json!({ "deed": "count", "role": role })).parse().expect("a number")
+    }
+
     /// Waits until the page shows `text`.
     pub fn sees(&mut self, text: &str) {
         self.does(json!({ "deed": "see", "text": text }));

@@ -4,6 +4,7 @@ import { Tab, Tabs, TabTitleText } from "@patternfly/react-core/dist/esm/compone
 import { useEffect, useState } from "react";
 import { Account } from "./account/account";
 import { Ended, useAdministrator, useSessionEnded } from "./session";
+import { NoAccess } from "./users/access";
 import { Users } from "./users/users";
 import { _ } from "./words";
 
@@ -38,6 +39,7 @@ export function App() {
             <div id="part" {...(users ? { role: "tabpanel", "aria-labelledby": `tab-${shown}` } : {})}>
                 <Ended value={ended}>{shown === "users" ? <Users /> : <Account />}</Ended>
             </div>
+            {administrator === false && <NoAccess />}
         </main>
     );
 }

@@ -91,6 +91,6 @@ fn a_session_that_ends_leaves_no_key_behind_its_curtain() {
 }
 
 /// As an administrator does who ends all that a user runs.
-fn end_sessions(system: &System) {
+pub fn end_sessions(system: &System) {
     system.runs(Command::new("pkill").args(["--signal", "KILL", "--euid", "alice", "cockpit-bridge"]));
 }

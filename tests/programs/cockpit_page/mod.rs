@@ -1,7 +1,9 @@
 //! The page of Cockpit, `packaging/cockpit/`, in a real browser.
 
+mod administrator;
 mod faults;
 mod life;
+mod many;
 mod visit;
 
 use crate::support::artifacts;

@@ -42,7 +42,12 @@ const deeds = {
     },
     press: (browser, { key }) => page(browser).keyboard.press(key),
     write: (browser, { text }) => page(browser).keyboard.type(text),
+    // Presses a key at what has this name, as somebody without a mouse does once they have come there.
+    "press-at": (browser, { role, name, key }) => here(browser).getByRole(role, { name, exact: true }).press(key),
     see: (browser, { text }) => here(browser).getByText(text).filter({ visible: true }).first().waitFor(),
+    checked: (browser, { role, name }) => here(browser).getByRole(role, { name, exact: true, checked: true }).waitFor(),
+    miss: (browser, { text }) => here(browser).getByText(text).filter({ visible: true }).first().waitFor({ state: "hidden" }),
+    count: async (browser, { role }) => String(await here(browser).getByRole(role).count()),
     read: browser => here(browser).locator("body").innerText(),
     picture: (browser, { file }) => page(browser).screenshot({ path: file }),
     look: async (browser, { width, height, dark }) => {
@@ -51,6 +56,11 @@ const deeds = {
     },
     audit: async browser => {
         const inside = await inFrame(browser);
+        // Halfway from light to dark nothing can be read.
+        await inside.evaluate(() => {
+            const ends = document.getAnimations().filter(one => one.effect.getComputedTiming().iterations !== Infinity);
+            return Promise.allSettled(ends.map(one => one.finished));
+        });
         await inside.evaluate(await readFile(require.resolve("axe-core/axe.min.js"), "utf8"));
         return inside.evaluate(async () => {
             // Colors on their way from the light to the dark are no colors.

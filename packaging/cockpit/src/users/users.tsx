@@ -1,8 +1,30 @@
 // "Manage users": what an administrator does for everybody.
 
-import { Content } from "@patternfly/react-core/dist/esm/components/Content";
-import { _ } from "../words";
+import { useCallback, useState } from "react";
+import type * as json from "../json";
+import { useAnswer } from "./answer";
+import { Doctor } from "./doctor";
+import { Everybody } from "./everybody";
+import { Policy } from "./policy";
+import { QuestionDialog, type Question } from "./question";
+import { Stacks } from "./stacks";
 
 export function Users() {
-    return <Content component="h2">{_("Manage users")}</Content>;
+    // Counts the changes: after each one everything is asked anew.
+    const [version, setVersion] = useState(0);
+    const [question, setQuestion] = useState<Question | null>(null);
+    const [isListed, setListed] = useState(false);
+    const policy = useAnswer<json.PolicyShow>("policy show", version);
+    const listed = useCallback(() => setListed(true), []);
+    const changed = () => setVersion(version => version + 1);
+    const parts = { version, put: setQuestion, changed };
+    return (
+        <div className="pam-totp-cards">
+            <Policy policy={policy} {...parts} />
+            <Everybody policy={policy.answer} listed={listed} {...parts} />
+            <Stacks policy={policy.answer} isDue={isListed} {...parts} />
+            <Doctor version={version} isDue={isListed} />
+            {question !== null && <QuestionDialog question={question} close={() => setQuestion(null)} />}
+        </div>
+    );
 }

@@ -1,0 +1,81 @@
+// Everybody whom `pam-totp list` knows, line by line: ten thousand are shown while the rest still comes.
+
+import { useCallback, useEffect, useState } from "react";
+import type * as json from "../json";
+import { Refusal } from "../pam-totp";
+import { person, type Listed, type Person } from "./people";
+
+/** So long the table stays as it is while more users come. */
+const PAUSE = 500;
+
+type Line = Listed | json.List | json.Failure;
+
+export interface Listing {
+    people: Person[];
+    /** Are these all? */
+    isWhole: boolean;
+    /** Who runs this, as the program has it. */
+    caller: string | null;
+    warnings: string[];
+    fault: unknown;
+    again: () => void;
+}
+
+const EMPTY = { people: [] as Person[], isWhole: false, caller: null, warnings: [], fault: null };
+
+/** Reads it anew when `version` changes. */
+export function useListing(version: number): Listing {
+    const [listing, setListing] = useState<Omit<Listing, "again">>(EMPTY);
+    const [asked, setAsked] = useState(0);
+    useEffect(() => {
+        const people: Person[] = [];
+        let left = false;
+        // What was there before stays until all is read: nobody loses the place where they are.
+        const show = () => setListing(old => old.isWhole ? old : { ...EMPTY, people: [...people] });
+        const timer = setInterval(show, PAUSE);
+        const all = async () => {
+            await list([], listed => people.push(person(listed)));
+            return await list(["--unenrolled"], listed => people.push(person(listed)));
+        };
+        const end = (rest: Omit<Listing, "again" | "people">) => {
+            clearInterval(timer);
+            if (!left) setListing({ people, ...rest });
+        };
+        all().then(
+            ({ caller, warnings }) => end({ isWhole: true, caller, warnings: warnings ?? [], fault: null }),
+            fault => end({ ...EMPTY, fault }),
+        );
+        return () => { left = true; clearInterval(timer); };
+    }, [version, asked]);
+    return { ...listing, again: useCallback(() => setAsked(asked => asked + 1), []) };
+}
+
+async function list(filters: readonly string[], see: (listed: Listed) => void): Promise<json.List> {
+    const argv = ["pam-totp", "--json-lines", "list", ...filters];
+    const process = cockpit.spawn(argv, { err: "message", environ: ["LC_ALL=C.UTF-8"], superuser: "require" });
+    let last: json.List | json.Failure | null = null;
+    let rest = "";
+    process.stream(part => {
+        const lines = (rest + part).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) {
+            const object = JSON.parse(line) as Line;
+            // No other line has it.
+            if ("version" in object) last = object as json.List | json.Failure;
+            else see(object as Listed);
+        }
+    });
+    const problem = await process.then(() => null, (problem: cockpit.Problem) => problem);
+    return whole(last, problem);
+}
+
+/** Without its last line the list is not complete. */
+function whole(last: json.List | json.Failure | null, problem: cockpit.Problem | null): json.List {
+    if (last === null) {
+        throw new Refusal(`cockpit:${problem?.problem ?? "no-answer"}`, problem?.message ?? "");
+    }
+    if ("error" in last) {
+        throw new Refusal(last.error.code, last.error.message);
+    }
+    return last;
+}
