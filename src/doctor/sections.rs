@@ -20,13 +20,13 @@ const SUBJECTS: [(&str, &str); 11] = [
     (store::ABOUT, "Keys and records"),
     (labels::ABOUT, "SELinux labels"),
     (policy::ABOUT, "Policy"),
-    (module::ABOUT, "Module"),
+    (module::ABOUT, "PAM module"),
     (stacks::check::ABOUT, "PAM stacks"),
     (programs::elsewhere::ABOUT, "Programs"),
     (sshd::check::ABOUT, "SSH server"),
     (sudo::ABOUT, "sudo"),
     (door::ABOUT, "pam-totpd"),
-    (unseen::ABOUT, "This check"),
+    (unseen::ABOUT, "What could not be checked"),
 ];
 
 /// Every subject, also those without a finding.

@@ -27,7 +27,7 @@ use refusals::refused;
 
 #[derive(Subcommand)]
 pub enum StackCommand {
-    /// List the PAM stacks of this host: which ask for a code, and which `stack add` can have ask.
+    /// List the PAM stacks of this host: which ask for a code, and where `stack add` would work.
     List,
     /// Have a PAM stack ask for a code after the password. Changes nothing where somebody would be locked out or let in
     /// by it.

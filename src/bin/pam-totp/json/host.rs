@@ -143,7 +143,7 @@ pub struct PolicySetReport<'a> {
     pub lines: &'a [String],
     /// Sentences on what will not work as it was set.
     pub warnings: &'a [String],
-    /// With `--dry-run`: whom stacks that ask refuse then, with the policy on. Only root is told.
+    /// With `--dry-run`: how many users would be refused, with the policy on. Only for root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub people: Option<RefusedPeople>,
     /// With `--dry-run`: true.

@@ -231,7 +231,7 @@ pub struct ListReport {
     /// Where users were named: those whom nobody knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failed>,
-    /// Who runs this, also behind sudo: the one whom `remove --all` leaves out. Null where no account is theirs.
+    /// Who runs this, also behind sudo and pkexec: the one whom `remove --all` leaves out. Null where no account is theirs.
     pub caller: Option<String>,
     /// Where the policy has a fault: what it is.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -19,7 +19,7 @@ pub struct PolicyEnableArgs {
     /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
-    /// Only say who would be refused.
+    /// Say how many users would be refused; change nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -50,7 +50,10 @@ pub fn enable(
     }
     let stacks: Vec<String> = rollout.stacks.iter().map(|stack| stack.service.clone()).collect();
     let effect = if asks {
-        format!("These stacks ask for a code: {}.\n{count}", stacks.join(", "))
+        let when = if *dry_run { "With the policy on, these" } else { "These" };
+        format!("{when} stacks ask for a code: {}.\n{count}", stacks.join(", "))
+    } else if *dry_run {
+        "Nothing asks for a code yet.".into()
     } else {
         "Nothing asks for a code yet: `pam-totp stack add sshd` has sshd ask after the password. Keep a root shell open \
          until a login in a second terminal has worked."
