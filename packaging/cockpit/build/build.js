@@ -2,14 +2,14 @@
 // what is in them. Twice the same sources give twice the same bytes.
 //
 //     build.js FOLDER
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { licenses } from "./licenses.js";
 import { translations } from "./translations.js";
 
 const page = fileURLToPath(new URL("..", import.meta.url));
-const folder = process.argv[2];
+const goal = process.argv[2];
 
 /// PatternFly's own letters and pictures are a megabyte: Cockpit has the letters, and the page shows none of the pictures.
 const withoutFonts = {
@@ -23,7 +23,8 @@ const withoutFonts = {
     },
 };
 
-// Before the script, by which `make` sees that all is there.
+// Beside it, so that what stops in the middle leaves no page that lacks something.
+const folder = `${goal}.new`;
 const catalogs = await translations(page);
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
@@ -49,3 +50,5 @@ const { metafile } = await build({
     logLevel: "warning",
 });
 await writeFile(`${folder}/third-party.txt`, await licenses(page, metafile));
+await rm(goal, { recursive: true, force: true });
+await rename(folder, goal);

@@ -1,7 +1,7 @@
 // The page: the user's own account, and with administrative access everybody's.
 
 import { Tab, Tabs, TabTitleText } from "@patternfly/react-core/dist/esm/components/Tabs";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Account } from "./account/account";
 import { Ended, useAdministrator, useSessionEnded } from "./session";
 import { NoAccess } from "./users/access";
@@ -26,6 +26,7 @@ export function App() {
     const [part, open] = usePart();
     const users = administrator === true;
     const shown = users ? part : "account";
+    const lost = useRef(false);
     return (
         <main>
             <h1 className="pf-v6-screen-reader">{_("Two-Factor Authentication")}</h1>
@@ -37,7 +38,7 @@ export function App() {
             )}
             {/* One of them alone is there, so that nothing of the other stays. */}
             <div id="part" {...(users ? { role: "tabpanel", "aria-labelledby": `tab-${shown}` } : {})}>
-                <Ended value={ended}>{shown === "users" ? <Users /> : <Account />}</Ended>
+                <Ended value={ended}>{shown === "users" ? <Users /> : <Account lost={lost} />}</Ended>
             </div>
             {administrator === false && <NoAccess />}
         </main>

@@ -5,7 +5,7 @@ import { Button } from "@patternfly/react-core/dist/esm/components/Button";
 import { EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter } from
     "@patternfly/react-core/dist/esm/components/EmptyState";
 import { Spinner } from "@patternfly/react-core/dist/esm/components/Spinner";
-import { useCallback, useEffect, useState } from "react";
+import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import { Refusal } from "../pam-totp";
 import { asRefusal, isFinal, isStale, sentence } from "../refusals";
 import { useLeaving } from "../session";
@@ -22,9 +22,13 @@ interface Notice {
 }
 
 /** What is under way. Its secrets are in it and in nothing else, so that they go with it. */
-type Task = { kind: "enroll"; place: Place } | { kind: "confirm"; wish: Wish } | { kind: "codes"; codes: string[] };
+type Task = { kind: "enroll"; place: Place } | { kind: "confirm"; wish: Wish } | { kind: "codes"; codes: string[]; title: string };
 
-export function Account() {
+const unconfirmed = (): Notice =>
+    ({ variant: "warning", title: _("You have not confirmed your backup codes. If you have not stored them, make new ones.") });
+
+/** `lost`: whether the part was left before backup codes were confirmed, and the user is still to be told. */
+export function Account({ lost }: { lost: RefObject<boolean> }) {
     const [owner, setOwner] = useState<Owner | null>(null);
     const [known, setKnown] = useState<Standing | Refusal | null>(null);
     useEffect(() => {
@@ -49,12 +53,20 @@ export function Account() {
             </EmptyState>
         );
     }
-    return <Tasks owner={owner} known={known} load={load} />;
+    return <Tasks owner={owner} known={known} load={load} lost={lost} />;
 }
 
-function Tasks({ owner, known, load }: { owner: Owner; known: Standing; load: () => Promise<void> }) {
+interface TasksProps {
+    owner: Owner;
+    known: Standing;
+    load: () => Promise<void>;
+    lost: RefObject<boolean>;
+}
+
+function Tasks({ owner, known, load, lost }: TasksProps) {
     const [task, setTask] = useState<Task | null>(null);
-    const [notice, setNotice] = useState<Notice | null>(null);
+    const [notice, setNotice] = useState<Notice | null>(() => lost.current ? unconfirmed() : null);
+    const isGone = useUnmounted(task?.kind === "codes", lost);
     const { status } = known;
 
     /** Back to what there is. */
@@ -73,7 +85,7 @@ function Tasks({ owner, known, load }: { owner: Owner; known: Standing; load: ()
     useLeaving(useCallback(() => {
         // The status is no secret, and asked for again.
         if (task?.kind === "codes") {
-            end({ variant: "warning", title: _("You have not confirmed your backup codes. If you have not stored them, make new ones.") });
+            end(unconfirmed());
         } else if (task !== null) {
             end(null);
         }
@@ -82,8 +94,13 @@ function Tasks({ owner, known, load }: { owner: Owner; known: Standing; load: ()
     const withCodes = (codes: string[], title: string) => {
         if (codes.length === 0) {
             end({ variant: "success", title });
+        } else if (isGone.current) {
+            lost.current = true;
+        } else if (cockpit.hidden) {
+            // The page was left meanwhile: nothing secret is put into it now.
+            end(unconfirmed());
         } else {
-            started({ kind: "codes", codes });
+            started({ kind: "codes", codes, title });
         }
     };
 
@@ -94,7 +111,7 @@ function Tasks({ owner, known, load }: { owner: Owner; known: Standing; load: ()
     }
     if (task?.kind === "codes") {
         return <BackupCodes owner={owner} codes={task.codes}
-            done={() => end({ variant: "success", title: _("Two-factor authentication is on, and you have your backup codes.") })} />;
+            done={() => end({ variant: "success", title: task.title })} />;
     }
     const wants = (wish: Wish) => {
         switch (wish.kind) {
@@ -114,10 +131,27 @@ function Tasks({ owner, known, load }: { owner: Owner; known: Standing; load: ()
                 : <NotSetUp known={known} start={() => started({ kind: "enroll", place: { kind: "first" } })} />}
             {task?.kind === "confirm" && (
                 <Ask owner={owner} known={known} wish={task.wish} stopped={stopped} cancel={() => setTask(null)}
-                    done={title => end({ variant: "success", title })} codes={codes => withCodes(codes, "")} />
+                    done={title => end({ variant: "success", title })} codes={codes => withCodes(codes, _("Your new backup codes are valid now."))} />
             )}
         </>
     );
+}
+
+/** Whether the part is not there any more. Backup codes that went with it are remembered in `lost`. */
+function useUnmounted(showsCodes: boolean, lost: RefObject<boolean>): RefObject<boolean> {
+    const isGone = useRef(false);
+    const shown = useRef(showsCodes);
+    useEffect(() => { shown.current = showsCodes; }, [showsCodes]);
+    useEffect(() => {
+        isGone.current = false;
+        // It has been told.
+        lost.current = false;
+        return () => {
+            isGone.current = true;
+            lost.current = shown.current;
+        };
+    }, [lost]);
+    return isGone;
 }
 
 function NotSetUp({ known: { status, policy }, start }: { known: Standing; start: () => void }) {
