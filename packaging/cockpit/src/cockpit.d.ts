@@ -11,6 +11,8 @@ declare namespace cockpit {
     interface Process extends Promise<string> {
         input(text: string): Process;
         stream(see: (text: string) => void): Process;
+        /** Ends it. */
+        close(problem: "cancelled"): void;
     }
 
     interface SpawnOptions {

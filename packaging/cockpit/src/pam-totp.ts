@@ -31,13 +31,16 @@ export interface Call {
     admin?: boolean;
     /** Lines of standard input, where nobody else on the host can read: keys and codes. */
     input?: readonly string[];
+    /** Ends the program where nobody waits for its answer any more. */
+    signal?: AbortSignal;
 }
 
 /** Runs a command, and gives its answer. Names that somebody chose stand behind `--` in `words`. */
-export async function ask<Answer>(words: readonly string[], { admin = false, input = [] }: Call = {}): Promise<Answer> {
+export async function ask<Answer>(words: readonly string[], { admin = false, input = [], signal }: Call = {}): Promise<Answer> {
     let text = "";
     const options: cockpit.SpawnOptions = { err: "message", environ: ["LC_ALL=C.UTF-8"] };
     const process = cockpit.spawn(["pam-totp", "--json", ...words], admin ? { ...options, superuser: "require" } : options);
+    signal?.addEventListener("abort", () => process.close("cancelled"));
     // What it says is on stdout too where it says no.
     process.stream(part => { text += part; });
     process.input(input.map(line => `${line}\n`).join(""));

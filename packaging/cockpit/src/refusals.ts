@@ -31,7 +31,7 @@ function sentences(): Record<string, string> {
         used_code: _("This code was already used. Wait for the next one."),
         waiting: _("Too many wrong codes were entered."),
         code_needed: _("A current code is needed."),
-        not_permitted: _("The policy of this server leaves that to its administrator."),
+        not_permitted: _("On this server, only the administrator can do this."),
         policy_off: _("Two-factor authentication is switched off on this server."),
         required: _("This server requires two-factor authentication of you: you can replace it, not remove it."),
         too_many_devices: _("You can have five devices. Remove one first."),

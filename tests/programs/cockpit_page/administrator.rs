@@ -25,7 +25,7 @@ pub fn enters(browser: &mut Browser, user: &User) {
     browser.types("Verification code:", &code);
     browser.clicks("Log in");
     browser.enters(Some(FRAME));
-    browser.sees("To manage other users, turn on administrative access");
+    browser.sees("To manage other users, click");
     browser.enters(None);
     browser.clicks("Limited access");
     browser.types(&format!("Password for {}:", user.name), PASSWORD);
@@ -34,7 +34,7 @@ pub fn enters(browser: &mut Browser, user: &User) {
     browser.clicks("Authenticate");
     browser.sees("Administrative access");
     browser.enters(Some(FRAME));
-    browser.sees("Is this host in order?");
+    browser.sees("Check of this host");
 }
 
 pub fn prepare(system: &System) -> User {
@@ -121,7 +121,7 @@ fn policy_and_programs_are_switched_and_what_that_does_to_people_is_said_before(
 
         browser.types("Issuer", "a:b");
         browser.clicks("Save");
-        browser.sees("1 to 128 letters without a colon.");
+        browser.sees("1 to 128 characters without a colon.");
         browser.types("Issuer", "ACME Inc");
         browser.clicks("Save");
         browser.sees("Saved.");
@@ -135,6 +135,7 @@ fn policy_and_programs_are_switched_and_what_that_does_to_people_is_said_before(
         browser.presses_at("radio", "Let them in", "Space");
         browser.sees("The keys and records cannot be used.");
         browser.takes_picture("cockpit-page-fault");
+        policy_says("unenrolled = \"deny\"");
         system.runs(Command::new("chmod").args(["700", SECRETS]));
 
         // A program.
@@ -144,16 +145,18 @@ fn policy_and_programs_are_switched_and_what_that_does_to_people_is_said_before(
         browser.sees("+ auth requisite pam_totp.so explain");
         is_shown(&mut browser, "stack");
         assert_eq!(stack(), before);
-        browser.clicks("Change");
+        browser.clicks("Ask for a code");
         until("su asks", || stack().contains("auth requisite pam_totp.so explain"));
         browser.sees_checked("switch", "su");
         browser.presses_at("switch", "su", "Space");
-        browser.sees("There, a password alone is enough then, for everybody.");
-        browser.clicks("Change");
+        browser
+            .sees("Users can then log in there without a code, unless a file that this stack includes asks for one.");
+        browser.clicks("Stop asking");
         until("su asks no more", || stack() == before);
 
         // Nothing can be answered any more once the session has ended.
-        browser.misses("There, a password alone is enough then, for everybody.");
+        browser
+            .misses("Users can then log in there without a code, unless a file that this stack includes asks for one.");
         browser.presses_at("switch", is_on, "Space");
         browser.sees("Nobody on this host is asked for a code any more.");
         end_sessions(system);

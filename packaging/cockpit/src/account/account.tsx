@@ -105,7 +105,7 @@ function Tasks({ owner, known, load, lost }: TasksProps) {
     };
 
     if (task?.kind === "enroll") {
-        const title = task.place.kind === "beside" ? _("The device was added.") : _("Two-factor authentication is on. The next login needs the next code.");
+        const title = task.place.kind === "beside" ? _("The device was added.") : _("Two-factor authentication is set up. The next login needs the next code.");
         return <Enroll owner={owner} status={status} place={task.place} done={codes => withCodes(codes, title)} stopped={stopped}
             cancel={() => end(null)} />;
     }
@@ -157,7 +157,7 @@ function useUnmounted(showsCodes: boolean, lost: RefObject<boolean>): RefObject<
 function NotSetUp({ known: { status, policy }, start }: { known: Standing; start: () => void }) {
     const may = status.may.includes("enroll");
     const why = policy.enabled
-        ? _("The policy of this server leaves that to its administrator.")
+        ? _("On this server, only the administrator can do this.")
         : _("Two-factor authentication is switched off on this server.");
     return (
         <EmptyState headingLevel="h2" titleText={_("Two-factor authentication is not set up")}>
@@ -191,15 +191,15 @@ function Ask({ owner, known, wish, done, codes, ...rest }: AskProps) {
     switch (wish.kind) {
         case "codes":
             return <Confirm {...rest} digits={digits} title={_("Make new backup codes?")} action={_("Make new backup codes")}
-                text={_("The old ones are void then.")}
+                text={_("The old codes then stop working.")}
                 does={async current => codes(await newBackupCodes(owner, current))} />;
         case "remove":
             return <Confirm {...rest} digits={digits} danger title={_("Remove two-factor authentication?")} action={_("Remove")}
-                text={_("All your devices and backup codes are void then, and your password alone protects your account.")}
+                text={_("All your devices and backup codes then stop working, and only your password protects your account.")}
                 does={async current => { await remove(owner, null, current); done(_("Two-factor authentication was removed.")); }} />;
         case "remove-device":
             return <Confirm {...rest} digits={digits} danger title={format(_("Remove $0?"), wish.device)} action={_("Remove")}
-                text={_("Codes of this device are void then. Your other devices stay.")}
+                text={_("Codes of this device then stop working. Your other devices stay.")}
                 does={async current => { await remove(owner, wish.device, current); done(_("The device was removed.")); }} />;
         default:
             return <Confirm {...rest} digits={null} title={_("Forget the remembered addresses?")} action={_("Forget them")}

@@ -7,6 +7,7 @@ import { ActionGroup, Form } from "@patternfly/react-core/dist/esm/components/Fo
 import { useContext, useEffect, useRef, useState } from "react";
 import { Heading } from "../heading";
 import { Ended } from "../session";
+import { copy } from "../copy";
 import { _, format } from "../words";
 import { Field, type Fault } from "./fields";
 import { type Owner } from "./enrollment";
@@ -68,19 +69,6 @@ function useWarning() {
         window.addEventListener("beforeunload", warn);
         return () => window.removeEventListener("beforeunload", warn);
     }, []);
-}
-
-/** Browsers have no clipboard for pages without TLS: there the list is selected and copied as by hand. */
-async function copy(text: string, list: HTMLElement | null): Promise<string> {
-    try {
-        await navigator.clipboard.writeText(text);
-        return _("Copied.");
-    } catch {
-        if (list !== null) {
-            window.getSelection()?.selectAllChildren(list);
-        }
-        return document.execCommand("copy") ? _("Copied.") : _("Your browser does not let this page copy.");
-    }
 }
 
 function download(text: string, name: string) {

@@ -111,7 +111,7 @@ function Proof({ owner, status, place, done, stopped, cancel, enrolling }: Enrol
             <Form onSubmit={event => { event.preventDefault(); if (isWhole()) start(submit); }} noValidate>
                 {place.kind === "instead" && (
                     <Alert variant="warning" isInline component="p" title={_("The old device stops working")}>
-                        {_("Its key and your backup codes are void as soon as you finish here. You get new backup codes.")}
+                        {_("Its key and your backup codes stop working as soon as you finish here. You get new backup codes.")}
                     </Alert>
                 )}
                 {other !== null && <Alert variant="danger" isInline component="p" isLiveRegion title={sentence(other)} />}

@@ -9,6 +9,7 @@ import { Label } from "@patternfly/react-core/dist/esm/components/Label";
 import { type ReactNode } from "react";
 import type * as json from "../json";
 import { Heading } from "../heading";
+import { place } from "../users/names";
 import { _, day, format, moment, ngettext } from "../words";
 import { type Standing } from "./enrollment";
 
@@ -67,16 +68,16 @@ function State({ status, policy, wants }: OverviewProps) {
                 </Alert>
             )}
             <DescriptionList isHorizontal isCompact>
-                <Row term={_("Since")}>{day(since)}</Row>
+                <Row term={_("Set up on")}>{day(since)}</Row>
                 <Row term={_("Last use of a code")}>{used === 0 ? _("never") : moment(used)}</Row>
                 {status.failures !== null && (
-                    <Row term={_("Wrong codes since")}>
+                    <Row term={_("Wrong codes since the last right one")}>
                         {format(_("$0, the last one on $1"), status.failures.count, moment(status.failures.last_at))}
                     </Row>
                 )}
             </DescriptionList>
             {status.waits.map(wait => (
-                <p key={wait.lane} className="pam-totp-waits">{format(_("Too many wrong codes came from $0. Until $1 two codes in a row are needed there."), wait.place, moment(wait.until_at))}</p>
+                <p key={wait.lane} className="pam-totp-waits">{format(_("Too many wrong codes came from $0. Until $1 two codes in a row are needed there."), place(wait), moment(wait.until_at))}</p>
             ))}
         </Section>
     );
@@ -127,7 +128,7 @@ function Codes({ backup_codes: own, temporary_backup_codes: temporary }: json.St
                     : ngettext("$0 of $1 code is left.", "$0 of $1 codes are left.", own.of, own.left, own.of)}
             </p>
             {temporary !== null && (
-                <p>{ngettext("Besides, $0 temporary code of the help desk counts until $1.", "Besides, $0 temporary codes of the help desk count until $1.", temporary.left, temporary.left, moment(temporary.until_at))}</p>
+                <p>{ngettext("You also have $0 temporary code from the help desk, valid until $1.", "You also have $0 temporary codes from the help desk, valid until $1.", temporary.left, temporary.left, moment(temporary.until_at))}</p>
             )}
         </>
     );

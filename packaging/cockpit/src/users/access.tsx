@@ -5,7 +5,7 @@ import { _ } from "../words";
 export function NoAccess() {
     return (
         <p className="pam-totp-subtle">
-            {_("To manage other users, turn on administrative access: \u201cLimited access\u201d at the top of Cockpit.")}
+            {_("To manage other users, click \u201cLimited access\u201d at the top of Cockpit and turn on administrative access.")}
         </p>
     );
 }

@@ -18,14 +18,14 @@ export function useAnswer<Answer>(command: string, version = 0, isDue = true): A
     const [asked, setAsked] = useState(0);
     useEffect(() => {
         if (!isDue) return undefined;
-        let left = false;
+        const leaving = new AbortController();
         const heard = (answer: Answer | null, fault: unknown) => {
-            if (left) return;
+            if (leaving.signal.aborted) return;
             setFault(fault);
             if (answer !== null) setAnswer(answer);
         };
-        ask<Answer>(command.split(" "), { admin: true }).then(answer => heard(answer, null), fault => heard(null, fault));
-        return () => { left = true; };
+        ask<Answer>(command.split(" "), { admin: true, signal: leaving.signal }).then(answer => heard(answer, null), fault => heard(null, fault));
+        return () => leaving.abort();
     }, [command, version, asked, isDue]);
     return { answer, fault, again: useCallback(() => setAsked(asked => asked + 1), []) };
 }

@@ -7,8 +7,9 @@ import { Content } from "@patternfly/react-core/dist/esm/components/Content";
 import { DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm } from "@patternfly/react-core/dist/esm/components/DescriptionList";
 import { Label } from "@patternfly/react-core/dist/esm/components/Label";
 import { Skeleton } from "@patternfly/react-core/dist/esm/components/Skeleton";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import type * as json from "../json";
+import { copy } from "../copy";
 import { _ } from "../words";
 import { useAnswer } from "./answer";
 import { Fault } from "./fault";
@@ -23,7 +24,7 @@ export function Doctor({ version, isDue }: { version: number; isDue: boolean }) 
     return (
         <Card component="section">
             <CardHeader actions={{ actions: <Button variant="secondary" onClick={again}>{_("Check again")}</Button> }}>
-                <CardTitle component="h2">{_("Is this host in order?")}</CardTitle>
+                <CardTitle component="h2">{_("Check of this host")}</CardTitle>
             </CardHeader>
             <CardBody>
                 <Fault fault={fault} again={again} />
@@ -74,15 +75,15 @@ function Finding({ finding: { level, message, fix } }: { finding: json.Finding }
 }
 
 function Fix({ lines }: { lines: string }) {
-    const [isCopied, setCopied] = useState(false);
-    const copy = () => navigator.clipboard.writeText(lines).then(() => setCopied(true));
+    const [said, setSaid] = useState<string | null>(null);
+    const shown = useRef<HTMLDivElement>(null);
     return (
         <CodeBlock actions={
             <CodeBlockAction>
-                <Button variant="link" isInline onClick={() => void copy()}>{isCopied ? _("Copied") : _("Copy")}</Button>
+                <Button variant="link" isInline onClick={() => void copy(lines, shown.current).then(setSaid)}>{said ?? _("Copy")}</Button>
             </CodeBlockAction>
         }>
-            <CodeBlockCode>{lines}</CodeBlockCode>
+            <div ref={shown}><CodeBlockCode>{lines}</CodeBlockCode></div>
         </CodeBlock>
     );
 }

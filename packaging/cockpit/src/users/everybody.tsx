@@ -38,9 +38,8 @@ export function Everybody({ policy, version, listed, put, changed }: Props) {
     const own = useOwn(listing);
     const [done, setDone] = useState<Changed | null>(null);
     const [refused, setRefused] = useState<unknown>(null);
-    const did = (changes: Changed) => { setDone(changes); changed(); };
     const asks = (title: string, act: () => Promise<Changed>) =>
-        put({ ...removing(title, policy), act: async () => did(await act()) });
+        put({ ...removing(title, policy), act: async () => setDone(await act()) });
     const others = people.filter(({ enrolled, name }) => enrolled && !own.has(name)).length;
     return (
         <Card component="section">
@@ -55,11 +54,11 @@ export function Everybody({ policy, version, listed, put, changed }: Props) {
                 ))}
                 {done !== null && <Done changes={done} close={() => setDone(null)} />}
                 {(fault === null || people.length > 0) && (
-                    <UsersTable people={people} isWhole={isWhole} own={own}
+                    <UsersTable people={people} isWhole={isWhole} own={own} others={others}
                         disable={name => asks(titleOfOne(name), () => disable([name]))}
                         disableSelected={names => asks(titleOfSome(names.length), () => disable(names))}
                         disableAll={() => asks(titleOfAll(others), () => disableAll([...own]))}
-                        unlock={name => { setRefused(null); unlock(name).then(did, setRefused); }} />
+                        unlock={name => { setRefused(null); void unlock(name).then(setDone, setRefused).finally(changed); }} />
                 )}
             </CardBody>
         </Card>

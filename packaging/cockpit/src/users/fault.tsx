@@ -16,7 +16,7 @@ function title(code: string): string {
         case "bad_name":
         case "bad_value": return _("This value cannot be used.");
         case "cockpit:not-found": return _("The program pam-totp is not installed.");
-        case "cockpit:access-denied": return _("Administrative access was not given.");
+        case "cockpit:access-denied": return _("Administrative access was refused.");
         case "cockpit:terminated":
         case "cockpit:disconnected": return _("The connection to this host has ended.");
         default: return _("This did not work.");

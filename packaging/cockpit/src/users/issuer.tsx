@@ -18,11 +18,11 @@ export function Issuer({ policy, changed }: { policy: json.PolicyShow; changed: 
     const save = async () => {
         try {
             await ask<json.Issuer>(["issuer", "--", text.trim()], { admin: true });
-            setSaid({ is: "success", text: _("Saved. Keys that users have keep the name that they show.") });
+            setSaid({ is: "success", text: _("Saved. New keys show this name; apps keep the old name for keys that they already have.") });
             changed();
         } catch (fault) {
             const isName = fault instanceof Refusal && fault.code === "bad_name";
-            setSaid({ is: "error", text: isName ? _("1 to 128 letters without a colon.") : (fault as Error).message });
+            setSaid({ is: "error", text: isName ? _("1 to 128 characters without a colon.") : fault instanceof Refusal && fault.message !== "" ? fault.message : _("This did not work.") });
         }
     };
     return (

@@ -29,30 +29,34 @@ export function useListing(version: number): Listing {
     const [asked, setAsked] = useState(0);
     useEffect(() => {
         const people: Person[] = [];
-        let left = false;
+        const leaving = new AbortController();
+        const { signal } = leaving;
         // What was there before stays until all is read: nobody loses the place where they are.
         const show = () => setListing(old => old.isWhole ? old : { ...EMPTY, people: [...people] });
         const timer = setInterval(show, PAUSE);
         const all = async () => {
-            await list([], listed => people.push(person(listed)));
-            return await list(["--unenrolled"], listed => people.push(person(listed)));
+            await list([], signal, listed => people.push(person(listed)));
+            return await list(["--unenrolled"], signal, listed => people.push(person(listed)));
         };
         const end = (rest: Omit<Listing, "again" | "people">) => {
             clearInterval(timer);
-            if (!left) setListing({ people, ...rest });
+            if (!signal.aborted) setListing({ people, ...rest });
         };
         all().then(
             ({ caller, warnings }) => end({ isWhole: true, caller, warnings: warnings ?? [], fault: null }),
-            fault => end({ ...EMPTY, fault }),
+            // What was read before stays, and says whose account is the viewer's own.
+            fault => { clearInterval(timer); if (!signal.aborted) setListing(old => ({ ...old, fault })); },
         );
-        return () => { left = true; clearInterval(timer); };
+        return () => { leaving.abort(); clearInterval(timer); };
     }, [version, asked]);
     return { ...listing, again: useCallback(() => setAsked(asked => asked + 1), []) };
 }
 
-async function list(filters: readonly string[], see: (listed: Listed) => void): Promise<json.List> {
+async function list(filters: readonly string[], signal: AbortSignal, see: (listed: Listed) => void): Promise<json.List> {
     const argv = ["pam-totp", "--json-lines", "list", ...filters];
     const process = cockpit.spawn(argv, { err: "message", environ: ["LC_ALL=C.UTF-8"], superuser: "require" });
+    signal.addEventListener("abort", () => process.close("cancelled"));
+    signal.throwIfAborted();
     let last: json.List | json.Failure | null = null;
     let rest = "";
     process.stream(part => {

@@ -21,11 +21,11 @@ export function subject({ about, title }: json.Section): string {
         case "store": return _("Keys and records");
         case "labels": return _("SELinux labels");
         case "policy": return _("Policy");
-        case "module": return _("Module");
+        case "module": return _("PAM module");
         case "stacks": return _("PAM stacks");
         case "programs": return _("Programs");
         case "sshd": return _("SSH server");
-        case "doctor": return _("This check");
+        case "doctor": return _("What could not be checked");
         default: return title;
     }
 }
@@ -50,9 +50,12 @@ export function place({ lane, place }: json.Wait): string {
 }
 
 /** What becomes of users once they have no device. */
-export function afterwards({ enabled, unenrolled }: json.PolicyShow): string {
+export function afterwards({ enabled, unenrolled, from_file }: json.PolicyShow): string {
     if (!enabled) {
         return _("The policy is disabled: nobody is asked for a code.");
+    }
+    if (!from_file.includes("unenrolled")) {
+        return _("Programs that ask for a code will then refuse them, or let them in without one, as their PAM stack says.");
     }
     switch (unenrolled) {
         case "allow": return _("They can then log in without a code.");

@@ -37,7 +37,7 @@ export function Policy({ policy: { answer, fault, again }, ...rest }: Props) {
 
 function Settings({ policy, version, put, changed }: Omit<Props, "policy"> & { policy: json.PolicyShow }) {
     const counts = useCounts(version);
-    const people = counts[policy.unenrolled as Value]?.people;
+    const people = counts.of[policy.unenrolled as Value]?.people;
     return (
         <div className="pam-totp-cards">
             <OnOff policy={policy} put={put} changed={changed} />
@@ -61,9 +61,8 @@ function OnOff({ policy, put, changed }: Pick<Props, "put" | "changed"> & { poli
         setFault(null);
         try {
             const question = policy.enabled ? await disabling() : await enabling();
-            const act = async () => { await question.act(); changed(); };
-            if (question.sentences.length > 0) put({ ...question, act });
-            else await act();
+            if (question.sentences.length > 0) put(question);
+            else await question.act().finally(changed);
         } catch (fault) {
             setFault(fault);
         }
@@ -82,9 +81,9 @@ function OnOff({ policy, put, changed }: Pick<Props, "put" | "changed"> & { poli
 /** What `policy enable` asks: nothing, where nobody is refused by it. */
 async function enabling(): Promise<Question> {
     const would = await ask<json.PolicyEnable>(["policy", "enable", "--dry-run"], { admin: true });
-    const sentences = would.stacks.length > 0 && would.refused > 0 ? [...refusedPeople(would), asking(would.stacks)] : [];
+    const sentences = would.stacks.length > 0 && would.refused > 0 ? [...await refusedPeople(would), asking(would.stacks)] : [];
     return {
-        title: _("Enable the policy?"), yes: _("Enable"), sentences: [...sentences, ...would.warnings],
+        title: _("Enable the policy?"), yes: _("Enable"), isDangerous: sentences.length > 0, sentences: [...sentences, ...would.warnings],
         act: () => ask(["policy", "enable", "--yes"], { admin: true }),
     };
 }

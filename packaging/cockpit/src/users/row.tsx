@@ -70,6 +70,6 @@ function Enrolled({ person }: { person: Person }) {
     if (!enrolled) {
         return <Label isCompact variant="outline">{_("Not enrolled")}</Label>;
     }
-    return isWaiting(person) ? <Label status="warning" isCompact>{_("Waits")}</Label>
+    return isWaiting(person) ? <Label status="warning" isCompact>{_("Two codes needed")}</Label>
         : <Label status="success" isCompact>{_("Enabled")}</Label>;
 }

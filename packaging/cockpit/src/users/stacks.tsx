@@ -15,11 +15,10 @@ import { useAnswer } from "./answer";
 import { Fault } from "./fault";
 import { program } from "./names";
 import type { Question } from "./question";
-import { refusedPeople } from "./refused";
+import { refusedNow } from "./refused";
 import { Said } from "./said";
 
 interface Props {
-    policy: json.PolicyShow | null;
     version: number;
     /** Not before all users were read: the processor is theirs. */
     isDue: boolean;
@@ -27,16 +26,16 @@ interface Props {
     changed: () => void;
 }
 
-export function Stacks({ policy, version, isDue, put, changed }: Props) {
+export function Stacks({ version, isDue, put, changed }: Props) {
     const { answer, fault, again } = useAnswer<json.StackList>("stack list", version, isDue);
     const [switched, setSwitched] = useState<unknown>(null);
     const flip = async (stack: json.ListedStack) => {
         setSwitched(null);
         try {
-            const question = await (stack.asks ? removing(stack) : adding(stack, policy));
+            const question = await (stack.asks ? removing(stack) : adding(stack));
             // Somebody was faster.
             if (question === null) changed();
-            else put({ ...question, act: async () => { await question.act(); changed(); } });
+            else put(question);
         } catch (fault) {
             setSwitched(fault);
         }
@@ -92,18 +91,18 @@ function Row({ stack, flip }: { stack: json.ListedStack; flip: () => void }) {
     );
 }
 
-async function adding(stack: json.ListedStack, policy: json.PolicyShow | null): Promise<Question | null> {
+async function adding(stack: json.ListedStack): Promise<Question | null> {
     const words = [...stack.options, "--", stack.service];
     const would = await ask<json.StackAdd>(["stack", "add", "--dry-run", ...words], { admin: true });
     if (!would.changed) return null;
-    const refuses = would.people !== undefined && policy?.enabled === true ? refusedPeople(would.people) : [];
+    const refuses = await refusedNow(would.people);
     const oneField = stack.options.includes("--one-field")
         ? [_("This program has one field: users type the password, and the code right behind it.")] : [];
     return {
-        title: format(_("Have $0 ask for a code?"), program(stack)), yes: _("Change"), isDangerous: refuses.length > 0,
+        title: format(_("Have $0 ask for a code?"), program(stack)), yes: _("Ask for a code"), isDangerous: refuses.length > 0,
         sentences: [
             ...refuses, ...oneField, ...would.notes,
-            _("Keep a root shell open until a login in a second window has worked."),
+            _("First log in as root in a terminal, and keep it open until a login in a second window has worked."),
         ],
         beside: <Lines files={would.files} />,
         act: () => ask(["stack", "add", "--yes", ...words], { admin: true }),
@@ -114,8 +113,8 @@ async function removing(stack: json.ListedStack): Promise<Question | null> {
     const would = await ask<json.StackAdd>(["stack", "remove", "--dry-run", "--", stack.service], { admin: true });
     if (!would.changed) return null;
     return {
-        title: format(_("Have $0 ask for no code any more?"), program(stack)), yes: _("Change"), isDangerous: true,
-        sentences: [_("There, a password alone is enough then, for everybody."), ...would.notes],
+        title: format(_("Have $0 ask for no code any more?"), program(stack)), yes: _("Stop asking"), isDangerous: true,
+        sentences: [_("Users can then log in there without a code, unless a file that this stack includes asks for one."), ...would.notes],
         beside: <Lines files={would.files} />,
         act: () => ask(["stack", "remove", "--", stack.service], { admin: true }),
     };

@@ -14,6 +14,8 @@ interface Props extends RowDeeds {
     isWhole: boolean;
     /** Who cannot be chosen: whoever looks at this. */
     own: ReadonlySet<string>;
+    /** How many others are enrolled. */
+    others: number;
     disableSelected: (names: string[]) => void;
     disableAll: () => void;
 }
@@ -24,11 +26,11 @@ function heading(column: Column): string {
         case "enrolled": return _("Status");
         case "since": return _("Enrolled since");
         case "used": return _("Last use");
-        case "waits": return _("Waits");
+        case "waits": return _("Two codes needed");
     }
 }
 
-export function UsersTable({ people, isWhole, own, disableSelected, disableAll, ...deeds }: Props) {
+export function UsersTable({ people, isWhole, own, others, disableSelected, disableAll, ...deeds }: Props) {
     const [words, setWords] = useState("");
     const [kind, setKind] = useState<Kind>("all");
     const [order, setOrder] = useState<{ column: Column; isDescending: boolean }>({ column: "name", isDescending: false });
@@ -56,7 +58,7 @@ export function UsersTable({ people, isWhole, own, disableSelected, disableAll, 
     return (
         <>
             <UsersToolbar people={people} isWhole={isWhole} count={rows.length} words={words} setWords={first(setWords)} kind={kind}
-                setKind={first(setKind)} selected={selected.length} paging={paging("top")}
+                setKind={first(setKind)} selected={selected.length} others={others} paging={paging("top")}
                 disableSelected={() => disableSelected(selected)} disableAll={disableAll} />
             <Table aria-label={_("Users")} variant="compact" gridBreakPoint="grid-lg" className="pam-totp-users">
                 <Thead>

@@ -18,6 +18,8 @@ interface Props {
     kind: Kind;
     setKind: (kind: Kind) => void;
     selected: number;
+    /** Enrolled, and not the viewer. */
+    others: number;
     paging: ReactNode;
     disableSelected: () => void;
     disableAll: () => void;
@@ -28,7 +30,7 @@ function name(kind: Kind): string {
         case "all": return _("All");
         case "enrolled": return _("Enrolled");
         case "unenrolled": return _("Not enrolled");
-        case "waiting": return _("Waiting");
+        case "waiting": return _("Two codes needed");
     }
 }
 
@@ -57,7 +59,7 @@ export function UsersToolbar(props: Props) {
                     </Button>
                 </ToolbarItem>
                 <ToolbarItem>
-                    <Button variant="secondary" isDanger isDisabled={(counts[1] ?? 0) === 0} onClick={props.disableAll}>
+                    <Button variant="secondary" isDanger isDisabled={!isWhole || props.others === 0} onClick={props.disableAll}>
                         {_("Disable All")}
                     </Button>
                 </ToolbarItem>

@@ -6,22 +6,30 @@ import { useState } from "react";
 import type * as json from "../json";
 import { ask } from "../pam-totp";
 import { _, format, ngettext } from "../words";
-import { useAnswer } from "./answer";
+import { useAnswer, type Asked } from "./answer";
 import { Fault } from "./fault";
 import type { Question } from "./question";
-import { refusedPeople } from "./refused";
+import { refusedNow } from "./refused";
 
 const VALUES = ["deny", "allow", "enroll"] as const;
 export type Value = typeof VALUES[number];
 
 /** What would be with each. */
-export type Counts = Record<Value, json.PolicySet | null>;
+export interface Counts {
+    of: Record<Value, json.PolicySet | null>;
+    /** Why there is none. */
+    fault: unknown;
+}
 
 export function useCounts(version: number): Counts {
-    const { answer: deny } = useAnswer<json.PolicySet>("policy set unenrolled deny --dry-run", version);
-    const { answer: allow } = useAnswer<json.PolicySet>("policy set unenrolled allow --dry-run", version);
-    const { answer: enroll } = useAnswer<json.PolicySet>("policy set unenrolled enroll --dry-run", version);
-    return { deny, allow, enroll };
+    const deny = useAnswer<json.PolicySet>("policy set unenrolled deny --dry-run", version);
+    const allow = useAnswer<json.PolicySet>("policy set unenrolled allow --dry-run", version);
+    const enroll = useAnswer<json.PolicySet>("policy set unenrolled enroll --dry-run", version);
+    const answer = ({ answer, fault }: Asked<json.PolicySet>) => fault === null ? answer : null;
+    return {
+        of: { deny: answer(deny), allow: answer(allow), enroll: answer(enroll) },
+        fault: deny.fault ?? allow.fault ?? enroll.fault,
+    };
 }
 
 interface Props {
@@ -42,13 +50,13 @@ function words(value: Value): [string, string] {
 
 export function Unenrolled({ policy, counts, put, changed }: Props) {
     const [fault, setFault] = useState<unknown>(null);
+    const isWritten = policy.from_file.includes("unenrolled");
     const choose = async (value: Value) => {
         setFault(null);
         try {
-            const question = await choosing(policy, value);
-            const act = async () => { await question.act(); changed(); };
-            if (question.sentences.length > 0) put({ ...question, act });
-            else await act();
+            const question = await choosing(value);
+            if (question.sentences.length > 0) put(question);
+            else await question.act().finally(changed);
         } catch (fault) {
             setFault(fault);
         }
@@ -57,12 +65,15 @@ export function Unenrolled({ policy, counts, put, changed }: Props) {
         <Form>
             <FormGroup role="radiogroup" isStack fieldId="unenrolled" label={_("Users who are not enrolled")}>
                 {VALUES.map(value => (
-                    <Choice key={value} value={value} refused={counts[value]?.people?.refused ?? 0} isChosen={policy.unenrolled === value}
+                    <Choice key={value} value={value} refused={counts.of[value]?.people?.refused ?? 0}
+                        isChosen={isWritten && policy.unenrolled === value}
                         choose={() => void choose(value)} />
                 ))}
-                {policy.enroll_by !== null && format(_("Enrolling can wait until $0."), policy.enroll_by)}
+                {!isWritten && <p>{_("Not set: the PAM stack of each program decides. It refuses them, or lets them in where it says nullok.")}</p>}
+                {policy.unenrolled === "enroll" && policy.enroll_by !== null &&
+                    <p>{format(_("Users can put enrolling off until $0."), policy.enroll_by)}</p>}
             </FormGroup>
-            <Fault fault={fault} />
+            <Fault fault={fault ?? counts.fault} />
         </Form>
     );
 }
@@ -77,7 +88,7 @@ interface ChoiceProps {
 /** With the number of people whom it would refuse. */
 function Choice({ value, refused, isChosen, choose }: ChoiceProps) {
     const [label, meaning] = words(value);
-    const count = refused > 0 ? ` ${ngettext("Refuses $0 user.", "Refuses $0 users.", refused)}` : "";
+    const count = refused > 0 ? ` ${ngettext("Would refuse $0 user.", "Would refuse $0 users.", refused)}` : "";
     return (
         <Radio id={`unenrolled-${value}`} name="unenrolled" label={label} description={meaning + count} isChecked={isChosen}
             onChange={choose} />
@@ -85,12 +96,13 @@ function Choice({ value, refused, isChosen, choose }: ChoiceProps) {
 }
 
 /** What `policy set` asks: nothing, where nobody is refused by it. */
-async function choosing(policy: json.PolicyShow, value: Value): Promise<Question> {
+async function choosing(value: Value): Promise<Question> {
     const words = ["policy", "set", "unenrolled", value];
     const { people, warnings } = await ask<json.PolicySet>([...words, "--dry-run"], { admin: true });
+    const refuses = await refusedNow(people);
     return {
-        title: _("Change what becomes of users who are not enrolled?"), yes: _("Change"),
-        sentences: [...policy.enabled && people !== undefined ? refusedPeople(people) : [], ...warnings],
+        title: _("Change what happens to users who are not enrolled?"), yes: _("Change"),
+        isDangerous: refuses.length > 0, sentences: [...refuses, ...warnings],
         act: () => ask([...words, "--yes"], { admin: true }),
     };
 }

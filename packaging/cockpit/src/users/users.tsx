@@ -17,12 +17,15 @@ export function Users() {
     const policy = useAnswer<json.PolicyShow>("policy show", version);
     const listed = useCallback(() => setListed(true), []);
     const changed = () => setVersion(version => version + 1);
-    const parts = { version, put: setQuestion, changed };
+    // However it ends: some of it may be done.
+    const put = (question: Question) =>
+        setQuestion({ ...question, act: () => question.act().finally(changed) });
+    const parts = { version, put, changed };
     return (
         <div className="pam-totp-cards">
             <Policy policy={policy} {...parts} />
             <Everybody policy={policy.answer} listed={listed} {...parts} />
-            <Stacks policy={policy.answer} isDue={isListed} {...parts} />
+            <Stacks isDue={isListed} {...parts} />
             <Doctor version={version} isDue={isListed} />
             {question !== null && <QuestionDialog question={question} close={() => setQuestion(null)} />}
         </div>

@@ -92,7 +92,7 @@ fn add(config: Option<&Path>, arguments: &StackAddArgs, json: bool) -> Result<Re
         return Ok(report(service, &plan, note, None));
     }
     let (backend, _) = local_anyway(config)?;
-    refusals::one_field_stays_open(&files, &plan, &backend)?;
+    refusals::one_field_stays_open(&files, &refusals::of_one_field(&files, &backend), &plan, &backend)?;
     // Where it asked before, nobody is refused by this.
     let count = if files.stack_of(service).is_some() { None } else { who_is_refused(&backend, arguments.dry_run)? };
     let refused = count.filter(|count| count.refused > 0 && backend.policy().enabled);

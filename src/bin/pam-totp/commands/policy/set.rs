@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use nix::unistd::Uid;
 use pam_totp::backend::PolicyFault;
 use pam_totp::policy::Policy;
 use pam_totp::policy::rules::Unenrolled;
@@ -66,6 +67,9 @@ const KEYS: [Known; 14] = [
     Known("door.judges", Shape::List, "a list of accounts of daemons, like postgres,www-data"),
 ];
 
+/// What decides who is refused.
+const OF_PEOPLE: [&str; 3] = ["enabled", "unenrolled", "enroll_by"];
+
 /// One key and its new value; `None`: it goes.
 struct Step<'a> {
     key: &'a str,
@@ -87,11 +91,9 @@ pub fn set(config: Option<&Path>, arguments: &PolicySetArgs, json: bool) -> Resu
     // Looked at before anything is locked: somebody may have to be asked.
     let bytes = store::read_policy(file)?;
     let first = edited(config, bytes.as_ref().map(|bytes| &***bytes), &steps)?;
-    let refuses = match first.refuses(arguments.yes) {
-        // Who may read the policy may see what would change, but not who is enrolled.
-        Err(_) if arguments.dry_run => None,
-        refuses => refuses?,
-    };
+    // Who may read the policy may see what would change, but not who is enrolled.
+    let sees_people = Uid::effective().is_root() || !arguments.dry_run;
+    let refuses = if sees_people { first.refuses(arguments.yes)? } else { None };
     let warnings = warnings(file, &first, &steps);
     if arguments.dry_run {
         let note = match (first.lines.is_empty(), refuses) {
@@ -99,7 +101,8 @@ pub fn set(config: Option<&Path>, arguments: &PolicySetArgs, json: bool) -> Resu
             (false, None) => "Nothing was written.".into(),
             (false, Some(count)) => format!("Nothing was written. {count}"),
         };
-        let people = first.count().ok().map(Into::into);
+        let counts = sees_people && steps.iter().any(|step| OF_PEOPLE.contains(&step.key));
+        let people = if counts { Some(first.count()?.into()) } else { None };
         return Ok(report(file, &first.lines, &steps, &note, &warnings, Some(people)));
     }
     let off = (first.switches_off() && !arguments.yes).then(|| Off::of(file).question()).flatten();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use pam_totp::backend::{Backend, Local};
+use pam_totp::doctor::finding::Finding;
 use pam_totp::doctor::programs::one_field;
 use pam_totp::doctor::stacks::files::StackFiles;
 use pam_totp::doctor::stacks::plan::{self, StackPlan};
@@ -16,17 +17,24 @@ pub fn refused(why: &plan::NotChanged) -> Failure {
     }
 }
 
-/// A shared file asks in programs that cannot ask twice: those come first.
-pub fn one_field_stays_open(files: &StackFiles, plan: &StackPlan, backend: &Local) -> Result<(), Failure> {
+/// What is wrong with programs of one field.
+pub fn of_one_field(files: &StackFiles, backend: &Local) -> Vec<Finding> {
+    one_field::check(files, &backend.policy().rules, |program| Path::new(program).exists())
+}
+
+/// A shared file asks in programs that cannot ask twice: those come first. `before`: what was wrong with them already.
+pub fn one_field_stays_open(
+    files: &StackFiles,
+    before: &[Finding],
+    plan: &StackPlan,
+    backend: &Local,
+) -> Result<(), Failure> {
     let mut after = files.clone();
     for change in &plan.changes {
         let name = change.path.rsplit('/').next().unwrap_or_default();
         after.put(name, &change.path, change.after.as_deref().unwrap_or_default());
     }
-    let found =
-        |files: &StackFiles| one_field::check(files, &backend.policy().rules, |program| Path::new(program).exists());
-    let before = found(files);
-    match found(&after).into_iter().find(|finding| !before.contains(finding)) {
+    match of_one_field(&after, backend).into_iter().find(|finding| !before.contains(finding)) {
         None => Ok(()),
         Some(finding) => Err(Failure::not_permitted(format!("{}. First: {}", finding.message, finding.fix.join("; ")))),
     }
