@@ -40,7 +40,7 @@ fn comes_back(browser: &mut Browser) {
 fn confirms(browser: &mut Browser, code: &str) {
     browser.types_under("Type one of the codes", code);
     browser.clicks("I have stored them");
-    browser.sees("you have your backup codes");
+    browser.sees("Two-factor authentication is set up. The next login needs the next code.");
 }
 
 #[test]

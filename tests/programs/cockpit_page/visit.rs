@@ -38,7 +38,7 @@ fn a_user_sets_it_up_by_the_keyboard_alone() {
         }
         browser.writes(&codes[9]);
         browser.presses("Enter");
-        browser.sees("you have your backup codes");
+        browser.sees("Two-factor authentication is set up. The next login needs the next code.");
         let written = browser.written();
         assert!(
             !written.contains("Content Security Policy") && !written.contains("Content-Security-Policy"),
