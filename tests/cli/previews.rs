@@ -115,7 +115,10 @@ fn each_stack_can_do_what_the_list_says() {
         system.stack("common-auth", "auth requisite pam_unix.so\nauth requisite pam_totp.so\n");
         let shared = stack(system, "sudo");
         assert!(shared["asks"] == true && shared["can"].is_null(), "{shared}");
-        assert!(shared["problem"].as_str().expect("why").contains("by a file that other services include too"), "{shared}");
+        assert!(
+            shared["problem"].as_str().expect("why").contains("by a file that other services include too"),
+            "{shared}"
+        );
     });
 }
 
