@@ -216,7 +216,7 @@ fn users_are_disabled_and_unlocked_but_never_oneself() {
         browser.speaks("de-de");
         browser.enters(Some(FRAME));
         browser.sees("Die Sicherheitsrichtlinie für Zwei-Faktor-Authentifizierung ist aktiviert");
-        browser.sees("Ist dieser Rechner in Ordnung?");
+        browser.sees("Prüfung dieses Rechners");
         is_shown(&mut browser, "german");
     });
 }
