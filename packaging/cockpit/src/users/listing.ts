@@ -53,10 +53,10 @@ export function useListing(version: number): Listing {
 }
 
 async function list(filters: readonly string[], signal: AbortSignal, see: (listed: Listed) => void): Promise<json.List> {
+    signal.throwIfAborted();
     const argv = ["pam-totp", "--json-lines", "list", ...filters];
     const process = cockpit.spawn(argv, { err: "message", environ: ["LC_ALL=C.UTF-8"], superuser: "require" });
     signal.addEventListener("abort", () => process.close("cancelled"));
-    signal.throwIfAborted();
     let last: json.List | json.Failure | null = null;
     let rest = "";
     process.stream(part => {
