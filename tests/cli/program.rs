@@ -73,8 +73,9 @@ fn a_panel_generates_sets_verifies_and_removes() {
         assert_eq!(key.len(), 32);
         let uri = format!("otpauth://totp/ACME%20Inc:bob?secret={key}&issuer=ACME%20Inc");
         let expected = json!({ "version": 1, "user": "bob", "secret": key, "uri": uri, "issuer": "ACME Inc",
-                               "account": "bob", "warnings": [] });
+                               "account": "bob", "now_at": made["now_at"], "warnings": [] });
         assert_eq!(made, expected);
+        assert!(made["now_at"].is_u64(), "{made}");
         assert_eq!(files("bob"), (None, None), "generate stored something");
 
         let wrong = wrong_code(key);
