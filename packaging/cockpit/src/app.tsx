@@ -39,8 +39,8 @@ export function App() {
             {/* One of them alone is there, so that nothing of the other stays. */}
             <div id="part" {...(users ? { role: "tabpanel", "aria-labelledby": `tab-${shown}` } : {})}>
                 <Ended value={ended}>{shown === "users" ? <Users /> : <Account lost={lost} />}</Ended>
+                {administrator === false && <NoAccess />}
             </div>
-            {administrator === false && <NoAccess />}
         </main>
     );
 }

@@ -57,7 +57,9 @@ const deeds = {
     audit: async browser => {
         const inside = await inFrame(browser);
         // Halfway from light to dark nothing can be read.
-        await inside.evaluate(() => {
+        await inside.evaluate(async () => {
+            // The page hears of it with the next picture, and draws it with the one after.
+            await new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)));
             const ends = document.getAnimations().filter(one => one.effect.getComputedTiming().iterations !== Infinity);
             return Promise.allSettled(ends.map(one => one.finished));
         });

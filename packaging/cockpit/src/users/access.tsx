@@ -4,7 +4,7 @@ import { _ } from "../words";
 
 export function NoAccess() {
     return (
-        <p className="pam-totp-subtle">
+        <p className="pam-totp-subtle pam-totp-access">
             {_("To manage other users, click \u201cLimited access\u201d at the top of Cockpit and turn on administrative access.")}
         </p>
     );

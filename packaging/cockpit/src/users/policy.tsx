@@ -18,6 +18,7 @@ import { Unenrolled, useCounts, type Value } from "./unenrolled";
 interface Props {
     policy: Asked<json.PolicyShow>;
     version: number;
+    isDue: boolean;
     put: (question: Question) => void;
     changed: () => void;
 }
@@ -35,8 +36,8 @@ export function Policy({ policy: { answer, fault, again }, ...rest }: Props) {
     );
 }
 
-function Settings({ policy, version, put, changed }: Omit<Props, "policy"> & { policy: json.PolicyShow }) {
-    const counts = useCounts(version);
+function Settings({ policy, version, isDue, put, changed }: Omit<Props, "policy"> & { policy: json.PolicyShow }) {
+    const counts = useCounts(version, isDue);
     const people = counts.of[policy.unenrolled as Value]?.people;
     return (
         <div className="pam-totp-cards">

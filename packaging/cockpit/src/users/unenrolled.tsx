@@ -21,10 +21,11 @@ export interface Counts {
     fault: unknown;
 }
 
-export function useCounts(version: number): Counts {
-    const deny = useAnswer<json.PolicySet>("policy set unenrolled deny --dry-run", version);
-    const allow = useAnswer<json.PolicySet>("policy set unenrolled allow --dry-run", version);
-    const enroll = useAnswer<json.PolicySet>("policy set unenrolled enroll --dry-run", version);
+/** `isDue`: it reads all accounts three times, and waits until the table has them. */
+export function useCounts(version: number, isDue: boolean): Counts {
+    const deny = useAnswer<json.PolicySet>("policy set unenrolled deny --dry-run", version, isDue);
+    const allow = useAnswer<json.PolicySet>("policy set unenrolled allow --dry-run", version, isDue);
+    const enroll = useAnswer<json.PolicySet>("policy set unenrolled enroll --dry-run", version, isDue);
     const answer = ({ answer, fault }: Asked<json.PolicySet>) => fault === null ? answer : null;
     return {
         of: { deny: answer(deny), allow: answer(allow), enroll: answer(enroll) },

@@ -23,7 +23,7 @@ export function Users() {
     const parts = { version, put, changed };
     return (
         <div className="pam-totp-cards">
-            <Policy policy={policy} {...parts} />
+            <Policy policy={policy} isDue={isListed} {...parts} />
             <Everybody policy={policy.answer} listed={listed} {...parts} />
             <Stacks isDue={isListed} {...parts} />
             <Doctor version={version} isDue={isListed} />
