@@ -3,7 +3,7 @@
 #                  under a minute once it is built)
 # make check       installs what is missing, formats, lints, explores the model, builds, runs every test (as root: they
 #                  start real sshds)
-# make check-systems  installs what is missing, then boots Debian 12 and 13 and logs into them, as root (half an hour at most;
+# make check-systems  installs what is missing, then boots Debian 12 and 13 and logs into them, as root (20 minutes at most;
 #                  with SYSTEMS=containers what needs no virtual machine, in six)
 # make check-trixie  make check of the committed tree in a system of Debian 13, with that release's own Rust (as root)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system

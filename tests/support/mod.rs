@@ -34,6 +34,12 @@ pub mod tracer;
 /// Longer than anything takes that a test waits for, delays after refusals and a busy machine included.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Which release of Debian this is: what it has differs, and so does what can be counted there.
+pub fn debian() -> u32 {
+    let version = std::fs::read_to_string("/etc/debian_version").expect("a Debian");
+    version.split('.').next().and_then(|major| major.trim().parse().ok()).expect("a release")
+}
+
 /// Waits for what nobody announces.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();

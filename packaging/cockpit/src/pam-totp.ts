@@ -57,7 +57,8 @@ export async function ask<Answer>(words: readonly string[], { admin = false, inp
     return answer as Answer;
 }
 
-function parsed(text: string): object | null {
+/** Of one object of JSON; null where it is none. */
+export function parsed(text: string): object | null {
     try {
         const answer: unknown = JSON.parse(text);
         return typeof answer === "object" ? answer : null;

@@ -1,13 +1,14 @@
 //! The life of an administrator in the page, from the first switch to the last user.
 
 use super::faults::end_sessions;
-use super::{FRAME, files, install};
+use super::{FRAME, backup_codes, files, install, keeps_none};
 use crate::programs::sudo;
 use crate::support::browser::Browser;
 use crate::support::cockpit::{Cockpit, URL};
-use crate::support::codes::now;
+use crate::support::codes::{code_at, now};
+use crate::support::door::Door;
 use crate::support::lanes;
-use crate::support::system::{PASSWORD, System, User, throw_away_with};
+use crate::support::system::{KEY, PASSWORD, System, User, throw_away_with};
 use crate::support::until;
 use std::fs;
 use std::process::Command;
@@ -213,6 +214,21 @@ fn users_are_disabled_and_unlocked_but_never_oneself() {
         browser.sees("Two-factor authentication is disabled for 2 users.");
         assert_eq!(enrolled(), ["alice"]);
         system.log.line("removed the enrollment of dave (by alice, uid ");
+
+        // Codes that nobody has confirmed go with their part of the page, and the user is told.
+        let time = now();
+        let _door = Door::open(time);
+        browser.presses_at("tab", "My account", "Enter");
+        browser.clicks("Make new backup codes");
+        browser.types("Current code", &code_at(KEY, time + 60));
+        browser.presses("Enter");
+        let codes = backup_codes(&mut browser);
+        browser.presses_at("tab", "Manage users", "Enter");
+        browser.sees("Check of this host");
+        keeps_none(&mut browser, &codes);
+        browser.presses_at("tab", "My account", "Enter");
+        browser.sees("You have not confirmed your backup codes.");
+        browser.presses_at("tab", "Manage users", "Enter");
 
         browser.enters(None);
         browser.speaks("de-de");

@@ -1,6 +1,6 @@
 //! What goes wrong around the page.
 
-use super::{FRAME, address, backup_codes, files, install, keeps_none, key, opens, pictures};
+use super::{FRAME, address, backup_codes, begun, files, install, keeps_none, key, opens, pictures};
 use crate::support::browser::Browser;
 use crate::support::cockpit::Cockpit;
 use crate::support::codes::{code_at, now};
@@ -44,13 +44,8 @@ fn without_pam_totpd_the_page_says_so_and_goes_on_later() {
 #[test]
 fn a_second_tab_hears_that_the_first_was_faster() {
     throw_away_with(files, |system| {
-        install(system);
-        let alice = system.user("alice");
         let time = now();
-        let _door = Door::open(time);
-        let _cockpit = Cockpit::start(&alice);
-        let mut browser = Browser::start();
-        opens(&mut browser, &alice);
+        let (_door, _cockpit, mut browser) = begun(system, time);
         let slow = begins(&mut browser);
         browser.opens_tab(&address());
         browser.enters(Some(FRAME));
@@ -75,12 +70,7 @@ fn a_second_tab_hears_that_the_first_was_faster() {
 #[test]
 fn a_session_that_ends_leaves_no_key_behind_its_curtain() {
     throw_away_with(files, |system| {
-        install(system);
-        let alice = system.user("alice");
-        let _door = Door::open(now());
-        let _cockpit = Cockpit::start(&alice);
-        let mut browser = Browser::start();
-        opens(&mut browser, &alice);
+        let (_door, _cockpit, mut browser) = begun(system, now());
         let key = begins(&mut browser);
         end_sessions(system);
         until("the page has forgotten the key", || !browser.keeps().contains("Scan the QR code"));

@@ -1,10 +1,8 @@
 //! The life of a user on the page.
 
-use super::{FRAME, backup_codes, files, install, keeps_none, key, opens, pictures};
+use super::{FRAME, backup_codes, begun, files, keeps_none, key, pictures};
 use crate::support::browser::Browser;
-use crate::support::cockpit::Cockpit;
 use crate::support::codes::{code_at, now, wrong_code};
-use crate::support::door::Door;
 use crate::support::lanes;
 use crate::support::system::{System, throw_away_with};
 use crate::support::until;
@@ -46,17 +44,12 @@ fn confirms(browser: &mut Browser, code: &str) {
 #[test]
 fn a_user_sets_it_up_changes_it_and_removes_it() {
     throw_away_with(files, |system| {
-        install(system);
-        let alice = system.user("alice");
         let time = now();
-        let door = Door::open(time);
-        let _cockpit = Cockpit::start(&alice);
-        let mut browser = Browser::start();
-        opens(&mut browser, &alice);
+        let (door, _cockpit, mut browser) = begun(system, time);
         browser.sees("Two-factor authentication is not set up");
         pictures(&mut browser, "not-set-up");
 
-        // Whoever goes to another page of Cockpit leaves nothing behind, and the next key is another one.
+        // A user who goes to another page of Cockpit leaves nothing behind, and the next key is another one.
         browser.clicks("Set Up Two-Factor Authentication");
         let left = key(&mut browser);
         leaves(&mut browser);

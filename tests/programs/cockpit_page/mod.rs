@@ -8,7 +8,8 @@ mod visit;
 
 use crate::support::artifacts;
 use crate::support::browser::{self, Browser};
-use crate::support::cockpit::URL;
+use crate::support::cockpit::{Cockpit, URL};
+use crate::support::door::Door;
 use crate::support::system::{PASSWORD, System, User};
 use std::process::Command;
 
@@ -45,6 +46,17 @@ fn opens(browser: &mut Browser, user: &User) {
     browser.types("Password", PASSWORD);
     browser.clicks("Log in");
     browser.enters(Some(FRAME));
+}
+
+/// A user at the page, with a pam-totpd whose clock stands at `time`. The first two live as long as they are needed.
+fn begun(system: &System, time: u64) -> (Door, Cockpit, Browser) {
+    install(system);
+    let alice = system.user("alice");
+    let door = Door::open(time);
+    let cockpit = Cockpit::start(&alice);
+    let mut browser = Browser::start();
+    opens(&mut browser, &alice);
+    (door, cockpit, browser)
 }
 
 /// The page as it looks now: in the light, in the dark, and on a phone. Each can be used by everybody.

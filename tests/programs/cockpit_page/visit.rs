@@ -1,22 +1,14 @@
 //! Who opens the page: in which language, by which keys, and under which policy of the browser.
 
-use super::{FRAME, files, install, key, opens, pictures};
-use crate::support::browser::Browser;
-use crate::support::cockpit::Cockpit;
+use super::{FRAME, begun, files, key, pictures};
 use crate::support::codes::{code_at, now};
-use crate::support::door::Door;
 use crate::support::system::throw_away_with;
 
 #[test]
 fn a_user_sets_it_up_by_the_keyboard_alone() {
     throw_away_with(files, |system| {
-        install(system);
-        let alice = system.user("alice");
         let time = now();
-        let _door = Door::open(time);
-        let _cockpit = Cockpit::start(&alice);
-        let mut browser = Browser::start();
-        opens(&mut browser, &alice);
+        let (_door, _cockpit, mut browser) = begun(system, time);
         browser.sees("Two-factor authentication is not set up");
         let page = browser.reads();
         assert!(!page.contains("Manage users"), "{page}");
@@ -50,12 +42,7 @@ fn a_user_sets_it_up_by_the_keyboard_alone() {
 #[test]
 fn the_page_speaks_german() {
     throw_away_with(files, |system| {
-        install(system);
-        let alice = system.user("alice");
-        let _door = Door::open(now());
-        let _cockpit = Cockpit::start(&alice);
-        let mut browser = Browser::start();
-        opens(&mut browser, &alice);
+        let (_door, _cockpit, mut browser) = begun(system, now());
         browser.sees("Two-factor authentication is not set up");
         browser.enters(None);
         browser.speaks("de-de");

@@ -1,4 +1,4 @@
-// New backup codes, shown this once: they are kept by whoever types one of them back. That is compared here, and uses none up.
+// New backup codes, shown this once. A user who types one of them back has stored them. That is compared here, and uses none up.
 
 import { Alert } from "@patternfly/react-core/dist/esm/components/Alert";
 import { Button } from "@patternfly/react-core/dist/esm/components/Button";

@@ -35,7 +35,7 @@ export function Field({ label, value, change, fault = null, hint = null, digits 
     const id = useId();
     const input = useRef<HTMLInputElement>(null);
     useEffect(() => { if (first) input.current?.focus(); }, [first]);
-    // Whoever is told that something is wrong there goes on there.
+    // A user who is told that something is wrong there goes on there.
     useEffect(() => { if (fault !== null) input.current?.focus(); }, [fault]);
     const ofDigits = digits ? { inputMode: "numeric" as const, autoComplete: "one-time-code" } : { autoComplete: "off" };
     return (

@@ -11,7 +11,7 @@ export interface Asked<Answer> {
     again: () => void;
 }
 
-/** Asks anew, too, when `version` changes; nothing while `isDue` is false. */
+/** Asks again, too, when `version` changes; nothing while `isDue` is false. */
 export function useAnswer<Answer>(command: string, version = 0, isDue = true): Asked<Answer> {
     const [answer, setAnswer] = useState<Answer | null>(null);
     const [fault, setFault] = useState<unknown>(null);

@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useState } from "react";
 import type * as json from "../json";
-import { Refusal } from "../pam-totp";
+import { Refusal, parsed } from "../pam-totp";
 import { person, type Listed, type Person } from "./people";
 
 /** So long the table stays as it is while more users come. */
@@ -23,7 +23,7 @@ export interface Listing {
 
 const EMPTY = { people: [] as Person[], isWhole: false, caller: null, warnings: [], fault: null };
 
-/** Reads it anew when `version` changes. */
+/** Reads it again when `version` changes. */
 export function useListing(version: number): Listing {
     const [listing, setListing] = useState<Omit<Listing, "again">>(EMPTY);
     const [asked, setAsked] = useState(0);
@@ -58,19 +58,22 @@ async function list(filters: readonly string[], signal: AbortSignal, see: (liste
     const process = cockpit.spawn(argv, { err: "message", environ: ["LC_ALL=C.UTF-8"], superuser: "require" });
     signal.addEventListener("abort", () => process.close("cancelled"));
     let last: json.List | json.Failure | null = null;
+    let isBroken = false;
     let rest = "";
     process.stream(part => {
         const lines = (rest + part).split("\n");
         rest = lines.pop() ?? "";
         for (const line of lines) {
-            const object = JSON.parse(line) as Line;
+            const object = parsed(line) as Line | null;
+            if (object === null) isBroken = true;
             // No other line has it.
-            if ("version" in object) last = object as json.List | json.Failure;
+            else if ("version" in object) last = object as json.List | json.Failure;
             else see(object as Listed);
         }
     });
     const problem = await process.then(() => null, (problem: cockpit.Problem) => problem);
-    return whole(last, problem);
+    // One user may be missing from it.
+    return whole(isBroken ? null : last, problem);
 }
 
 /** Without its last line the list is not complete. */

@@ -50,7 +50,7 @@ export function Row({ person, index, isOwn, isMarked, mark, heading, disable, un
                         {_("Unlock")}
                     </Button>
                 )}
-                {enrolled && !isOwn && (
+                {mark !== null && (
                     <Button variant="link" isInline isDanger aria-label={format(_("Disable $0"), name)}
                         onClick={() => disable(name)}>
                         {_("Disable")}
@@ -71,5 +71,5 @@ function Enrolled({ person }: { person: Person }) {
         return <Label isCompact variant="outline">{_("Not enrolled")}</Label>;
     }
     return isWaiting(person) ? <Label status="warning" isCompact>{_("Two codes needed")}</Label>
-        : <Label status="success" isCompact>{_("Enabled")}</Label>;
+        : <Label status="success" isCompact>{_("Enrolled")}</Label>;
 }

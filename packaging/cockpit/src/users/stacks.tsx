@@ -53,6 +53,7 @@ export function Stacks({ version, isDue, put, changed }: Props) {
                 <Fault fault={fault} again={again} />
                 <Fault fault={switched} />
                 {answer === null && fault === null && <Skeleton screenreaderText={_("Loading")} />}
+                {answer?.stacks.every(stack => !stack.asks) === true && <Content component="p">{_("No program asks for a code yet.")}</Content>}
                 {usual.length > 0 && rows(usual, _("Programs that ask for a code"))}
                 {rest.length > 0 && (
                     <ExpandableSection toggleText={_("Other services")}>{rows(rest, _("Other services"))}</ExpandableSection>

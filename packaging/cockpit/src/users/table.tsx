@@ -12,7 +12,7 @@ import { UsersToolbar } from "./toolbar";
 interface Props extends RowDeeds {
     people: Person[];
     isWhole: boolean;
-    /** Who cannot be chosen: whoever looks at this. */
+    /** Who cannot be chosen: the viewer. Empty while that is not known, and nobody can be chosen then. */
     own: ReadonlySet<string>;
     /** How many others are enrolled. */
     others: number;
@@ -41,7 +41,7 @@ export function UsersTable({ people, isWhole, own, others, disableSelected, disa
     const pages = Math.max(1, Math.ceil(rows.length / length));
     const begin = (Math.min(page, pages) - 1) * length;
     const shown = rows.slice(begin, begin + length);
-    const canMark = (person: Person) => person.enrolled && !own.has(person.name);
+    const canMark = (person: Person) => person.enrolled && own.size > 0 && !own.has(person.name);
     // Who is not enrolled any more is not meant any more.
     const selected = useMemo(() => people.filter(person => marked.has(person.name) && canMark(person)).map(({ name }) => name),
         [people, marked, own]);
