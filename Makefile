@@ -149,11 +149,10 @@ TREES = bookworm trixie
 
 check-systems: ready-as-root
 	@scripts/need $(SYSTEMS_NEEDS) $(DEB_NEEDS)
-	@$(MAKE) --jobs=3 all deb $(addprefix tree-,$(TREES))
+	@$(MAKE) --jobs=3 deb $(addprefix tree-,$(TREES))
 	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --test systems -- containers::
 ifneq ($(SYSTEMS),containers)
-	@$(MAKE) check-rpm
-	@$(MAKE) machines
+	@$(MAKE) --jobs=2 check-rpm machines
 	RUST_TEST_THREADS=2 cargo test --locked --no-fail-fast --test systems -- machines::
 endif
 

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
-use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::{disk, memory};
 
@@ -15,34 +14,42 @@ const MANY: usize = 1 << 20;
 /// Is a folder in a mount that is read-only, of a file system that is not? So it is in a sandbox, and others write there. Where
 /// nobody can tell, it counts as one.
 pub fn is_read_only_here_alone(folder: &Path) -> bool {
-    alone(folder).unwrap_or(true)
+    mount_of(folder).is_none_or(|mount| mount.here && !mount.for_all)
 }
 
 /// Is it read-only for everybody? Where nobody can tell, it is not.
 pub fn is_read_only_for_all(folder: &Path) -> bool {
-    statvfs(folder).is_ok_and(|told| told.flags().contains(FsFlags::ST_RDONLY)) && !is_read_only_here_alone(folder)
+    mount_of(folder).is_some_and(|mount| mount.for_all)
 }
 
-fn alone(folder: &Path) -> Option<bool> {
+/// What is read-only of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ReadOnly {
+    here: bool,
+    for_all: bool,
+}
+
+/// From the list of mounts, and not by statfs: that takes a right of its own under SELinux.
+fn mount_of(folder: &Path) -> Option<ReadOnly> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let folder = open(folder, flags, Mode::empty()).ok()?;
     memory::room(MANY).ok()?;
     let opened = disk::read(format!("/proc/self/fdinfo/{}", folder.as_raw_fd())).ok()?;
     let mount = opened.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim();
-    of_mount(&disk::read("/proc/self/mountinfo").ok()?, mount)
+    listed(&disk::read("/proc/self/mountinfo").ok()?, mount)
 }
 
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`: the mount's own options are the sixth
 /// field, those of its file system the third behind the hyphen.
-fn of_mount(mounts: &str, id: &str) -> Option<bool> {
+fn listed(mounts: &str, id: &str) -> Option<ReadOnly> {
     let mut fields = mounts.lines().map(|line| line.split(' ')).find_map(|mut fields| {
         let is_it = fields.next() == Some(id);
         is_it.then_some(fields)
     })?;
     let is_read_only = |options: &str| options.split(',').any(|option| option == "ro");
-    let own = is_read_only(fields.nth(4)?);
-    let of_all = is_read_only(fields.skip_while(|field| *field != "-").nth(3)?);
-    Some(own && !of_all)
+    let here = is_read_only(fields.nth(4)?);
+    let for_all = is_read_only(fields.skip_while(|field| *field != "-").nth(3)?);
+    Some(ReadOnly { here, for_all })
 }
 
 #[cfg(test)]
@@ -56,8 +63,9 @@ mod tests {
                       23 1 254:1 / /srv ro - ext4 /dev/vdb ro\n\
                       24 1 0:40 / /net rw shared:3 - nfs4 host:/ro rw,vers=4.2\n\
                       25 1 0:41 / /odd ro\n";
-        let of = |id| of_mount(mounts, id);
-        assert_eq!(["21", "22", "23", "24"].map(of), [Some(false), Some(true), Some(false), Some(false)]);
+        let of = |id| listed(mounts, id).map(|mount| (mount.here, mount.for_all));
+        let each = ["21", "22", "23", "24"].map(of);
+        assert_eq!(each, [(false, false), (true, false), (true, true), (false, false)].map(Some));
         assert_eq!(["2", "25", "26", ""].map(of), [None; 4]);
     }
 
