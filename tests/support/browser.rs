@@ -112,9 +112,15 @@ impl Browser {
         self.does(json!({ "deed": "see", "text": text }));
     }
 
-    /// What keeps people from using the frame, by axe-core and by its width: nothing, if all is well.
-    pub fn audits(&mut self) -> String {
-        self.does(json!({ "deed": "audit" }))
+    /// The page as it looks now, so high in a wide window and on a phone. In each look nothing keeps people from using the
+    /// frame, by axe-core and by its width.
+    pub fn pictures(&mut self, state: &str, [wide, narrow]: [u32; 2]) {
+        for (look, width, height) in [("dark", 1280, wide), ("narrow", 320, narrow), ("light", 1280, wide)] {
+            self.looks(width, height, look == "dark");
+            let faults = self.does(json!({ "deed": "audit", "look": look }));
+            assert!(faults.is_empty(), "{state}, {look}: {faults}");
+            self.takes_picture(&format!("cockpit-page-{state}-{look}"));
+        }
     }
 
     /// The Content-Security-Policy of the frame.

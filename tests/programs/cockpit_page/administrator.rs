@@ -67,14 +67,7 @@ fn enrolled() -> Vec<String> {
 
 /// The whole of it in one picture, however far people would scroll.
 fn is_shown(browser: &mut Browser, state: &str) {
-    for (look, width, height, dark) in
-        [("dark", 1280, 2600, true), ("narrow", 320, 3600, false), ("light", 1280, 2600, false)]
-    {
-        browser.looks(width, height, dark);
-        let faults = browser.audits();
-        assert!(faults.is_empty(), "{state}, {look}: {faults}");
-        browser.takes_picture(&format!("cockpit-page-{state}-{look}"));
-    }
+    browser.pictures(state, [2600, 3600]);
 }
 
 #[test]

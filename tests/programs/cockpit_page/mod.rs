@@ -59,16 +59,9 @@ fn begun(system: &System, time: u64) -> (Door, Cockpit, Browser) {
     (door, cockpit, browser)
 }
 
-/// The page as it looks now: in the light, in the dark, and on a phone. Each can be used by everybody.
+/// The page as it looks now, without scrolling.
 fn pictures(browser: &mut Browser, state: &str) {
-    for (look, width, height, dark) in
-        [("dark", 1280, 900, true), ("narrow", 320, 1400, false), ("light", 1280, 900, false)]
-    {
-        browser.looks(width, height, dark);
-        let faults = browser.audits();
-        assert!(faults.is_empty(), "{state}, {look}: {faults}");
-        browser.takes_picture(&format!("cockpit-page-{state}-{look}"));
-    }
+    browser.pictures(state, [900, 1400]);
 }
 
 /// The key that is shown, in groups of four.
