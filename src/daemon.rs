@@ -1,5 +1,7 @@
 //! Root's side of the door: one request of one caller, judged and counted like any login.
 
+mod delegated;
+
 use std::fmt::Display;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -63,6 +65,9 @@ struct Clerk<'a> {
 
 impl Clerk<'_> {
     fn answer(&mut self, request: Request) -> Reply {
+        if let Ask::Delegated { errand, code } = &request.ask {
+            return self.delegated(&request.user, *errand, code);
+        }
         if let (Ask::Verify { code, .. }, Some(judge)) =
             (&request.ask, backend::judge(self.backend.policy(), self.caller.uid))
         {
@@ -81,6 +86,8 @@ impl Clerk<'_> {
             Ask::Verify { code, from, service } => self.verify(&account, &code, from, service.as_deref()),
             Ask::Status => self.status(&account),
             Ask::Change { change, current } => self.change(&account, change, current.as_ref()),
+            Ask::Rights => self.rights(&account),
+            Ask::Delegated { .. } => Err(Denied::NotDelegated.into()),
         };
         result.unwrap_or_else(|error| self.refuse(&account.name, error))
     }
@@ -191,15 +198,15 @@ impl Clerk<'_> {
         let codes = manage::apply(self.backend.store()?, policy, account, Authority::Owner(current), &change)?;
         self.log(&format!("{done} {}", clean(&account.name)));
         if let Some(event) = event {
-            self.tell(account, event);
+            self.tell(&account.name, &account.name, event);
         }
         Ok(Reply::Done(codes))
     }
 
     /// The change was made, whatever comes of this.
-    fn tell(&mut self, account: &Account, event: &str) {
-        let user = Some(account.name.as_str());
-        if let Err(error) = self.backend.tell(&Event { event, user, by: user, at: clock::now(), ..Event::default() }) {
+    fn tell(&mut self, user: &str, by: &str, event: &str) {
+        let event = Event { event, user: Some(user), by: Some(by), at: clock::now(), ..Event::default() };
+        if let Err(error) = self.backend.tell(&event) {
             self.log(&log::notify_error(&error));
         }
     }

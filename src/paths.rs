@@ -3,6 +3,8 @@
 
 /// The administrator's file.
 pub const POLICY: &str = "/etc/security/pam_totp.toml";
+/// Whom root lets look after others.
+pub const DELEGATES: &str = "/etc/security/pam_totp.delegates.toml";
 /// The parent of `secrets/` and `state/`, where the policy names no other.
 pub const STORE: &str = "/var/lib/pam_totp";
 /// Where a record continues while the disk is read-only.

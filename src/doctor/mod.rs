@@ -7,9 +7,11 @@
 //! 3. [`sshd`], [`programs`]: what asks PAM, and whether it asks as its stack needs it.
 //! 4. [`clock`], [`disk`], [`door`], [`labels`], [`module`], [`names`], [`policy`], [`store`], [`sudo`]: one subject each;
 //!    and [`unseen`], what could not be looked at.
-//! 5. [`sections`]: the subjects of all these.
+//! 5. [`delegates`]: who looks after others, whose names are looked up like those of the policy.
+//! 6. [`sections`]: the subjects of all these.
 
 pub mod clock;
+pub mod delegates;
 pub mod disk;
 pub mod door;
 pub mod finding;

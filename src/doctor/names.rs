@@ -59,7 +59,8 @@ pub fn check(path: &Path, policy: &Policy, lookups: &Lookups<'_>) -> Vec<Finding
     findings
 }
 
-fn user(name: &str, looked: Looked) -> Option<String> {
+/// What is wrong with a name that should be an account's.
+pub(super) fn user(name: &str, looked: Looked) -> Option<String> {
     let name = clean(name);
     Some(match looked {
         Looked::There => return None,

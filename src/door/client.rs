@@ -11,6 +11,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, co
 use nix::unistd::Uid;
 use zeroize::Zeroizing;
 
+use super::errand::Errand;
 use super::message::{MAX, Malformed};
 use super::wire::{Ask, Refusal, Reply, Request};
 use crate::factor::change::Change;
@@ -23,6 +24,7 @@ use crate::login::unavailable::DoorError;
 use crate::manage::{ManageError, NewBackupCodes};
 use crate::paths;
 use crate::policy::access::Denied;
+use crate::policy::delegates::DelegatedRight;
 use crate::system::account::Account;
 
 /// For a login's question and the first byte of its answer. The first who comes has pam-totpd started, and a small machine takes
@@ -38,6 +40,8 @@ const ANSWER: Duration = Duration::from_millis(1_800);
 /// Before the second knock, and twice before each further one as far as [`LONGEST_PAUSE`]: a request takes it a few milliseconds.
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// Bytes of a list: tens of thousands of users.
+const MAX_LIST: u64 = 32 << 20;
 /// No time at all would be no limit.
 const A_MOMENT: Duration = Duration::from_millis(1);
 /// A program that has asked within so long was heard, if anybody was there: pam-totpd loses its patience with those who say
@@ -81,6 +85,32 @@ pub fn apply(account: &Account, current: Option<&Answer>, change: Change) -> Res
     }
 }
 
+/// What this account may do for others.
+pub fn rights(own: &Account) -> Result<Vec<DelegatedRight>, ManageError> {
+    match ask(&own.name, Ask::Rights, LOGIN)? {
+        Reply::Rights(rights) => Ok(rights),
+        // One of an earlier version knows no delegates.
+        Reply::Refused(Refusal::Malformed) => Ok(Vec::new()),
+        Reply::Refused(refusal) => Err(refusal.into()),
+        other => Err(beside(other).into()),
+    }
+}
+
+/// Does this for a user of the caller's, with the caller's own code: whatever came of it but a refusal.
+pub fn delegated(user: &str, errand: Errand, code: &Answer) -> Result<Reply, ManageError> {
+    let is_listed = errand == Errand::List;
+    let ask = Ask::Delegated { errand, code: code.clone() };
+    let reply = if is_listed {
+        exchange(user, ask, CHANGE, read_list, Reply::parse_list)
+    } else {
+        self::ask(user, ask, CHANGE)
+    };
+    match reply? {
+        Reply::Refused(refusal) => Err(refusal.into()),
+        reply => Ok(reply),
+    }
+}
+
 /// An answer that is none to this question.
 fn beside(reply: Reply) -> DoorError {
     match reply {
@@ -91,6 +121,16 @@ fn beside(reply: Reply) -> DoorError {
 }
 
 fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
+    exchange(name, ask, bound, read, Reply::parse)
+}
+
+fn exchange(
+    name: &str,
+    ask: Ask,
+    bound: Duration,
+    read: fn(&mut UnixStream, Instant) -> std::io::Result<Zeroizing<Vec<u8>>>,
+    parse: fn(&[u8]) -> Result<Reply, Malformed>,
+) -> Result<Reply, DoorError> {
     let begin = Instant::now();
     let deadline = begin.checked_add(bound).ok_or(DoorError::Late)?;
     // What no request says is refused as the other side would.
@@ -108,7 +148,7 @@ fn ask(name: &str, ask: Ask, bound: Duration) -> Result<Reply, DoorError> {
         let until = asked.checked_add(ANSWER).map_or(deadline, |fair| fair.max(deadline));
         let error = match said.and_then(|()| read(&mut stream, until)) {
             Ok(bytes) if bytes.is_empty() => std::io::ErrorKind::ConnectionAborted.into(),
-            Ok(bytes) => return Reply::parse(&bytes).map_err(|Malformed| DoorError::Garbled),
+            Ok(bytes) => return parse(&bytes).map_err(|Malformed| DoorError::Garbled),
             Err(error) => error,
         };
         if is_unheard(&error) && begin.elapsed().saturating_add(pause) < KNOCKING {
@@ -175,6 +215,18 @@ fn write(stream: &UnixStream, mut bytes: &[u8]) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Reads a list until the other side hangs up. What is not whole is told by its end, which lacks.
+fn read_list(stream: &mut UnixStream, deadline: Instant) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let left = deadline.saturating_duration_since(Instant::now()).max(A_MOMENT);
+    stream.set_read_timeout(Some(left))?;
+    let mut stream = std::io::Read::take(&mut *stream, MAX_LIST);
+    match stream.read_to_end(&mut bytes) {
+        Err(e) if bytes.is_empty() => Err(e),
+        _ => Ok(bytes),
+    }
 }
 
 /// Reads until the other side is done. What has come by the deadline is heard also by who looks later.

@@ -4,24 +4,25 @@
 
 use zeroize::Zeroizing;
 
+use super::errand::Errand;
+use super::listing::{self, Listed};
 use super::message::{DoorMessage, Fields, Malformed, decoded, encoded, maybe, or_none, parsed, text};
+use super::words::{self, MAX_NAME, device_name, kind_from, kind_words};
 use crate::factor::attempt::{Outcome, Via};
 use crate::factor::backup::{MAX_CODES, MIN_CODES};
 use crate::factor::change::{Change, ChangeError, Place, Proof};
-use crate::factor::enrollment::{Device, Kind, PERIODS, valid_device_name};
+use crate::factor::enrollment::{Device, Kind, PERIODS};
 use crate::factor::otp::{Algorithm, Digits};
-use crate::factor::record::{MAX_LANES, MAX_TRUSTS, Proving, Since};
 use crate::factor::secret::{Answer, Secret};
-use crate::factor::source;
 use crate::factor::source::Source;
-use crate::login::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
+use crate::login::status::Status;
 use crate::login::unavailable::DoorError;
 use crate::manage::{ManageError, NewBackupCodes};
 use crate::policy::access::Denied;
+use crate::policy::delegates::DelegatedRight;
 
 /// Bytes of a code; what is longer is no code, and goes as an empty one.
 pub const MAX_CODE: usize = 64;
-const MAX_NAME: usize = 256;
 
 /// What is asked, and for whom.
 #[derive(Debug)]
@@ -55,6 +56,15 @@ pub enum Ask {
         /// A code of what they have.
         current: Option<Answer>,
     },
+    /// What may the caller do for others?
+    Rights,
+    /// Do this for another user, as a delegate.
+    Delegated {
+        /// What.
+        errand: Errand,
+        /// The caller's own code.
+        code: Answer,
+    },
 }
 
 /// What came of a request.
@@ -68,6 +78,17 @@ pub enum Reply {
     Status(Status),
     /// Changed; with new backup codes, if any were made.
     Done(NewBackupCodes),
+    /// New backup codes of a user of theirs, and until when they count, in seconds since 1970.
+    Temporary {
+        /// The codes.
+        codes: NewBackupCodes,
+        /// Until when.
+        until: u64,
+    },
+    /// What the caller may do for others.
+    Rights(Vec<DelegatedRight>),
+    /// A delegate's users.
+    Listed(Vec<Listed>),
     /// Not changed, or not told.
     Refused(Refusal),
 }
@@ -128,8 +149,14 @@ impl Request {
                 from: fields.take("from")?.map_or(Ok(Source::Local), |[word]| parsed(word))?,
                 service: fields.take("service")?.map(|[word]| text(word, MAX_NAME)).transpose()?,
             },
+            "rights" => Ask::Rights,
             "forget" => Ask::Change { change: Change::Forget, current: None },
-            verb => Ask::Change { change: fields.change(verb, now)?, current: fields.code("current")? },
+            verb => match verb.strip_prefix("delegate ") {
+                Some(word) => {
+                    Ask::Delegated { errand: fields.errand(word)?, code: fields.code("code")?.ok_or(Malformed)? }
+                }
+                None => Ask::Change { change: fields.change(verb, now)?, current: fields.code("current")? },
+            },
         };
         fields.end()?;
         Ok(Self { user, ask })
@@ -142,11 +169,13 @@ impl Request {
             Ask::Verify { .. } => "verify",
             Ask::Status => "status",
             Ask::Change { change, .. } => verb(change)?,
+            Ask::Rights => "rights",
+            Ask::Delegated { errand, .. } => &format!("delegate {}", errand.right().word()),
         };
         let mut out = DoorMessage::new(verb);
         out.field("user", &[&encoded(self.user.as_bytes())]);
         match &self.ask {
-            Ask::Preview | Ask::Status | Ask::Change { change: Change::Forget, .. } => {}
+            Ask::Preview | Ask::Status | Ask::Rights | Ask::Change { change: Change::Forget, .. } => {}
             Ask::Verify { code, from, service } => {
                 out.code("code", Some(code));
                 out.field("from", &[&from.to_string()]);
@@ -158,6 +187,10 @@ impl Request {
             Ask::Change { change, current } => {
                 out.change(change);
                 out.code("current", current.as_ref());
+            }
+            Ask::Delegated { errand, code } => {
+                out.errand(*errand);
+                out.code("code", Some(code));
             }
         }
         Some(out.end())
@@ -179,12 +212,17 @@ fn verb(change: &Change) -> Option<&'static str> {
 }
 
 impl Reply {
+    /// Reads a list, or the one reply that came in its place.
+    pub fn parse_list(bytes: &[u8]) -> Result<Self, Malformed> {
+        listing::parse(bytes)?.map_or_else(|| Self::parse(bytes), |users| Ok(Self::Listed(users)))
+    }
+
     /// Reads a reply.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Fields::split(bytes)?;
         let reply = match fields.head.split(' ').collect::<Vec<_>>().as_slice() {
             ["standing", "none"] => Self::Preview(None),
-            ["standing", digits] => Self::Preview(Some(self::digits(digits)?)),
+            ["standing", digits] => Self::Preview(Some(words::digits(digits)?)),
             ["verdict", "none"] => Self::Verdict(None),
             ["verdict", now, outcome @ ..] => {
                 let outcome = outcome_from(outcome, &mut fields)?;
@@ -193,6 +231,8 @@ impl Reply {
             ["status", "none"] => Self::Status(fields.status(false)?),
             ["status", "enrolled"] => Self::Status(fields.status(true)?),
             ["done"] => Self::Done(fields.backup_codes()?),
+            ["temporary", until] => Self::Temporary { codes: fields.backup_codes()?, until: parsed(until)? },
+            ["rights"] => Self::Rights(fields.rights()?),
             ["refused", why @ ..] => Self::Refused(refusal_from(why, &mut fields)?),
             _ => return Err(Malformed),
         };
@@ -210,12 +250,19 @@ impl Reply {
                 out.beside(outcome);
                 out.end()
             }
-            Self::Status(status) => status_message(status).end(),
-            Self::Done(codes) => {
-                let mut out = DoorMessage::new("done");
-                codes.iter().for_each(|code| out.field("code", &[code]));
+            Self::Status(status) => {
+                let mut out = DoorMessage::new(if status.enrolled { "status enrolled" } else { "status none" });
+                out.status(status);
                 out.end()
             }
+            Self::Rights(rights) => {
+                let mut out = DoorMessage::new("rights");
+                rights.iter().for_each(|right| out.field("may", &[right.word()]));
+                out.end()
+            }
+            Self::Listed(users) => listing::print(users),
+            Self::Done(codes) => codes_message("done", codes),
+            Self::Temporary { codes, until } => codes_message(&format!("temporary {until}"), codes),
             Self::Refused(error) => {
                 let mut out = DoorMessage::new(&format!("refused {}", refusal_words(error)));
                 if let Refusal::Change(ChangeError::CodeRefused { outcome, .. }) = error {
@@ -225,6 +272,12 @@ impl Reply {
             }
         }
     }
+}
+
+fn codes_message(head: &str, codes: &NewBackupCodes) -> Zeroizing<String> {
+    let mut out = DoorMessage::new(head);
+    codes.iter().for_each(|code| out.field("code", &[code]));
+    out.end()
 }
 
 fn outcome_words(outcome: &Outcome) -> String {
@@ -266,7 +319,7 @@ fn outcome_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Outcome, Malf
 }
 
 /// Each refusal that says all by its name.
-const REFUSALS: [(&str, Refusal); 23] = [
+const REFUSALS: [(&str, Refusal); 24] = [
     ("enrolled", Refusal::Change(ChangeError::AlreadyEnrolled)),
     ("not-enrolled", Refusal::Change(ChangeError::NotEnrolled)),
     ("device-exists", Refusal::Change(ChangeError::DeviceExists)),
@@ -288,6 +341,7 @@ const REFUSALS: [(&str, Refusal); 23] = [
     ("no-login", Refusal::Denied(Denied::NoLogin)),
     ("short-key", Refusal::Denied(Denied::ShortKey)),
     ("required", Refusal::Denied(Denied::Required)),
+    ("not-delegated", Refusal::Denied(Denied::NotDelegated)),
     ("malformed", Refusal::Malformed),
     ("fault", Refusal::Fault),
 ];
@@ -312,40 +366,6 @@ fn refusal_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Refusal, Malf
         [word] => REFUSALS.iter().find(|(w, _)| w == word).map(|(_, error)| error.clone()).ok_or(Malformed)?,
         _ => return Err(Malformed),
     })
-}
-
-fn status_message(status: &Status) -> DoorMessage {
-    let mut out = DoorMessage::new(if status.enrolled { "status enrolled" } else { "status none" });
-    for device in &status.devices {
-        let DeviceStatus { name, kind, algorithm, digits, skew, created, last_used } = device;
-        let (kind, parameter) = kind_words(*kind);
-        let (digits, skew, created) = (digits.to_string(), skew.to_string(), created.to_string());
-        let (last_used, name) = (or_none(*last_used), encoded(name.as_bytes()));
-        let words = [kind, &parameter, algorithm, &digits, &skew, &created, &last_used, &name];
-        out.field("device", &words);
-    }
-    if let Some(BackupStatus { left, of }) = status.backup_codes {
-        out.field("backup", &[&left.to_string(), &of.to_string()]);
-    }
-    if let Some(TemporaryStatus { left, until }) = status.temporary_codes {
-        out.field("temporary", &[&left.to_string(), &until.to_string()]);
-    }
-    if let Some(since) = &status.failures {
-        out.since(since);
-    }
-    if status.row > 0 {
-        out.field("row", &[&status.row.to_string()]);
-    }
-    for Wait { lane, failures, until } in &status.waits {
-        out.field("wait", &[&lane.to_string(), &failures.to_string(), &until.to_string()]);
-    }
-    for Remembered { address, until } in &status.remembered {
-        out.field("remembered", &[&until.to_string(), &or_none(*address)]);
-    }
-    if let Some(Proving { service, at }) = &status.proving {
-        out.field("proving", &[service, &at.to_string()]);
-    }
-    out
 }
 
 impl DoorMessage {
@@ -408,10 +428,6 @@ impl DoorMessage {
             _ => {}
         }
     }
-
-    fn since(&mut self, since: &Since) {
-        self.field("since", &[&since.count.to_string(), &since.at.to_string(), &since.from.to_string()]);
-    }
 }
 
 impl Fields<'_> {
@@ -473,59 +489,18 @@ impl Fields<'_> {
         Ok(Device {
             kind,
             algorithm: Algorithm::from_name(algorithm).ok_or(Malformed)?,
-            digits: self::digits(digits)?,
+            digits: words::digits(digits)?,
             ..Device::with_key(secret, &device_name(name)?, now)
         })
     }
 
-    fn since(&mut self) -> Result<Option<Since>, Malformed> {
-        let Some([count, at, from]) = self.take("since")? else { return Ok(None) };
-        Ok(Some(Since { count: parsed(count)?, at: parsed(at)?, from: parsed(from)? }))
-    }
-
-    fn status(&mut self, enrolled: bool) -> Result<Status, Malformed> {
-        let device = |[kind, parameter, algorithm, digits, skew, created, last_used, name]: [&str; 8]| {
-            Ok(DeviceStatus {
-                name: device_name(name)?,
-                kind: kind_from(kind, parameter)?,
-                algorithm: Algorithm::from_name(algorithm).ok_or(Malformed)?.name(),
-                digits: self::digits(digits)?.get(),
-                skew: parsed(skew)?,
-                created: parsed(created)?,
-                last_used: maybe(last_used)?,
-            })
-        };
-        let wait = |[lane, failures, until]: [&str; 3]| {
-            Ok(Wait { lane: parsed(lane)?, failures: parsed(failures)?, until: parsed(until)? })
-        };
-        let remembered = |[until, address]: [&str; 2]| {
-            let address = if address == "none" { None } else { Some(source::literal(address).ok_or(Malformed)?) };
-            Ok(Remembered { address, until: parsed(until)? })
-        };
-        let backup_codes = match self.take("backup")? {
-            Some([left, of]) => Some(BackupStatus { left: parsed(left)?, of: parsed(of)? }),
-            None => None,
-        };
-        let temporary_codes = match self.take("temporary")? {
-            Some([left, until]) => Some(TemporaryStatus { left: parsed(left)?, until: parsed(until)? }),
-            None => None,
-        };
-        Ok(Status {
-            enrolled,
-            devices: self.all("device", crate::factor::enrollment::MAX_DEVICES, device)?,
-            backup_codes,
-            temporary_codes,
-            failures: self.since()?,
-            row: self.take("row")?.map_or(Ok(0), |[count]| parsed(count))?,
-            waits: self.all("wait", MAX_LANES, wait)?,
-            remembered: self.all("remembered", MAX_TRUSTS, remembered)?,
-            proving: self.proving()?,
-        })
-    }
-
-    fn proving(&mut self) -> Result<Option<Proving>, Malformed> {
-        let Some([service, at]) = self.take("proving")? else { return Ok(None) };
-        format!("{service} {at}").parse().map(Some).map_err(|()| Malformed)
+    /// A right of a later version is none here.
+    fn rights(&mut self) -> Result<Vec<DelegatedRight>, Malformed> {
+        let mut rights = Vec::new();
+        while let Some([word]) = self.take("may")? {
+            rights.extend(DelegatedRight::ALL.into_iter().find(|right| right.word() == word));
+        }
+        Ok(rights)
     }
 
     fn backup_codes(&mut self) -> Result<NewBackupCodes, Malformed> {
@@ -540,31 +515,7 @@ impl Fields<'_> {
     }
 }
 
-fn device_name(word: &str) -> Result<String, Malformed> {
-    text(word, MAX_NAME).and_then(|name| if valid_device_name(&name) { Ok(name) } else { Err(Malformed) })
-}
-
-fn kind_words(kind: Kind) -> (&'static str, String) {
-    match kind {
-        Kind::Totp { period } => ("totp", period.to_string()),
-        Kind::Hotp { start } => ("hotp", start.to_string()),
-    }
-}
-
-fn kind_from(kind: &str, parameter: &str) -> Result<Kind, Malformed> {
-    match kind {
-        "totp" => Ok(Kind::Totp { period: parsed(parameter)? }),
-        "hotp" => Ok(Kind::Hotp { start: parsed(parameter)? }),
-        _ => Err(Malformed),
-    }
-    .and_then(|kind| if kind.is_valid() { Ok(kind) } else { Err(Malformed) })
-}
-
 /// How many codes in a row may be asked for.
 fn row(word: &str) -> Result<u8, Malformed> {
     parsed(word).and_then(|need| if (2..=3).contains(&need) { Ok(need) } else { Err(Malformed) })
-}
-
-fn digits(word: &str) -> Result<Digits, Malformed> {
-    Digits::new(parsed(word)?).ok_or(Malformed)
 }

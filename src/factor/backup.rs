@@ -62,6 +62,8 @@ pub struct Temporary {
 
 /// At most this many temporary codes: their used bits are those of a `u32` that a set leaves.
 pub const MAX_TEMPORARY: usize = 12;
+/// Seconds, below which nobody could use one.
+pub const SHORTEST_LIFE: u64 = 600;
 /// The longest that a temporary code may live: what lives longer was made by a clock that was wrong.
 pub const LONGEST_LIFE: u64 = 7 * 86_400;
 /// The used bits of the temporary codes.

@@ -24,6 +24,8 @@ pub enum Denied {
     ShortKey,
     /// A rule requires them to be enrolled.
     Required,
+    /// No delegation covers it.
+    NotDelegated,
 }
 
 /// Who asks.

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod arguments;
 mod comments;
+pub mod delegates;
 pub mod rules;
 
 use std::fmt;
@@ -275,6 +276,12 @@ fn rights(listed: &[Right]) -> SelfService {
     }
 }
 
+/// A name of an account, a group or a service.
+fn word(text: &str) -> Result<String, &'static str> {
+    let is_word = !text.is_empty() && !text.chars().any(char::is_control);
+    if is_word { Ok(text.to_owned()) } else { Err("is no name") }
+}
+
 struct Checker<'a> {
     text: &'a str,
 }
@@ -313,8 +320,11 @@ impl Checker<'_> {
     }
 
     fn words(&self, list: &SpannedList) -> Result<Vec<String>, BadPolicy> {
-        let is_word = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
-        self.list(list, |text| Some(text.to_owned()).filter(|text| is_word(text)).ok_or("is no name"))
+        self.list(list, word)
+    }
+
+    fn word(&self, value: &toml::Spanned<String>) -> Result<String, BadPolicy> {
+        word(value.get_ref()).map_err(|what| self.fault(value, format!("this {what}")))
     }
 
     fn list<T>(&self, list: &SpannedList, read: impl Fn(&str) -> Result<T, &'static str>) -> Result<Vec<T>, BadPolicy> {

@@ -2,6 +2,7 @@
 
 mod completions;
 mod consequences;
+mod delegates;
 mod devices;
 mod doctor;
 mod explain;

@@ -141,6 +141,9 @@ fn of_the_door() -> [Vec<String>; 3] {
         log::request_failed(&"signal 11"),
         log::request_too_long(Duration::from_secs(30)),
         log::not_received(&"no processes"),
+        log::delegates_error(&"line 2"),
+        log::by_delegate("unlocked alice", "ray"),
+        log::by_delegate("listed users", "ray"),
     ];
     let line = |text: &String| format!("Nov 21 20:19:00 host pam-totpd[7]: {}", log::asked_by(text, 1000, 77));
     [usual, Vec::new(), left].map(|lines| lines.iter().map(line).collect())

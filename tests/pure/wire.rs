@@ -1,5 +1,7 @@
 //! What goes through the door is read as it was written, and nothing else is read at all.
 
+use pam_totp::door::errand::Errand;
+use pam_totp::door::listing::Listed;
 use pam_totp::door::message::MAX;
 use pam_totp::door::wire::{Ask, MAX_CODE, Refusal, Reply, Request};
 use pam_totp::factor::attempt::{Outcome, Via};
@@ -12,6 +14,7 @@ use pam_totp::factor::source::{Network, Source};
 use pam_totp::login::status::{BackupStatus, DeviceStatus, Remembered, Status, TemporaryStatus, Wait};
 use pam_totp::manage::ManageError;
 use pam_totp::policy::access::Denied;
+use pam_totp::policy::delegates::DelegatedRight;
 use pam_totp::store::StoreError;
 use proptest::collection::vec;
 use proptest::option;
@@ -93,8 +96,20 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
+fn errand() -> impl Strategy<Value = Errand> {
+    prop_oneof![
+        Just(Errand::Status),
+        Just(Errand::List),
+        Just(Errand::Unlock),
+        Just(Errand::Remove),
+        (1_u8..=12, 600_u64..=604_800).prop_map(|(count, life)| Errand::BackupCodes { count, life }),
+    ]
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let ask = prop_oneof![
+        Just(()).prop_map(|()| Ask::Rights),
+        (errand(), code()).prop_map(|(errand, code)| Ask::Delegated { errand, code }),
         Just(()).prop_map(|()| Ask::Preview),
         Just(()).prop_map(|()| Ask::Status),
         (code(), source(), option::of(name())).prop_map(|(code, from, service)| Ask::Verify { code, from, service }),
@@ -159,8 +174,15 @@ fn status() -> impl Strategy<Value = Status> {
 }
 
 fn refusal() -> impl Strategy<Value = Refusal> {
-    let denied =
-        [Denied::NotYours, Denied::PolicyOff, Denied::NotSelf, Denied::NoLogin, Denied::ShortKey, Denied::Required];
+    let denied = [
+        Denied::NotYours,
+        Denied::PolicyOff,
+        Denied::NotSelf,
+        Denied::NoLogin,
+        Denied::ShortKey,
+        Denied::Required,
+        Denied::NotDelegated,
+    ];
     prop_oneof![
         prop::sample::select(denied.to_vec()).prop_map(Refusal::Denied),
         option::of(any::<i64>()).prop_map(|clock_off| Refusal::Change(ChangeError::WrongCode { clock_off })),
@@ -192,6 +214,9 @@ fn reply() -> impl Strategy<Value = Reply> {
         option::of((outcome(), any::<u64>())).prop_map(Reply::Verdict),
         status().prop_map(Reply::Status),
         codes.prop_map(Reply::Done),
+        (vec("[0-9a-z-]{19}".prop_map(zeroize::Zeroizing::new), 0..=20), any::<u64>())
+            .prop_map(|(codes, until)| Reply::Temporary { codes, until }),
+        prop::sample::subsequence(DelegatedRight::ALL.to_vec(), 0..=5).prop_map(Reply::Rights),
         refusal().prop_map(Reply::Refused),
     ]
 }
@@ -212,6 +237,19 @@ proptest! {
         let printed = reply.print();
         prop_assert!(printed.len() <= MAX, "{}", printed.len());
         prop_assert_eq!(Reply::parse(printed.as_bytes()), Ok(reply));
+    }
+
+    #[test]
+    fn a_list_is_read_whole_or_not_at_all(
+        users in vec((name(), option::of(status())), 0..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let users: Vec<_> = users.into_iter().map(|(user, status)| Listed { user, status }).collect();
+        let printed = Reply::Listed(users.clone()).print();
+        prop_assert_eq!(Reply::parse_list(printed.as_bytes()), Ok(Reply::Listed(users)));
+        prop_assert!(Reply::parse_list(&printed.as_bytes()[..cut.index(printed.len())]).is_err());
+        let refused = Reply::Refused(Refusal::Fault);
+        prop_assert_eq!(Reply::parse_list(refused.print().as_bytes()), Ok(refused));
     }
 
     #[test]
@@ -395,6 +433,32 @@ fn a_new_device_has_the_id_of_its_key_and_the_time_of_its_request() {
     let read = Request::parse(printed.as_bytes(), NOW + 5).unwrap();
     let Ask::Change { change: Change::Set { device: read, .. }, .. } = read.ask else { panic!("a device") };
     assert_eq!(read, Device { created: NOW + 5, ..device });
+}
+
+/// As it stands on the wire, because programs of two versions speak it.
+#[test]
+fn an_errand_stands_on_the_wire_with_the_code_of_the_delegate() {
+    let cases = [
+        (Errand::Status, "delegate status\nuser bob\n"),
+        (Errand::List, "delegate list\nuser bob\n"),
+        (Errand::Unlock, "delegate unlock\nuser bob\n"),
+        (Errand::Remove, "delegate remove\nuser bob\n"),
+        (Errand::BackupCodes { count: 2, life: 600 }, "delegate backup-codes\nuser bob\ncodes 2 600\n"),
+    ];
+    for (errand, text) in cases {
+        let ask = Ask::Delegated { errand, code: Answer::new(b"654321") };
+        let request = Request { user: "bob".into(), ask };
+        assert_eq!(*request.print().unwrap(), format!("pam_totp 1\n{text}code 654321\n\n"));
+        let without = format!("pam_totp 1\n{text}\n");
+        assert!(Request::parse(without.as_bytes(), NOW).is_err(), "{without}");
+    }
+    let bounds =
+        ["13 600", "0 600", "1 599", "1 604801", "1"].map(|codes| format!("delegate backup-codes\ncodes {codes}\n"));
+    let none = ["delegate\n", "delegate enroll\n", "delegate  list\n"].map(str::to_owned);
+    for wrong in none.into_iter().chain(bounds) {
+        let request = format!("pam_totp 1\n{wrong}user bob\ncode 654321\n\n");
+        assert!(Request::parse(request.as_bytes(), NOW).is_err(), "{request}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod backend;
 mod codes;
 mod commands;
 mod consequences;
+mod delegate;
 mod each;
 mod edit;
 mod form;
@@ -190,7 +191,7 @@ fn run(cli: Cli, format: Format) -> Result<Report, Failure> {
         Command::BackupCodes(arguments) => backup_codes::backup_codes(config, &arguments, json),
         Command::Verify(arguments) => verify::verify(config, &arguments, json),
         Command::Try(arguments) => r#try::run(&arguments, json),
-        Command::Status(arguments) => status::status(config, &arguments),
+        Command::Status(arguments) => status::status(config, &arguments, json),
         Command::List(arguments) => list::list(config, &arguments, format),
         Command::Remove(arguments) => remove::remove(config, &arguments, format),
         Command::Resync(arguments) => resync::resync(config, &arguments, json),

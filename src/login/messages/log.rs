@@ -155,6 +155,16 @@ pub fn policy_error(fault: &dyn Display) -> String {
     format!("policy error: {fault}: the strictest policy is in force")
 }
 
+/// The delegates' file cannot be used.
+pub fn delegates_error(fault: &dyn Display) -> String {
+    format!("delegates error: {fault}: nobody but root looks after others")
+}
+
+/// What a delegate did, and who that was.
+pub fn by_delegate(done: &str, delegate: &str) -> String {
+    format!("{done}, by the delegate {}", clean(delegate))
+}
+
 /// The store, or what stands for it, failed.
 pub fn store_error(user: Option<&str>, error: &dyn Display) -> String {
     let who = user.map(|user| format!(" for {}", clean(user))).unwrap_or_default();

@@ -64,6 +64,7 @@ pub fn denied(denied: Denied) -> &'static str {
              it (`enroll --replace`), not remove it"
         }
         Denied::ShortKey => secret::TOO_SHORT,
+        Denied::NotDelegated => "this host's administrator has not delegated that to you",
     }
 }
 

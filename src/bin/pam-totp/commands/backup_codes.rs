@@ -4,14 +4,17 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::backend::LocalOrDoor;
-use pam_totp::factor::backup::{LONGEST_LIFE, MAX_CODES, MAX_TEMPORARY, MIN_CODES, USUAL_CODES};
+use pam_totp::factor::backup::{LONGEST_LIFE, MAX_CODES, MAX_TEMPORARY, MIN_CODES, SHORTEST_LIFE, USUAL_CODES};
 use pam_totp::factor::change::Change;
+use pam_totp::manage::NewBackupCodes;
 use pam_totp::manage::notify::Event;
+use pam_totp::system::account::Account;
 use pam_totp::system::clock::{self, now};
 use pam_totp::text::{clean, counted, moment, shown};
 
 use crate::backend::local_or_door;
 use crate::codes::{codes_text, listed};
+use crate::delegate::CallingDelegate;
 use crate::input::Input;
 use crate::log::log_change;
 use crate::people::whom;
@@ -32,8 +35,6 @@ pub struct BackupCodesArgs {
     expires: Option<u64>,
 }
 
-const SHORTEST_LIFE: u64 = 600;
-
 /// Seconds of a time such as `30m`, `8h`, `2d`.
 fn life(text: &str) -> Result<u64, String> {
     let of = |number: &str, unit: u64| number.parse::<u64>().ok()?.checked_mul(unit);
@@ -50,7 +51,7 @@ fn life(text: &str) -> Result<u64, String> {
 /// Makes backup codes.
 pub fn backup_codes(config: Option<&Path>, arguments: &BackupCodesArgs, json: bool) -> Result<Report, Failure> {
     match arguments.expires {
-        Some(life) => temporary(config, arguments, life),
+        Some(life) => temporary(config, arguments, life, json),
         None => new_set(config, arguments, json),
     }
 }
@@ -85,10 +86,31 @@ fn new_set(config: Option<&Path>, arguments: &BackupCodesArgs, json: bool) -> Re
     Ok(Report::new(text, &object))
 }
 
+/// With when they end.
+fn by_root(
+    backend: &LocalOrDoor,
+    account: &Account,
+    count: u8,
+    life: u64,
+    codes_word: &str,
+) -> Result<(NewBackupCodes, u64), Failure> {
+    let now = now();
+    if clock::is_wrong(now) {
+        return Err(Failure::host("the clock of this host is wrong, so nothing can end by it: set it first"));
+    }
+    let until = now.saturating_add(life);
+    let codes = backend.apply(account, None, Change::TemporaryCodes { count, until });
+    let codes = codes.map_err(|error| for_user(account, error))?;
+    log_change(&format!("made {codes_word} for {}, until {}", clean(&account.name), moment(until).replace(' ', "T")));
+    hook::tell(&Event { event: "temporary_backup_codes", user: Some(&account.name), ..Event::default() });
+    Ok((codes, until))
+}
+
 /// Makes them; the user's own stay as they are.
-fn temporary(config: Option<&Path>, arguments: &BackupCodesArgs, life: u64) -> Result<Report, Failure> {
+fn temporary(config: Option<&Path>, arguments: &BackupCodesArgs, life: u64, json: bool) -> Result<Report, Failure> {
     let backend: LocalOrDoor = local_or_door(config)?;
-    if backend.is_for_owners() {
+    let delegate = CallingDelegate::of(&backend);
+    if backend.is_for_owners() && delegate.is_none() {
         return Err(Failure::only_root());
     }
     let count = arguments.count.unwrap_or(1);
@@ -96,16 +118,11 @@ fn temporary(config: Option<&Path>, arguments: &BackupCodesArgs, life: u64) -> R
         return Err(Failure::usage(format!("--count {count}: with --expires at most {MAX_TEMPORARY} codes")));
     }
     let account = whom(arguments.user.as_deref(), "backup-codes")?;
-    let now = now();
-    if clock::is_wrong(now) {
-        return Err(Failure::host("the clock of this host is wrong, so nothing can end by it: set it first"));
-    }
-    let until = now.saturating_add(life);
-    let codes = backend.apply(&account, None, Change::TemporaryCodes { count, until });
-    let codes = codes.map_err(|error| for_user(&account, error))?;
     let codes_word = counted(u64::from(count), "temporary backup code", "temporary backup codes");
-    log_change(&format!("made {codes_word} for {}, until {}", clean(&account.name), moment(until).replace(' ', "T")));
-    hook::tell(&Event { event: "temporary_backup_codes", user: Some(&account.name), ..Event::default() });
+    let (codes, until) = match delegate {
+        Some(delegate) => delegate.temporary_codes(&account.name, count, life, json)?,
+        None => by_root(&backend, &account, count, life, &codes_word)?,
+    };
     let each = if count == 1 { "" } else { "each " };
     let mut text = zeroize::Zeroizing::new(String::with_capacity(1_024));
     text.push_str(&format!(

@@ -45,6 +45,7 @@ pub fn doctor(config: Option<&Path>, format: Format) -> Report {
     findings.extend(gather::labels());
     findings.extend(policies(config, &backend, &files));
     findings.extend(unknown_names(config, &backend, accounts.as_ref()));
+    findings.extend(delegates(&backend, accounts.as_ref()));
     findings.extend(doctor::module::check(&gather::module(), pam_totp::VERSION));
     findings.extend(doctor::module::no_such_path(&files, |path| Path::new(path).exists()));
     findings.extend(stacks::left_out().iter().map(|(path, why)| unseen::stack(&path.display().to_string(), why)));
@@ -66,6 +67,12 @@ fn unknown_names(config: Option<&Path>, backend: &Local, accounts: Option<&Accou
         None => names::unknown(config.unwrap_or(Path::new(POLICY)), backend.policy(), accounts.unwrap_or(&none)),
         Some(_) => Vec::new(),
     }
+}
+
+fn delegates(backend: &Local, accounts: Option<&Accounts>) -> Vec<Finding> {
+    let none = Accounts::default();
+    let is_enrolled = |name: &str| backend.store().and_then(|store| store.is_enrolled(name)).unwrap_or(false);
+    names::of_delegates(accounts.unwrap_or(&none), &is_enrolled)
 }
 
 /// The host's policy, and those that stacks name.

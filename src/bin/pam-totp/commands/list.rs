@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::backend::{Backend, Local};
+use pam_totp::door::listing::Listed;
 use pam_totp::factor::throttle::Limits;
 use pam_totp::store::{Store, StoreError};
 use pam_totp::system::account::Account;
@@ -12,6 +13,7 @@ use pam_totp::text::shown;
 
 use crate::accounts::{self, Accounts, GroupMembers};
 use crate::backend::local_anyway;
+use crate::delegate::CallingDelegate;
 use crate::each::said;
 use crate::json::{self, Failed, ListedUser};
 use crate::log::person;
@@ -43,6 +45,9 @@ pub struct ListArgs {
 }
 
 pub fn list(config: Option<&Path>, arguments: &ListArgs, format: Format) -> Result<Report, Failure> {
+    if let Some(delegate) = CallingDelegate::instead_of_root(config) {
+        return of_delegate(&delegate, arguments, format);
+    }
     let (backend, warnings) = local_anyway(config)?;
     let store = backend.store()?;
     let named = Named::of(store, &arguments.users)?;
@@ -68,6 +73,25 @@ pub fn list(config: Option<&Path>, arguments: &ListArgs, format: Format) -> Resu
     let caller = caller();
     let report = Report::new(text.into(), &json::ListReport { users: Vec::new(), failed, caller, warnings });
     Ok(found.stream.end(report.unwrapped().exiting(exit)))
+}
+
+/// All of a delegate's users, enrolled or not.
+fn of_delegate(delegate: &CallingDelegate, arguments: &ListArgs, format: Format) -> Result<Report, Failure> {
+    if arguments.filters() || !arguments.users.is_empty() {
+        return Err(Failure::usage("a delegate's list has all of their users: leave names and filters out"));
+    }
+    let users = delegate.list(format.is_json())?;
+    let mut found = FoundUsers { stream: Stream::looking(format, "users"), count: 0 };
+    found.stream.counts(users.len());
+    for Listed { user, status } in users {
+        match status {
+            Some(status) => found.standing(UserStatus::told(user, status)),
+            None => found.unusable(&user, "ask the administrator"),
+        }
+    }
+    let text = if found.count == 0 { "You have no users on this host." } else { "" };
+    let report = json::ListReport { users: Vec::new(), failed: None, caller: caller(), warnings: Vec::new() };
+    Ok(found.stream.end(Report::new(text.into(), &report).unwrapped()))
 }
 
 /// On another system's disk nobody is.
@@ -160,17 +184,21 @@ struct FoundUsers {
 impl FoundUsers {
     fn user(&mut self, store: &dyn Store, limits: &Limits, name: &str, account: Option<Account>) {
         match UserStatus::of(store, limits, name, account) {
-            Ok(standing) => {
-                self.stream.line(&standing.line());
-                self.said(&ListedUser::User(standing.into_user()));
-            }
+            Ok(standing) => self.standing(standing),
             // One damaged file hides nobody else.
-            Err(error) => {
-                self.stream.line(&format!("{:<24} cannot be used: {error}", shown(name)));
-                let (user, problem) = (name.to_owned(), error.to_string());
-                self.said(&ListedUser::Problem(json::UnusableUser { user, enrolled: true, problem }));
-            }
+            Err(error) => self.unusable(name, &error.to_string()),
         }
+    }
+
+    fn standing(&mut self, standing: UserStatus) {
+        self.stream.line(&standing.line());
+        self.said(&ListedUser::User(standing.into_user()));
+    }
+
+    fn unusable(&mut self, name: &str, problem: &str) {
+        self.stream.line(&format!("{:<24} cannot be used: {problem}", shown(name)));
+        let (user, problem) = (name.to_owned(), problem.to_owned());
+        self.said(&ListedUser::Problem(json::UnusableUser { user, enrolled: true, problem }));
     }
 
     fn said(&mut self, user: &ListedUser) {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use pam_totp::backend::{Backend, Local, LocalOrDoor};
+use pam_totp::door::errand::Errand;
 use pam_totp::factor::change::Change;
 use pam_totp::manage;
 use pam_totp::system::{account, disk};
@@ -12,6 +13,7 @@ use pam_totp::text::{clean, counted, shown};
 
 use crate::accounts::{self, Accounts};
 use crate::backend::{local, local_or_door};
+use crate::delegate::CallingDelegate;
 use crate::each::{Each, account_of, each};
 use crate::form::valid_name;
 use crate::input::{Input, agrees};
@@ -19,7 +21,7 @@ use crate::json::{self, Failed};
 use crate::log::person;
 use crate::orphans::{self, Orphan, Orphans, renaming};
 use crate::people::{by_name, unavailable, whom};
-use crate::proof::{CURRENT, apply, current_code, own_alone};
+use crate::proof::{CURRENT, apply, current_code, is_anothers, own_alone};
 use crate::report::{Failure, Format, NO, Report, USAGE};
 
 /// So many are named before they are removed.
@@ -190,6 +192,9 @@ fn by_owner(backend: &LocalOrDoor, users: &[String], device: Option<&str>, forma
         [name] => name.clone(),
         _ => return Err(Failure::usage("without root a command is about you alone: leave the names out, or use sudo")),
     };
+    if let (None, Some(delegate)) = (device, delegate_of(backend, &name)) {
+        return Ok(delegate.changes(users, Errand::Remove, format, "is not enrolled any more")?.report(removed));
+    }
     match take_off(backend, &name, device, format.is_json()) {
         Ok(()) => {
             let text = match device {
@@ -201,6 +206,11 @@ fn by_owner(backend: &LocalOrDoor, users: &[String], device: Option<&str>, forma
         Err(failure) if failure.exit == USAGE => Err(failure),
         Err(failure) => Ok(Each::refused(format, &name, &failure).report(removed)),
     }
+}
+
+/// The caller, where the account is another's and may be one of theirs.
+fn delegate_of(backend: &LocalOrDoor, name: &str) -> Option<CallingDelegate> {
+    by_name(name).ok().filter(|account| is_anothers(backend, account)).and_then(|_| CallingDelegate::of(backend))
 }
 
 fn take_off(backend: &LocalOrDoor, name: &str, device: Option<&str>, json: bool) -> Result<(), Failure> {

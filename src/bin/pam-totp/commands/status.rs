@@ -11,6 +11,7 @@ use pam_totp::system::hostname::hostname;
 use zeroize::Zeroizing;
 
 use crate::backend::local_or_door_anyway;
+use crate::delegate::CallingDelegate;
 use crate::json;
 use crate::people::whom;
 use crate::proof::is_anothers;
@@ -24,12 +25,13 @@ pub struct StatusArgs {
 }
 
 /// What one user has.
-pub fn status(config: Option<&Path>, StatusArgs { user }: &StatusArgs) -> Result<Report, Failure> {
+pub fn status(config: Option<&Path>, StatusArgs { user }: &StatusArgs, json: bool) -> Result<Report, Failure> {
     let user = user.as_deref();
     let (backend, warnings) = local_or_door_anyway(config)?;
-    let (standing, may) = if backend.is_for_owners() { own(&backend, user)? } else { of_root(&backend, user)? };
+    let (standing, may) = if backend.is_for_owners() { own(&backend, user, json)? } else { of_root(&backend, user)? };
     let (text, issuer) = (standing.text(), backend.policy().issuer.clone().or_else(hostname));
-    Ok(Report::new(text, &json::StatusReport { user: standing.into_user(), issuer, may, warnings }))
+    let delegate = CallingDelegate::of(&backend).map(|delegate| delegate.rights()).unwrap_or_default();
+    Ok(Report::new(text, &json::StatusReport { user: standing.into_user(), issuer, may, delegate, warnings }))
 }
 
 fn of_root(backend: &LocalOrDoor, user: Option<&str>) -> Result<(UserStatus, Vec<&'static str>), Failure> {
@@ -43,11 +45,13 @@ fn of_root(backend: &LocalOrDoor, user: Option<&str>) -> Result<(UserStatus, Vec
     Ok((UserStatus::of(store, &backend.policy().throttle, &name, account)?, allowed(|_| true)))
 }
 
-/// What users may know of themselves.
-fn own(backend: &LocalOrDoor, user: Option<&str>) -> Result<(UserStatus, Vec<&'static str>), Failure> {
+/// What users may know of themselves, and delegates of others.
+fn own(backend: &LocalOrDoor, user: Option<&str>, json: bool) -> Result<(UserStatus, Vec<&'static str>), Failure> {
     let account = whom(user, "status")?;
     if is_anothers(backend, &account) {
-        return Err(Failure::not_authorized_to_look(&account.name));
+        let delegate = CallingDelegate::of(backend).ok_or_else(|| Failure::not_authorized_to_look(&account.name))?;
+        let status = delegate.status(&account.name, json)?;
+        return Ok((UserStatus::told(account.name, status), Vec::new()));
     }
     let (status, may) = (backend.status(&account)?, allowed(|deed| backend.may(&account, deed).is_ok()));
     Ok((UserStatus::told(account.name, status), may))

@@ -111,6 +111,9 @@ pub struct StatusReport {
     /// What the caller may do to the user: some of `enroll`, `add` (a device), `replace` (a key), `resync`, `counter`,
     /// `backup_codes`, `temporary_backup_codes`, `forget`, `remove_device`, `remove`. Root may do all of them.
     pub may: Vec<&'static str>,
+    /// Where root has delegated other users to the caller: some of `status`, `list`, `unlock`, `remove`, `backup-codes`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delegate: Vec<&'static str>,
     /// Where the policy has a fault: what it is. The command goes on by the strictest policy, as logins do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
