@@ -44,6 +44,8 @@ pub struct Daemon {
     pub service: String,
     /// Its account.
     pub account: String,
+    /// Only pam_unix.so checks passwords there, and the account may not read them.
+    pub sees_no_passwords: bool,
 }
 
 /// Is the door there, whose is it, and does it answer?
@@ -81,6 +83,7 @@ pub fn check(door: &DoorFacts) -> Vec<Finding> {
         findings.push(Finding::warning(ABOUT, "no_root_door", what).fixed_by(fix));
     }
     findings.extend(no_judge(door));
+    findings.extend(no_passwords(door));
     if let (Some(Err(error)), true) = (&door.answer, door.root.is_some()) {
         let what = match error {
             // systemd leaves the file of a socket that it closes.
@@ -114,8 +117,6 @@ fn shuts_out(door: &DoorFacts) -> Option<String> {
 /// Daemons whose codes nobody judges.
 fn no_judge(door: &DoorFacts) -> Option<Finding> {
     let missing: Vec<&Daemon> = door.daemons.iter().filter(|daemon| !door.judges.contains(&daemon.account)).collect();
-    let named: Vec<String> =
-        missing.iter().map(|daemon| format!("{} runs as {}", clean(&daemon.service), clean(&daemon.account))).collect();
     let mut judges = door.judges.clone();
     for daemon in &missing {
         if !judges.contains(&daemon.account) {
@@ -123,7 +124,28 @@ fn no_judge(door: &DoorFacts) -> Option<Finding> {
         }
     }
     let what =
-        format!("{}, which may not check codes of other users ([door] judges): it refuses everybody", named.join(", "));
+        format!("{}, which may not check codes of other users ([door] judges): it refuses everybody", run_as(&missing));
     let fix = format!("pam-totp policy set door.judges {}", quoted(&judges.join(",")));
     (!missing.is_empty()).then(|| Finding::warning(ABOUT, "no_judge", what).fixed_by([fix]))
+}
+
+/// Daemons whose stack cannot check a password.
+fn no_passwords(door: &DoorFacts) -> Option<Finding> {
+    let blind: Vec<&Daemon> = door.daemons.iter().filter(|daemon| daemon.sees_no_passwords).collect();
+    let mut accounts: Vec<&str> = blind.iter().map(|daemon| daemon.account.as_str()).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let what = format!(
+        "{}, for which pam_unix.so checks nobody's password: it refuses everybody. In the group shadow it may, and can \
+         read the hashes of all passwords. Modules such as pam_sss.so need no such group",
+        run_as(&blind)
+    );
+    let join = accounts.into_iter().map(|account| format!("usermod --append --groups shadow {}", quoted(account)));
+    let restart = "# and restart these programs".to_owned();
+    (!blind.is_empty()).then(|| Finding::warning(ABOUT, "no_passwords", what).fixed_by(join).fixed_by([restart]))
+}
+
+fn run_as(daemons: &[&Daemon]) -> String {
+    let named = daemons.iter().map(|daemon| format!("{} runs as {}", clean(&daemon.service), clean(&daemon.account)));
+    named.collect::<Vec<_>>().join(", ")
 }

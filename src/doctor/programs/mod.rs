@@ -1,7 +1,9 @@
 //! Programs that ask PAM, and what they make of its answer.
 
+pub mod dovecot;
 pub mod elsewhere;
 pub mod one_field;
 pub mod pairs;
+pub mod proftpd;
 pub mod remember;
 pub mod texts;

@@ -1,14 +1,14 @@
 //! Programs that remember an answer of PAM's: for so long one password and code get in again, also after the enrollment
 //! was removed. Pure.
 
-use super::elsewhere::{ABOUT, SASL, dovecot_services, words_of};
-use super::texts::{Text, dovecot, of, set, setting};
+use super::elsewhere::{ABOUT, SASL, words_of};
+use super::texts::{Text, of, set, setting};
 use crate::doctor::finding::Finding;
 use crate::doctor::shell::quoted;
 use crate::doctor::stacks::files::StackFiles;
 use crate::text::clean;
 
-const CODE: &str = "remembers";
+pub(super) const CODE: &str = "remembers";
 
 /// `is_there`: is this file of a program's installed?
 pub fn check(files: &StackFiles, texts: &[Text], is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
@@ -17,9 +17,6 @@ pub fn check(files: &StackFiles, texts: &[Text], is_there: impl Fn(&str) -> bool
     if is_there("/usr/sbin/saslauthd") && SASL.iter().any(|service| asks(service)) {
         let both = [of(texts, "/etc/default/saslauthd"), of(texts, "/etc/sysconfig/saslauthd")].concat();
         findings.extend(both.into_iter().filter_map(saslauthd));
-    }
-    if is_there("/usr/sbin/dovecot") {
-        findings.extend(auth_cache(&dovecot(texts), asks));
     }
     let apache = [of(texts, "/etc/apache2/"), of(texts, "/etc/httpd/")].concat();
     findings.extend(apache.into_iter().filter_map(|text| socache(text, asks)));
@@ -69,25 +66,6 @@ fn without_cache(options: &str) -> (bool, String) {
         }
     }
     (caches, kept.join(" "))
-}
-
-fn auth_cache(texts: &[&Text], asks: impl Fn(&str) -> bool) -> Option<Finding> {
-    let args = texts.iter().flat_map(|text| text.text.lines()).filter_map(|line| line.trim().strip_prefix("args"));
-    let args: Vec<&str> = args.map(|rest| rest.trim_start().trim_start_matches('=').trim()).collect();
-    let named = args.iter().flat_map(|args| dovecot_services(args)).chain(["dovecot", "imap", "pop3"]);
-    if !named.into_iter().any(asks) {
-        return None;
-    }
-    let mut sized = texts.iter().filter_map(|text| Some((text, setting(&text.text, "auth_cache_size", '=')?)));
-    let (text, _) = sized.next_back().filter(|(_, size)| size.starts_with(|c: char| c.is_ascii_digit() && c != '0'))?;
-    let what = format!(
-        "Dovecot: `auth_cache_size` in {} can make it remember a right password and code for an hour, even after the \
-         enrollment was removed or the key was replaced",
-        clean(&text.path)
-    );
-    let change =
-        format!("sed -i 's/^[[:blank:]]*auth_cache_size[[:blank:]]*=.*/auth_cache_size = 0/' {}", quoted(&text.path));
-    Some(Finding::warning(ABOUT, CODE, what).fixed_by([change, "systemctl restart dovecot".to_owned()]))
 }
 
 fn socache(text: &Text, asks: impl Fn(&str) -> bool) -> Option<Finding> {

@@ -54,13 +54,22 @@ pub(super) fn of<'a>(texts: &'a [Text], path: &str) -> Vec<&'a Text> {
 
 /// Dovecot's, in the order in which it reads them. A file with another ending counts where it is included.
 pub fn dovecot(texts: &[Text]) -> Vec<&Text> {
-    let all = of(texts, "/etc/dovecot/");
-    let included: Vec<&str> = all.iter().flat_map(|text| text.text.lines()).filter_map(include).collect();
-    let counts = |text: &&Text| {
-        let name = text.path.rsplit('/').next().unwrap_or_default();
-        text.path.ends_with(".conf") || included.iter().any(|path| path.rsplit('/').next() == Some(name))
-    };
-    all.into_iter().filter(counts).collect()
+    let (own, others): (Vec<&Text>, Vec<&Text>) =
+        of(texts, "/etc/dovecot/").into_iter().partition(|text| text.path.ends_with(".conf"));
+    own.into_iter().flat_map(|text| with_included(text, &others)).collect()
+}
+
+/// A file, and behind it those that it includes. Each of the others counts once, however they include one another.
+fn with_included<'a>(text: &'a Text, others: &[&'a Text]) -> Vec<&'a Text> {
+    let names: Vec<&str> = text.text.lines().filter_map(include).map(file_name).collect();
+    let (included, left): (Vec<&Text>, Vec<&Text>) =
+        others.iter().partition(|other| names.contains(&file_name(&other.path)));
+    let below = included.into_iter().flat_map(|other| with_included(other, &left));
+    std::iter::once(text).chain(below).collect()
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
 }
 
 fn include(line: &str) -> Option<&str> {

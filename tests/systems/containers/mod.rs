@@ -8,5 +8,6 @@ mod journal;
 mod logins;
 mod packages;
 mod polkit;
+mod programs;
 mod read_only;
 mod upgrade;

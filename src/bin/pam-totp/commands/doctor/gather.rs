@@ -16,6 +16,7 @@ use pam_totp::doctor::programs::pairs::Way;
 use pam_totp::doctor::programs::texts::{PLACES, Text, daemons};
 use pam_totp::doctor::stacks::files::{AskingStack, StackFiles, lines};
 use pam_totp::doctor::stacks::line::Facility;
+use pam_totp::doctor::stacks::modules::is_password;
 use pam_totp::doctor::stacks::services;
 use pam_totp::doctor::stacks::services::{LOCKERS, Locker};
 use pam_totp::doctor::sudo::{SudoFacts, asks_nobody, names_sudo_i};
@@ -174,7 +175,7 @@ pub fn door(files: &StackFiles, policy: &Policy) -> DoorFacts {
     needed_by.extend(sandboxed.then(|| "polkit-1".to_owned()));
     let named = daemons(&texts());
     let own = |service: &str| named.iter().find(|named| named.0 == service).map(|named| named.1);
-    let running = |stack: &AskingStack| running_as(&stack.service, own(&stack.service));
+    let running = |stack: &AskingStack| running_as(files, &stack.service, own(&stack.service));
     let daemons: Vec<Daemon> = files.naming_us().iter().filter_map(running).collect();
     needed_by.extend(daemons.iter().map(|daemon| daemon.service.clone()));
     let set_uid = SET_UID.into_iter().filter(|service| files.stack_of(service).is_some());
@@ -187,10 +188,15 @@ pub fn door(files: &StackFiles, policy: &Policy) -> DoorFacts {
 }
 
 /// The account of a daemon that runs PAM without root, be it by the service that is its own or by another one.
-fn running_as(service: &str, own: Option<&str>) -> Option<Daemon> {
-    let account =
-        services::daemon(own.unwrap_or(service)).iter().find(|name| matches!(account::by_name(name), Ok(Some(_))))?;
-    Some(Daemon { service: service.to_owned(), account: (*account).to_owned() })
+fn running_as(files: &StackFiles, service: &str, own: Option<&str>) -> Option<Daemon> {
+    let accounts = services::daemon(own.unwrap_or(service)).iter();
+    let account = accounts.filter_map(|name| account::by_name(name).ok().flatten()).next()?;
+    // Where there is no such group, nobody but root may.
+    let may_read = account::groups_among(&account, &["shadow"]).is_ok_and(|groups| !groups.is_empty());
+    let steps = files.chain(service, Facility::Auth);
+    let mut passwords = lines(&steps).filter(|line| is_password(line)).peekable();
+    let is_unix_alone = passwords.peek().is_some() && passwords.all(|line| line.module_name() == "pam_unix.so");
+    Some(Daemon { service: service.to_owned(), account: account.name, sees_no_passwords: is_unix_alone && !may_read })
 }
 
 /// The configuration of other programs.
