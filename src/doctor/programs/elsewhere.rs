@@ -171,5 +171,6 @@ mod tests {
         let webmin = |text| found("webmin", &[("/etc/webmin/miniserv.conf", text)]);
         assert_eq!((webmin("no_pam=1\n").as_slice(), webmin("port=1\n").as_slice()), (&FAULT[..], &WARNING[..]));
         assert_eq!(webmin("pam_only=1\n"), []);
+        assert_eq!((found("sshd", &[]).as_slice(), found("sudo", &[]).as_slice()), (&WARNING[..], &[][..]), "dropbear");
     }
 }
