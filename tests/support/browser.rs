@@ -107,6 +107,18 @@ impl Browser {
         self.does(json!({ "deed": "count", "role": role })).parse().expect("a number")
     }
 
+    /// The file that a button has the browser keep: its name, and what is in it.
+    pub fn downloads(&mut self, button: &str) -> (String, String) {
+        let file = self.does(json!({ "deed": "download", "button": button }));
+        let (name, text) = file.split_once('\n').expect("a name and a text");
+        (name.to_owned(), text.to_owned())
+    }
+
+    /// What of the frame a button has the browser print.
+    pub fn prints(&mut self, button: &str) -> String {
+        self.does(json!({ "deed": "print", "button": button }))
+    }
+
     /// Waits until the page shows `text`.
     pub fn sees(&mut self, text: &str) {
         self.does(json!({ "deed": "see", "text": text }));

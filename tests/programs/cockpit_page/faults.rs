@@ -1,5 +1,6 @@
 //! What goes wrong around the page.
 
+use super::life::{comes_back, leaves};
 use super::{FRAME, address, backup_codes, begun, files, install, keeps_none, key, opens, pictures};
 use crate::support::browser::Browser;
 use crate::support::cockpit::Cockpit;
@@ -64,6 +65,41 @@ fn a_second_tab_hears_that_the_first_was_faster() {
         // The other tab is not disturbed.
         browser.switches_to(1);
         assert_eq!(backup_codes(&mut browser), codes);
+    });
+}
+
+/// Has `pam-totp` wait until the returned file is there, whenever it is to store a key.
+fn waits_to_store(system: &System) -> &'static str {
+    const GO: &str = "/run/go";
+    system.runs(Command::new("mv").args(["/usr/bin/pam-totp", "/usr/bin/pam-totp.real"]));
+    let waits = format!("case \" $* \" in *' set '*) until [ -e {GO} ]; do sleep 0.05; done;; esac");
+    system.file("/usr/bin/pam-totp", &format!("#!/bin/sh\n{waits}\nexec pam-totp.real \"$@\"\n"));
+    system.runs(Command::new("chmod").args(["755", "/usr/bin/pam-totp"]));
+    GO
+}
+
+#[test]
+fn whoever_leaves_while_their_key_is_stored_finds_neither_key_nor_codes_when_they_are_back() {
+    throw_away_with(files, |system| {
+        let time = now();
+        let (_door, _cockpit, mut browser) = begun(system, time);
+        let key = begins(&mut browser);
+        let go = waits_to_store(system);
+        browser.types("Verification code", &code_at(&key, time));
+        browser.clicks("Configure Two-Factor Authentication");
+        leaves(&mut browser);
+        until("the page has forgotten the key", || !browser.keeps().contains("Scan the QR code"));
+        system.file(go, "");
+        comes_back(&mut browser);
+        // Stored or not: what is there now says which, and shows no code again.
+        until("the page knows", || {
+            let page = browser.reads();
+            page.contains("is not set up") || page.contains("You have not confirmed your backup codes.")
+        });
+        keeps_none(&mut browser, [&key]);
+        let shown = browser.keeps();
+        let is_code = |word: &str| word.split('-').count() == 4 && word.split('-').all(|group| group.len() == 4);
+        assert!(!shown.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(is_code), "{shown}");
     });
 }
 

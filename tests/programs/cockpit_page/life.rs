@@ -24,12 +24,12 @@ fn scanned(system: &System, state: &str, look: &str) -> String {
 }
 
 /// Opens another page of Cockpit's, which keeps this one in its frame.
-fn leaves(browser: &mut Browser) {
+pub fn leaves(browser: &mut Browser) {
     browser.enters(None);
     browser.clicks("Accounts");
 }
 
-fn comes_back(browser: &mut Browser) {
+pub fn comes_back(browser: &mut Browser) {
     browser.clicks("Two-Factor Authentication");
     browser.enters(Some(FRAME));
 }
@@ -80,6 +80,16 @@ fn a_user_sets_it_up_changes_it_and_removes_it() {
         pictures(&mut browser, "backup-codes");
         browser.clicks("Copy");
         browser.sees("Copied.");
+        let (name, kept) = browser.downloads("Download");
+        assert!(
+            name == "backup-codes-alice.txt" && codes.iter().all(|code| kept.contains(code.as_str())),
+            "{name}: {kept}"
+        );
+        let paper = browser.prints("Print");
+        assert!(
+            codes.iter().all(|code| paper.contains(code.as_str())) && !paper.contains("I have stored them"),
+            "{paper}"
+        );
         browser.types_under("Type one of the codes", "no such code");
         browser.clicks("I have stored them");
         browser.sees("This is none of your backup codes.");

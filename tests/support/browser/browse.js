@@ -40,6 +40,24 @@ const deeds = {
         const named = role => here(browser).getByRole(role, { name: button, exact: true, includeHidden: true });
         return named("button").or(named("menuitem")).or(named("tab")).or(named("link")).filter({ visible: true }).click();
     },
+    // The name of the file that the browser is given, and what is in it.
+    download: async (browser, { button }) => {
+        const given = page(browser).waitForEvent("download");
+        await deeds.click(browser, { button });
+        const file = await given;
+        return `${file.suggestedFilename()}\n${await readFile(await file.path(), "utf8")}`;
+    },
+    // What the paper shows of the frame.
+    print: async (browser, { button }) => {
+        const inside = await inFrame(browser);
+        await inside.evaluate(() => { window.print = () => { document.title = "printed"; }; });
+        await deeds.click(browser, { button });
+        await inside.waitForFunction(() => document.title === "printed");
+        await page(browser).emulateMedia({ media: "print" });
+        const shown = await here(browser).locator("body").innerText();
+        await page(browser).emulateMedia({ media: "screen" });
+        return shown;
+    },
     press: (browser, { key }) => page(browser).keyboard.press(key),
     write: (browser, { text }) => page(browser).keyboard.type(text),
     // Presses a key at what has this name, as somebody without a mouse does once they have come there.
