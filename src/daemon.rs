@@ -86,8 +86,8 @@ impl Clerk<'_> {
             Ask::Verify { code, from, service } => self.verify(&account, &code, from, service.as_deref()),
             Ask::Status => self.status(&account),
             Ask::Change { change, current } => self.change(&account, change, current.as_ref()),
-            Ask::Rights => self.rights(&account),
-            Ask::Delegated { .. } => Err(Denied::NotDelegated.into()),
+            Ask::Rights => Ok(self.rights(&account)),
+            Ask::Delegated { errand, code } => Ok(self.delegated(&account.name, errand, &code)),
         };
         result.unwrap_or_else(|error| self.refuse(&account.name, error))
     }
@@ -192,6 +192,9 @@ impl Clerk<'_> {
         let policy = self.backend.policy();
         let deed = change.deed();
         backend::may(self.caller.uid, account, deed, policy)?;
+        if matches!(deed, Deed::Enroll(_)) && self.is_delegate(account)? {
+            return Err(Denied::NotSelf.into());
+        }
         let (done, event) = (deed.done(), deed.event());
         // What needs no code is not told: anybody could have a program of root run as often as they like.
         let event = event.filter(|_| deed != Deed::Forget);

@@ -57,8 +57,9 @@ fn names(path: &Path, file: &Delegates, lookups: &Lookups<'_>, is_enrolled: &dyn
         findings.extend(unknown.iter().map(warning));
         if is_there(&(lookups.user)(&delegate.who)) && !is_enrolled(&delegate.who) {
             let who = clean(&delegate.who);
-            let what = format!("{who} is not enrolled, and so refused: `pam-totp enroll` is for them to run");
-            findings.push(Finding::warning(ABOUT, "delegate_unenrolled", said(&place, &what)));
+            let what = format!("{who} is not enrolled, and so refused: enroll them as root, or at a login of theirs");
+            let fix = [format!("pam-totp enroll {}", quoted(&delegate.who))];
+            findings.push(Finding::warning(ABOUT, "delegate_unenrolled", said(&place, &what)).fixed_by(fix));
         }
     }
     findings

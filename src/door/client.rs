@@ -41,7 +41,7 @@ const ANSWER: Duration = Duration::from_millis(1_800);
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of a list: tens of thousands of users.
-const MAX_LIST: u64 = 32 << 20;
+const MAX_LIST: usize = 32 << 20;
 /// No time at all would be no limit.
 const A_MOMENT: Duration = Duration::from_millis(1);
 /// A program that has asked within so long was heard, if anybody was there: pam-totpd loses its patience with those who say
@@ -217,15 +217,24 @@ fn write(stream: &UnixStream, mut bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads a list until the other side hangs up. What is not whole is told by its end, which lacks.
+/// Reads a list until the other side hangs up. What its end is missing from is half an answer.
 fn read_list(stream: &mut UnixStream, deadline: Instant) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    let left = deadline.saturating_duration_since(Instant::now()).max(A_MOMENT);
-    stream.set_read_timeout(Some(left))?;
-    let mut stream = std::io::Read::take(&mut *stream, MAX_LIST);
-    match stream.read_to_end(&mut bytes) {
-        Err(e) if bytes.is_empty() => Err(e),
-        _ => Ok(bytes),
+    let mut some = Zeroizing::new(vec![0; MAX]);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || bytes.len() > MAX_LIST {
+            let nothing =
+                if bytes.is_empty() { std::io::ErrorKind::TimedOut } else { std::io::ErrorKind::UnexpectedEof };
+            return Err(nothing.into());
+        }
+        stream.set_read_timeout(Some(left.max(A_MOMENT)))?;
+        match stream.read(&mut some) {
+            Ok(0) => return Ok(bytes),
+            Ok(more) => bytes.extend_from_slice(some.get(..more).unwrap_or_default()),
+            Err(e) if matches!(e.kind(), std::io::ErrorKind::Interrupted | std::io::ErrorKind::WouldBlock) => continue,
+            Err(e) => return Err(e),
+        }
     }
 }
 

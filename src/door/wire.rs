@@ -319,7 +319,7 @@ fn outcome_from(words: &[&str], fields: &mut Fields<'_>) -> Result<Outcome, Malf
 }
 
 /// Each refusal that says all by its name.
-const REFUSALS: [(&str, Refusal); 24] = [
+const REFUSALS: [(&str, Refusal); 25] = [
     ("enrolled", Refusal::Change(ChangeError::AlreadyEnrolled)),
     ("not-enrolled", Refusal::Change(ChangeError::NotEnrolled)),
     ("device-exists", Refusal::Change(ChangeError::DeviceExists)),
@@ -342,6 +342,7 @@ const REFUSALS: [(&str, Refusal); 24] = [
     ("short-key", Refusal::Denied(Denied::ShortKey)),
     ("required", Refusal::Denied(Denied::Required)),
     ("not-delegated", Refusal::Denied(Denied::NotDelegated)),
+    ("closed", Refusal::Denied(Denied::Closed)),
     ("malformed", Refusal::Malformed),
     ("fault", Refusal::Fault),
 ];

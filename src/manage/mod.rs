@@ -9,4 +9,4 @@ pub mod upkeep;
 
 pub use change::{Authority, NewBackupCodes, Pending, apply, make_codes, new_device};
 pub use error::ManageError;
-pub use upkeep::{add_codes, end_proving, forget, mark_proving, remove, rename, unlock};
+pub use upkeep::{add_codes, end_proving, forget, mark_proving, remove, rename, unlock, unlock_waits};

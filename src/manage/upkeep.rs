@@ -44,6 +44,20 @@ pub fn unlock(store: &dyn Store, policy: &Policy, name: &str) -> Result<Unlocked
     Ok(unlocked)
 }
 
+/// The same by somebody who has the right to do this and no more: what closes single codes everywhere stays counted. Else whoever
+/// knows the password too could guess as often as they unlock.
+pub fn unlock_waits(store: &dyn Store, policy: &Policy, account: &Account) -> Result<(), ManageError> {
+    let mut unlock = Planned::of(Reads::All, |old, seen| {
+        let (mut plan, _) = plan::unlock(old.ok_or(ChangeError::NotEnrolled)?, seen, policy.window);
+        let row = seen.record.as_ref().map(|record| record.row).unwrap_or_default();
+        if let Some(record) = &mut plan.before {
+            record.row = row;
+        }
+        Ok(plan)
+    });
+    Ok(store.carry_out(account.into(), None, &mut unlock)?)
+}
+
 /// Marks that a key was proved at a login and waits for the account line. Only where the password was right: a stranger must
 /// not be able to leave the mark.
 pub fn mark_proving(store: &dyn Store, name: &str, service: &str) -> Result<(), StoreError> {

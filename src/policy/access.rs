@@ -26,6 +26,8 @@ pub enum Denied {
     Required,
     /// No delegation covers it.
     NotDelegated,
+    /// After a hundred wrong codes in a row no delegate makes single codes count again.
+    Closed,
 }
 
 /// Who asks.

@@ -59,25 +59,27 @@ pub struct Delegate {
     pub may: Vec<DelegatedRight>,
 }
 
-/// Another user, as the host knows them. What could not be looked up is `None`, and then they are nobody's.
+/// Another user, as the host knows them.
 #[derive(Clone, Debug)]
 pub struct Other<'a> {
     /// The canonical account name.
     pub name: &'a str,
     /// The uid.
     pub uid: u32,
-    /// Whether this is the name that the uid has: another one's owner may be an administrator.
-    pub is_only_name: Option<bool>,
+    /// Whether the uid has this name first: the owner of a second one may be an administrator.
+    pub is_first_name: bool,
     /// Whether a delegate has this uid.
-    pub is_delegate: Option<bool>,
-    /// Whether they are in one of the administrators' groups.
-    pub is_administrator: Option<bool>,
+    pub is_delegate: bool,
+    /// Whether they are in one of the administrators' groups, or somebody with their uid is.
+    pub is_administrator: bool,
     /// Those of the delegates' groups that they are in.
     pub groups: Vec<String>,
 }
 
 /// Accounts below are those of the system and its daemons.
 const FIRST_USER: u32 = 1_000;
+/// And these: systemd's dynamic users, `nobody`, and what is no uid in 16 bits.
+const OTHERS_OF_THE_SYSTEM: std::ops::RangeInclusive<u32> = 61_184..=65_535;
 
 impl Delegates {
     /// Reads the file.
@@ -109,9 +111,10 @@ impl Delegates {
     /// so never for themselves.
     pub fn may(&self, who: &str, right: DelegatedRight, user: &Other<'_>) -> bool {
         let is_ordinary = user.uid >= FIRST_USER
-            && user.is_only_name == Some(true)
-            && user.is_delegate == Some(false)
-            && user.is_administrator == Some(false);
+            && !OTHERS_OF_THE_SYSTEM.contains(&user.uid)
+            && user.is_first_name
+            && !user.is_delegate
+            && !user.is_administrator;
         is_ordinary && self.of(who).any(|delegate| delegate.may.contains(&right) && delegate.is_over(user))
     }
 }
@@ -166,9 +169,9 @@ mod tests {
         Other {
             name: "bob",
             uid: 1001,
-            is_only_name: Some(true),
-            is_delegate: Some(false),
-            is_administrator: Some(false),
+            is_first_name: true,
+            is_delegate: false,
+            is_administrator: false,
             groups: Vec::new(),
         }
     }
@@ -197,17 +200,19 @@ mod tests {
         let more = [
             Other { uid: 0, ..bob() },
             Other { uid: 999, ..bob() },
-            Other { is_only_name: Some(false), ..bob() },
-            Other { is_delegate: Some(true), ..bob() },
-            Other { is_administrator: Some(true), ..bob() },
-            Other { is_only_name: None, ..bob() },
-            Other { is_delegate: None, ..bob() },
-            Other { is_administrator: None, ..bob() },
+            Other { uid: 61_184, ..bob() },
+            Other { uid: 65_534, ..bob() },
+            Other { uid: 65_535, ..bob() },
+            Other { is_first_name: false, ..bob() },
+            Other { is_delegate: true, ..bob() },
+            Other { is_administrator: true, ..bob() },
         ];
         for other in more {
             assert!(!file.may("ray", DelegatedRight::Unlock, &other), "{other:?}");
         }
-        assert!(file.may("ray", DelegatedRight::Unlock, &Other { uid: 1000, ..bob() }));
+        for uid in [1_000, 61_183, 65_536] {
+            assert!(file.may("ray", DelegatedRight::Unlock, &Other { uid, ..bob() }), "{uid}");
+        }
     }
 
     #[test]

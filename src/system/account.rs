@@ -81,8 +81,8 @@ pub fn groups_among(account: &Account, names: &[&str]) -> Result<Vec<String>, Lo
     Ok(groups)
 }
 
-/// In files a group lists its members, or is the account's own.
-fn group_ids(account: &Account) -> Result<Vec<u32>, LookupFailed> {
+/// The ids of all groups that the account is in. In files a group lists its members, or is the account's own.
+pub fn group_ids(account: &Account) -> Result<Vec<u32>, LookupFailed> {
     if disk::is_entered() {
         return Ok(vec![account.gid]);
     }

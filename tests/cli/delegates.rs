@@ -50,6 +50,12 @@ fn says(system: &System, user: &User, arguments: &[&str], code: &str) -> (Value,
     (said, output.status.code().expect("it ends"))
 }
 
+/// Gives the uid of a user another name, in another group.
+fn also_called(system: &System, user: &str, name: &str, group: &str) {
+    let uid = String::from_utf8(system.runs(Command::new("id").args(["-u", user])).stdout).expect("text");
+    system.runs(Command::new("useradd").args(["--non-unique", "--uid", uid.trim(), "--groups", group, name]));
+}
+
 fn is_enrolled(user: &str) -> bool {
     fs::exists(format!("/var/lib/pam_totp/secrets/{user}.toml")).expect("looks")
 }
@@ -117,12 +123,11 @@ fn a_delegate_looks_after_their_users_with_a_code_each_time() {
 fn nobody_else_is_a_delegates_to_look_after() {
     throw_away(|system| {
         let (door, ray) = prepare(system);
-        // Another name of an administrator's uid.
-        let uid = String::from_utf8(system.runs(Command::new("id").args(["-u", "amy"])).stdout).expect("text");
-        let alias = ["--non-unique", "--uid", uid.trim(), "--groups", "acme", "zoe"];
-        system.runs(Command::new("useradd").args(alias));
+        // A second name of an administrator's uid, and the first name of a uid whose second one is an administrator's.
+        also_called(system, "amy", "zoe", "acme");
+        also_called(system, "carol", "carol-admin", "staff2");
         let mut step = 0;
-        for user in ["root", "ray", "eve", "amy", "zoe", "daemon", "bob2", "frank", "../bob", ""] {
+        for user in ["root", "ray", "eve", "amy", "zoe", "carol", "daemon", "bob2", "frank", "../bob", ""] {
             for verb in ["status", "unlock", "remove", "backup-codes"] {
                 step += 1;
                 let time = T + 30 * step;
@@ -132,11 +137,11 @@ fn nobody_else_is_a_delegates_to_look_after() {
                 assert_eq!(asks(system, &ray, &request), "refused not-delegated", "{verb} {user}");
             }
         }
-        for user in ["ray", "eve", "amy"] {
+        for user in ["ray", "eve", "amy", "carol"] {
             assert!(is_enrolled(user), "{user}");
         }
-        system.log.line("refused for amy: ");
-        assert_eq!(system.log.count("by the delegate ray"), 0, "nothing was done");
+        system.log.line("refused for remove of amy, by the delegate ray: ");
+        assert_eq!(system.log.count("refused for "), system.log.count("by the delegate ray"), "nothing was done");
     });
 }
 
@@ -192,6 +197,93 @@ fn without_the_right_the_file_or_the_code_nothing_is_done() {
             assert!(matches!(answer.as_str(), "refused fault" | "refused not-delegated"), "{what}: {answer}");
         }
         assert!(is_enrolled("carol"));
+    });
+}
+
+/// What an account leaves behind that is gone may be somebody else's, and there is no other copy of the key.
+#[test]
+fn what_another_uid_has_enrolled_is_left_alone() {
+    throw_away(|system| {
+        let (door, ray) = prepare(system);
+        system.runs(Command::new("usermod").args(["--uid", "5000", "bob"]));
+        for (step, verb) in (0..).zip(["remove", "unlock", "status", "backup-codes"]) {
+            let time = T + 30 * step;
+            door.at(time);
+            let codes = if verb == "backup-codes" { "codes 1 3600\n" } else { "" };
+            let request = format!("delegate {verb}\nuser bob\n{codes}code {}", code_at(KEY, time));
+            assert_eq!(asks(system, &ray, &request), "refused fault", "{verb}");
+        }
+        assert!(is_enrolled("bob"));
+    });
+}
+
+/// Who may only list sees no more than who is enrolled.
+#[test]
+fn a_list_tells_of_each_user_what_the_delegate_may_see() {
+    throw_away(|system| {
+        let (_door, ray) = prepare(system);
+        delegates(system, "[\"list\"]");
+        let (said, exit) = says(system, &ray, &["list"], &code_at(KEY, T));
+        assert_eq!((exit, &said["users"][0]["user"], &said["users"][0]["enrolled"]), (0, &json!("bob"), &json!(true)));
+        assert_eq!(said["users"][0]["devices"], json!([]), "{said}");
+        let (said, exit) = says(system, &ray, &["status", "bob"], &code_at(KEY, T + 30));
+        assert_eq!((exit, &said["error"]["code"]), (4, &json!("not_permitted")), "{said}");
+    });
+}
+
+/// A session that was stolen before its owner enrolled could make a key of its own, and have all their rights.
+#[test]
+fn no_delegate_enrolls_themselves_without_root() {
+    throw_away(|system| {
+        let (_door, _) = prepare(system);
+        let text = fs::read_to_string(FILE).expect("text");
+        let new = User { name: "newcomer" };
+        let enrolls = |key: &str| {
+            let device = format!("device totp 30 SHA1 6 phone\nkey {key}");
+            asks(system, &new, &format!("set\nuser newcomer\n{device}\ncode {}\ncount 0", code_at(key, T)))
+        };
+        system.file(FILE, &text.replace("\"eve\"", "\"newcomer\""));
+        assert_eq!(enrolls(KEY), "refused not-self");
+        // Who that is, nobody knows while the file has a fault.
+        system.file(FILE, &text.replace("may", "can"));
+        assert_eq!(enrolls(KEY), "refused fault");
+        assert!(!is_enrolled("newcomer"));
+        system.file(FILE, &text);
+        assert_eq!(enrolls(KEY), "done");
+    });
+}
+
+#[test]
+fn unlocking_gives_back_no_more_guesses_than_a_hundred() {
+    throw_away(|system| {
+        let (door, ray) = prepare(system);
+        let unlock = |time: u64| {
+            door.at(time);
+            asks(system, &ray, &format!("delegate unlock\nuser carol\ncode {}", code_at(KEY, time)))
+        };
+        lanes::changes("carol", |record| record.row = 60);
+        assert_eq!(unlock(T), "done");
+        assert_eq!(lanes::record("carol").row, 60, "it goes on where it was");
+        lanes::closed("carol");
+        assert_eq!(unlock(T + 30), "refused closed");
+        // Root, and the user's own success, begin anew.
+        system.runs(Command::new("pam-totp").args(["unlock", "carol"]));
+        assert_eq!(lanes::record("carol").row, 0);
+    });
+}
+
+#[test]
+fn where_one_code_is_not_looked_at_the_delegate_is_asked_for_the_next_one() {
+    throw_away(|system| {
+        let (_door, ray) = prepare(system);
+        lanes::spent("ray", T);
+        let mut remove = ray.command("pam-totp");
+        remove.args(["remove", "bob"]);
+        let mut terminal = Terminal::run(remove);
+        terminal.answers("Your own verification code: ", &code_at(KEY, T));
+        terminal.answers("the code that comes after it (in 30 s): ", &code_at(KEY, T + 30));
+        let (screen, exit) = terminal.ends();
+        assert!(exit == 0 && screen.contains("bob is not enrolled any more."), "{screen}");
     });
 }
 

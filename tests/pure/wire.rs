@@ -182,6 +182,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         Denied::ShortKey,
         Denied::Required,
         Denied::NotDelegated,
+        Denied::Closed,
     ];
     prop_oneof![
         prop::sample::select(denied.to_vec()).prop_map(Refusal::Denied),

@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use nix::unistd::Uid;
-use pam_totp::backend::LocalOrDoor;
+use pam_totp::backend::{Backend, LocalOrDoor};
 use pam_totp::door::client;
 use pam_totp::door::errand::Errand;
 use pam_totp::door::listing::Listed;
 use pam_totp::door::wire::Reply;
+use pam_totp::factor::change::ChangeError;
+use pam_totp::factor::secret::Answer;
+use pam_totp::login::preview::Standing;
 use pam_totp::login::status::Status;
 use pam_totp::login::unavailable::DoorError;
 use pam_totp::manage::NewBackupCodes;
@@ -20,6 +23,7 @@ use crate::backend::local_or_door;
 use crate::each::Each;
 use crate::input::Input;
 use crate::people::whom;
+use crate::proof::proved;
 use crate::report::{Failure, Format, USAGE};
 
 /// What proves the delegate.
@@ -28,6 +32,8 @@ const OWN: &str = "Your own verification code: ";
 /// Whom root has delegated something to.
 pub struct CallingDelegate {
     own: Account,
+    /// Of their codes.
+    digits: usize,
     rights: Vec<DelegatedRight>,
 }
 
@@ -36,7 +42,8 @@ impl CallingDelegate {
     pub fn of(backend: &LocalOrDoor) -> Option<Self> {
         let own = Some(backend).filter(|backend| backend.is_for_owners()).and_then(|_| whom(None, "status").ok())?;
         let rights = client::rights(&own).ok().filter(|rights| !rights.is_empty())?;
-        Some(Self { own, rights })
+        let digits = backend.digits(&Standing::Enrolled(own.clone())).get();
+        Some(Self { own, digits, rights })
     }
 
     /// The same for a command that is root's alone, with everybody else.
@@ -95,7 +102,9 @@ impl CallingDelegate {
         if !self.rights.contains(&errand.right()) {
             return Err(Denied::NotDelegated.into());
         }
-        let code = Input::new(json)?.code(OWN)?;
-        Ok(client::delegated(user, errand, &code)?)
+        let mut input = Input::new(json)?;
+        let code = input.code_of(OWN, self.digits, true)?;
+        let does = |code: Option<&Answer>| client::delegated(user, errand, code.ok_or(ChangeError::CodeNeeded)?);
+        Ok(proved(|| self.digits, Some(code), &mut input, does)?)
     }
 }

@@ -48,26 +48,37 @@ pub const CURRENT: &str = "Verification code, or a backup code: ";
 /// How often somebody is asked for a further code: for the second, the third, and once for another one.
 const ASKED_AGAIN: usize = 3;
 
-/// Makes a change. Where one current code is not looked at now and somebody can be asked, it asks for the next ones.
+/// Makes a change that the current code proves.
 pub fn apply(
     backend: &LocalOrDoor,
     account: &Account,
-    mut current: Option<Answer>,
+    current: Option<Answer>,
     change: &Change,
     input: &mut Input,
 ) -> Result<NewBackupCodes, ManageError> {
+    let digits = || backend.digits(&Standing::Enrolled(account.clone())).get();
+    proved(digits, current, input, |current| backend.apply(account, current, change.clone()))
+}
+
+/// Does what a code proves. Where one is not looked at now and somebody can be asked, it asks for the next ones.
+pub fn proved<T>(
+    digits: impl Fn() -> usize,
+    mut current: Option<Answer>,
+    input: &mut Input,
+    does: impl Fn(Option<&Answer>) -> Result<T, ManageError>,
+) -> Result<T, ManageError> {
     for _ in 0..ASKED_AGAIN {
-        let error = match backend.apply(account, current.as_ref(), change.clone()) {
+        let error = match does(current.as_ref()) {
             Err(error) if input.asks => error,
             result => return result,
         };
         let Some(before) = current.as_ref() else { return Err(error) };
-        let digits = backend.digits(&Standing::Enrolled(account.clone())).get();
+        let digits = digits();
         let Some(question) = question(digits, before, &error) else { return Err(error) };
         let Ok(next) = input.code(&question) else { return Err(error) };
         current = Some(before.continued(next, digits));
     }
-    backend.apply(account, current.as_ref(), change.clone())
+    does(current.as_ref())
 }
 
 /// What to ask next, where more codes are looked at than were typed.

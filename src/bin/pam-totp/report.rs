@@ -246,6 +246,7 @@ impl From<Denied> for Failure {
             Denied::PolicyOff => ("policy_off", NOT_PERMITTED),
             Denied::ShortKey => ("bad_key", USAGE),
             Denied::Required => ("required", NOT_PERMITTED),
+            Denied::Closed => ("closed", NOT_PERMITTED),
             Denied::NotYours | Denied::NotYoursToSee | Denied::NotSelf | Denied::NoLogin | Denied::NotDelegated => {
                 ("not_permitted", NOT_PERMITTED)
             }

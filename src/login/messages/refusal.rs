@@ -64,6 +64,10 @@ pub fn denied(denied: Denied) -> &'static str {
              it (`enroll --replace`), not remove it"
         }
         Denied::ShortKey => secret::TOO_SHORT,
+        Denied::Closed => {
+            "a hundred wrong codes came in a row: the user gets in with two codes in a row or a backup code, and only root \
+             unlocks them"
+        }
         Denied::NotDelegated => "this host's administrator has not delegated that to you",
     }
 }
