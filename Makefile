@@ -153,7 +153,7 @@ check-systems: ready-as-root
 	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --test systems -- containers::
 ifneq ($(SYSTEMS),containers)
 	@$(MAKE) --jobs=2 check-rpm machines
-	RUST_TEST_THREADS=2 cargo test --locked --no-fail-fast --test systems -- machines::
+	RUST_TEST_THREADS=3 cargo test --locked --no-fail-fast --test systems -- machines::
 endif
 
 # The machines that tests boot, one after the other, as each is a few hundred megabytes.
