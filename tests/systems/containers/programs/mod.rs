@@ -7,7 +7,6 @@ mod ftp;
 mod mail;
 
 use crate::support::container::{Container, KEY, PASSWORD, Release, code, wrong_code};
-use crate::support::until;
 use serde_json::Value;
 use std::process::Command;
 use std::thread;
