@@ -1,6 +1,7 @@
 //! The page of Cockpit, `packaging/cockpit/`, in a real browser.
 
 mod administrator;
+mod delegate;
 mod faults;
 mod life;
 mod many;

@@ -62,7 +62,7 @@ export function Row({ person, index, isOwn, isMarked, mark, heading, disable, un
     );
 }
 
-function Enrolled({ person }: { person: Person }) {
+export function Enrolled({ person }: { person: Person }) {
     const { enrolled, problem } = person;
     if (problem !== null) {
         return <><Label status="danger" isCompact>{_("Cannot be used")}</Label> <small><Said>{problem}</Said></small></>;
