@@ -5,6 +5,7 @@
 #                  start real sshds)
 # make check-systems  installs what is missing, then boots Debian 12 and 13 and logs into them, as root (20 minutes at most;
 #                  with SYSTEMS=containers what needs no virtual machine, in six)
+# make check-programs  logs in through each program of docs/stacks.md on Debian 12 and 13, as root (ten minutes)
 # make check-trixie  make check of the committed tree in a system of Debian 13, with that release's own Rust (as root)
 # make demo        installs what is missing, then tells a login with a code, start to end, in a throw-away system
 # make bench       installs what is missing, then measures a login beside google-authenticator and pam_oath, and writes
@@ -62,7 +63,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # No noise between what a check or a demo says.
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all quick check check-systems check-trixie demo bench torture install uninstall ready-as-root
+.PHONY: all quick check check-systems check-programs check-trixie demo bench torture install uninstall ready-as-root
 all: $(MODULE) $(PROGRAM) $(DAEMON)
 
 # Before anything else, so that nobody waits for packages to hear that Rust is missing.
@@ -133,6 +134,7 @@ check: ready-as-root
 .PHONY: tests-built explored
 tests-built:
 	cargo clippy --locked --all-targets --all-features -- -D warnings
+	cargo clippy --locked --test systems -- -D warnings
 	cargo clippy --locked --lib --no-default-features --features module -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
 	cargo clippy --locked $(MODEL) --target-dir target -- -D warnings
@@ -150,11 +152,17 @@ TREES = bookworm trixie
 check-systems: ready-as-root
 	@scripts/need $(SYSTEMS_NEEDS) $(DEB_NEEDS)
 	@$(MAKE) --jobs=3 deb $(addprefix tree-,$(TREES))
-	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --test systems -- containers::
+	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --test systems -- containers:: --skip containers::programs::
 ifneq ($(SYSTEMS),containers)
 	@$(MAKE) --jobs=2 check-rpm machines
 	RUST_TEST_THREADS=3 cargo test --locked --no-fail-fast --test systems -- machines::
 endif
+
+# The programs of a hosting host and of a desktop, in containers: their packages take longer to fetch than all else to try.
+check-programs: ready-as-root
+	@scripts/need $(SYSTEMS_NEEDS) $(DEB_NEEDS)
+	@$(MAKE) --jobs=3 deb $(addprefix tree-,$(TREES))
+	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --test systems -- containers::programs::
 
 # The machines that tests boot, one after the other, as each is a few hundred megabytes.
 .PHONY: machines
