@@ -10,4 +10,5 @@ mod packages;
 mod polkit;
 mod programs;
 mod read_only;
+mod sessions;
 mod upgrade;
