@@ -77,6 +77,7 @@ fn a_delegate_finds_unlocks_helps_and_disables_their_users_with_a_code_each_time
         browser.enters(None);
         browser.speaks("de-de");
         browser.enters(Some(FRAME));
+        browser.presses_at("tab", "Ihre Benutzer", "Enter");
         browser.sees("Ihre Benutzer anzeigen");
     });
 }
