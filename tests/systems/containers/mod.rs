@@ -10,5 +10,4 @@ mod packages;
 mod polkit;
 mod programs;
 mod read_only;
-mod sessions;
 mod upgrade;
