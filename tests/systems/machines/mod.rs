@@ -1,10 +1,10 @@
 //! Whole machines under qemu.
 
 mod apparmor;
+mod asleep;
 mod clock;
 mod guest;
 mod power;
 mod read_only;
 mod selinux;
 mod slow;
-mod suspend;

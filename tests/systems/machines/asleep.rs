@@ -1,4 +1,5 @@
-//! A machine that sleeps for hours: its clock moves on, and what runs was not there.
+//! A machine that sleeps for hours: its clock moves on, and what runs was not there. Tests start by their names: this one takes
+//! longest, and would be alone at the end.
 
 use std::fs;
 
