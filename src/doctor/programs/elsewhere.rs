@@ -24,9 +24,6 @@ pub fn check(files: &StackFiles, texts: &[Text], is_there: impl Fn(&str) -> bool
         findings.extend(texts.iter().filter_map(cyrus));
     }
     findings.extend(of(texts, "/etc/courier/authdaemonrc").into_iter().filter_map(|text| courier(text, asks)));
-    for (folder, name) in [("/etc/webmin", "webmin"), ("/etc/usermin", "usermin")] {
-        findings.extend(of(texts, folder).into_iter().filter_map(|text| webmin(text, name, asks)));
-    }
     if DROPBEAR.into_iter().any(&is_there) && asks("sshd") {
         let what = "dropbear: it never asks PAM, but checks /etc/shadow and keys itself, so it asks nobody for a code";
         let fix = ["systemctl disable --now dropbear"];
@@ -109,27 +106,6 @@ fn courier(text: &Text, asks: impl Fn(&str) -> bool) -> Option<Finding> {
     Some(elsewhere("Courier", &what).fixed_by([change, "systemctl restart courier-authdaemon".to_owned()]))
 }
 
-fn webmin(text: &Text, name: &str, asks: impl Fn(&str) -> bool) -> Option<Finding> {
-    let value = |key: &str| setting(&text.text, key, '=');
-    if !asks(&value("pam").unwrap_or_else(|| name.to_owned())) {
-        return None;
-    }
-    let (path, restart) = (quoted(&text.path), format!("systemctl restart {name}"));
-    if value("no_pam").as_deref() == Some("1") {
-        let change = format!("sed -i 's/^no_pam=1/no_pam=0/' {path}");
-        return Some(elsewhere(name, "`no_pam=1` makes it check /etc/shadow itself").fixed_by([change, restart]));
-    }
-    if value("pam_only").as_deref() == Some("1") {
-        return None;
-    }
-    let what = format!(
-        "{name}: without Perl's Authen::PAM it checks /etc/shadow itself, and a password alone is enough. With \
-         `pam_only=1` it does not start then"
-    );
-    let change = format!("sed -i '/^pam_only=/d' {path} && echo pam_only=1 >>{path}");
-    Some(Finding::warning(ABOUT, CODE, what).fixed_by([change, restart]))
-}
-
 /// The lists of a key that may stand several times.
 pub(super) fn words_of(text: &str, key: &str) -> Vec<String> {
     settings(text, key, ' ').iter().flat_map(|value| value.split_whitespace().map(str::to_owned)).collect()
@@ -168,9 +144,6 @@ mod tests {
         let courier = |text| found("imap", &[("/etc/courier/authdaemonrc", text)]);
         assert_eq!(courier("authmodulelist=\"authpam authshadow\"\n"), FAULT);
         assert_eq!(courier("authmodulelist=\"authpam\"\n"), []);
-        let webmin = |text| found("webmin", &[("/etc/webmin/miniserv.conf", text)]);
-        assert_eq!((webmin("no_pam=1\n").as_slice(), webmin("port=1\n").as_slice()), (&FAULT[..], &WARNING[..]));
-        assert_eq!(webmin("pam_only=1\n"), []);
         assert_eq!((found("sshd", &[]).as_slice(), found("sudo", &[]).as_slice()), (&WARNING[..], &[][..]), "dropbear");
     }
 }

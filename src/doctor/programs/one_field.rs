@@ -12,7 +12,7 @@ use crate::text::clean;
 
 /// They answer each question with the one password that was typed. With the program, where a service without a file of
 /// its own has that of `other`.
-const PROGRAMS: [(&str, &str); 34] = [
+const PROGRAMS: [(&str, &str); 35] = [
     ("vsftpd", "/usr/sbin/vsftpd"),
     ("proftpd", "/usr/sbin/proftpd"),
     ("pure-ftpd", "/usr/sbin/pure-ftpd"),
@@ -36,7 +36,6 @@ const PROGRAMS: [(&str, &str); 34] = [
     ("ejabberd", ""),
     ("cups", "/usr/sbin/cupsd"),
     ("xrdp-sesman", "/usr/sbin/xrdp-sesman"),
-    ("openvpn", ""),
     ("ppp", ""),
     ("radiusd", ""),
     ("squid", ""),
@@ -44,6 +43,8 @@ const PROGRAMS: [(&str, &str); 34] = [
     ("apache2", ""),
     ("httpd", ""),
     ("netatalk", "/usr/sbin/afpd"),
+    ("webmin", ""),
+    ("usermin", ""),
     ("i3lock", "/usr/bin/i3lock"),
     ("swaylock", "/usr/bin/swaylock"),
     ("screen", "/usr/bin/screen"),

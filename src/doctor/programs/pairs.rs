@@ -19,6 +19,8 @@ pub struct Way {
 
 const SUDO: Way = Way { service: "sudo", name: "sudo", programs: &["/usr/bin/sudo"] };
 const SUDO_I: Way = Way { service: "sudo-i", name: "`sudo -i`", programs: &["/usr/bin/sudo"] };
+/// It lets nobody in without its file.
+const DOAS: Way = Way { service: "doas", name: "doas", programs: &["/etc/doas.conf"] };
 const SU: Way = Way { service: "su", name: "su", programs: &["/usr/bin/su", "/bin/su"] };
 const SU_L: Way = Way { service: "su-l", name: "`su -`", programs: &["/usr/bin/su", "/bin/su"] };
 const SSHD: Way = Way { service: "sshd", name: "sshd", programs: &["/usr/sbin/sshd"] };
@@ -42,8 +44,8 @@ const COCKPIT: Way = Way {
 };
 
 /// Who can take the one can take the other: to the same shell, or to root.
-const PAIRS: [(Way, Way); 6] =
-    [(SUDO, SUDO_I), (SU, SU_L), (SUDO, POLKIT), (SSHD, COCKPIT), (COCKPIT, SUDO), (LOGIN, REMOTE)];
+const PAIRS: [(Way, Way); 7] =
+    [(SUDO, SUDO_I), (SUDO, DOAS), (SU, SU_L), (SUDO, POLKIT), (SSHD, COCKPIT), (COCKPIT, SUDO), (LOGIN, REMOTE)];
 
 /// `is_there`: is this way installed?
 pub fn check(files: &StackFiles, is_there: impl Fn(&Way) -> bool) -> Vec<Finding> {
@@ -102,7 +104,9 @@ mod tests {
     fn one_of_two_is_named_whichever_it_is() {
         let plain = "@include common-auth\n@include common-account";
         let asking = format!("@include common-auth\n{CODE}\n@include common-account");
-        for (service, other) in [("sudo", "sudo-i"), ("su", "su-l"), ("sshd", "cockpit"), ("sudo", "polkit-1")] {
+        for (service, other) in
+            [("sudo", "sudo-i"), ("sudo", "doas"), ("su", "su-l"), ("sshd", "cockpit"), ("sudo", "polkit-1")]
+        {
             for (asks, does_not) in [(service, other), (other, service)] {
                 let found = silent(&files(&[(asks, &asking), (does_not, plain)]));
                 let one = found.iter().find(|found| found.starts_with(&format!("/etc/pam.d/{does_not} does not name")));

@@ -11,7 +11,7 @@ pub struct Text {
 
 /// What is read: a file, every file of a folder (`/` at the end), or each whose name begins so (`*` at the end); `/*/`
 /// is each folder there.
-pub const PLACES: [&str; 33] = [
+pub const PLACES: [&str; 37] = [
     "/etc/proftpd/proftpd.conf",
     "/etc/proftpd/conf.d/",
     "/etc/proftpd.conf",
@@ -28,8 +28,12 @@ pub const PLACES: [&str; 33] = [
     "/etc/dovecot/local.conf",
     "/etc/dovecot/conf.d/",
     "/etc/courier/authdaemonrc",
+    "/etc/openvpn/",
+    "/etc/openvpn/server/",
     "/etc/webmin/miniserv.conf",
+    "/etc/webmin/miniserv.users",
     "/etc/usermin/miniserv.conf",
+    "/etc/usermin/miniserv.users",
     "/etc/squid/squid.conf",
     "/etc/squid/conf.d/",
     "/etc/apache2/apache2.conf",

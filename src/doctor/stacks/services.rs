@@ -34,17 +34,19 @@ pub fn runs_as_root(service: &str) -> bool {
 }
 
 /// What people call the programs whose logins they know.
-const TITLES: [(&str, &str); 29] = [
+const TITLES: [(&str, &str); 31] = [
     ("sshd", "SSH"),
     ("login", "Console login"),
     ("su", "su"),
     ("su-l", "su -"),
     ("sudo", "sudo"),
     ("sudo-i", "sudo -i"),
+    ("doas", "doas"),
     ("cockpit", "Cockpit"),
     ("polkit-1", "pkexec and run0"),
     ("gdm-password", "GNOME"),
     ("lightdm", "LightDM"),
+    ("greetd", "greetd"),
     ("sddm", "SDDM"),
     ("xdm", "XDM"),
     ("xrdp-sesman", "Remote desktop (xrdp)"),
@@ -83,15 +85,17 @@ pub struct Locker {
     pub programs: &'static [&'static str],
     /// Set-uid root as Debian ships it; else it runs PAM as its user, stores nothing, and needs the door.
     has_root: bool,
+    /// Whatever bits it has: it gives root up before it asks PAM.
+    gives_root_up: bool,
 }
 
 impl Locker {
     const fn new(service: &'static str, programs: &'static [&'static str]) -> Self {
-        Self { name: service, service, programs, has_root: false }
+        Self { name: service, service, programs, has_root: false, gives_root_up: false }
     }
 
     const fn with_root(service: &'static str, programs: &'static [&'static str]) -> Self {
-        Self { name: service, service, programs, has_root: true }
+        Self { has_root: true, ..Self::new(service, programs) }
     }
 
     /// As people know it, with its service where that is called otherwise.
@@ -104,7 +108,7 @@ impl Locker {
 
     /// Does it run PAM without root? `are_setuid`: of each of its programs that is installed, whether it is set-uid root.
     pub fn runs_without_root(&self, are_setuid: &[bool]) -> bool {
-        if are_setuid.is_empty() { !self.has_root } else { !are_setuid.contains(&true) }
+        self.gives_root_up || if are_setuid.is_empty() { !self.has_root } else { !are_setuid.contains(&true) }
     }
 }
 
@@ -139,7 +143,7 @@ pub const LOCKERS: [Locker; 20] = [
     Locker::new("xlock", &["/usr/bin/xlock"]),
     // Debian's names no service of its own.
     Locker { name: "xsecurelock", ..Locker::new("common-auth", &["/usr/libexec/xsecurelock/authproto_pam"]) },
-    Locker::with_root("xscreensaver", &["/usr/libexec/xscreensaver/xscreensaver-auth"]),
+    Locker { gives_root_up: true, ..Locker::new("xscreensaver", &["/usr/libexec/xscreensaver/xscreensaver-auth"]) },
     Locker::with_root("vlock", &["/usr/sbin/vlock-main"]),
     Locker::with_root("physlock", &["/usr/bin/physlock"]),
 ];

@@ -13,7 +13,7 @@ use nix::unistd::Uid;
 use pam_totp::backend::{Backend, Local};
 use pam_totp::doctor;
 use pam_totp::doctor::finding::{Finding, Severity};
-use pam_totp::doctor::programs::{dovecot, elsewhere, one_field, pairs, proftpd, remember};
+use pam_totp::doctor::programs::{dovecot, elsewhere, one_field, openvpn, pairs, proftpd, remember, webmin};
 use pam_totp::doctor::sections::Section;
 use pam_totp::doctor::stacks::files::StackFiles;
 use pam_totp::doctor::stacks::problem::Circumstances;
@@ -106,6 +106,8 @@ fn others(backend: &Local, files: &StackFiles) -> Vec<Finding> {
     findings.extend(remember::check(files, &texts, is_there));
     findings.extend(dovecot::check(files, &texts, is_there));
     findings.extend(proftpd::check(files, &texts, is_there));
+    findings.extend(openvpn::check(files, &texts));
+    findings.extend(webmin::check(files, &texts));
     findings
 }
 

@@ -1,10 +1,16 @@
 //! Programs that log people in, as Debian ships and starts them: what each of them makes of every answer.
 
+mod cases;
 mod daemons;
+mod desktop;
 mod dovecot;
 mod extrausers;
 mod ftp;
 mod mail;
+mod openvpn;
+mod root;
+mod ssh_clients;
+mod webmin;
 
 use crate::support::container::{Container, KEY, PASSWORD, Release, code, wrong_code};
 use serde_json::Value;

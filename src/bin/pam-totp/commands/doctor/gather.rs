@@ -164,7 +164,7 @@ pub fn sudo(files: &StackFiles) -> SudoFacts {
 }
 
 /// Services of programs that are root by their set-uid bit.
-const SET_UID: [&str; 3] = ["su", "sudo", "polkit-1"];
+const SET_UID: [&str; 4] = ["su", "sudo", "doas", "polkit-1"];
 
 pub fn door(files: &StackFiles, policy: &Policy) -> DoorFacts {
     let socket = |path| fs::symlink_metadata(path).ok().map(|m| Socket { uid: m.uid(), mode: m.mode() & 0o7777 });
