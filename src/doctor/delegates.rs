@@ -43,7 +43,7 @@ pub fn check(path: &Path, read: &Read, lookups: &Lookups<'_>, is_enrolled: &dyn 
 fn names(path: &Path, file: &Delegates, lookups: &Lookups<'_>, is_enrolled: &dyn Fn(&str) -> bool) -> Vec<Finding> {
     let said = |place: &str, what: &str| format!("{}, {place}: {what}", path.display());
     let mut findings = Vec::new();
-    // Whoever may be in a group that nobody knows may be an administrator.
+    // Any user may be in a group that nobody knows.
     for name in file.administrators.iter().filter(|name| !is_there(&(lookups.group)(name))) {
         let what = format!("there is no group {}, so no delegate is let at anybody", clean(name));
         let fix = edited(path);

@@ -44,8 +44,8 @@ pub fn unlock(store: &dyn Store, policy: &Policy, name: &str) -> Result<Unlocked
     Ok(unlocked)
 }
 
-/// The same by somebody who has the right to do this and no more: what closes single codes everywhere stays counted. Else whoever
-/// knows the password too could guess as often as they unlock.
+/// The same by somebody who has the right to do this and no more: what closes single codes everywhere stays counted. Else they
+/// could guess as often as they unlock, if they know the password too.
 pub fn unlock_waits(store: &dyn Store, policy: &Policy, account: &Account) -> Result<(), ManageError> {
     let mut unlock = Planned::of(Reads::All, |old, seen| {
         let (mut plan, _) = plan::unlock(old.ok_or(ChangeError::NotEnrolled)?, seen, policy.window);

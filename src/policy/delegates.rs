@@ -96,7 +96,7 @@ impl Delegates {
         })
     }
 
-    /// What this account may do for its users, whoever they are.
+    /// What this account may do for some of its users or all.
     pub fn rights(&self, who: &str) -> Vec<DelegatedRight> {
         let has = |right: &DelegatedRight| self.of(who).any(|delegate| delegate.may.contains(right));
         DelegatedRight::ALL.into_iter().filter(has).collect()
