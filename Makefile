@@ -3,7 +3,7 @@
 #                  under a minute once it is built)
 # make check       installs what is missing, formats, lints, explores the model, builds, runs every test (as root: they
 #                  start real sshds)
-# make check-systems  installs what is missing, then boots Debian 12 and 13 and logs into them, as root (20 minutes at most;
+# make check-systems  installs what is missing, then boots Debian 12 and 13 and logs into them, as root (23 minutes the first time;
 #                  with SYSTEMS=containers what needs no virtual machine, in six)
 # make check-programs  logs in through each program of docs/stacks.md on Debian 12 and 13, as root (ten minutes)
 # make check-trixie  make check of the committed tree in a system of Debian 13, with that release's own Rust (as root)

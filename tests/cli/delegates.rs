@@ -266,7 +266,7 @@ fn unlocking_gives_back_no_more_guesses_than_a_hundred() {
         assert_eq!(lanes::record("carol").row, 60, "it goes on where it was");
         lanes::closed("carol");
         assert_eq!(unlock(T + 30), "refused closed");
-        // Root, and the user's own success, begin anew.
+        // Root begins at none, and so does the user's own success.
         system.runs(Command::new("pam-totp").args(["unlock", "carol"]));
         assert_eq!(lanes::record("carol").row, 0);
     });

@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus as Waited, waitid};
 use nix::unistd::Pid;
 use rexpect::process::{PtyProcess, Signal, WaitStatus};
-use rexpect::reader::{Options, ReadUntil};
+use rexpect::reader::Options;
 use rexpect::session::StreamSession;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,9 +15,9 @@ use std::time::Duration;
 
 pub struct Terminal {
     process: PtyProcess,
-    session: StreamSession<File>,
+    pub(crate) session: StreamSession<File>,
     /// What was said so far, for a failure to show.
-    screen: String,
+    pub(crate) screen: String,
 }
 
 impl Terminal {
@@ -54,24 +54,6 @@ impl Terminal {
     pub fn answers(&mut self, prompt: &str, answer: &str) {
         self.sees(prompt);
         self.types(answer);
-    }
-
-    /// Answers each of these prompts whenever it comes, until the program ends: the whole screen and the exit status.
-    #[allow(dead_code)] // The tests on real systems alone need it.
-    pub fn answers_until_it_ends(mut self, answers: &[(&str, &str)]) -> (String, i32) {
-        loop {
-            let prompts = answers.iter().map(|(prompt, _)| ReadUntil::String((*prompt).to_owned()));
-            match self.session.exp_any(prompts.chain([ReadUntil::EOF]).collect()) {
-                Ok((before, found)) => {
-                    self.screen += &format!("{before}{found}");
-                    let Some((_, answer)) = answers.iter().find(|(prompt, _)| *prompt == found) else {
-                        return self.ends();
-                    };
-                    self.types(answer);
-                }
-                Err(error) => panic!("{error}\nthe screen before it:\n{}", self.screen),
-            }
-        }
     }
 
     /// Presses Control with a letter.

@@ -9,8 +9,8 @@ pub struct Text {
     pub text: String,
 }
 
-/// What is read: a file, every file of a folder (`/` at the end), or each whose name begins so (`*` at the end); `/*/`
-/// is each folder there.
+/// What is read: a file, every file of a folder (`/` at the end), or each whose name begins and ends so (`*` in it); `/*/`
+/// is each folder there. OpenVPN keeps its keys beside its settings: they are none of ours to read.
 pub const PLACES: [&str; 37] = [
     "/etc/proftpd/proftpd.conf",
     "/etc/proftpd/conf.d/",
@@ -28,8 +28,8 @@ pub const PLACES: [&str; 37] = [
     "/etc/dovecot/local.conf",
     "/etc/dovecot/conf.d/",
     "/etc/courier/authdaemonrc",
-    "/etc/openvpn/",
-    "/etc/openvpn/server/",
+    "/etc/openvpn/*.conf",
+    "/etc/openvpn/server/*.conf",
     "/etc/webmin/miniserv.conf",
     "/etc/webmin/miniserv.users",
     "/etc/usermin/miniserv.conf",

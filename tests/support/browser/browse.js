@@ -72,7 +72,7 @@ const deeds = {
         await page(browser).setViewportSize({ width, height });
         await page(browser).emulateMedia({ colorScheme: dark ? "dark" : "light" });
     },
-    // The same document, in the dark or on a phone, has only some rules to break anew.
+    // The same document, in the dark or on a phone, can break only some rules that it keeps in the light.
     audit: async (browser, { look }) => {
         const inside = await inFrame(browser);
         // Halfway from light to dark nothing can be read.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 pub mod codes;
 pub mod container;
 pub mod machine;
+mod prompts;
 #[path = "../../support/terminal.rs"]
 pub mod terminal;
 

@@ -83,7 +83,7 @@ impl People {
         people(host, enrolled, others);
     }
 
-    /// A program with one field lets in whoever types password and code into it, once, and nobody else.
+    /// A program with one field lets in those who type password and code into it, once, and nobody else.
     fn need_both(&self, host: &Container, gets_in: impl Fn(&str, &str) -> bool + Sync) {
         self.need_both_unless_remembered(host, gets_in, || ());
     }

@@ -205,20 +205,25 @@ pub fn texts() -> Vec<Text> {
     paths.filter_map(|path| Some(Text { text: disk::read(&path).ok()?, path: path.to_str()?.to_owned() })).collect()
 }
 
-/// A place may be a folder, or the beginning of a name.
+/// A place may be a folder, or the beginning and the end of a name.
 fn places(place: &str) -> Vec<PathBuf> {
     if let Some((folder, rest)) = place.split_once("/*/") {
         let folders = fs::read_dir(folder).into_iter().flatten().flatten();
         let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
         return names.flat_map(|name| places(&format!("{folder}/{name}/{rest}"))).collect();
     }
-    let (folder, start) =
-        match place.strip_suffix('*').map_or((place, ""), |start| start.rsplit_once('/').unwrap_or(("/", start))) {
-            (file, "") if !file.ends_with('/') => return vec![file.into()],
-            found => found,
-        };
+    let (folder, name) = place.rsplit_once('/').unwrap_or(("", place));
+    let (start, end) = match name.split_once('*') {
+        Some(both) => both,
+        None if name.is_empty() => ("", ""),
+        None => return vec![place.into()],
+    };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(start));
+    let named = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with(start) && name.ends_with(end)
+    });
     let mut paths: Vec<PathBuf> = named.map(|entry| entry.path()).collect();
     paths.sort();
     paths
@@ -258,4 +263,25 @@ pub fn is_there(files: &StackFiles, way: &Way) -> bool {
     let is_installed = way.programs.iter().any(|path| Path::new(path).exists());
     let is_named = || ask("sudo", &["-V"]).is_some_and(|said| names_sudo_i(&said.stdout));
     is_installed && (way.service != "sudo-i" || files.path("sudo-i").is_some() || is_named())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_folder_only_the_files_that_are_named_so_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["host.conf", "host.key", "other.conf"] {
+            fs::write(folder.path().join(name), "").expect("a file");
+        }
+        let found = |place: &str| {
+            let paths = places(&format!("{}/{place}", folder.path().display()));
+            paths.iter().map(|path| path.file_name().expect("a name").to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found("*.conf"), ["host.conf", "other.conf"]);
+        assert_eq!(found("host*"), ["host.conf", "host.key"]);
+        assert_eq!(found("host.key"), ["host.key"]);
+        assert_eq!(found("").len(), 3);
+    }
 }
