@@ -61,7 +61,13 @@ const deeds = {
     press: (browser, { key }) => page(browser).keyboard.press(key),
     write: (browser, { text }) => page(browser).keyboard.type(text),
     // Presses a key at what has this name, as somebody without a mouse does once they have come there.
-    "press-at": (browser, { role, name, key }) => here(browser).getByRole(role, { name, exact: true }).press(key),
+    "press-at": async (browser, { role, name, key }) => {
+        const there = here(browser).getByRole(role, { name, exact: true });
+        // In a frame that Cockpit still hides nothing has the keyboard, and a dialog gives it back only after it has closed.
+        await there.waitFor();
+        await there.evaluate(() => new Promise(settled => setTimeout(() => requestAnimationFrame(settled))));
+        await there.press(key);
+    },
     see: (browser, { text }) => here(browser).getByText(text).filter({ visible: true }).first().waitFor(),
     checked: (browser, { role, name }) => here(browser).getByRole(role, { name, exact: true, checked: true }).waitFor(),
     miss: (browser, { text }) => here(browser).getByText(text).filter({ visible: true }).first().waitFor({ state: "hidden" }),
