@@ -3,15 +3,47 @@
 use super::PATIENCE;
 use super::artifacts;
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Condvar, Mutex};
 
-/// What a throw-away system needs for a browser.
+/// Browsers that run at once: more of them starve one another until pam-totpd answers too late.
+const AT_ONCE: usize = 2;
+
+static PLACES: Mutex<usize> = Mutex::new(AT_ONCE);
+static LEFT: Condvar = Condvar::new();
+
+thread_local! {
+    /// Of the test that runs in this thread, until the thread ends.
+    static PLACE: RefCell<Option<Place>> = const { RefCell::new(None) };
+}
+
+/// What a throw-away system needs for a browser. Waits until a browser may run there.
 pub fn files() -> Vec<String> {
+    PLACE.with_borrow_mut(|place| drop(place.take()));
+    PLACE.set(Some(Place::take()));
     let pictures = concat!(env!("CARGO_MANIFEST_DIR"), "/target/pictures");
     fs::create_dir_all(pictures).expect("a folder for pictures");
     vec![format!("browser={}", artifacts::browser().display()), format!("pictures+={pictures}")]
+}
+
+struct Place(());
+
+impl Place {
+    fn take() -> Self {
+        let free = PLACES.lock().expect("nobody panics with it");
+        *LEFT.wait_while(free, |free| *free == 0).expect("nobody panics with it") -= 1;
+        Self(())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *PLACES.lock().expect("nobody panics with it") += 1;
+        LEFT.notify_one();
+    }
 }
 
 pub struct Browser {
